@@ -1,0 +1,16 @@
+"""Covariance families: what distinguishes full, tied, diag and spherical, one file each, registered here.
+
+A family turns parameters into what kernels read (*prepare*), moments into covariances (*maximize*), and knows the
+shape of its covariances and how many free numbers they hold. Everything else in fastgmm is the same for all.
+May be imported: ``FAMILIES``, ``CovarianceFamily``, and from ``maximize.py`` the M-step.
+"""
+
+from fastgmm.covariance.diag import DIAG
+from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.covariance.full import FULL
+from fastgmm.covariance.spherical import SPHERICAL
+from fastgmm.covariance.tied import TIED
+
+FAMILIES: dict[str, CovarianceFamily] = {family.name: family for family in (FULL, TIED, DIAG, SPHERICAL)}
+
+__all__ = ["FAMILIES", "CovarianceFamily"]

@@ -1,0 +1,50 @@
+"""Every component has its own variance of each feature, and no correlations."""
+
+from typing import Any
+
+import numpy as np
+
+from fastgmm.covariance.factors import log_constants
+from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.moments import Moments
+from fastgmm.parameters import FloatArray, Parameters, PreparedDiag
+
+
+def inverse_deviations(variances: FloatArray) -> FloatArray:
+    """1/σ for variances (K,) or (K, d); every variance must be positive and finite."""
+    sound = (variances > 0.0) & np.isfinite(variances)
+    if not sound.all():
+        raise NotPositiveDefiniteError(int(np.argwhere(~sound)[0, 0]))
+    inverse: FloatArray = 1.0 / np.sqrt(variances)
+    return inverse
+
+
+def _prepare(parameters: Parameters, dtype: Any) -> PreparedDiag:
+    inverse = inverse_deviations(parameters.covariances)
+    constants = log_constants(parameters.weights, np.log(inverse).sum(axis=1), parameters.n_features)
+    return PreparedDiag(constants.astype(dtype), np.array(parameters.means), inverse.astype(dtype))
+
+
+def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+    """σ'² = S/N − δ²."""
+    variances: FloatArray = moments.second / counts[:, np.newaxis] - shifts**2
+    return variances
+
+
+def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+    matrices: FloatArray = covariances[:, :, np.newaxis] * np.eye(n_features)
+    return matrices
+
+
+DIAG = CovarianceFamily(
+    name="diag",
+    covariance_shape=lambda n_components, n_features: (n_components, n_features),
+    second_moment_shape=lambda n_components, n_features: (n_components, n_features),
+    n_covariance_parameters=lambda n_components, n_features: n_components * n_features,
+    prepare=_prepare,
+    maximize=_maximize,
+    regularize=lambda covariances, variances: covariances + variances,
+    precisions_cholesky=inverse_deviations,
+    covariances_of_precisions=lambda precisions: 1.0 / precisions,
+    matrices=_matrices,
+)

@@ -1,0 +1,57 @@
+"""All components share one covariance matrix."""
+
+from typing import Any
+
+import numpy as np
+
+from fastgmm.covariance.factors import inverse_cholesky, inverse_of_precision, log_constants
+from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.moments import Moments
+from fastgmm.parameters import FloatArray, Parameters, PreparedTied
+
+
+def _prepare(parameters: Parameters, dtype: Any) -> PreparedTied:
+    factor = inverse_cholesky(parameters.covariances, -1)
+    log_determinant = np.log(np.diagonal(factor)).sum()
+    constants = log_constants(parameters.weights, log_determinant, parameters.n_features)
+    # A pivot amid the means keeps the whitened numbers as small as the distances that matter.
+    pivot = parameters.weights @ (parameters.means - parameters.means[0]) + parameters.means[0]
+    whitened_means = (parameters.means - pivot) @ factor.T
+    return PreparedTied(
+        constants.astype(dtype), np.array(parameters.means), factor.astype(dtype), pivot, whitened_means
+    )
+
+
+def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+    """Σ' = (S − Σₖ Nₖδₖδₖᵀ) / Σw, S summed over the components."""
+    covariance: FloatArray = (moments.second - (shifts.T * moments.counts) @ shifts) / moments.total_weight
+    return 0.5 * (covariance + covariance.T)
+
+
+def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, means: FloatArray) -> FloatArray:
+    """Σₖ Σ wr(x − μₖ)(x − μₖ)ᵀ from the scatter T of all rows about one center c.
+
+    With aₖ = μₖ − c and responsibilities that sum to 1:
+    Σₖ Σ wr(x − μₖ)(x − μₖ)ᵀ = T − Σₖ (sₖaₖᵀ + aₖsₖᵀ + Nₖaₖaₖᵀ)
+    """
+    offsets = means - center
+    cross = sweep.first.T @ offsets
+    result: FloatArray = scatter.second[0] - cross - cross.T - (offsets.T * sweep.counts) @ offsets
+    return result
+
+
+TIED = CovarianceFamily(
+    name="tied",
+    covariance_shape=lambda n_components, n_features: (n_features, n_features),
+    second_moment_shape=lambda n_components, n_features: (0,),
+    n_covariance_parameters=lambda n_components, n_features: n_features * (n_features + 1) // 2,
+    prepare=_prepare,
+    maximize=_maximize,
+    regularize=lambda covariance, variances: covariance + np.diag(variances),
+    precisions_cholesky=lambda covariance: inverse_cholesky(covariance, -1).T,
+    covariances_of_precisions=inverse_of_precision,
+    matrices=lambda covariance, n_components, n_features: np.broadcast_to(
+        covariance, (n_components, n_features, n_features)
+    ),
+    needs_total_scatter=True,
+)

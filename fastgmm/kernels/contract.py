@@ -1,0 +1,117 @@
+"""What passes between the library and a backend: rows in, slots of moments or row outputs out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.parameters import FloatArray, Prepared
+
+Array = NDArray[Any]
+
+# Points that are processed together at most; chunks and sections begin at multiples of it.
+LARGEST_TILE = 256
+_TILE_BYTES = 512 * 1024
+# Fewer rows than this do not repay the clearing and merging of a slot.
+_SMALLEST_CHUNK = 1024
+_MOST_CHUNKS = 128
+_SLOT_BYTES = 32 * 2**20
+# Even where one slot is enormous, a few threads should find work.
+_FEWEST_CHUNKS = 4
+# Multiply-adds of one kernel call and thread: about 50 ms, so that signals are answered well within 200 ms.
+_SECTION_WORK = 5e8
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Validated data: ``values`` (n, d) float32 or float64, strides not negative, ``weights`` (n,) float64 or None."""
+
+    values: Array
+    weights: FloatArray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.values.shape[0], self.values.shape[1]
+
+    def take(self, indices: NDArray[np.intp]) -> "Rows":
+        return Rows(self.values[indices], None if self.weights is None else self.weights[indices])
+
+
+class Slots(NamedTuple):
+    """One slot of moments for each chunk; see ``moments.Moments``. ``totals`` holds Σw and Σw·log p(x)."""
+
+    counts: FloatArray
+    first: FloatArray
+    second: FloatArray
+    totals: FloatArray
+
+
+class Outputs(NamedTuple):
+    """What ``log_density`` fills for every row; an array of length 0 is not wanted.
+
+    ``log_density`` (n,) is log p(x); ``labels`` (n,) the component with the largest joint density; ``joint`` (n, K)
+    the joint log-densities log wₖ + log N(x | k), or the responsibilities where ``normalize``.
+    """
+
+    log_density: Array
+    labels: NDArray[np.int64]
+    joint: Array
+    normalize: bool
+
+
+class Section(NamedTuple):
+    """The rows ``start … stop`` of every chunk."""
+
+    n_chunks: int
+    chunk_rows: int
+    tile_rows: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class ChunkPlan:
+    """How rows are cut; chunks follow from the shape of the problem alone, sections do not touch any result."""
+
+    n_chunks: int
+    chunk_rows: int
+    tile_rows: int
+    section_rows: int
+
+    def sections(self) -> Iterator[Section]:
+        for start in range(0, self.chunk_rows, self.section_rows):
+            stop = min(start + self.section_rows, self.chunk_rows)
+            yield Section(self.n_chunks, self.chunk_rows, self.tile_rows, start, stop)
+
+
+def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, slot_numbers: int) -> ChunkPlan:
+    """Cut ``n_rows`` rows; ``slot_numbers`` is how many float64 one slot holds.
+
+    As many chunks as keep many cores busy and the slots within 32 MB, of at least a thousand rows each.
+    """
+    tile_rows = LARGEST_TILE
+    while tile_rows > 32 and tile_rows * (2 * n_features + n_components) * itemsize > _TILE_BYTES:
+        tile_rows //= 2
+    affordable = max(_FEWEST_CHUNKS, _SLOT_BYTES // (8 * max(1, slot_numbers)))
+    n_chunks = max(1, min(_MOST_CHUNKS, affordable, n_rows // _SMALLEST_CHUNK))
+    chunk_rows = _round_up(-(-n_rows // n_chunks), LARGEST_TILE)
+    n_chunks = max(1, -(-n_rows // chunk_rows))
+    work_per_row = n_components * (n_features * (n_features + 1) + 20)
+    section_rows = int(_SECTION_WORK / (work_per_row * n_chunks))
+    section_rows = max(tile_rows, section_rows // LARGEST_TILE * LARGEST_TILE)
+    return ChunkPlan(n_chunks, chunk_rows, tile_rows, section_rows)
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend; both functions take (rows, prepared, section, slots or outputs, n_threads) and return nothing."""
+
+    name: str
+    sweep: Callable[[Rows, Prepared, Section, Slots, int], None]
+    log_density: Callable[[Rows, Prepared, Section, Outputs, int], None]

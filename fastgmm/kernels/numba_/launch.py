@@ -1,0 +1,104 @@
+"""Starting kernels: flat views of the data, scratch for every worker, and threads.
+
+``prange`` runs on one of Numba's threading layers, each with its hazard: ``workqueue`` aborts the process when two
+Python threads enter at once, so a lock keeps them apart; ``omp`` kills a forked child at its first parallel region,
+so a child runs the same serial kernels from a plain thread pool.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numba
+import numpy as np
+
+from fastgmm.kernels.contract import Outputs, Rows, Section, Slots
+from fastgmm.kernels.numba_.drivers import (
+    log_density_chunks,
+    log_density_parallel,
+    sweep_chunks,
+    sweep_parallel,
+)
+from fastgmm.kernels.numba_.tile import FlatRows, allocate_scratch
+from fastgmm.parameters import Prepared
+
+_IMPORTING_PROCESS = os.getpid()
+_ENTRY_LOCK = threading.Lock()
+
+
+def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
+    """Add the moments of the section's rows to the slots of their chunks."""
+    _launch(sweep_chunks, sweep_parallel, rows, prepared, section, slots, n_threads)
+
+
+def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
+    """Fill the outputs of the section's rows."""
+    _launch(log_density_chunks, log_density_parallel, rows, prepared, section, outputs, n_threads)
+
+
+def flat_rows(rows: Rows) -> FlatRows:
+    """One-dimensional views of values and weights, the same Numba type for every layout and writability."""
+    values = rows.values
+    n_rows, n_features = values.shape
+    row_stride, column_stride = (stride // values.itemsize for stride in values.strides)
+    span = (n_rows - 1) * row_stride + (n_features - 1) * column_stride + 1
+    flat = np.lib.stride_tricks.as_strided(values, (span,), (values.itemsize,), writeable=False)
+    weights = np.ones(1) if rows.weights is None else rows.weights
+    return FlatRows(
+        flat,
+        row_stride,
+        column_stride,
+        np.lib.stride_tricks.as_strided(weights, weights.shape, weights.strides, writeable=False),
+        0 if rows.weights is None else 1,
+        n_rows,
+        n_features,
+    )
+
+
+def _launch(
+    serial: Callable[..., None],
+    parallel: Callable[..., None],
+    rows: Rows,
+    prepared: Prepared,
+    section: Section,
+    results: Slots | Outputs,
+    n_threads: int,
+) -> None:
+    n_workers = min(n_threads, section.n_chunks)
+    scratch = allocate_scratch(
+        n_workers, section.tile_rows, rows.shape[1], len(prepared.log_constants), rows.values.dtype
+    )
+    arguments = (flat_rows(rows), prepared, section, scratch, results)
+    if n_workers == 1:
+        serial(0, 1, *arguments)
+    elif os.getpid() != _IMPORTING_PROCESS:
+        _run_in_thread_pool(serial, n_workers, arguments)
+    else:
+        _run_in_numba_threads(parallel, n_workers, arguments)
+
+
+def _run_in_thread_pool(serial: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
+    with ThreadPoolExecutor(n_workers) as pool:
+        list(pool.map(lambda worker: serial(worker, n_workers, *arguments), range(n_workers)))
+
+
+def _run_in_numba_threads(parallel: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
+    threads_before = numba.get_num_threads()
+    numba.set_num_threads(min(n_workers, numba.config.NUMBA_NUM_THREADS))
+    try:
+        if _layer_is_reentrant():
+            parallel(n_workers, *arguments)
+        else:
+            with _ENTRY_LOCK:
+                parallel(n_workers, *arguments)
+    finally:
+        numba.set_num_threads(threads_before)
+
+
+def _layer_is_reentrant() -> bool:
+    try:
+        return bool(numba.threading_layer() != "workqueue")
+    except ValueError:  # no parallel kernel has run yet, so the layer is not known
+        return False

@@ -1,0 +1,143 @@
+"""The meaning of the kernels in plain NumPy: what the other backends must reproduce, and the last fallback.
+
+Blocks of rows are computed in float64 whatever their dtype, on one thread besides BLAS's own.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from fastgmm.kernels.contract import Array, Backend, Outputs, Rows, Section, Slots
+from fastgmm.parameters import (
+    FloatArray,
+    Prepared,
+    PreparedDiag,
+    PreparedFull,
+    PreparedSpherical,
+    PreparedTied,
+)
+
+# The lowest joint log-density: −inf would make NaN of the difference of two of them.
+_LOWEST = -1.7e308
+
+
+def _row_blocks(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
+    """Each chunk with its rows of the section, a tile at a time."""
+    for chunk in range(section.n_chunks):
+        begin = chunk * section.chunk_rows + section.start
+        end = min(chunk * section.chunk_rows + section.stop, n_rows)
+        for first in range(begin, end, section.tile_rows):
+            yield chunk, slice(first, min(first + section.tile_rows, end))
+
+
+def _differences(x: FloatArray, prepared: Prepared) -> FloatArray:
+    """x − μₖ as (K, rows, d)."""
+    result: FloatArray = x[np.newaxis, :, :] - prepared.means[:, np.newaxis, :]
+    return result
+
+
+def _squared_norm(y: FloatArray) -> FloatArray:
+    result: FloatArray = np.einsum("kti,kti->kt", y, y)
+    return result
+
+
+def _mahalanobis_full(x: FloatArray, prepared: PreparedFull) -> FloatArray:
+    """‖L⁻¹ₖ(x − μₖ)‖²"""
+    factors = np.swapaxes(prepared.inverse_cholesky, 1, 2).astype(np.float64)
+    return _squared_norm(_differences(x, prepared) @ factors)
+
+
+def _mahalanobis_tied(x: FloatArray, prepared: PreparedTied) -> FloatArray:
+    """‖L⁻¹(x − c) − L⁻¹(μₖ − c)‖², c the pivot."""
+    whitened = (x - prepared.pivot) @ prepared.inverse_cholesky.T.astype(np.float64)
+    return _squared_norm(whitened[np.newaxis, :, :] - prepared.whitened_means[:, np.newaxis, :])
+
+
+def _mahalanobis_diag(x: FloatArray, prepared: PreparedDiag) -> FloatArray:
+    """Σⱼ ((xⱼ − μₖⱼ)/σₖⱼ)²"""
+    return _squared_norm(_differences(x, prepared) * prepared.inverse_deviations[:, np.newaxis, :].astype(np.float64))
+
+
+def _mahalanobis_spherical(x: FloatArray, prepared: PreparedSpherical) -> FloatArray:
+    """‖x − μₖ‖²/σₖ²"""
+    result: FloatArray = _squared_norm(_differences(x, prepared)) * prepared.precisions[:, np.newaxis]
+    return result
+
+
+def _second_full(weighted: FloatArray, z: FloatArray) -> FloatArray:
+    return np.swapaxes(weighted, 1, 2) @ z
+
+
+def _second_diag(weighted: FloatArray, z: FloatArray) -> FloatArray:
+    result: FloatArray = np.einsum("kti,kti->ki", weighted, z)
+    return result
+
+
+def _second_spherical(weighted: FloatArray, z: FloatArray) -> FloatArray:
+    result: FloatArray = np.einsum("kti,kti->k", weighted, z)
+    return result
+
+
+def _second_tied(weighted: FloatArray, z: FloatArray) -> FloatArray:
+    """Nothing: the scatter of all rows is known, and says the rest."""
+    return np.zeros((len(z), 0))
+
+
+_Mahalanobis = Callable[[FloatArray, Any], FloatArray]
+_Second = Callable[[FloatArray, FloatArray], FloatArray]
+_FAMILIES: dict[type, tuple[_Mahalanobis, _Second]] = {
+    PreparedFull: (_mahalanobis_full, _second_full),
+    PreparedTied: (_mahalanobis_tied, _second_tied),
+    PreparedDiag: (_mahalanobis_diag, _second_diag),
+    PreparedSpherical: (_mahalanobis_spherical, _second_spherical),
+}
+
+
+def _joint_density(x: FloatArray, prepared: Prepared) -> FloatArray:
+    """cₖ − ½·Mahalanobis², (K, rows); −inf and NaN (from inf − inf) become the lowest number."""
+    mahalanobis, _ = _FAMILIES[type(prepared)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        joint = prepared.log_constants[:, np.newaxis] - 0.5 * mahalanobis(x, prepared)
+    return np.where(joint > _LOWEST, joint, _LOWEST)
+
+
+def _log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """log p(x) = m + log Σₖ exp(joint_k − m), and the responsibilities; −inf where every joint density is."""
+    largest = joint.max(axis=0)
+    exponentials = np.exp(joint - largest)
+    total = exponentials.sum(axis=0)
+    return np.where(largest > _LOWEST, largest + np.log(total), -np.inf), exponentials / total
+
+
+def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
+    """Add the moments of the section's rows to the slots of their chunks."""
+    _, second = _FAMILIES[type(prepared)]
+    for chunk, block in _row_blocks(rows.shape[0], section):
+        x: Array = rows.values[block].astype(np.float64)
+        weights = np.ones(len(x)) if rows.weights is None else rows.weights[block]
+        x, weights = x[weights > 0], weights[weights > 0]
+        log_density, responsibilities = _log_sum_exp(_joint_density(x, prepared))
+        responsibilities *= weights
+        z = _differences(x, prepared)
+        weighted = responsibilities[:, :, np.newaxis] * z
+        slots.counts[chunk] += responsibilities.sum(axis=1)
+        slots.first[chunk] += weighted.sum(axis=1)
+        slots.second[chunk] += second(weighted, z).reshape(slots.second[chunk].shape)
+        slots.totals[chunk] += weights.sum(), weights @ log_density
+
+
+def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
+    """Fill the outputs of the section's rows."""
+    for _, block in _row_blocks(rows.shape[0], section):
+        joint = _joint_density(rows.values[block].astype(np.float64), prepared)
+        densities, responsibilities = _log_sum_exp(joint)
+        if len(outputs.log_density):
+            outputs.log_density[block] = densities
+        if len(outputs.labels):
+            outputs.labels[block] = joint.argmax(axis=0)
+        if len(outputs.joint):
+            outputs.joint[block] = (responsibilities if outputs.normalize else joint).T
+
+
+BACKEND = Backend(name="numpy", sweep=sweep, log_density=log_density)

@@ -1,0 +1,84 @@
+"""The two nouns at the bottom of everything: what EM estimates, and the form of it that kernels read."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+FloatArray: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """The parameters of a Gaussian mixture, in float64.
+
+    Attributes
+    ----------
+    covariance_type : str
+        The name of the covariance family.
+    weights : ndarray of shape (n_components,)
+        Mixing proportions, positive, summing to 1.
+    means : ndarray of shape (n_components, n_features)
+    covariances : ndarray
+        In the family's own shape: full (K, d, d), tied (d, d), diag (K, d), spherical (K,).
+    """
+
+    covariance_type: str
+    weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+
+    @property
+    def n_components(self) -> int:
+        return int(self.means.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        return int(self.means.shape[1])
+
+
+# Prepared parameters are what a kernel needs for cₖ − ½‖L⁻¹ₖ(x − μₖ)‖², with
+# cₖ = log wₖ + log det L⁻¹ₖ − (d/2) log 2π. Means are float64; everything else has the dtype of the data.
+# The type says the family: kernels choose their arithmetic by it.
+
+
+class PreparedFull(NamedTuple):
+    """``log_constants`` (K,), ``means`` (K, d), ``inverse_cholesky`` (K, d, d), lower triangular."""
+
+    log_constants: Array
+    means: FloatArray
+    inverse_cholesky: Array
+
+
+class PreparedTied(NamedTuple):
+    """As full with one ``inverse_cholesky`` (d, d), and the means it whitens: L⁻¹(μₖ − pivot), (K, d).
+
+    Rows are whitened once, about a pivot amid the means, and then compared with every whitened mean.
+    """
+
+    log_constants: Array
+    means: FloatArray
+    inverse_cholesky: Array
+    pivot: FloatArray
+    whitened_means: FloatArray
+
+
+class PreparedDiag(NamedTuple):
+    """``inverse_deviations`` (K, d) = 1/σ."""
+
+    log_constants: Array
+    means: FloatArray
+    inverse_deviations: Array
+
+
+class PreparedSpherical(NamedTuple):
+    """``precisions`` (K,) = 1/σ²."""
+
+    log_constants: Array
+    means: FloatArray
+    precisions: Array
+
+
+Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpherical

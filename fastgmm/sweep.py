@@ -1,0 +1,143 @@
+"""One pass over all rows: who visits them, in which order, and how the results come together.
+
+Rows in memory today; whatever can turn prepared parameters into ``Moments`` can stand in for ``Sweep``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastgmm.covariance import FAMILIES, CovarianceFamily
+from fastgmm.covariance.tied import second_about_means
+from fastgmm.kernels.contract import Backend, ChunkPlan, Outputs, Rows, Slots, plan_chunks
+from fastgmm.moments import Moments
+from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """The scatter of all rows about a center: moments of a single component, which no iteration changes."""
+
+    moments: Moments
+    center: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Data, and the way to pass over it: ``sweep(prepared)`` gives the moments of all rows."""
+
+    rows: Rows
+    family: CovarianceFamily
+    backend: Backend
+    n_threads: int
+    scatter: Scatter | None = None
+
+    def __call__(self, prepared: Prepared) -> Moments:
+        n_components = len(prepared.means)
+        moments = collect_moments(self.rows, prepared, self.family, self.backend, self.n_threads, n_components)
+        if self.scatter is None:
+            return moments
+        second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
+        return Moments(moments.counts, moments.first, second, moments.total_weight, moments.log_likelihood)
+
+
+def make_sweep(rows: Rows, family: CovarianceFamily, backend: Backend, n_threads: int) -> Sweep:
+    """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
+    scatter = total_scatter(rows, backend, n_threads) if family.needs_total_scatter else None
+    return Sweep(rows, family, backend, n_threads, scatter)
+
+
+def collect_moments(
+    rows: Rows, prepared: Prepared, family: CovarianceFamily, backend: Backend, n_threads: int, n_components: int
+) -> Moments:
+    """Run the sweep kernel over all sections, and add the slots in the order of the chunks."""
+    n_features = rows.shape[1]
+    second_shape = family.second_moment_shape(n_components, n_features)
+    plan = _plan(rows, n_components, n_components * (1 + n_features) + int(np.prod(second_shape)) + 2)
+    # Kernels find the second moments of a component at [chunk, k]; a family without any has an empty axis there.
+    slot_shape = second_shape if second_shape[0] else (n_components, 0)
+    slots = Slots(
+        counts=np.zeros((plan.n_chunks, n_components)),
+        first=np.zeros((plan.n_chunks, n_components, n_features)),
+        second=np.zeros((plan.n_chunks, *slot_shape)),
+        totals=np.zeros((plan.n_chunks, 2)),
+    )
+    for section in plan.sections():
+        backend.sweep(rows, prepared, section, slots, n_threads)
+    # Summing over the first axis adds whole slots one after the other, so the order is that of the chunks.
+    total_weight, log_likelihood = slots.totals.sum(axis=0)
+    return Moments(
+        slots.counts.sum(axis=0),
+        slots.first.sum(axis=0),
+        slots.second.sum(axis=0),
+        float(total_weight),
+        float(log_likelihood),
+    )
+
+
+def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
+    """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
+    n_features = rows.shape[1]
+    center = rough_center(rows)
+    single = Parameters("full", np.ones(1), center[np.newaxis, :], np.eye(n_features)[np.newaxis])
+    full = FAMILIES["full"]
+    moments = collect_moments(rows, full.prepare(single, rows.values.dtype), full, backend, n_threads, 1)
+    lower = np.tril(moments.second, -1)
+    symmetric = np.tril(moments.second) + np.swapaxes(lower, -1, -2)
+    return Scatter(
+        Moments(moments.counts, moments.first, symmetric, moments.total_weight, moments.log_likelihood), center
+    )
+
+
+def rough_center(rows: Rows) -> FloatArray:
+    """The mean of a few thousand rows spread over the data: close enough to take moments about."""
+    step = max(1, rows.shape[0] // 4096)
+    some = rows.values[::step].astype(np.float64)
+    weights = None if rows.weights is None else rows.weights[::step]
+    if weights is not None and not weights.any():
+        weights = None
+    center: FloatArray = some[0] + np.average(some - some[0], axis=0, weights=weights)
+    return center
+
+
+@dataclass(frozen=True, eq=False)
+class RowDensities:
+    """What ``evaluate`` computes for every row; None where it was not asked for."""
+
+    log_density: Array | None
+    labels: Array | None
+    joint: Array | None
+
+
+def evaluate(
+    rows: Rows,
+    prepared: Prepared,
+    backend: Backend,
+    n_threads: int,
+    *,
+    log_density: bool = False,
+    labels: bool = False,
+    joint: bool = False,
+    responsibilities: bool = False,
+) -> RowDensities:
+    """Log-densities (n,), labels (n,), joint log-densities or responsibilities (n, K) of all rows, as asked."""
+    n_rows, n_components = rows.shape[0], len(prepared.means)
+    dtype = rows.values.dtype
+    outputs = Outputs(
+        log_density=np.empty(n_rows if log_density else 0, dtype),
+        labels=np.empty(n_rows if labels else 0, np.int64),
+        joint=np.empty((n_rows if joint or responsibilities else 0, n_components), dtype),
+        normalize=responsibilities,
+    )
+    for section in _plan(rows, n_components, slot_numbers=1).sections():
+        backend.log_density(rows, prepared, section, outputs, n_threads)
+    return RowDensities(
+        outputs.log_density if log_density else None,
+        outputs.labels if labels else None,
+        outputs.joint if joint or responsibilities else None,
+    )
+
+
+def _plan(rows: Rows, n_components: int, slot_numbers: int) -> ChunkPlan:
+    n_rows, n_features = rows.shape
+    return plan_chunks(n_rows, n_features, n_components, rows.values.itemsize, slot_numbers)
