@@ -1,1 +1,13 @@
-"""fastgmm"""
+"""Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
+
+The front door: ``GaussianMixture`` is the estimator, ``load`` reads a saved one, ``warmup`` compiles kernels ahead of
+their first use, ``show_backend`` tells what will run. ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds
+the exceptions. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+"""
+
+from fastgmm.em import Step
+from fastgmm.front import load, show_backend, warmup
+from fastgmm.mixture import GaussianMixture
+from fastgmm.version import __version__
+
+__all__ = ["GaussianMixture", "Step", "__version__", "load", "show_backend", "warmup"]

@@ -3,11 +3,12 @@
 Rows in memory today; whatever can turn prepared parameters into ``Moments`` can stand in for ``Sweep``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
+from fastgmm.covariance.factors import symmetric_from_lower
 from fastgmm.covariance.tied import second_about_means
 from fastgmm.kernels.contract import Backend, ChunkPlan, Outputs, Rows, Slots, plan_chunks
 from fastgmm.moments import Moments
@@ -38,12 +39,12 @@ class Sweep:
         if self.scatter is None:
             return moments
         second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
-        return Moments(moments.counts, moments.first, second, moments.total_weight, moments.log_likelihood)
+        return replace(moments, second=second)
 
 
 def make_sweep(rows: Rows, family: CovarianceFamily, backend: Backend, n_threads: int) -> Sweep:
     """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
-    scatter = total_scatter(rows, backend, n_threads) if family.needs_total_scatter else None
+    scatter = total_scatter(rows, backend, n_threads) if family.is_shared else None
     return Sweep(rows, family, backend, n_threads, scatter)
 
 
@@ -82,22 +83,23 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
     single = Parameters("full", np.ones(1), center[np.newaxis, :], np.eye(n_features)[np.newaxis])
     full = FAMILIES["full"]
     moments = collect_moments(rows, full.prepare(single, rows.values.dtype), full, backend, n_threads, 1)
-    lower = np.tril(moments.second, -1)
-    symmetric = np.tril(moments.second) + np.swapaxes(lower, -1, -2)
-    return Scatter(
-        Moments(moments.counts, moments.first, symmetric, moments.total_weight, moments.log_likelihood), center
-    )
+    return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 
 def rough_center(rows: Rows) -> FloatArray:
     """The mean of a few thousand rows spread over the data: close enough to take moments about."""
-    step = max(1, rows.shape[0] // 4096)
-    some = rows.values[::step].astype(np.float64)
-    weights = None if rows.weights is None else rows.weights[::step]
-    if weights is not None and not weights.any():
-        weights = None
-    center: FloatArray = some[0] + np.average(some - some[0], axis=0, weights=weights)
+    some = rows.thinned(4096)
+    values = some.values.astype(np.float64)
+    if some.weights is not None:
+        # A row of weight 0 may hold anything; where all of these do, one that counts is found by its weight.
+        values = values[some.weights > 0] if some.weights.any() else _heaviest_row(rows)
+    center: FloatArray = values[0] + (values - values[0]).mean(axis=0, dtype=np.float64)
     return center
+
+
+def _heaviest_row(rows: Rows) -> FloatArray:
+    heaviest = 0 if rows.weights is None else int(np.argmax(rows.weights))
+    return rows.values[heaviest : heaviest + 1].astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

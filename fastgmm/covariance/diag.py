@@ -7,7 +7,7 @@ import numpy as np
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters, PreparedDiag
+from fastgmm.parameters import FloatArray, PreparedDiag
 
 
 def inverse_deviations(variances: FloatArray) -> FloatArray:
@@ -19,10 +19,10 @@ def inverse_deviations(variances: FloatArray) -> FloatArray:
     return inverse
 
 
-def _prepare(parameters: Parameters, dtype: Any) -> PreparedDiag:
-    inverse = inverse_deviations(parameters.covariances)
-    constants = log_constants(parameters.weights, np.log(inverse).sum(axis=1), parameters.n_features)
-    return PreparedDiag(constants.astype(dtype), np.array(parameters.means), inverse.astype(dtype))
+def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype: Any) -> PreparedDiag:
+    constants = log_constants(weights, np.log(inverse).sum(axis=1), means.shape[1])
+    means = np.array(means, np.float64, order="C")
+    return PreparedDiag(constants.astype(dtype), means, np.array(inverse, dtype, order="C"))
 
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
@@ -41,10 +41,13 @@ DIAG = CovarianceFamily(
     covariance_shape=lambda n_components, n_features: (n_components, n_features),
     second_moment_shape=lambda n_components, n_features: (n_components, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features,
-    prepare=_prepare,
+    assemble=_assemble,
     maximize=_maximize,
     regularize=lambda covariances, variances: covariances + variances,
+    second_moments=lambda weighted, differences: np.einsum("ti,ti->i", weighted, differences),
     precisions_cholesky=inverse_deviations,
+    precisions=np.square,
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,
+    requirement="positive",
 )

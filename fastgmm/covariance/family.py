@@ -23,33 +23,48 @@ class CovarianceFamily:
         Of what a kernel collects as second moments.
     n_covariance_parameters : callable (K, d) -> int
         Free numbers in the covariances, for AIC and BIC.
-    prepare : callable (Parameters, dtype) -> Prepared
-        Raises ``NotPositiveDefiniteError``.
+    assemble : callable (weights, means, precisions_cholesky, dtype) -> Prepared
     maximize : callable (Moments, counts, shifts) -> covariances
         The M-step of the covariances, without regularization; ``shifts`` = μ' − μ.
     regularize : callable (covariances, variances (d,)) -> covariances
         Add to every diagonal.
+    second_moments : callable (weighted (n, d), differences (n, d)) -> array
+        Σ wr(x − μ)(x − μ)ᵀ of one component, for starts; ``weighted`` = wr(x − μ).
     precisions_cholesky : callable (covariances) -> array
-        scikit-learn's ``precisions_cholesky_``: U upper triangular with Σ⁻¹ = UUᵀ, or 1/σ.
+        scikit-learn's ``precisions_cholesky_``: U upper triangular with Σ⁻¹ = UUᵀ, that is L⁻ᵀ, or 1/σ.
+        Raises ``NotPositiveDefiniteError``.
+    precisions : callable (precisions_cholesky) -> array
+        scikit-learn's ``precisions_``: UUᵀ, or 1/σ².
     covariances_of_precisions : callable (precisions) -> covariances
         For a start that is given as precisions.
     matrices : callable (covariances, K, d) -> ndarray (K, d, d)
         Every component's covariance as a matrix.
-    needs_total_scatter : bool
-        Whether the second moments come from one scatter matrix of all rows, computed once for all sweeps.
+    requirement : str
+        What covariances and precisions must be, in scikit-learn's words.
+    is_shared : bool
+        Whether all components share one covariance. Its second moments then come from one scatter matrix of all
+        rows, computed once for all sweeps.
     """
 
     name: str
     covariance_shape: Callable[[int, int], Shape]
     second_moment_shape: Callable[[int, int], Shape]
     n_covariance_parameters: Callable[[int, int], int]
-    prepare: Callable[[Parameters, Any], Prepared]
+    assemble: Callable[[FloatArray, FloatArray, FloatArray, Any], Prepared]
     maximize: Callable[[Moments, FloatArray, FloatArray], FloatArray]
     regularize: Callable[[FloatArray, FloatArray], FloatArray]
     precisions_cholesky: Callable[[FloatArray], FloatArray]
+    precisions: Callable[[FloatArray], FloatArray]
     covariances_of_precisions: Callable[[FloatArray], FloatArray]
     matrices: Callable[[FloatArray, int, int], FloatArray]
-    needs_total_scatter: bool = False
+    second_moments: Callable[[FloatArray, FloatArray], FloatArray]
+    requirement: str
+    is_shared: bool = False
+
+    def prepare(self, parameters: Parameters, dtype: Any) -> Prepared:
+        """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
+        factors = self.precisions_cholesky(parameters.covariances)
+        return self.assemble(parameters.weights, parameters.means, factors, dtype)
 
 
 class NotPositiveDefiniteError(ValueError):

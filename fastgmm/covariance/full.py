@@ -4,17 +4,23 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance.factors import inverse_cholesky, inverse_of_precision, log_constants, symmetric_from_lower
+from fastgmm.covariance.factors import (
+    inverse_cholesky,
+    inverse_of_precision,
+    log_constants,
+    precision_of_upper,
+    symmetric_from_lower,
+)
 from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters, PreparedFull
+from fastgmm.parameters import FloatArray, PreparedFull
 
 
-def _prepare(parameters: Parameters, dtype: Any) -> PreparedFull:
-    factors = np.stack([inverse_cholesky(matrix, k) for k, matrix in enumerate(parameters.covariances)])
-    log_determinants = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    constants = log_constants(parameters.weights, log_determinants, parameters.n_features)
-    return PreparedFull(constants.astype(dtype), np.array(parameters.means), factors.astype(dtype))
+def _assemble(weights: FloatArray, means: FloatArray, precisions_cholesky: FloatArray, dtype: Any) -> PreparedFull:
+    log_determinants = np.log(np.diagonal(precisions_cholesky, axis1=1, axis2=2)).sum(axis=1)
+    constants = log_constants(weights, log_determinants, means.shape[1])
+    factors = np.array(np.swapaxes(precisions_cholesky, 1, 2), dtype, order="C")
+    return PreparedFull(constants.astype(dtype), np.array(means, np.float64, order="C"), factors)
 
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
@@ -40,10 +46,13 @@ FULL = CovarianceFamily(
     covariance_shape=lambda n_components, n_features: (n_components, n_features, n_features),
     second_moment_shape=lambda n_components, n_features: (n_components, n_features, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features * (n_features + 1) // 2,
-    prepare=_prepare,
+    assemble=_assemble,
     maximize=_maximize,
     regularize=_regularize,
+    second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=_precisions_cholesky,
+    precisions=precision_of_upper,
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
+    requirement="symmetric, positive-definite",
 )

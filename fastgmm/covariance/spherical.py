@@ -8,13 +8,14 @@ from fastgmm.covariance.diag import inverse_deviations
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters, PreparedSpherical
+from fastgmm.parameters import FloatArray, PreparedSpherical
 
 
-def _prepare(parameters: Parameters, dtype: Any) -> PreparedSpherical:
-    inverse = inverse_deviations(parameters.covariances)
-    constants = log_constants(parameters.weights, parameters.n_features * np.log(inverse), parameters.n_features)
-    return PreparedSpherical(constants.astype(dtype), np.array(parameters.means), (inverse**2).astype(dtype))
+def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype: Any) -> PreparedSpherical:
+    n_features = means.shape[1]
+    constants = log_constants(weights, n_features * np.log(inverse), n_features)
+    means = np.array(means, np.float64, order="C")
+    return PreparedSpherical(constants.astype(dtype), means, np.array(inverse**2, dtype, order="C"))
 
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
@@ -33,10 +34,13 @@ SPHERICAL = CovarianceFamily(
     covariance_shape=lambda n_components, n_features: (n_components,),
     second_moment_shape=lambda n_components, n_features: (n_components,),
     n_covariance_parameters=lambda n_components, n_features: n_components,
-    prepare=_prepare,
+    assemble=_assemble,
     maximize=_maximize,
     regularize=lambda covariances, variances: covariances + variances.mean(),
+    second_moments=lambda weighted, differences: np.einsum("ti,ti->", weighted, differences),
     precisions_cholesky=inverse_deviations,
+    precisions=np.square,
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,
+    requirement="positive",
 )

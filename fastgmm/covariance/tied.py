@@ -4,21 +4,23 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance.factors import inverse_cholesky, inverse_of_precision, log_constants
+from fastgmm.covariance.factors import inverse_cholesky, inverse_of_precision, log_constants, precision_of_upper
 from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters, PreparedTied
+from fastgmm.parameters import FloatArray, PreparedTied
 
 
-def _prepare(parameters: Parameters, dtype: Any) -> PreparedTied:
-    factor = inverse_cholesky(parameters.covariances, -1)
-    log_determinant = np.log(np.diagonal(factor)).sum()
-    constants = log_constants(parameters.weights, log_determinant, parameters.n_features)
+def _assemble(weights: FloatArray, means: FloatArray, precision_cholesky: FloatArray, dtype: Any) -> PreparedTied:
+    log_determinant = np.log(np.diagonal(precision_cholesky)).sum()
+    constants = log_constants(weights, log_determinant, means.shape[1])
     # A pivot amid the means keeps the whitened numbers as small as the distances that matter.
-    pivot = parameters.weights @ (parameters.means - parameters.means[0]) + parameters.means[0]
-    whitened_means = (parameters.means - pivot) @ factor.T
+    pivot = means[0] + weights @ (means - means[0])
     return PreparedTied(
-        constants.astype(dtype), np.array(parameters.means), factor.astype(dtype), pivot, whitened_means
+        constants.astype(dtype),
+        np.array(means, np.float64, order="C"),
+        np.array(precision_cholesky.T, dtype, order="C"),
+        pivot,
+        (means - pivot) @ precision_cholesky,
     )
 
 
@@ -45,13 +47,16 @@ TIED = CovarianceFamily(
     covariance_shape=lambda n_components, n_features: (n_features, n_features),
     second_moment_shape=lambda n_components, n_features: (0,),
     n_covariance_parameters=lambda n_components, n_features: n_features * (n_features + 1) // 2,
-    prepare=_prepare,
+    assemble=_assemble,
     maximize=_maximize,
     regularize=lambda covariance, variances: covariance + np.diag(variances),
+    second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=lambda covariance: inverse_cholesky(covariance, -1).T,
+    precisions=precision_of_upper,
     covariances_of_precisions=inverse_of_precision,
     matrices=lambda covariance, n_components, n_features: np.broadcast_to(
         covariance, (n_components, n_features, n_features)
     ),
-    needs_total_scatter=True,
+    requirement="symmetric, positive-definite",
+    is_shared=True,
 )

@@ -35,6 +35,11 @@ class Rows:
     def shape(self) -> tuple[int, int]:
         return self.values.shape[0], self.values.shape[1]
 
+    def thinned(self, n_rows: int) -> "Rows":
+        """About ``n_rows`` rows spread evenly over the data, without a copy."""
+        step = max(1, self.shape[0] // n_rows)
+        return Rows(self.values[::step], None if self.weights is None else self.weights[::step])
+
     def take(self, indices: NDArray[np.intp]) -> "Rows":
         return Rows(self.values[indices], None if self.weights is None else self.weights[indices])
 

@@ -106,3 +106,11 @@ def entry(parallel: bool) -> Callable[[Callable[..., Any]], Any]:
         return dispatcher
 
     return decorate
+
+
+def describe() -> list[str]:
+    """Lines about the compiler, for ``show_backend``."""
+    return [
+        f"numba {numba.__version__}, llvmlite {llvmlite.__version__}, CPU {llvmlite.binding.get_host_cpu_name()}",
+        f"compiled kernels are kept in {cache_directory()}",
+    ]

@@ -1,0 +1,223 @@
+"""The commands behind ``fastgmm fit``, ``predict``, ``score`` and ``info``: files in, files and a report out.
+
+They neither print nor exit; ``cli.py`` does that.
+"""
+
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastgmm.front import load
+from fastgmm.mixture import GaussianMixture
+from fastgmm.model_file import load_model
+from fastgmm.parameters import Array, Parameters
+from fastgmm.progress import show_progress
+from fastgmm.reports import (
+    Report,
+    duration,
+    facts_text,
+    mixture_text,
+    parameter_facts,
+    rate,
+    typical_seconds,
+)
+from fastgmm.tables import Table, column_names, read_points, rows_as_text, write_rows
+from fastgmm.validation import check_values
+from fastgmm.whole_file import require_writable
+
+EXIT_NOT_CONVERGED = 3
+
+_BLOCK_ROWS = 65_536
+
+
+def progress_of(arguments: Namespace, max_iter: int) -> AbstractContextManager[Sequence[Any]]:
+    """Callbacks that show the progress of a fit, none with ``--quiet``."""
+    return nullcontext([]) if arguments.quiet else show_progress(max_iter)
+
+
+# --- fit -------------------------------------------------------------------------------------------------------------
+
+
+def fit(arguments: Namespace) -> Report:
+    """``fastgmm fit``: a model file from points."""
+    require_writable(arguments.output)
+    points = read_points(arguments.points, arguments.columns)
+    began = time.perf_counter()
+    with progress_of(arguments, arguments.max_iter) as callbacks:
+        mixture = GaussianMixture(
+            n_components=arguments.components,
+            covariance_type=arguments.covariance_type,
+            tol=arguments.tol,
+            reg_covar=arguments.reg_covar,
+            max_iter=arguments.max_iter,
+            n_init=arguments.n_init,
+            init_params=arguments.init_params,
+            random_state=arguments.seed,
+            n_threads=arguments.threads,
+            backend=arguments.backend,
+            callbacks=list(callbacks),
+        ).fit(points)
+    seconds = time.perf_counter() - began
+    mixture.save(arguments.output)
+    return _fit_report(arguments, mixture, points, seconds)
+
+
+def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, seconds: float) -> Report:
+    n_points, n_features = points.values.shape
+    facts: dict[str, object] = {
+        "model": arguments.output,
+        "points": n_points,
+        "features": n_features,
+        "components": mixture.n_components,
+        "covariance_type": mixture.covariance_type,
+        "converged": bool(mixture.converged_),
+        "iterations": mixture.n_iter_,
+        "log_likelihood_per_point": mixture.score(points),
+        "bic": mixture.bic(points),
+        "seconds": seconds,
+        "seconds_per_iteration": typical_seconds(mixture.history_),
+    }
+    per_iteration = typical_seconds(mixture.history_)
+    text = facts_text(
+        {
+            "points": f"{n_points:,} x {n_features}, {points.values.dtype}",
+            "model": f"{mixture.n_components} components, {mixture.covariance_type} covariances",
+            "iterations": f"{mixture.n_iter_}, {'converged' if mixture.converged_ else 'NOT converged'}",
+            "log-likelihood": f"{facts['log_likelihood_per_point']:.6g} per point",
+            "BIC": f"{facts['bic']:,.2f}",
+            "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, {rate(n_points, per_iteration)}",
+            "written": arguments.output,
+        }
+    )
+    return Report([text], facts, 0 if mixture.converged_ else EXIT_NOT_CONVERGED)
+
+
+# --- predict ---------------------------------------------------------------------------------------------------------
+
+
+def predict(arguments: Namespace) -> Report:
+    """``fastgmm predict``: labels or probabilities of points under a model."""
+    if arguments.output is not None:
+        require_writable(arguments.output)
+    mixture = load(arguments.model)
+    points = _points_for(mixture, arguments)
+    facts: dict[str, object] = {"points": len(points)}
+    if arguments.proba:
+        n_components = len(mixture.weights_)
+        # The whole table is checked first, so that a complaint counts rows from the first of the file.
+        check_values(points, type(mixture).__name__)
+        header = ",".join(f"component_{component}" for component in range(n_components))
+        dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
+        blocks: Iterator[Array] = (mixture.predict_proba(block) for block in _blocks(points))
+        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, header)
+    labels = mixture.predict(points)
+    counts = np.bincount(labels, minlength=len(mixture.weights_))
+    facts["counts"] = counts.tolist()
+    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, "label")
+
+
+def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
+    """The points to score: of a file with names, the columns that the model was fitted to, in its order."""
+    fitted = getattr(mixture, "feature_names_in_", None)
+    columns = arguments.columns
+    if columns is None and fitted is not None and column_names(arguments.points) is not None:
+        columns = list(fitted)
+    points = read_points(arguments.points, columns)
+    # A model without names does not care for those of the file.
+    return points.values if fitted is None or points.columns is None else points
+
+
+def _values(points: Table | Array) -> Array:
+    return points.values if isinstance(points, Table) else points
+
+
+def _blocks(points: Table | Array) -> Iterator[Table | Array]:
+    for block in _slices(_values(points)):
+        yield Table(block, points.columns) if isinstance(points, Table) else block
+
+
+def _slices(values: Array) -> Iterator[Array]:
+    for begin in range(0, len(values), _BLOCK_ROWS):
+        yield values[begin : begin + _BLOCK_ROWS]
+
+
+def _rows_report(
+    arguments: Namespace,
+    facts: dict[str, object],
+    noun: str,
+    blocks: Iterator[Array],
+    shape: tuple[int, ...],
+    dtype: Any,
+    header: str,
+) -> Report:
+    """Results row by row: into the output file where there is one, else to standard output."""
+    if arguments.output is not None:
+        write_rows(arguments.output, blocks, shape, dtype, header)
+        text = f"{noun} of {shape[0]:,} points written to {arguments.output}\n"
+        return Report([text], facts | {"output": arguments.output})
+    if arguments.json:
+        rows = [row for block in blocks for row in block.tolist()]
+        return Report([], facts | {noun: rows})
+    return Report((rows_as_text(block) for block in blocks), facts)
+
+
+# --- score -----------------------------------------------------------------------------------------------------------
+
+
+def score(arguments: Namespace) -> Report:
+    """``fastgmm score``: the log-likelihood of points under a model."""
+    if arguments.output is not None:
+        require_writable(arguments.output)
+    mixture = load(arguments.model)
+    points = _points_for(mixture, arguments)
+    densities = mixture.score_samples(points)
+    per_point = float(np.mean(densities, dtype=np.float64))
+    facts: dict[str, object] = {
+        "points": len(densities),
+        "log_likelihood_per_point": per_point,
+        "log_likelihood": per_point * len(densities),
+    }
+    if arguments.samples:
+        header = "log_density"
+        return _rows_report(
+            arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header
+        )
+    text = facts_text({"points": f"{len(densities):,}", "log-likelihood": f"{per_point:.10g} per point"})
+    return Report([text], facts)
+
+
+# --- info ------------------------------------------------------------------------------------------------------------
+
+
+def info(arguments: Namespace) -> Report:
+    """``fastgmm info``: what a model file holds."""
+    model = load_model(arguments.model)
+    parameters = model.parameters
+    facts: dict[str, object] = {
+        "model": arguments.model,
+        "components": parameters.n_components,
+        "features": parameters.n_features,
+        "feature_names": None if model.feature_names is None else list(model.feature_names),
+        "dtype": model.dtype,
+        "options": model.options,
+        "fit": model.fit,
+    }
+    text = facts_text(_model_lines(arguments.model, parameters, model.fit))
+    return Report([text, "\n", mixture_text(parameters, model.feature_names)], facts | parameter_facts(parameters))
+
+
+def _model_lines(path: str, parameters: Parameters, results: dict[str, Any]) -> dict[str, str]:
+    lines = {
+        "model": f"{path} ({Path(path).stat().st_size:,} bytes)",
+        "components": f"{parameters.n_components}, {parameters.covariance_type} covariances",
+        "features": str(parameters.n_features),
+    }
+    if results.get("n_iter"):
+        lines["iterations"] = f"{results['n_iter']}, {'converged' if results['converged'] else 'NOT converged'}"
+        lines["log-likelihood"] = f"{results['lower_bound']:.6g} per point, before the last iteration"
+    return lines

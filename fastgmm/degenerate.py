@@ -1,0 +1,88 @@
+"""Covariances that are not, or hardly, positive definite: recognized, and explained to the user."""
+
+import numpy as np
+
+from fastgmm.covariance import CovarianceFamily
+from fastgmm.covariance.family import NotPositiveDefiniteError
+from fastgmm.errors import DegenerateComponentError
+from fastgmm.kernels.contract import Rows
+from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.sweep import Sweep
+
+# Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
+_ON_THE_FLOOR = 1.01
+
+# scikit-learn's words, so that code which looks for them finds them.
+_MESSAGE = (
+    "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
+    "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or "
+    "scale the input data."
+)
+_SINGLE_PRECISION = " The numerical accuracy can also be improved by passing float64 data instead of float32."
+
+
+def degenerate_components(
+    family: CovarianceFamily, parameters: Parameters, regularization: FloatArray
+) -> tuple[int, ...]:
+    """Components whose smallest eigenvalue sits on the regularization: without it they would be singular."""
+    if not (regularization > 0).all():
+        return ()
+    n_components, n_features = parameters.means.shape
+    matrices = family.matrices(parameters.covariances, n_components, n_features)
+    scale = np.sqrt(regularization)
+    smallest = np.linalg.eigvalsh(matrices / np.outer(scale, scale))[:, 0]
+    return tuple(int(k) for k in np.flatnonzero(smallest <= _ON_THE_FLOOR))
+
+
+def prepare_or_explain(sweep: Sweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
+    """Prepare for scoring; where a covariance is not positive definite, say which and probably why."""
+    try:
+        return sweep.family.prepare(parameters, sweep.rows.values.dtype)
+    except NotPositiveDefiniteError as error:
+        if counts is None:  # a start: its weights are its counts
+            total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())
+            counts = parameters.weights * total
+        raise _explain(sweep, parameters, error.component, counts) from error
+
+
+def _explain(sweep: Sweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
+    n_components, n_features = parameters.means.shape
+    matrices = sweep.family.matrices(parameters.covariances, n_components, n_features)
+    smallest = _smallest_eigenvalue(matrices[max(component, 0)])
+    effective_points = float(counts.sum() if component < 0 else counts[component])
+    cause = _probable_cause(sweep.rows, effective_points)
+    who = "The covariance shared by all components" if component < 0 else f"Component {component}"
+    message = _MESSAGE + (_SINGLE_PRECISION if sweep.rows.values.dtype == np.float32 else "")
+    message += (
+        f" {who} has {effective_points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
+        f"probable cause: {cause}."
+    )
+    return DegenerateComponentError(message, component, effective_points, smallest, cause)
+
+
+def _smallest_eigenvalue(matrix: FloatArray) -> float:
+    if not np.isfinite(matrix).all():
+        return float("nan")
+    return float(np.linalg.eigvalsh(matrix)[0])
+
+
+def _probable_cause(rows: Rows, effective_points: float) -> str:
+    """The first of the usual causes that fits the data."""
+    values = rows.values if rows.weights is None else rows.values[rows.weights > 0]
+    n_features = values.shape[1]
+    constant = [j for j in range(n_features) if (values[:, j] == values[0, j]).all()]
+    if constant:
+        noun = "column" if len(constant) == 1 else "columns"
+        return f"constant {noun} {', '.join(map(str, constant))}"
+    if effective_points <= n_features:
+        return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
+    if _mostly_duplicates(values):
+        return "duplicated points"
+    if not np.isfinite(np.square(values[:10_000].astype(np.float64)).sum()):
+        return "values so large that their squares overflow"
+    return "columns that are linearly dependent, within the component or in all data"
+
+
+def _mostly_duplicates(values: Array) -> bool:
+    some = values[:10_000]
+    return 2 * len(np.unique(some, axis=0)) <= len(some)

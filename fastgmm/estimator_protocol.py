@@ -1,0 +1,57 @@
+"""scikit-learn's estimator protocol as functions, so that the estimator needs no base class from it."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def parameter_names(estimator: object) -> list[str]:
+    """The names of the constructor's parameters, sorted."""
+    signature = inspect.signature(type(estimator).__init__)
+    return sorted(name for name in signature.parameters if name != "self")
+
+
+def get_params(estimator: object) -> dict[str, Any]:
+    return {name: getattr(estimator, name) for name in parameter_names(estimator)}
+
+
+def set_params(estimator: object, params: Mapping[str, Any]) -> None:
+    names = parameter_names(estimator)
+    for name in params:
+        if name not in names:
+            raise ValueError(f"Invalid parameter {name!r} for estimator {estimator}. Valid parameters are: {names!r}.")
+    for name, value in params.items():
+        setattr(estimator, name, value)
+
+
+def representation(estimator: object) -> str:
+    """The call that makes the estimator, with the parameters that are not the default."""
+    parameters = inspect.signature(type(estimator).__init__).parameters
+    changed = [
+        f"{name}={getattr(estimator, name)!r}"
+        for name in parameters
+        if name != "self" and not _same(getattr(estimator, name), parameters[name].default)
+    ]
+    return f"{type(estimator).__name__}({', '.join(changed)})"
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (
+        isinstance(value, str | int | float) and not isinstance(value, np.generic) and value == default
+    )
+
+
+def sklearn_tags() -> Any:
+    """scikit-learn's description of what the estimator takes; only scikit-learn asks for it."""
+    from sklearn.utils import InputTags, Tags, TargetTags
+
+    return Tags(
+        estimator_type="density_estimator",
+        target_tags=TargetTags(required=False),
+        transformer_tags=None,
+        regressor_tags=None,
+        classifier_tags=None,
+        input_tags=InputTags(),
+    )

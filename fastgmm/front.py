@@ -1,0 +1,81 @@
+"""The functions of the front door: ``load``, ``warmup`` and ``show_backend``."""
+
+import platform
+import sys
+from collections.abc import Iterable
+from os import PathLike
+
+import numpy as np
+
+from fastgmm import interchange, model_file
+from fastgmm.covariance import FAMILIES
+from fastgmm.kernels import available_backends, get_backend
+from fastgmm.kernels.contract import Rows
+from fastgmm.mixture import GaussianMixture
+from fastgmm.parameters import Parameters
+from fastgmm.sweep import evaluate, make_sweep
+from fastgmm.threads import resolve_n_threads
+from fastgmm.version import __version__
+
+
+def load(path: str | PathLike[str]) -> GaussianMixture:
+    """Read a model that ``GaussianMixture.save`` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+    ModelFormatError
+        Where the file is damaged, truncated, newer than this version, or no fastgmm model. Nothing is unpickled.
+    """
+    return interchange.from_saved_model(GaussianMixture, model_file.load_model(path))
+
+
+def warmup(
+    covariance_types: str | Iterable[str] = tuple(FAMILIES),
+    dtypes: Iterable[str] = ("float64",),
+    backend: str = "auto",
+    n_threads: int | None = None,
+) -> None:
+    """Compile the kernels ahead of their first use; with a warm cache this takes a fraction of a second.
+
+    Parameters
+    ----------
+    covariance_types : str or iterable of str, default=all families
+    dtypes : iterable of {'float64', 'float32'}, default=('float64',)
+        Of the data that will come.
+    backend : str, default='auto'
+    n_threads : int, optional
+        Kernels for one thread and for many are compiled separately; the default compiles what ``fit`` would use,
+        and the single-threaded ones, which small data use in any case.
+    """
+    names = [covariance_types] if isinstance(covariance_types, str) else list(covariance_types)
+    kernels, threads = get_backend(backend), resolve_n_threads(n_threads)
+    for name in names:
+        if name not in FAMILIES:
+            raise ValueError(f"covariance_types must be among {', '.join(map(repr, FAMILIES))}; got {name!r}")
+    for dtype in dtypes:
+        # Three thousand rows make more than one chunk, so that threads have something to share.
+        rows = Rows(np.random.RandomState(0).standard_normal((3000, 2)).astype(dtype))
+        # Starts use the spherical kernels.
+        for name in dict.fromkeys([*names, "spherical"]):
+            family = FAMILIES[name]
+            covariances = np.ones(family.covariance_shape(1, 2))
+            covariances = family.regularize(0.0 * covariances, np.ones(2))
+            prepared = family.prepare(Parameters(name, np.ones(1), np.zeros((1, 2)), covariances), rows.values.dtype)
+            for count in sorted({1, threads}):
+                make_sweep(rows, family, kernels, count)(prepared)
+                evaluate(rows, prepared, kernels, count, labels=True)
+
+
+def show_backend() -> None:
+    """Print the versions, the backends and why one is missing, the threads, and where compiled kernels are kept."""
+    lines = [f"fastgmm {__version__}, Python {platform.python_version()}, numpy {np.__version__}"]
+    for name, state in available_backends().items():
+        lines.append(f"backend {name}: {state}")
+    chosen = get_backend("auto").name
+    lines.append(f"chosen by 'auto': {chosen}, {resolve_n_threads(None)} threads")
+    if chosen == "numba":
+        from fastgmm.kernels.numba_.jit import describe
+
+        lines.extend(describe())
+    sys.stdout.write("\n".join(lines) + "\n")

@@ -1,0 +1,461 @@
+"""``GaussianMixture``: hyper-parameters, validation, the wiring of a fit, and the fitted attributes."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from typing import Any, Self
+
+import numpy as np
+
+from fastgmm import estimator_protocol, interchange, model_file
+from fastgmm.covariance import FAMILIES
+from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.errors import convergence_warning, not_fitted
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.contract import Rows
+from fastgmm.options import check_given_start, check_options, check_random_state
+from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.sampling import sample
+from fastgmm.starts import StartFunction, StartOptions, make_start
+from fastgmm.sweep import RowDensities, Sweep, evaluate, make_sweep
+from fastgmm.threads import resolve_n_threads
+from fastgmm.validation import (
+    check_feature_names,
+    check_n_features,
+    check_sample_weight,
+    check_values,
+    feature_names,
+    feature_variances,
+)
+from fastgmm.verbose import print_progress
+
+# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
+_RELATIVE_REGULARIZATION = 1e-6
+# An absolute `reg_covar` above this share of a feature's variance is worth a warning.
+_SUSPICIOUS_REGULARIZATION = 1e-3
+# Rows that are looked at to know the variances well enough for that.
+_ROWS_FOR_A_WARNING = 20_000
+
+
+class GaussianMixture:
+    """A Gaussian mixture fitted by expectation-maximization.
+
+    A drop-in for :class:`sklearn.mixture.GaussianMixture` (scikit-learn 1.9): the same parameters, methods,
+    attributes and errors; scikit-learn itself is not needed.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        The number of components.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Every component has its own matrix; all share one; own variances without correlations; one own variance.
+    tol : float, default=1e-3
+        EM stops when the mean log-likelihood of a point changes by less.
+    reg_covar : float or 'relative', default=1e-6
+        Added to the diagonal of covariances, in squared units of the data; ``'relative'`` adds a millionth of
+        each feature's variance instead.
+    max_iter : int, default=100
+        The most iterations of EM; 0 keeps the start.
+    n_init : int, default=1
+        Starts to try. The fit of highest likelihood is kept among those without degenerate components.
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, default='kmeans'
+        The start. A callable ``f(X, n_components, random_state)`` returns means (n_components, n_features) or integer
+        labels (n_samples,).
+    weights_init : array-like of shape (n_components,), optional
+    means_init : array-like of shape (n_components, n_features), optional
+        Weights and covariances that are not given follow from assigning rows to the nearest of these means.
+    precisions_init : array-like, optional
+        Inverse covariances, in the shape of ``covariances_``.
+    random_state : int, RandomState or None, default=None
+        Seeds the start and ``sample``.
+    warm_start : bool, default=False
+        Continue from the last fit.
+    verbose : int, default=0
+        1 prints restarts and iterations, 2 also the time and the change of the bound.
+    verbose_interval : int, default=10
+        Iterations between two prints.
+    n_threads : int, optional
+        By default ``FASTGMM_NUM_THREADS``, or every CPU this process may use. It changes no bit of the result.
+    backend : {'auto', 'numba', 'numpy'}, default='auto'
+        ``'auto'`` is ``FASTGMM_BACKEND``, else Numba where it is installed.
+    callbacks : list of callables, optional
+        Each is called with a :class:`fastgmm.Step` after every iteration.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+    means_ : ndarray of shape (n_components, n_features)
+    covariances_ : ndarray
+        full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64, as all fitted arrays.
+    precisions_, precisions_cholesky_ : ndarray
+        Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical).
+    converged_ : bool
+    n_iter_ : int
+        Iterations of the best start.
+    lower_bound_ : float
+        Mean log-likelihood of a point before the last M-step, as in scikit-learn.
+    lower_bounds_ : list of float
+        One for each iteration of the best start.
+    history_ : tuple of Step
+        Every iteration of every start.
+    degenerate_components_ : tuple of int
+        Components whose smallest eigenvalue is the regularization: collapsed onto a plane or a few points.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has column names.
+
+    Notes
+    -----
+    Moments are collected about the current means in one pass over the rows, and maximized in closed form [1]_;
+    responsibilities of all rows are never stored.
+
+    References
+    ----------
+    .. [1] A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the EM
+       algorithm", JRSS B 39 (1977).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> gm = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> np.sort(gm.means_[:, 0])
+    array([ 1., 10.])
+    >>> bool(gm.predict([[0, 0]])[0] == gm.predict([[2, 2]])[0])
+    True
+    """
+
+    weights_: FloatArray
+    means_: FloatArray
+    covariances_: FloatArray
+    precisions_: FloatArray
+    precisions_cholesky_: FloatArray
+    converged_: bool
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    history_: tuple[Step, ...]
+    degenerate_components_: tuple[int, ...]
+    n_features_in_: int
+
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float | str = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str | StartFunction = "kmeans",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_threads: int | None = None,
+        backend: str = "auto",
+        callbacks: Sequence[Callable[[Step], None]] | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_threads = n_threads
+        self.backend = backend
+        self.callbacks = callbacks
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Estimate the parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            float32 and float64 arrays are read in place, whatever their strides.
+        y : ignored
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 0 is the row removed, an integer weight the row repeated.
+
+        Returns
+        -------
+        GaussianMixture
+            The estimator itself. After any exception, Ctrl-C included, it is what it was before.
+
+        Raises
+        ------
+        ValueError
+            For NaN, infinity, wrong shapes, or fewer rows than components.
+        DegenerateComponentError
+            A ``ValueError``: a covariance is not positive definite, in every start.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
+        rows = self._fit(X, sample_weight)
+        labels = self._evaluate(rows, labels=True).labels
+        assert labels is not None
+        return labels
+
+    def _fit(self, X: Any, sample_weight: Any) -> Rows:
+        name = type(self).__name__
+        check_options(self.get_params(), name)
+        names = feature_names(X)
+        values = check_values(X, name, min_rows=2)
+        rows = Rows(values, check_sample_weight(sample_weight, len(values)))
+        n_counted = len(values) if rows.weights is None else int(np.count_nonzero(rows.weights))
+        if n_counted < self.n_components:
+            raise ValueError(
+                "Expected n_samples >= n_components "
+                f"but got n_components = {self.n_components}, n_samples = {n_counted}"
+            )
+        family = FAMILIES[self.covariance_type]
+        n_threads = resolve_n_threads(self.n_threads)
+        regularization = self._regularization(rows)
+        sweep = make_sweep(rows, family, get_backend(self.backend), n_threads)
+        best, steps = best_of_restarts(self._restarts(sweep, regularization))
+        if not best.converged and self.max_iter > 0:
+            warnings.warn(
+                "Best performing initialization did not converge. Try different init parameters, or increase "
+                "max_iter, tol, or check for degenerate data.",
+                convergence_warning(),
+                stacklevel=3,
+            )
+        self._adopt(best, steps, names)
+        return rows
+
+    def _restarts(self, sweep: Sweep, regularization: FloatArray) -> Iterator[Callable[[], Fit]]:
+        """The runs of EM to choose from: one from each start, or one that continues the last fit."""
+        stopping = Stopping(self.tol, self.max_iter)
+        observers: list[Observer] = list(self.callbacks or ())
+        if self.verbose:
+            observers.append(print_progress(self.verbose, self.verbose_interval, self.max_iter))
+        if self.warm_start and hasattr(self, "converged_"):
+            check_n_features(sweep.rows.shape[1], self.n_features_in_, type(self).__name__)
+            parameters, bound = self._parameters(), self.lower_bound_
+            yield lambda: run_em(sweep, parameters, regularization, stopping, observers, 0, bound)
+            return
+        given = check_given_start(
+            sweep.family,
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            self.n_components,
+            sweep.rows.shape[1],
+        )
+        options = StartOptions(self.init_params, self.n_components, given.weights, given.means, given.covariances)
+        random_state = check_random_state(self.random_state)
+        for restart in range(self.n_init):
+
+            def run(restart: int = restart) -> Fit:
+                start = make_start(sweep, options, regularization, random_state)
+                return run_em(sweep, start, regularization, stopping, observers, restart)
+
+            yield run
+
+    def _regularization(self, rows: Rows) -> FloatArray:
+        """What is added to the diagonal of covariances (n_features,)."""
+        if isinstance(self.reg_covar, str):
+            return _RELATIVE_REGULARIZATION * feature_variances(rows)
+        if self.reg_covar > 0:
+            variances = feature_variances(rows.thinned(_ROWS_FOR_A_WARNING))
+            smallest = variances[variances > 0].min(initial=np.inf)
+            if self.reg_covar > _SUSPICIOUS_REGULARIZATION * smallest:
+                warnings.warn(
+                    f"reg_covar={self.reg_covar:g} is absolute, and more than a thousandth of the smallest feature "
+                    f"variance, {smallest:.3g}. Scale the data, or use reg_covar='relative'.",
+                    stacklevel=4,
+                )
+        return np.full(rows.shape[1], float(self.reg_covar))
+
+    def _adopt(self, fit: Fit, steps: tuple[Step, ...], names: Array | None) -> None:
+        """Set all fitted attributes, or none."""
+        fitted = _parameter_attributes(fit.parameters)
+        fitted |= {
+            "converged_": fit.converged,
+            "n_iter_": len(fit.steps),
+            "lower_bound_": fit.lower_bound,
+            "lower_bounds_": [step.lower_bound for step in fit.steps],
+            "history_": steps,
+            "degenerate_components_": fit.degenerate,
+        }
+        if names is not None:
+            fitted["feature_names_in_"] = names
+        else:
+            self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update(fitted)
+
+    # Scoring
+
+    def predict(self, X: Any) -> Array:
+        """The component with the largest posterior probability, for every row: int64 (n_samples,)."""
+        labels = self._evaluate(self._rows_to_score(X), labels=True).labels
+        assert labels is not None
+        return labels
+
+    def predict_proba(self, X: Any) -> Array:
+        """Posterior probabilities of the components, (n_samples, n_components), in the dtype of X."""
+        responsibilities = self._evaluate(self._rows_to_score(X), responsibilities=True).joint
+        assert responsibilities is not None
+        return responsibilities
+
+    def score_samples(self, X: Any) -> Array:
+        """The log-density log p(x) of every row, (n_samples,), in the dtype of X."""
+        return self._log_density(self._rows_to_score(X))
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The (weighted) mean log-density of the rows."""
+        rows = self._rows_to_score(X)
+        weights = check_sample_weight(sample_weight, rows.shape[0])
+        return float(np.average(self._log_density(rows).astype(np.float64, copy=False), weights=weights))
+
+    def bic(self, X: Any) -> float:
+        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
+        n_rows = len(X)
+        return -2.0 * self.score(X) * n_rows + self._n_parameters() * math.log(n_rows)
+
+    def aic(self, X: Any) -> float:
+        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better."""
+        return -2.0 * self.score(X) * len(X) + 2.0 * self._n_parameters()
+
+    def sample(self, n_samples: int = 1) -> tuple[FloatArray, Array]:
+        """Draw points from the mixture.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+        y : ndarray of shape (n_samples,)
+            The component of each; rows are ordered by it.
+        """
+        self._check_fitted()
+        if n_samples < 1:
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+        return sample(self._parameters(), n_samples, check_random_state(self.random_state))
+
+    def _rows_to_score(self, X: Any) -> Rows:
+        self._check_fitted()
+        name = type(self).__name__
+        check_feature_names(X, getattr(self, "feature_names_in_", None), name)
+        values = check_values(X, name)
+        check_n_features(values.shape[1], self.means_.shape[1], name)
+        return Rows(values)
+
+    def _log_density(self, rows: Rows) -> Array:
+        log_density = self._evaluate(rows, log_density=True).log_density
+        assert log_density is not None
+        return log_density
+
+    def _evaluate(self, rows: Rows, **wanted: bool) -> RowDensities:
+        """Score with the fitted attributes as they are, so that attributes set by hand count, as in scikit-learn."""
+        family = FAMILIES[self.covariance_type]
+        prepared = family.assemble(
+            np.asarray(self.weights_, np.float64),
+            np.asarray(self.means_, np.float64),
+            np.asarray(self.precisions_cholesky_, np.float64),
+            rows.values.dtype,
+        )
+        return evaluate(rows, prepared, get_backend(self.backend), resolve_n_threads(self.n_threads), **wanted)
+
+    def _n_parameters(self) -> int:
+        """Free parameters: weights that sum to 1, means, covariances."""
+        self._check_fitted()
+        n_components, n_features = self.means_.shape
+        n_covariance_parameters = FAMILIES[self.covariance_type].n_covariance_parameters
+        return int(n_components * (1 + n_features) - 1 + n_covariance_parameters(n_components, n_features))
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "means_"):
+            raise not_fitted(self)
+
+    def _parameters(self) -> Parameters:
+        return Parameters(self.covariance_type, self.weights_, self.means_, self.covariances_)
+
+    # Exchange with files and other libraries
+
+    @classmethod
+    def from_parameters(
+        cls, weights: Any, means: Any, covariances: Any, covariance_type: str = "full", **options: Any
+    ) -> Self:
+        """A fitted estimator with the given parameters.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+        means : array-like of shape (n_components, n_features)
+        covariances : array-like
+            In the shape of the family.
+        covariance_type : str, default='full'
+        **options
+            Further constructor parameters.
+
+        Raises
+        ------
+        ValueError
+            Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
+        """
+        parameters = interchange.check_parameters(weights, means, covariances, covariance_type)
+        estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
+        estimator._adopt(Fit(parameters, -np.inf, False, (), ()), (), None)
+        return estimator
+
+    def to_sklearn(self) -> Any:
+        """A :class:`sklearn.mixture.GaussianMixture` with the same parameters and fitted attributes."""
+        return interchange.to_sklearn(self)
+
+    @classmethod
+    def from_sklearn(cls, estimator: Any, **options: Any) -> Self:
+        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters."""
+        return interchange.from_sklearn(cls, estimator, options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
+        self._check_fitted()
+        model_file.save_model(path, interchange.to_saved_model(self))
+
+    # The estimator protocol: scikit-learn's, without inheriting from it
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters by name."""
+        return estimator_protocol.get_params(self)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set constructor parameters by name."""
+        estimator_protocol.set_params(self, params)
+        return self
+
+    def __repr__(self) -> str:
+        return estimator_protocol.representation(self)
+
+    def __sklearn_tags__(self) -> Any:
+        return estimator_protocol.sklearn_tags()
+
+
+def _parameter_attributes(parameters: Parameters) -> dict[str, Any]:
+    """The fitted attributes that follow from the parameters."""
+    family = FAMILIES[parameters.covariance_type]
+    factors = family.precisions_cholesky(parameters.covariances)
+    return {
+        "weights_": np.array(parameters.weights),
+        "means_": np.array(parameters.means),
+        "covariances_": np.array(parameters.covariances),
+        "precisions_cholesky_": np.array(factors, order="C"),
+        "precisions_": family.precisions(factors),
+        "n_features_in_": parameters.n_features,
+    }

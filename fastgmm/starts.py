@@ -1,0 +1,197 @@
+"""Where EM starts: k-means, k-means++, random responsibilities, rows drawn from the data, given means, a callable.
+
+A start is a set of parameters that a rough partition of the data suggests. On large data the partition is made on a
+sample of the rows, so that a start costs no more than a few iterations of EM.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.covariance.maximize import maximize
+from fastgmm.kernels.contract import Rows
+from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest
+from fastgmm.moments import Moments
+from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.sweep import Sweep, rough_center
+
+# Rows that a partition looks at: enough in all, and enough for every component and feature.
+_SAMPLE_ROWS = 16_384
+_SAMPLE_ROWS_PER_COMPONENT = 128
+_BLOCK_ROWS = 4096
+
+StartFunction = Callable[[Array, int, np.random.RandomState], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class StartOptions:
+    """What the user said about the start; ``method`` is a name or a callable."""
+
+    method: str | StartFunction
+    n_components: int
+    weights: FloatArray | None = None
+    means: FloatArray | None = None
+    covariances: FloatArray | None = None
+
+
+def make_start(
+    sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """Starting parameters; those that were given replace those of the method.
+
+    Given means decide the partition, so that weights and covariances belong to them.
+    """
+    family = sweep.family
+    if options.weights is not None and options.means is not None and options.covariances is not None:
+        return Parameters(family.name, options.weights, options.means, options.covariances)
+    if options.means is None and options.method == "random":
+        start = _random_responsibilities(sweep, options.n_components, regularization, random_state)
+    else:
+        start = _from_partition(sweep, options, regularization, random_state)
+    return Parameters(
+        family.name,
+        start.weights if options.weights is None else options.weights,
+        start.means if options.means is None else options.means,
+        start.covariances if options.covariances is None else options.covariances,
+    )
+
+
+def _from_partition(
+    sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """Assign a sample of the rows to centers; weights, and covariances about the centers, follow."""
+    n_components = options.n_components
+    backend, n_threads = sweep.backend, sweep.n_threads
+    if callable(options.method) and options.means is None:
+        return _from_callable(sweep, options.method, n_components, regularization, random_state)
+    means = options.means
+    if means is None and options.method == "random_from_data":
+        means = sweep.rows.values[_draw_rows(sweep.rows, n_components, random_state)].astype(np.float64)
+    shift = rough_center(sweep.rows)
+    sample = _centered(_sample(sweep.rows, n_components, random_state), shift)
+    if means is not None:
+        centers = means - shift
+        labels = nearest(sample, centers, backend, n_threads)
+    elif options.method == "k-means++":
+        centers = kmeans_plusplus(sample, n_components, random_state, backend, n_threads)
+        labels = nearest(sample, centers, backend, n_threads)
+    else:
+        centers, labels = kmeans(sample, n_components, random_state, backend, n_threads)
+    parameters = _parameters_of_partition(sweep, sample, labels, centers, regularization)
+    return Parameters(parameters.covariance_type, parameters.weights, centers + shift, parameters.covariances)
+
+
+def _from_callable(
+    sweep: Sweep,
+    method: StartFunction,
+    n_components: int,
+    regularization: FloatArray,
+    random_state: np.random.RandomState,
+) -> Parameters:
+    """A user's start: means (n_components, n_features), or a label for every row."""
+    n_rows, n_features = sweep.rows.shape
+    answer = np.asarray(method(sweep.rows.values, n_components, random_state))
+    if answer.shape == (n_components, n_features) and np.isfinite(answer).all():
+        options = StartOptions("kmeans", n_components, means=answer.astype(np.float64))
+        return _from_partition(sweep, options, regularization, random_state)
+    is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"
+    if not is_labels or answer.min() < 0 or answer.max() >= n_components:
+        raise ValueError(
+            "A callable init_params must return finite means of shape (n_components, n_features) = "
+            f"{(n_components, n_features)} or integer labels from 0 to {n_components - 1} of shape ({n_rows},); "
+            f"got an array of shape {answer.shape} and dtype {answer.dtype}"
+        )
+    shift = rough_center(sweep.rows)
+    start = np.broadcast_to(shift, (n_components, n_features))
+    return _parameters_of_partition(sweep, sweep.rows, answer, start, regularization, keep_means=False)
+
+
+def _parameters_of_partition(
+    sweep: Sweep,
+    rows: Rows,
+    labels: NDArray[np.integer[Any]],
+    centers: FloatArray,
+    regularization: FloatArray,
+    keep_means: bool = True,
+) -> Parameters:
+    """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves."""
+    family, n_components = sweep.family, len(centers)
+    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
+    order = np.argsort(labels, kind="stable")
+    ends = np.cumsum(np.bincount(labels, minlength=n_components))
+    counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
+    first, second = np.zeros(centers.shape), []
+    for k, members in enumerate(np.split(order, ends[:-1])):
+        differences = rows.values[members] - centers[k]
+        weighted = weights[members, np.newaxis] * differences
+        first[k] = weighted.sum(axis=0)
+        second.append(family.second_moments(weighted, differences))
+    stacked = np.stack(second)
+    moments = Moments(
+        counts,
+        np.zeros_like(first) if keep_means else first,
+        stacked.sum(axis=0) if family.is_shared else stacked,
+        float(weights.sum()),
+        np.nan,
+    )
+    return maximize(family, moments, centers, regularization)
+
+
+def _random_responsibilities(
+    sweep: Sweep, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """The M-step of responsibilities drawn at random, scikit-learn's draws, a block of rows at a time."""
+    rows, family = sweep.rows, sweep.family
+    center = rough_center(rows)
+    means = np.broadcast_to(center, (n_components, rows.shape[1]))
+    moments: Moments | None = None
+    for begin in range(0, rows.shape[0], _BLOCK_ROWS):
+        block = rows.values[begin : begin + _BLOCK_ROWS]
+        responsibilities = random_state.uniform(size=(len(block), n_components))
+        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+        if rows.weights is not None:
+            responsibilities *= rows.weights[begin : begin + _BLOCK_ROWS, np.newaxis]
+            block = np.where(rows.weights[begin : begin + _BLOCK_ROWS, np.newaxis] > 0, block, center)
+        differences = block - center
+        weighted = [column[:, np.newaxis] * differences for column in responsibilities.T]
+        second = np.stack([family.second_moments(each, differences) for each in weighted])
+        part = Moments(
+            responsibilities.sum(axis=0),
+            np.stack([each.sum(axis=0) for each in weighted]),
+            second.sum(axis=0) if family.is_shared else second,
+            float(responsibilities.sum()),
+            np.nan,
+        )
+        moments = part if moments is None else moments + part
+    assert moments is not None, "validated data have at least two rows"
+    return maximize(family, moments, means, regularization)
+
+
+def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> Rows:
+    """One row drawn from each of as many equal stretches as the sample has rows; rows of weight 0 are left out."""
+    n_features = rows.shape[1]
+    wanted = max(_SAMPLE_ROWS, n_components * max(_SAMPLE_ROWS_PER_COMPONENT, 8 * n_features))
+    candidates = None if rows.weights is None else np.flatnonzero(rows.weights)
+    n_candidates = rows.shape[0] if candidates is None else len(candidates)
+    if n_candidates <= wanted:
+        return rows if candidates is None else rows.take(candidates)
+    edges = np.linspace(0, n_candidates, wanted + 1)
+    positions = (edges[:-1] + random_state.uniform(size=wanted) * np.diff(edges)).astype(np.intp)
+    positions = np.minimum(positions, n_candidates - 1)
+    return rows.take(positions if candidates is None else candidates[positions])
+
+
+def _centered(rows: Rows, shift: FloatArray) -> Rows:
+    return Rows((rows.values - shift).astype(rows.values.dtype), rows.weights)
+
+
+def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """Distinct rows of positive weight, scikit-learn's draws."""
+    if rows.weights is None:
+        drawn: NDArray[np.intp] = random_state.choice(rows.shape[0], size=size, replace=False)
+        return drawn
+    drawn = random_state.choice(np.flatnonzero(rows.weights), size=size, replace=False)
+    return drawn

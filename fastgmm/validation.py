@@ -1,0 +1,210 @@
+"""Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.kernels.contract import Rows
+from fastgmm.parameters import Array, FloatArray
+
+_BLOCK_ROWS = 65_536
+
+
+def feature_names(X: Any) -> NDArray[np.object_] | None:
+    """The column names of a data frame where all are strings, else None.
+
+    Raises
+    ------
+    TypeError
+        Where some columns have strings for names and others have not.
+    """
+    columns = getattr(X, "columns", None)
+    if columns is None or callable(columns):
+        return None
+    names = np.asarray(columns, dtype=object)
+    types = sorted({type(name).__name__ for name in names})
+    if types == ["str"]:
+        return names
+    if "str" in types:
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, but your input has "
+            f"{types} as feature name / column name types. If you want feature names to be stored and validated, "
+            "you must convert them all to strings, by using X.columns = X.columns.astype(str) for example. "
+            "Otherwise you can remove feature / column names from your input data, or convert them all to a "
+            "non-string data type."
+        )
+    return None
+
+
+def check_feature_names(X: Any, fitted: NDArray[np.object_] | None, estimator: str) -> None:
+    """Compare the names of X with those of the fit: warn where one side has none, raise where they differ."""
+    given = feature_names(X)
+    if given is None and fitted is None:
+        return
+    if fitted is None:
+        warnings.warn(f"X has feature names, but {estimator} was fitted without feature names", stacklevel=3)
+    elif given is None:
+        message = f"X does not have valid feature names, but {estimator} was fitted with feature names"
+        warnings.warn(message, stacklevel=3)
+    elif not np.array_equal(given, fitted):
+        raise ValueError(_names_message(set(given), set(fitted)))
+
+
+def _names_message(given: set[str], fitted: set[str]) -> str:
+    def listing(names: list[str]) -> str:
+        shown = "".join(f"- {name}\n" for name in names[:5])
+        return shown + ("- ...\n" if len(names) > 5 else "")
+
+    message = "The feature names should match those that were passed during fit.\n"
+    if given - fitted:
+        message += "Feature names unseen at fit time:\n" + listing(sorted(given - fitted))
+    if fitted - given:
+        message += "Feature names seen at fit time, yet now missing:\n" + listing(sorted(fitted - given))
+    if given == fitted:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    return message
+
+
+def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
+    """X as a finite two-dimensional float32 or float64 array; not copied where it is one already.
+
+    Raises
+    ------
+    TypeError
+        For sparse data, and for objects that are no numbers.
+    ValueError
+        For NaN and infinity (naming the first), complex numbers, masked arrays, and wrong shapes.
+    """
+    if hasattr(X, "toarray") and hasattr(X, "tocsr"):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
+            "numpy array."
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        raise ValueError(
+            "Masked arrays are not supported for X, since their mask would be ignored. Drop the masked rows, or "
+            "use X.filled(...) to give them values."
+        )
+    values = _as_float(X)
+    _check_shape(values, estimator, min_rows)
+    values = _readable_in_place(values)
+    _check_finite(values)
+    return values
+
+
+def _as_float(X: Any) -> Array:
+    try:
+        array = np.asarray(X)
+    except ValueError as error:  # rows of unequal lengths
+        raise ValueError(f"X cannot be read as an array: {error}") from error
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{array}\n")
+    if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.kind == "O" and any(isinstance(value, complex) for value in array.flat):
+        raise ValueError(f"Complex data not supported\n{array}\n")
+    if array.dtype.kind in "mM":
+        raise TypeError(f"X must be numbers; got dates or times ({array.dtype})")
+    try:
+        return array.astype(np.float64)
+    except TypeError as error:
+        raise TypeError(f"X cannot be converted to numbers: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"X cannot be converted to numbers: {error}") from error
+
+
+def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
+    if values.ndim == 0:
+        raise ValueError(
+            f"Expected 2D array, got scalar array instead:\narray={values}.\nReshape your data either using "
+            "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single "
+            "sample."
+        )
+    if values.ndim == 1:
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead:\narray={values}.\nReshape your data either using "
+            "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single "
+            "sample."
+        )
+    if values.ndim > 2:
+        raise ValueError(f"Found array with dim {values.ndim}, while dim <= 2 is required by {estimator}.")
+    n_rows, n_features = values.shape
+    if n_rows < min_rows:
+        raise ValueError(
+            f"Found array with {n_rows} sample(s) (shape={values.shape}) while a minimum of {min_rows} is required "
+            f"by {estimator}."
+        )
+    if n_features < 1:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={values.shape}) while a minimum of 1 is required by {estimator}."
+        )
+
+
+def _readable_in_place(values: Array) -> Array:
+    """Kernels step through memory in whole numbers forward; any other array is copied."""
+    steps = [divmod(stride, values.itemsize) for stride in values.strides]
+    if values.flags.aligned and all(step >= 0 and rest == 0 for step, rest in steps):
+        return np.asarray(values)
+    return np.ascontiguousarray(values)
+
+
+def _check_finite(values: Array) -> None:
+    for begin in range(0, len(values), _BLOCK_ROWS):
+        block = values[begin : begin + _BLOCK_ROWS]
+        if np.isfinite(block).all():
+            continue
+        row, column = (int(position) for position in np.argwhere(~np.isfinite(block))[0])
+        where = f"The first is at row {begin + row}, column {column} (counted from 0)."
+        if np.isnan(block[row, column]):
+            raise ValueError(
+                f"Input X contains NaN. {where}\nGaussianMixture does not accept missing values encoded as NaN "
+                "natively. Drop the rows with missing values or fill them in before fitting."
+            )
+        raise ValueError(f"Input X contains infinity or a value too large for {values.dtype!r}. {where}")
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
+    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    if weights.shape != (n_rows,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
+    if not np.isfinite(weights).all():
+        row = int(np.argmin(np.isfinite(weights)))
+        raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
+    if (weights < 0).any():
+        raise ValueError(f"Negative values in data passed to `sample_weight`: row {int(np.argmax(weights < 0))}.")
+    if not weights.any():
+        raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
+    return np.ascontiguousarray(weights)
+
+
+def check_n_features(n_given: int, n_fitted: int, estimator: str) -> None:
+    if n_given != n_fitted:
+        raise ValueError(f"X has {n_given} features, but {estimator} is expecting {n_fitted} features as input.")
+
+
+def feature_variances(rows: Rows) -> FloatArray:
+    """The weighted variance of every feature (d,), from all rows, a block at a time about the first row counted."""
+    first_row = 0 if rows.weights is None else int(np.argmax(rows.weights > 0))
+    center = rows.values[first_row].astype(np.float64)
+    total, first, second = 0.0, np.zeros_like(center), np.zeros_like(center)
+    for begin in range(0, rows.shape[0], _BLOCK_ROWS):
+        differences = rows.values[begin : begin + _BLOCK_ROWS] - center
+        if rows.weights is None:
+            weights = np.ones(len(differences))
+        else:
+            weights = rows.weights[begin : begin + _BLOCK_ROWS]
+            differences, weights = differences[weights > 0], weights[weights > 0]
+        total += float(weights.sum())
+        first += weights @ differences
+        second += weights @ np.square(differences)
+    variances: FloatArray = np.maximum(second / total - (first / total) ** 2, 0.0)
+    return variances
