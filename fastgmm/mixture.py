@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Self
 
@@ -10,15 +10,16 @@ import numpy as np
 
 from fastgmm import estimator_protocol, interchange, model_file
 from fastgmm.covariance import FAMILIES
-from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.em import Fit, Step, best_of_restarts
 from fastgmm.errors import convergence_warning, not_fitted
+from fastgmm.fitting import EarlierFit, regularization_of, runs_of_em
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows
-from fastgmm.options import check_given_start, check_options, check_random_state
+from fastgmm.options import check_options, check_random_state
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.sampling import sample
-from fastgmm.starts import StartFunction, StartOptions, make_start
-from fastgmm.sweep import RowDensities, Sweep, evaluate, make_sweep
+from fastgmm.starts import StartFunction
+from fastgmm.sweep import RowDensities, evaluate, make_sweep
 from fastgmm.threads import resolve_n_threads
 from fastgmm.validation import (
     check_feature_names,
@@ -26,16 +27,7 @@ from fastgmm.validation import (
     check_sample_weight,
     check_values,
     feature_names,
-    feature_variances,
 )
-from fastgmm.verbose import print_progress
-
-# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
-_RELATIVE_REGULARIZATION = 1e-6
-# An absolute `reg_covar` above this share of a feature's variance is worth a warning.
-_SUSPICIOUS_REGULARIZATION = 1e-3
-# Rows that are looked at to know the variances well enough for that.
-_ROWS_FOR_A_WARNING = 20_000
 
 
 class GaussianMixture:
@@ -228,9 +220,10 @@ class GaussianMixture:
             )
         family = FAMILIES[self.covariance_type]
         n_threads = resolve_n_threads(self.n_threads)
-        regularization = self._regularization(rows)
+        regularization = regularization_of(self.reg_covar, rows)
+        earlier = self._earlier_fit(values.shape[1])
         sweep = make_sweep(rows, family, get_backend(self.backend), n_threads)
-        best, steps = best_of_restarts(self._restarts(sweep, regularization))
+        best, steps = best_of_restarts(runs_of_em(self.get_params(), sweep, regularization, earlier))
         if not best.converged and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or increase "
@@ -241,49 +234,11 @@ class GaussianMixture:
         self._adopt(best, steps, names)
         return rows
 
-    def _restarts(self, sweep: Sweep, regularization: FloatArray) -> Iterator[Callable[[], Fit]]:
-        """The runs of EM to choose from: one from each start, or one that continues the last fit."""
-        stopping = Stopping(self.tol, self.max_iter)
-        observers: list[Observer] = list(self.callbacks or ())
-        if self.verbose:
-            observers.append(print_progress(self.verbose, self.verbose_interval, self.max_iter))
-        if self.warm_start and hasattr(self, "converged_"):
-            check_n_features(sweep.rows.shape[1], self.n_features_in_, type(self).__name__)
-            parameters, bound = self._parameters(), self.lower_bound_
-            yield lambda: run_em(sweep, parameters, regularization, stopping, observers, 0, bound)
-            return
-        given = check_given_start(
-            sweep.family,
-            self.weights_init,
-            self.means_init,
-            self.precisions_init,
-            self.n_components,
-            sweep.rows.shape[1],
-        )
-        options = StartOptions(self.init_params, self.n_components, given.weights, given.means, given.covariances)
-        random_state = check_random_state(self.random_state)
-        for restart in range(self.n_init):
-
-            def run(restart: int = restart) -> Fit:
-                start = make_start(sweep, options, regularization, random_state)
-                return run_em(sweep, start, regularization, stopping, observers, restart)
-
-            yield run
-
-    def _regularization(self, rows: Rows) -> FloatArray:
-        """What is added to the diagonal of covariances (n_features,)."""
-        if isinstance(self.reg_covar, str):
-            return _RELATIVE_REGULARIZATION * feature_variances(rows)
-        if self.reg_covar > 0:
-            variances = feature_variances(rows.thinned(_ROWS_FOR_A_WARNING))
-            smallest = variances[variances > 0].min(initial=np.inf)
-            if self.reg_covar > _SUSPICIOUS_REGULARIZATION * smallest:
-                warnings.warn(
-                    f"reg_covar={self.reg_covar:g} is absolute, and more than a thousandth of the smallest feature "
-                    f"variance, {smallest:.3g}. Scale the data, or use reg_covar='relative'.",
-                    stacklevel=4,
-                )
-        return np.full(rows.shape[1], float(self.reg_covar))
+    def _earlier_fit(self, n_features: int) -> EarlierFit | None:
+        if not (self.warm_start and hasattr(self, "converged_")):
+            return None
+        check_n_features(n_features, self.n_features_in_, type(self).__name__)
+        return EarlierFit(self._parameters(), self.lower_bound_)
 
     def _adopt(self, fit: Fit, steps: tuple[Step, ...], names: Array | None) -> None:
         """Set all fitted attributes, or none."""

@@ -40,7 +40,7 @@ def check_options(options: dict[str, Any], estimator: str) -> None:
         require(
             _is_integer(options[name]) and options[name] >= smallest, name, f"an int in the range [{smallest}, inf)"
         )
-    require(_is_real(options["tol"]) and options["tol"] >= 0, "tol", "a float in the range [0.0, inf)")
+    require(_is_real(options["tol"]) and 0 <= options["tol"] < np.inf, "tol", "a float in the range [0.0, inf)")
     reg_covar = options["reg_covar"]
     relative = isinstance(reg_covar, str) and reg_covar == "relative"
     require(
@@ -51,13 +51,15 @@ def check_options(options: dict[str, Any], estimator: str) -> None:
     require_choice("covariance_type", tuple(FAMILIES))
     require_choice("init_params", INIT_METHODS, valid=callable(options["init_params"]))
     require_choice("backend", BACKEND_NAMES)
-    for name in ("warm_start",):
-        require(
-            isinstance(options[name], bool | np.bool_), name, "an instance of 'bool' or an instance of 'numpy.bool'"
-        )
-    verbose = options["verbose"]
+    for name in ("weights_init", "means_init", "precisions_init"):
+        require(options[name] is None or _is_array_like(options[name]), name, "an array-like or None")
+    warm_start, verbose = options["warm_start"], options["verbose"]
+    boolean = "an instance of 'bool' or an instance of 'numpy.bool'"
+    require(isinstance(warm_start, bool | np.bool_), "warm_start", boolean)
     require(
-        (_is_integer(verbose) and verbose >= 0) or isinstance(verbose, bool), "verbose", "an int in [0, inf) or a bool"
+        (_is_integer(verbose) and verbose >= 0) or isinstance(verbose, bool | np.bool_),
+        "verbose",
+        f"an int in the range [0, inf), {boolean}",
     )
     n_threads = options["n_threads"]
     require(
@@ -87,6 +89,11 @@ def _is_integer(value: Any) -> bool:
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not np.isnan(float(value))
+
+
+def _is_array_like(value: Any) -> bool:
+    has_entries = any(hasattr(value, name) for name in ("__len__", "shape", "__array__"))
+    return has_entries and not np.isscalar(value)
 
 
 def check_random_state(random_state: Any) -> np.random.RandomState:
@@ -137,7 +144,8 @@ def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
     if array.shape != shape:
         raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"The parameter '{name}' contains NaN or infinity.")
+        what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
+        raise ValueError(f"Input contains {what}. The parameter '{name}' should be finite.")
     return array
 
 

@@ -63,7 +63,7 @@ def collect_moments(
         second=np.zeros((plan.n_chunks, *slot_shape)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
-    for section in plan.sections():
+    for section in plan.sections(n_threads):
         backend.sweep(rows, prepared, section, slots, n_threads)
     # Summing over the first axis adds whole slots one after the other, so the order is that of the chunks.
     total_weight, log_likelihood = slots.totals.sum(axis=0)
@@ -131,7 +131,7 @@ def evaluate(
         joint=np.empty((n_rows if joint or responsibilities else 0, n_components), dtype),
         normalize=responsibilities,
     )
-    for section in _plan(rows, n_components, slot_numbers=1).sections():
+    for section in _plan(rows, n_components, slot_numbers=1).sections(n_threads):
         backend.log_density(rows, prepared, section, outputs, n_threads)
     return RowDensities(
         outputs.log_density if log_density else None,

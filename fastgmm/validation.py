@@ -10,6 +10,8 @@ from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray
 
 _BLOCK_ROWS = 65_536
+# Warnings point at the user's line: past this module, the estimator's helper and its public method.
+_CALLER_OF_A_METHOD = 4
 
 
 def feature_names(X: Any) -> NDArray[np.object_] | None:
@@ -44,10 +46,11 @@ def check_feature_names(X: Any, fitted: NDArray[np.object_] | None, estimator: s
     if given is None and fitted is None:
         return
     if fitted is None:
-        warnings.warn(f"X has feature names, but {estimator} was fitted without feature names", stacklevel=3)
+        message = f"X has feature names, but {estimator} was fitted without feature names"
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
     elif given is None:
         message = f"X does not have valid feature names, but {estimator} was fitted with feature names"
-        warnings.warn(message, stacklevel=3)
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
     elif not np.array_equal(given, fitted):
         raise ValueError(_names_message(set(given), set(fitted)))
 
@@ -73,7 +76,7 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
     Raises
     ------
     TypeError
-        For sparse data, and for objects that are no numbers.
+        For sparse data, ``numpy.matrix``, and for objects that are no numbers.
     ValueError
         For NaN and infinity (naming the first), complex numbers, masked arrays, and wrong shapes.
     """
@@ -82,37 +85,45 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
             "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
             "numpy array."
         )
-    if isinstance(X, np.ma.MaskedArray):
+    if isinstance(X, np.matrix):
+        raise TypeError("np.matrix is not supported. Please convert to a numpy array with np.asarray.")
+    values = _as_float(X, "X")
+    if values.ndim == 1 and hasattr(X, "to_frame"):
         raise ValueError(
-            "Masked arrays are not supported for X, since their mask would be ignored. Drop the masked rows, or "
-            "use X.filled(...) to give them values."
+            f"Expected a 2-dimensional container but got {type(X)} instead. Pass a DataFrame containing a single row "
+            "(i.e. single sample) or a single column (i.e. single feature) instead."
         )
-    values = _as_float(X)
     _check_shape(values, estimator, min_rows)
     values = _readable_in_place(values)
-    _check_finite(values)
+    _check_finite(values, estimator)
     return values
 
 
-def _as_float(X: Any) -> Array:
+def _as_float(data: Any, name: str) -> Array:
+    """An array of native float32 or float64; an error begins with NumPy's or scikit-learn's own words."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise ValueError(
+            f"Masked arrays are not supported for {name}, since their mask would be ignored. Drop the masked rows, or "
+            f"use {name}.filled(...) to give them values."
+        )
     try:
-        array = np.asarray(X)
-    except ValueError as error:  # rows of unequal lengths
-        raise ValueError(f"X cannot be read as an array: {error}") from error
-    if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{array}\n")
-    if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
-    if array.dtype.kind == "O" and any(isinstance(value, complex) for value in array.flat):
-        raise ValueError(f"Complex data not supported\n{array}\n")
-    if array.dtype.kind in "mM":
-        raise TypeError(f"X must be numbers; got dates or times ({array.dtype})")
-    try:
+        array = np.asarray(data)
+        if array.dtype.kind == "O" and hasattr(data, "iloc"):
+            # A pandas frame with nullable columns: its missing values become NaN.
+            array = data.to_numpy(dtype=np.float64, na_value=np.nan)
+        is_complex = array.dtype.kind == "c" or (
+            array.dtype.kind == "O" and any(isinstance(value, complex) for value in array.flat)
+        )
+        if is_complex:
+            raise ValueError(f"Complex data not supported\n{array}\n")
+        if array.dtype.kind in "mM":
+            raise TypeError(f"dates and times are no numbers ({array.dtype})")
+        if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
+            return array.astype(array.dtype.newbyteorder("="), copy=False)
         return array.astype(np.float64)
-    except TypeError as error:
-        raise TypeError(f"X cannot be converted to numbers: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"X cannot be converted to numbers: {error}") from error
+    except (TypeError, ValueError) as error:
+        message = f"{error}. {name} cannot be read as an array of numbers."
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(message) from error
 
 
 def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
@@ -150,7 +161,7 @@ def _readable_in_place(values: Array) -> Array:
     return np.ascontiguousarray(values)
 
 
-def _check_finite(values: Array) -> None:
+def _check_finite(values: Array, estimator: str) -> None:
     for begin in range(0, len(values), _BLOCK_ROWS):
         block = values[begin : begin + _BLOCK_ROWS]
         if np.isfinite(block).all():
@@ -159,7 +170,7 @@ def _check_finite(values: Array) -> None:
         where = f"The first is at row {begin + row}, column {column} (counted from 0)."
         if np.isnan(block[row, column]):
             raise ValueError(
-                f"Input X contains NaN. {where}\nGaussianMixture does not accept missing values encoded as NaN "
+                f"Input X contains NaN. {where}\n{estimator} does not accept missing values encoded as NaN "
                 "natively. Drop the rows with missing values or fill them in before fitting."
             )
         raise ValueError(f"Input X contains infinity or a value too large for {values.dtype!r}. {where}")
@@ -169,7 +180,7 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = _as_float(sample_weight, "sample_weight").astype(np.float64, copy=False)
     if weights.ndim == 0:
         weights = np.full(n_rows, weights)
     if weights.ndim != 1:
@@ -204,7 +215,9 @@ def feature_variances(rows: Rows) -> FloatArray:
             weights = rows.weights[begin : begin + _BLOCK_ROWS]
             differences, weights = differences[weights > 0], weights[weights > 0]
         total += float(weights.sum())
-        first += weights @ differences
-        second += weights @ np.square(differences)
-    variances: FloatArray = np.maximum(second / total - (first / total) ** 2, 0.0)
+        with np.errstate(over="ignore"):
+            first += weights @ differences
+            second += weights @ np.square(differences)
+    with np.errstate(over="ignore", invalid="ignore"):
+        variances: FloatArray = np.maximum(second / total - (first / total) ** 2, 0.0)
     return variances

@@ -20,7 +20,7 @@ _MOST_CHUNKS = 128
 _SLOT_BYTES = 32 * 2**20
 # Even where one slot is enormous, a few threads should find work.
 _FEWEST_CHUNKS = 4
-# Multiply-adds of one kernel call and thread: about 50 ms, so that signals are answered well within 200 ms.
+# Multiply-adds of one kernel call and thread: some 20 to 60 ms, so that signals are answered well within 200 ms.
 _SECTION_WORK = 5e8
 
 
@@ -83,11 +83,14 @@ class ChunkPlan:
     n_chunks: int
     chunk_rows: int
     tile_rows: int
-    section_rows: int
+    work_per_row: int
 
-    def sections(self) -> Iterator[Section]:
-        for start in range(0, self.chunk_rows, self.section_rows):
-            stop = min(start + self.section_rows, self.chunk_rows)
+    def sections(self, n_threads: int = 1) -> Iterator[Section]:
+        """The sections in order; one takes each thread about as long, whatever their number."""
+        rows = int(n_threads * _SECTION_WORK / (self.work_per_row * self.n_chunks))
+        rows = max(self.tile_rows, rows // LARGEST_TILE * LARGEST_TILE)
+        for start in range(0, self.chunk_rows, rows):
+            stop = min(start + rows, self.chunk_rows)
             yield Section(self.n_chunks, self.chunk_rows, self.tile_rows, start, stop)
 
 
@@ -104,9 +107,7 @@ def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, 
     chunk_rows = _round_up(-(-n_rows // n_chunks), LARGEST_TILE)
     n_chunks = max(1, -(-n_rows // chunk_rows))
     work_per_row = n_components * (n_features * (n_features + 1) + 20)
-    section_rows = int(_SECTION_WORK / (work_per_row * n_chunks))
-    section_rows = max(tile_rows, section_rows // LARGEST_TILE * LARGEST_TILE)
-    return ChunkPlan(n_chunks, chunk_rows, tile_rows, section_rows)
+    return ChunkPlan(n_chunks, chunk_rows, tile_rows, work_per_row)
 
 
 def _round_up(number: int, multiple: int) -> int:

@@ -1,0 +1,90 @@
+"""From hyper-parameters to runs of EM: the regularization, and one run for each start."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastgmm.em import Fit, Observer, Stopping, run_em
+from fastgmm.kernels.contract import Rows
+from fastgmm.options import check_given_start, check_random_state
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.starts import StartOptions, make_start
+from fastgmm.sweep import Sweep
+from fastgmm.validation import feature_variances
+from fastgmm.verbose import print_progress
+
+# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
+_RELATIVE_REGULARIZATION = 1e-6
+# An absolute `reg_covar` above this share of a feature's variance is worth a warning.
+_SUSPICIOUS_REGULARIZATION = 1e-3
+# Rows that are looked at to know the variances well enough for that.
+_ROWS_FOR_A_WARNING = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierFit:
+    """Where a warm start continues."""
+
+    parameters: Parameters
+    lower_bound: float
+
+
+def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
+    """What is added to the diagonal of covariances, (n_features,); warns where it would hide a feature."""
+    if isinstance(reg_covar, str):
+        return _RELATIVE_REGULARIZATION * feature_variances(rows)
+    if reg_covar > 0:
+        variances = feature_variances(rows.thinned(_ROWS_FOR_A_WARNING))
+        smallest = variances[variances > 0].min(initial=np.inf)
+        if reg_covar > _SUSPICIOUS_REGULARIZATION * smallest:
+            warnings.warn(
+                f"reg_covar={reg_covar:g} is absolute, and more than a thousandth of the smallest feature variance, "
+                f"{smallest:.3g}. Scale the data, or use reg_covar='relative'.",
+                stacklevel=4,
+            )
+    return np.full(rows.shape[1], float(reg_covar))
+
+
+def runs_of_em(
+    options: Mapping[str, Any], sweep: Sweep, regularization: FloatArray, earlier: EarlierFit | None
+) -> Iterator[Callable[[], Fit]]:
+    """The runs to choose from: one from each start, or one that continues an earlier fit.
+
+    Parameters
+    ----------
+    options : mapping
+        The estimator's hyper-parameters by name.
+    """
+    stopping = Stopping(options["tol"], options["max_iter"])
+    observers: list[Observer] = list(options["callbacks"] or ())
+    if options["verbose"]:
+        observers.append(print_progress(options["verbose"], options["verbose_interval"], options["max_iter"]))
+    if earlier is not None:
+        yield lambda: run_em(
+            sweep, earlier.parameters, regularization, stopping, observers, lower_bound=earlier.lower_bound
+        )
+        return
+    start_options = _start_options(options, sweep)
+    random_state = check_random_state(options["random_state"])
+    for restart in range(options["n_init"]):
+
+        def run(restart: int = restart) -> Fit:
+            start = make_start(sweep, start_options, regularization, random_state)
+            return run_em(sweep, start, regularization, stopping, observers, restart)
+
+        yield run
+
+
+def _start_options(options: Mapping[str, Any], sweep: Sweep) -> StartOptions:
+    given = check_given_start(
+        sweep.family,
+        options["weights_init"],
+        options["means_init"],
+        options["precisions_init"],
+        options["n_components"],
+        sweep.rows.shape[1],
+    )
+    return StartOptions(options["init_params"], options["n_components"], given.weights, given.means, given.covariances)
