@@ -1,0 +1,36 @@
+"""What tests run over: the backends that this machine has, the covariance families, the dtypes."""
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from fastgmm.covariance import FAMILIES, CovarianceFamily
+from fastgmm.kernels import available_backends, get_backend
+from fastgmm.kernels.contract import Backend
+
+BACKENDS = [name for name, state in available_backends().items() if state == "available"]
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    # Compiled kernels overflow in silence; with NUMBA_DISABLE_JIT=1 they run on NumPy, which would warn.
+    silence = {"all": "ignore"} if request.param == "numba" and os.environ.get("NUMBA_DISABLE_JIT") == "1" else {}
+    with np.errstate(**silence):
+        yield get_backend(request.param)
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> CovarianceFamily:
+    return FAMILIES[request.param]
+
+
+@pytest.fixture(scope="session", params=["float64", "float32"])
+def dtype(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240229)

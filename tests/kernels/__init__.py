@@ -1,0 +1,1 @@
+"""Tests of the kernels, every backend against the oracle."""
