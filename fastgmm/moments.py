@@ -18,7 +18,8 @@ class Moments:
     first : ndarray of shape (n_components, n_features)
         s = Σ wr(x − μ)
     second : ndarray
-        S = Σ wr(x − μ)(x − μ)ᵀ in the shape of the family: full (K, d, d); tied (d, d), summed over components;
+        S = Σ wr(x − μ)(x − μ)ᵀ in the shape of the family: full (K, d, d), of which only the lower triangles
+        count; tied (d, d), summed over components;
         diag (K, d), the diagonals; spherical (K,), the traces.
     total_weight : float
         Σ w

@@ -40,7 +40,7 @@ class Parameters:
 
 
 # Prepared parameters are what a kernel needs for cₖ − ½‖L⁻¹ₖ(x − μₖ)‖², with
-# cₖ = log wₖ + log det L⁻¹ₖ − (d/2) log 2π. Means are float64; everything else has the dtype of the data.
+# cₖ = log wₖ + log det L⁻¹ₖ − (d/2) log 2π. Means are float64; everything else has the dtype in which to calculate.
 # The type says the family: kernels choose their arithmetic by it.
 
 

@@ -82,7 +82,7 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
     center = rough_center(rows)
     single = Parameters("full", np.ones(1), center[np.newaxis, :], np.eye(n_features)[np.newaxis])
     full = FAMILIES["full"]
-    moments = collect_moments(rows, full.prepare(single, rows.values.dtype), full, backend, n_threads, 1)
+    moments = collect_moments(rows, full.prepare(single, np.float64), full, backend, n_threads, 1)
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 

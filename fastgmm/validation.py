@@ -10,6 +10,7 @@ from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray
 
 _BLOCK_ROWS = 65_536
+_LARGEST_EXPONENT = 60
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
 
@@ -111,19 +112,21 @@ def _as_float(data: Any, name: str) -> Array:
         if array.dtype.kind == "O" and hasattr(data, "iloc"):
             # A pandas frame with nullable columns: its missing values become NaN.
             array = data.to_numpy(dtype=np.float64, na_value=np.nan)
-        is_complex = array.dtype.kind == "c" or (
-            array.dtype.kind == "O" and any(isinstance(value, complex) for value in array.flat)
-        )
-        if is_complex:
-            raise ValueError(f"Complex data not supported\n{array}\n")
-        if array.dtype.kind in "mM":
-            raise TypeError(f"dates and times are no numbers ({array.dtype})")
-        if array.dtype.kind == "f" and array.dtype.itemsize in (4, 8):
-            return array.astype(array.dtype.newbyteorder("="), copy=False)
-        return array.astype(np.float64)
+        elif array.dtype.kind in "SU" or (array.dtype.kind == "O" and not _holds_complex(array)):
+            array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         message = f"{error}. {name} cannot be read as an array of numbers."
         raise (TypeError if isinstance(error, TypeError) else ValueError)(message) from error
+    if array.dtype.kind in "cO":
+        raise ValueError(f"Complex data not supported\n{array}\n")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers; got {array.dtype}")
+    is_kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
+    return array.astype(array.dtype.newbyteorder("=") if is_kept else np.float64, copy=False)
+
+
+def _holds_complex(objects: Array) -> bool:
+    return any(isinstance(value, complex) for value in objects.flat)
 
 
 def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
@@ -194,7 +197,13 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
         raise ValueError(f"Negative values in data passed to `sample_weight`: row {int(np.argmax(weights < 0))}.")
     if not weights.any():
         raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
-    return np.ascontiguousarray(weights)
+    return np.ascontiguousarray(_moderate(weights))
+
+
+def _moderate(weights: FloatArray) -> FloatArray:
+    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish: only their ratios matter."""
+    _, exponent = np.frexp(weights.max())
+    return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
 
 
 def check_n_features(n_given: int, n_fitted: int, estimator: str) -> None:

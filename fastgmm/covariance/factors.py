@@ -8,21 +8,24 @@ from scipy.linalg import lapack
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.parameters import FloatArray
 
+_ROUNDING = 10 * float(np.finfo(np.float64).eps)
+
 
 def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     """L⁻¹, lower triangular, of Σ = LLᵀ.
 
-    Raises ``NotPositiveDefiniteError`` also where a pivot is nothing but rounding error, since the factor would be too.
+    Raises ``NotPositiveDefiniteError`` also where the matrix is singular but for rounding errors, since its factor
+    would be made of them. Scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse; the
+    factorization is that of a matrix some d·eps away.
     """
-    n_features = covariance.shape[0]
     factor, failed = lapack.dpotrf(covariance, lower=1, clean=1)
     if failed or not np.isfinite(factor).all():
         raise NotPositiveDefiniteError(component)
-    pivots = np.diagonal(factor) ** 2
-    if (pivots <= n_features * np.finfo(np.float64).eps * np.diagonal(covariance)).any():
-        raise NotPositiveDefiniteError(component)
     inverse, failed = lapack.dtrtri(factor, lower=1)
     if failed or not np.isfinite(inverse).all():
+        raise NotPositiveDefiniteError(component)
+    trace = np.diagonal(covariance) @ np.square(inverse).sum(axis=0)
+    if trace * _ROUNDING * len(covariance) > 1.0:
         raise NotPositiveDefiniteError(component)
     return np.ascontiguousarray(inverse)
 

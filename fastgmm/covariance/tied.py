@@ -11,14 +11,19 @@ from fastgmm.parameters import FloatArray, PreparedTied
 
 
 def _assemble(weights: FloatArray, means: FloatArray, precision_cholesky: FloatArray, dtype: Any) -> PreparedTied:
+    """Always for float64 arithmetic, whatever the data's dtype.
+
+    The covariance is a difference, the scatter of all rows less that of the means, which leaves nothing of float32
+    where components are far apart.
+    """
     log_determinant = np.log(np.diagonal(precision_cholesky)).sum()
     constants = log_constants(weights, log_determinant, means.shape[1])
     # A pivot amid the means keeps the whitened numbers as small as the distances that matter.
     pivot = means[0] + weights @ (means - means[0])
     return PreparedTied(
-        constants.astype(dtype),
+        constants,
         np.array(means, np.float64, order="C"),
-        np.array(precision_cholesky.T, dtype, order="C"),
+        np.array(precision_cholesky.T, np.float64, order="C"),
         pivot,
         (means - pivot) @ precision_cholesky,
     )
@@ -36,9 +41,10 @@ def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, mea
     With aₖ = μₖ − c and responsibilities that sum to 1:
     Σₖ Σ wr(x − μₖ)(x − μₖ)ᵀ = T − Σₖ (sₖaₖᵀ + aₖsₖᵀ + Nₖaₖaₖᵀ)
     """
-    offsets = means - center
-    cross = sweep.first.T @ offsets
-    result: FloatArray = scatter.second[0] - cross - cross.T - (offsets.T * sweep.counts) @ offsets
+    with np.errstate(over="ignore", invalid="ignore"):  # absurd rows end in a covariance that is refused
+        offsets = means - center
+        cross = sweep.first.T @ offsets
+        result: FloatArray = scatter.second[0] - cross - cross.T - (offsets.T * sweep.counts) @ offsets
     return result
 
 

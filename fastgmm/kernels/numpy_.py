@@ -31,6 +31,11 @@ def _row_blocks(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
             yield chunk, slice(first, min(first + section.tile_rows, end))
 
 
+def _in_double(block: Array) -> FloatArray:
+    """Float64 in C order: the order of memory decides the order of sums."""
+    return block.astype(np.float64, order="C")
+
+
 def _differences(x: FloatArray, prepared: Prepared) -> FloatArray:
     """x − μₖ as (K, rows, d)."""
     result: FloatArray = x[np.newaxis, :, :] - prepared.means[:, np.newaxis, :]
@@ -114,30 +119,33 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
     """Add the moments of the section's rows to the slots of their chunks."""
     _, second = _FAMILIES[type(prepared)]
     for chunk, block in _row_blocks(rows.shape[0], section):
-        x: Array = rows.values[block].astype(np.float64)
+        x = _in_double(rows.values[block])
         weights = np.ones(len(x)) if rows.weights is None else rows.weights[block]
         x, weights = x[weights > 0], weights[weights > 0]
         log_density, responsibilities = _log_sum_exp(_joint_density(x, prepared))
         responsibilities *= weights
-        z = _differences(x, prepared)
-        weighted = responsibilities[:, :, np.newaxis] * z
-        slots.counts[chunk] += responsibilities.sum(axis=1)
-        slots.first[chunk] += weighted.sum(axis=1)
-        slots.second[chunk] += second(weighted, z).reshape(slots.second[chunk].shape)
-        slots.totals[chunk] += weights.sum(), weights @ log_density
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd rows end in a covariance that is refused
+            z = _differences(x, prepared)
+            weighted = responsibilities[:, :, np.newaxis] * z
+            slots.counts[chunk] += responsibilities.sum(axis=1)
+            slots.first[chunk] += weighted.sum(axis=1)
+            slots.second[chunk] += second(weighted, z).reshape(slots.second[chunk].shape)
+            slots.totals[chunk] += weights.sum(), weights @ log_density
 
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     for _, block in _row_blocks(rows.shape[0], section):
-        joint = _joint_density(rows.values[block].astype(np.float64), prepared)
+        joint = _joint_density(_in_double(rows.values[block]), prepared)
         densities, responsibilities = _log_sum_exp(joint)
         if len(outputs.log_density):
-            outputs.log_density[block] = densities
+            with np.errstate(over="ignore"):  # beyond float32's range lies −inf
+                outputs.log_density[block] = densities
         if len(outputs.labels):
             outputs.labels[block] = joint.argmax(axis=0)
         if len(outputs.joint):
-            outputs.joint[block] = (responsibilities if outputs.normalize else joint).T
+            table = responsibilities if outputs.normalize else np.maximum(joint, np.finfo(outputs.joint.dtype).min)
+            outputs.joint[block] = table.T
 
 
 BACKEND = Backend(name="numpy", sweep=sweep, log_density=log_density)

@@ -7,6 +7,7 @@ Numba wants the overloads to repeat the names and annotations of the implementat
 from typing import Any
 
 import numba
+import numpy as np
 from numba.extending import overload
 
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
@@ -69,10 +70,11 @@ def sweep_chunks(worker: int, n_workers: int, rows: Any, prepared: Any, section:
             add_moments(rows, prepared, scratch, worker, n_points, slots, chunk)
 
 
+# `prange` counts in unsigned integers, for which the serial kernel would be compiled a second time.
 @entry(parallel=True)
 def sweep_parallel(n_workers: int, rows: Any, prepared: Any, section: Any, scratch: Any, slots: Any) -> None:
     for worker in numba.prange(n_workers):
-        sweep_chunks(worker, n_workers, rows, prepared, section, scratch, slots)
+        sweep_chunks(np.int64(worker), n_workers, rows, prepared, section, scratch, slots)
 
 
 @entry(parallel=False)
@@ -118,4 +120,4 @@ def _copy_joint(joint: Any, stride: int, n_valid: int, first: int, table: Any) -
 @entry(parallel=True)
 def log_density_parallel(n_workers: int, rows: Any, prepared: Any, section: Any, scratch: Any, outputs: Any) -> None:
     for worker in numba.prange(n_workers):
-        log_density_chunks(worker, n_workers, rows, prepared, section, scratch, outputs)
+        log_density_chunks(np.int64(worker), n_workers, rows, prepared, section, scratch, outputs)

@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastgmm.kernels.contract import Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Array, Outputs, Rows, Section, Slots
 from fastgmm.kernels.numba_.drivers import (
     log_density_chunks,
     log_density_parallel,
@@ -35,26 +35,30 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
-    _launch(log_density_chunks, log_density_parallel, rows, prepared, section, outputs, n_threads)
+    unweighted = Rows(rows.values)  # a row's density is its own, whatever its weight
+    _launch(log_density_chunks, log_density_parallel, unweighted, prepared, section, outputs, n_threads)
 
 
 def flat_rows(rows: Rows) -> FlatRows:
     """One-dimensional views of values and weights, the same Numba type for every layout and writability."""
-    values = rows.values
-    n_rows, n_features = values.shape
+    values, n_rows, n_features = rows.values, *rows.shape
     row_stride, column_stride = (stride // values.itemsize for stride in values.strides)
-    span = (n_rows - 1) * row_stride + (n_features - 1) * column_stride + 1
-    flat = np.lib.stride_tricks.as_strided(values, (span,), (values.itemsize,), writeable=False)
-    weights = np.ones(1) if rows.weights is None else rows.weights
+    # A stride of 0 makes one number the weight of all rows.
+    weights = np.broadcast_to(np.ones(1), n_rows) if rows.weights is None else rows.weights
+    weight_stride = weights.strides[0] // weights.itemsize
     return FlatRows(
-        flat,
+        _flat(values, (n_rows - 1) * row_stride + (n_features - 1) * column_stride + 1),
         row_stride,
         column_stride,
-        np.lib.stride_tricks.as_strided(weights, weights.shape, weights.strides, writeable=False),
-        0 if rows.weights is None else 1,
+        _flat(weights, (n_rows - 1) * weight_stride + 1),
+        weight_stride,
         n_rows,
         n_features,
     )
+
+
+def _flat(array: Array, span: int) -> Array:
+    return np.lib.stride_tricks.as_strided(array, (span,), (array.itemsize,), writeable=False)
 
 
 def _launch(
@@ -67,9 +71,8 @@ def _launch(
     n_threads: int,
 ) -> None:
     n_workers = min(n_threads, section.n_chunks)
-    scratch = allocate_scratch(
-        n_workers, section.tile_rows, rows.shape[1], len(prepared.log_constants), rows.values.dtype
-    )
+    constants = prepared.log_constants
+    scratch = allocate_scratch(n_workers, section.tile_rows, rows.shape[1], len(constants), constants.dtype)
     arguments = (flat_rows(rows), prepared, section, scratch, results)
     if n_workers == 1:
         serial(0, 1, *arguments)

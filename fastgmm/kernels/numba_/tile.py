@@ -30,7 +30,7 @@ class FlatRows(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory, one row for each worker; everything in the dtype of the data."""
+    """Working memory, one row for each worker, in the dtype of the arithmetic: that of the prepared parameters."""
 
     points: NDArray[Any]
     differences: NDArray[Any]
@@ -99,12 +99,11 @@ def responsibilities(joint: Any, weights: Any, n_components: int, n_points: int,
     sum_weights = zero
     sum_log_density = zero
     for t in range(0, n_points, lanes(weights)):
-        largest, total = _exponentials(joint, t, stride, n_components)
+        log_density, total = _exponentials(joint, t, stride, n_components)
         weight = load(weights, t)
         scale = weight / total
         for k in range(n_components):
             store(joint, k * stride + t, load(joint, k * stride + t) * scale)
-        log_density = largest + logarithm(total)
         sum_weights = sum_weights + weight
         sum_log_density = sum_log_density + where_less(zero, weight, weight * log_density, zero)
     add_sum(totals, 2 * chunk, sum_weights)
@@ -113,7 +112,10 @@ def responsibilities(joint: Any, weights: Any, n_components: int, n_points: int,
 
 @inline
 def _exponentials(joint: Any, t: int, stride: int, n_components: int) -> Any:
-    """Replace the joint log-densities of the points at t by exp(joint − m); return m and the sum over components."""
+    """Replace the joint log-densities of the points at t by exp(joint − m); return log p(x) and the exponentials' sum.
+
+    log p(x) is −inf where every joint log-density is.
+    """
     largest = load(joint, t)
     for k in range(1, n_components):
         value = load(joint, k * stride + t)
@@ -123,7 +125,8 @@ def _exponentials(joint: Any, t: int, stride: int, n_components: int) -> Any:
         value = exponential(load(joint, k * stride + t) - largest)
         store(joint, k * stride + t, value)
         total = total + value
-    return largest, total
+    nowhere = constant(joint, -np.inf)
+    return where_less(_lowest(largest), largest, largest + logarithm(total), nowhere), total
 
 
 @inner
@@ -145,9 +148,8 @@ def log_sum_exp(joint: Any, log_density: Any, n_components: int, n_points: int, 
     """log p(x) = log Σₖ exp(joint_k), and where asked the joint log-densities turned into responsibilities."""
     stride = log_density.size
     for t in range(0, n_points, lanes(joint)):
-        largest, total = _exponentials(joint, t, stride, n_components)
-        known = where_less(_lowest(largest), largest, largest + logarithm(total), constant(joint, -np.inf))
-        store(log_density, t, known)
+        density, total = _exponentials(joint, t, stride, n_components)
+        store(log_density, t, density)
         if normalize:
             scale = constant(joint, 1.0) / total
             for k in range(n_components):
