@@ -15,8 +15,8 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     """L⁻¹, lower triangular, of Σ = LLᵀ.
 
     Raises ``NotPositiveDefiniteError`` also where the matrix is singular but for rounding errors, since its factor
-    would be made of them. Scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse; the
-    factorization is that of a matrix some d·eps away.
+    would be made of them: scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse,
+    and the factorization is that of a matrix some d·eps away.
     """
     factor, failed = lapack.dpotrf(covariance, lower=1, clean=1)
     if failed or not np.isfinite(factor).all():
