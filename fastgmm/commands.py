@@ -3,16 +3,19 @@
 They neither print nor exit; ``cli.py`` does that.
 """
 
+import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastgmm.em import Observer
 from fastgmm.front import load
+from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.mixture import GaussianMixture
 from fastgmm.model_file import load_model
 from fastgmm.parameters import Array, Parameters
@@ -35,9 +38,24 @@ EXIT_NOT_CONVERGED = 3
 _BLOCK_ROWS = 65_536
 
 
-def progress_of(arguments: Namespace, max_iter: int) -> AbstractContextManager[Sequence[Any]]:
-    """Callbacks that show the progress of a fit, none with ``--quiet``."""
-    return nullcontext([]) if arguments.quiet else show_progress(max_iter)
+@contextmanager
+def observers(arguments: Namespace, max_iter: int) -> Iterator[list[Observer]]:
+    """Callbacks for a fit: they show its progress, unless ``--quiet``, and let no Ctrl-C get lost."""
+    progress: AbstractContextManager[Sequence[Observer]] = (
+        nullcontext([]) if arguments.quiet else show_progress(max_iter)
+    )
+    with progress as shown, no_interrupt_lost():
+        yield list(shown)
+
+
+def _require_output(arguments: Namespace, *inputs: str) -> None:
+    """Complain now about an output that cannot be written, or that would replace what is read."""
+    if arguments.output is None:
+        return
+    require_writable(arguments.output)
+    for path in inputs:
+        if os.path.exists(arguments.output) and os.path.exists(path) and os.path.samefile(arguments.output, path):
+            raise ValueError(f"the output would replace the input {path}")
 
 
 # --- fit -------------------------------------------------------------------------------------------------------------
@@ -45,10 +63,10 @@ def progress_of(arguments: Namespace, max_iter: int) -> AbstractContextManager[S
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
-    require_writable(arguments.output)
+    _require_output(arguments, arguments.points)
     points = read_points(arguments.points, arguments.columns)
     began = time.perf_counter()
-    with progress_of(arguments, arguments.max_iter) as callbacks:
+    with observers(arguments, arguments.max_iter) as callbacks:
         mixture = GaussianMixture(
             n_components=arguments.components,
             covariance_type=arguments.covariance_type,
@@ -60,7 +78,7 @@ def fit(arguments: Namespace) -> Report:
             random_state=arguments.seed,
             n_threads=arguments.threads,
             backend=arguments.backend,
-            callbacks=list(callbacks),
+            callbacks=callbacks,
         ).fit(points)
     seconds = time.perf_counter() - began
     mixture.save(arguments.output)
@@ -102,8 +120,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
 
 def predict(arguments: Namespace) -> Report:
     """``fastgmm predict``: labels or probabilities of points under a model."""
-    if arguments.output is not None:
-        require_writable(arguments.output)
+    _require_output(arguments, arguments.model, arguments.points)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
     facts: dict[str, object] = {"points": len(points)}
@@ -113,9 +130,10 @@ def predict(arguments: Namespace) -> Report:
         check_values(points, type(mixture).__name__)
         header = ",".join(f"component_{component}" for component in range(n_components))
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
-        blocks: Iterator[Array] = (mixture.predict_proba(block) for block in _blocks(points))
+        blocks = _probabilities(mixture, points)
         return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, header)
-    labels = mixture.predict(points)
+    with no_interrupt_lost():
+        labels = mixture.predict(points)
     counts = np.bincount(labels, minlength=len(mixture.weights_))
     facts["counts"] = counts.tolist()
     return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, "label")
@@ -136,9 +154,11 @@ def _values(points: Table | Array) -> Array:
     return points.values if isinstance(points, Table) else points
 
 
-def _blocks(points: Table | Array) -> Iterator[Table | Array]:
-    for block in _slices(_values(points)):
-        yield Table(block, points.columns) if isinstance(points, Table) else block
+def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:
+    """The n x K probabilities, a block of rows at a time."""
+    with no_interrupt_lost():
+        for block in _slices(_values(points)):
+            yield mixture.predict_proba(Table(block, points.columns) if isinstance(points, Table) else block)
 
 
 def _slices(values: Array) -> Iterator[Array]:
@@ -171,18 +191,18 @@ def _rows_report(
 
 def score(arguments: Namespace) -> Report:
     """``fastgmm score``: the log-likelihood of points under a model."""
-    if arguments.output is not None:
-        require_writable(arguments.output)
+    _require_output(arguments, arguments.model, arguments.points)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
-    densities = mixture.score_samples(points)
+    with no_interrupt_lost():
+        densities = mixture.score_samples(points)
     per_point = float(np.mean(densities, dtype=np.float64))
     facts: dict[str, object] = {
         "points": len(densities),
         "log_likelihood_per_point": per_point,
         "log_likelihood": per_point * len(densities),
     }
-    if arguments.samples:
+    if arguments.samples or arguments.output is not None:
         header = "log_density"
         return _rows_report(
             arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header

@@ -127,7 +127,7 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
         try:
             fit = run()
         except DegenerateComponentError as error:
-            logger.info("restart %d failed: %s", restart, error)
+            logger.debug("restart %d failed: %s", restart, error)
             failure = failure or error
             continue
         steps.extend(fit.steps)

@@ -80,7 +80,7 @@ class SavedModel:
     feature_names : tuple of str, or None
         One for each feature, where the data had names.
     dtype : {"float64", "float32"}
-        Of the data the model was fitted to.
+        Of the estimator's fitted arrays; the file holds float64 in any case.
     """
 
     parameters: Parameters

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.marginals import component_matrix
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.whole_file import AnyPath, whole_file
 
@@ -124,15 +124,13 @@ def _label(component: int, parameters: Parameters) -> str:
 def _draw_scatter(axes: Any, points: Array, labels: Array, parameters: Parameters) -> None:
     from matplotlib.patches import Ellipse
 
-    n_components, n_features = parameters.means.shape
-    matrices = FAMILIES[parameters.covariance_type].matrices(parameters.covariances, n_components, n_features)
     # The fewer the points, the larger and the more opaque.
     size, opacity = (4, 0.25) if len(points) > 2000 else (16, 0.6)
-    for component, color in enumerate(_colors(n_components)):
+    for component, color in enumerate(_colors(parameters.n_components)):
         own = points[labels == component]
         axes.scatter(own[:, 0], own[:, 1], s=size, color=color, alpha=opacity, linewidths=0, rasterized=True)
         x, y = map(float, parameters.means[component, :2])
-        width, height, angle = ellipse_of(matrices[component][:2, :2])
+        width, height, angle = ellipse_of(component_matrix(parameters, component)[:2, :2])
         for deviations, line_width in ((1, 2.0), (2, 1.2)):
             outline = Ellipse((x, y), deviations * width, deviations * height, angle=angle, fill=False, zorder=3)
             outline.set_linewidth(line_width)
@@ -156,8 +154,7 @@ def _darker(color: Any) -> tuple[float, float, float]:
 
 def _draw_histogram(axes: Any, points: Array, labels: Array, parameters: Parameters) -> None:
     n_components = parameters.n_components
-    matrices = FAMILIES[parameters.covariance_type].matrices(parameters.covariances, n_components, 1)
-    deviations = np.sqrt(matrices[:, 0, 0])
+    deviations = np.sqrt([component_matrix(parameters, component)[0, 0] for component in range(n_components)])
     means = parameters.means[:, 0]
     colors = _colors(n_components)
     edges = np.histogram_bin_edges(points, bins="auto" if len(points) <= 2000 else 100)

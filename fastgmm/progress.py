@@ -1,14 +1,17 @@
 """Showing a fit while it runs: a bar by tqdm, or a line now and then where that is not installed."""
 
+import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TextIO
 
 from fastgmm.em import Step
 
 _SECONDS_BETWEEN_LINES = 5.0
+_SIZE_OF_NO_TERMINAL = (100, 24)
 
 
 class Progress(Protocol):
@@ -66,8 +69,9 @@ def _make_progress(max_iter: int, title: str, file: TextIO) -> Progress:
 
 
 def describe(step: Step) -> str:
-    """The log-likelihood per point and its change, in the width that suits a bar."""
-    return f"log-likelihood {step.lower_bound:.6g}, change {step.change:.1e}"
+    """The log-likelihood per point and, from the second iteration on, its change."""
+    change = f", change {step.change:.1e}" if math.isfinite(step.change) else ""
+    return f"log-likelihood {step.lower_bound:.6g}{change}"
 
 
 class ProgressBar:
@@ -87,7 +91,10 @@ class ProgressBar:
 
     def _new_bar(self) -> Any:
         title = self._title if self._restart == 0 else f"{self._title}, restart {self._restart}"
-        return self._tqdm(total=self._max_iter, desc=title, unit="it", file=self._file, dynamic_ncols=True)
+        columns, lines = _terminal_size(self._file)
+        return self._tqdm(
+            total=self._max_iter, desc=title, unit="it", file=self._file, ncols=columns, nrows=lines, mininterval=0.05
+        )
 
     def __call__(self, step: Step) -> None:
         if step.restart != self._restart:
@@ -102,6 +109,15 @@ class ProgressBar:
         self._bar.total = self._bar.n
         self._bar.refresh()
         self._bar.close()
+
+
+def _terminal_size(file: TextIO) -> tuple[int, int]:
+    """Columns and lines for a bar; in a terminal without a size, as some containers have, tqdm would show nothing."""
+    with suppress(OSError, ValueError):
+        columns, lines = os.get_terminal_size(file.fileno())
+        if columns > 0 and lines > 0:
+            return columns - 1, lines
+    return _SIZE_OF_NO_TERMINAL
 
 
 class ProgressLines:

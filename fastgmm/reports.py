@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES
 from fastgmm.em import Step
+from fastgmm.marginals import component_matrix
 from fastgmm.parameters import Parameters
 
 _MOST_COMPONENTS = 50
@@ -56,11 +56,9 @@ def mixture_text(parameters: Parameters, names: Sequence[str] | None = None) -> 
     header += [f"std {name}" for name in names[:shown_features]]
     if n_features == 2:
         header.append("correlation")
-    family = FAMILIES[parameters.covariance_type]
-    matrices = family.matrices(parameters.covariances, n_components, n_features)
     rows = []
     for component in range(shown_components):
-        matrix = matrices[component]
+        matrix = component_matrix(parameters, component)
         deviations = np.sqrt(np.diagonal(matrix))
         numbers = [*parameters.means[component, :shown_features], *deviations[:shown_features]]
         row = [str(component), f"{parameters.weights[component]:.4f}", *(f"{number:.5g}" for number in numbers)]
@@ -95,7 +93,7 @@ def duration(seconds: float) -> str:
     if math.isnan(seconds):
         return "-"
     if seconds < 1e-3:
-        return f"{seconds * 1e6:.0f} µs"
+        return f"{seconds * 1e6:.0f} us"
     if seconds < 1:
         return f"{seconds * 1e3:.3g} ms"
     return f"{seconds:.3g} s" if seconds < 100 else f"{seconds / 60:.1f} min"

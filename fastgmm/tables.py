@@ -184,26 +184,34 @@ def _unique_names(path: AnyPath, row: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parse_csv(path: AnyPath, n_header_lines: int, positions: Sequence[int] | None, n_columns: int) -> Array:
-    # NumPy's parser is fast, but says little about what it cannot read; a slow second look says it.
+    n_wanted = n_columns if positions is None else len(positions)
+    complaint = f"not a table of {n_wanted} columns"
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "loadtxt: input contained no data", UserWarning)
-            values = np.loadtxt(
-                os.path.abspath(path),
-                delimiter=",",
-                quotechar='"',
-                comments=None,
-                skiprows=n_header_lines,
-                usecols=positions,
-                ndmin=2,
-                encoding="utf-8-sig",
-            )
+        values = _loadtxt(path, n_header_lines, positions)
+        if not values.size or values.shape[1] == n_wanted:
+            return values
     except UnicodeDecodeError:
         raise
     except ValueError as error:
-        looked_at = range(n_columns) if positions is None else positions
-        raise ValueError(_first_bad_cell(path, n_header_lines, looked_at, n_columns) or f"{path}: {error}") from None
-    return values
+        complaint = str(error)
+    # NumPy's parser is fast, but says little about what it cannot read; a slow second look says it.
+    looked_at = range(n_columns) if positions is None else positions
+    raise ValueError(_first_bad_cell(path, n_header_lines, looked_at, n_columns) or f"{path}: {complaint}")
+
+
+def _loadtxt(path: AnyPath, n_header_lines: int, positions: Sequence[int] | None) -> Array:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "loadtxt: input contained no data", UserWarning)
+        return np.loadtxt(
+            os.path.abspath(path),
+            delimiter=",",
+            quotechar='"',
+            comments=None,
+            skiprows=n_header_lines,
+            usecols=positions,
+            ndmin=2,
+            encoding="utf-8-sig",
+        )
 
 
 def _first_bad_cell(path: AnyPath, n_header_lines: int, positions: Sequence[int], n_columns: int) -> str | None:
