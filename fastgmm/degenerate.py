@@ -27,11 +27,9 @@ def degenerate_components(
     """Components whose smallest eigenvalue sits on the regularization: without it they would be singular."""
     if not (regularization > 0).all():
         return ()
-    n_components, n_features = parameters.means.shape
-    matrices = family.matrices(parameters.covariances, n_components, n_features)
-    scale = np.sqrt(regularization)
-    smallest = np.linalg.eigvalsh(matrices / np.outer(scale, scale))[:, 0]
-    return tuple(int(k) for k in np.flatnonzero(smallest <= _ON_THE_FLOOR))
+    smallest = family.smallest_variances(parameters.covariances, np.sqrt(regularization))
+    on_the_floor = np.broadcast_to(smallest <= _ON_THE_FLOOR, parameters.n_components)
+    return tuple(int(k) for k in np.flatnonzero(on_the_floor))
 
 
 def prepare_or_explain(sweep: Sweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
@@ -46,9 +44,7 @@ def prepare_or_explain(sweep: Sweep, parameters: Parameters, counts: FloatArray 
 
 
 def _explain(sweep: Sweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
-    n_components, n_features = parameters.means.shape
-    matrices = sweep.family.matrices(parameters.covariances, n_components, n_features)
-    smallest = _smallest_eigenvalue(matrices[max(component, 0)])
+    smallest = _smallest_eigenvalue(sweep.family, parameters, component)
     effective_points = float(counts.sum() if component < 0 else counts[component])
     cause = _probable_cause(sweep.rows, effective_points)
     who = "The covariance shared by all components" if component < 0 else f"Component {component}"
@@ -60,10 +56,11 @@ def _explain(sweep: Sweep, parameters: Parameters, component: int, counts: Float
     return DegenerateComponentError(message, component, effective_points, smallest, cause)
 
 
-def _smallest_eigenvalue(matrix: FloatArray) -> float:
-    if not np.isfinite(matrix).all():
+def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, component: int) -> float:
+    own = parameters.covariances if component < 0 else parameters.covariances[component : component + 1]
+    if not np.isfinite(own).all():
         return float("nan")
-    return float(np.linalg.eigvalsh(matrix)[0])
+    return float(family.smallest_variances(own, np.ones(parameters.n_features))[0])
 
 
 def _probable_cause(rows: Rows, effective_points: float) -> str:

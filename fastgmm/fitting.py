@@ -62,12 +62,12 @@ def runs_of_em(
     observers: list[Observer] = list(options["callbacks"] or ())
     if options["verbose"]:
         observers.append(print_progress(options["verbose"], options["verbose_interval"], options["max_iter"]))
+    start_options = _start_options(options, sweep)
     if earlier is not None:
         yield lambda: run_em(
             sweep, earlier.parameters, regularization, stopping, observers, lower_bound=earlier.lower_bound
         )
         return
-    start_options = _start_options(options, sweep)
     random_state = check_random_state(options["random_state"])
     for restart in range(options["n_init"]):
 

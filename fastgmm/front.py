@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from os import PathLike
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastgmm import interchange, model_file
 from fastgmm.covariance import FAMILIES
@@ -21,6 +22,9 @@ from fastgmm.version import __version__
 def load(path: str | PathLike[str]) -> GaussianMixture:
     """Read a model that ``GaussianMixture.save`` wrote.
 
+    Parameters, results and plain options are in the file; arrays given as a start, callbacks, ``backend`` and
+    ``n_threads`` belong to the process and are not.
+
     Raises
     ------
     FileNotFoundError
@@ -32,7 +36,7 @@ def load(path: str | PathLike[str]) -> GaussianMixture:
 
 def warmup(
     covariance_types: str | Iterable[str] = tuple(FAMILIES),
-    dtypes: Iterable[str] = ("float64",),
+    dtypes: str | Iterable[DTypeLike] = ("float64",),
     backend: str = "auto",
     n_threads: int | None = None,
 ) -> None:
@@ -41,7 +45,7 @@ def warmup(
     Parameters
     ----------
     covariance_types : str or iterable of str, default=all families
-    dtypes : iterable of {'float64', 'float32'}, default=('float64',)
+    dtypes : {'float64', 'float32'} or iterable of them, default=('float64',)
         Of the data that will come.
     backend : str, default='auto'
     n_threads : int, optional
@@ -53,7 +57,9 @@ def warmup(
     for name in names:
         if name not in FAMILIES:
             raise ValueError(f"covariance_types must be among {', '.join(map(repr, FAMILIES))}; got {name!r}")
-    for dtype in dtypes:
+    for dtype in [dtypes] if isinstance(dtypes, str) else list(dtypes):
+        if np.dtype(dtype) not in (np.float64, np.float32):
+            raise ValueError(f"dtypes must be among 'float64' and 'float32'; got {dtype!r}")
         # Three thousand rows make more than one chunk, so that threads have something to share.
         rows = Rows(np.random.RandomState(0).standard_normal((3000, 2)).astype(dtype))
         # Starts use the spherical kernels.

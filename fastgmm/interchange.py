@@ -64,6 +64,41 @@ def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type
     return Parameters(covariance_type, check_weights(weights, n_components), means, checked)
 
 
+def parameter_attributes(parameters: Parameters) -> dict[str, Any]:
+    """The fitted attributes that follow from the parameters, in float64."""
+    family = FAMILIES[parameters.covariance_type]
+    factors = family.precisions_cholesky(parameters.covariances)
+    return {
+        "weights_": np.array(parameters.weights),
+        "means_": np.array(parameters.means),
+        "covariances_": np.array(parameters.covariances),
+        "precisions_cholesky_": np.array(factors, order="C"),
+        "precisions_": family.precisions(factors),
+        "n_features_in_": parameters.n_features,
+    }
+
+
+def check_shapes(estimator: Any, matrices: str) -> None:
+    """Refuse fitted attributes that do not fit together: kernels trust shapes, and read past what is too short.
+
+    They may have been set by hand, or ``covariance_type`` may have been changed since the fit.
+
+    Parameters
+    ----------
+    matrices : {"covariances_", "precisions_cholesky_"}
+        Which of the two is about to be used.
+    """
+    shapes = {name: np.shape(getattr(estimator, name)) for name in ("weights_", "means_", matrices)}
+    means = shapes["means_"]
+    expected = FAMILIES[estimator.covariance_type].covariance_shape(*means) if len(means) == 2 else None
+    if shapes["weights_"] != means[:1] or shapes[matrices] != expected:
+        listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(
+            f"The shapes of the fitted attributes make no mixture with covariance_type={estimator.covariance_type!r}: "
+            f"{listing}"
+        )
+
+
 def to_sklearn(estimator: Any) -> Any:
     """scikit-learn's estimator with the parameters and fitted attributes of ours."""
     try:
@@ -81,10 +116,17 @@ def to_sklearn(estimator: Any) -> Any:
 def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) -> Estimator:
     """Our estimator with the parameters and fitted attributes of scikit-learn's."""
     shared = {name: getattr(estimator, name) for name in _SHARED_OPTIONS}
+    is_fitted = hasattr(estimator, "means_")
+    for name in ("n_components", "covariance_type"):
+        if is_fitted and options.get(name, shared[name]) != shared[name]:
+            raise ValueError(f"a fitted estimator keeps its {name}, {shared[name]!r}; got {options[name]!r}")
     result = cls(**(shared | options))
     _copy_attributes(estimator, result)
-    if hasattr(estimator, "means_"):
+    if is_fitted:
         result.__dict__.update(history_=(), degenerate_components_=())
+        if estimator.means_.dtype != np.float64:
+            single = (estimator.weights_, estimator.means_, estimator.covariances_)
+            result.__dict__.update(parameter_attributes(check_parameters(*single, estimator.covariance_type)))
     return result
 
 
@@ -96,11 +138,13 @@ def _copy_attributes(source: Any, target: Any) -> None:
 
 
 def to_saved_model(estimator: Any) -> SavedModel:
-    """What a model file holds of a fitted estimator."""
+    """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
     names = getattr(estimator, "feature_names_in_", None)
     options = {name: _plain(getattr(estimator, name)) for name in _SAVED_OPTIONS}
     return SavedModel(
-        parameters=Parameters(estimator.covariance_type, estimator.weights_, estimator.means_, estimator.covariances_),
+        parameters=check_parameters(
+            estimator.weights_, estimator.means_, estimator.covariances_, estimator.covariance_type
+        ),
         options={name: value for name, value in options.items() if value is not None},
         fit={name.rstrip("_"): _plain(getattr(estimator, name)) for name in _SAVED_RESULTS},
         feature_names=None if names is None else tuple(names),

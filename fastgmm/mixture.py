@@ -14,12 +14,12 @@ from fastgmm.em import Fit, Step, best_of_restarts
 from fastgmm.errors import convergence_warning, not_fitted
 from fastgmm.fitting import EarlierFit, regularization_of, runs_of_em
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows
+from fastgmm.kernels.contract import Outputs, Rows
 from fastgmm.options import check_options, check_random_state
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.sampling import sample
 from fastgmm.starts import StartFunction
-from fastgmm.sweep import RowDensities, evaluate, make_sweep
+from fastgmm.sweep import evaluate, make_sweep
 from fastgmm.threads import resolve_n_threads
 from fastgmm.validation import (
     check_feature_names,
@@ -202,13 +202,11 @@ class GaussianMixture:
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
         rows = self._fit(X, sample_weight)
-        labels = self._evaluate(rows, labels=True).labels
-        assert labels is not None
-        return labels
+        return self._evaluate(rows, labels=True).labels
 
     def _fit(self, X: Any, sample_weight: Any) -> Rows:
         name = type(self).__name__
-        check_options(self.get_params(), name)
+        check_options(vars(self), name)
         names = feature_names(X)
         values = check_values(X, name, min_rows=2)
         rows = Rows(values, check_sample_weight(sample_weight, len(values)))
@@ -222,8 +220,9 @@ class GaussianMixture:
         n_threads = resolve_n_threads(self.n_threads)
         regularization = regularization_of(self.reg_covar, rows)
         earlier = self._earlier_fit(values.shape[1])
-        sweep = make_sweep(rows, family, get_backend(self.backend), n_threads)
-        best, steps = best_of_restarts(runs_of_em(self.get_params(), sweep, regularization, earlier))
+        with np.errstate(over="ignore", invalid="ignore"):  # absurd values end in an error that names them
+            sweep = make_sweep(rows, family, get_backend(self.backend), n_threads)
+            best, steps = best_of_restarts(runs_of_em(vars(self), sweep, regularization, earlier))
         if not best.converged and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or increase "
@@ -242,7 +241,7 @@ class GaussianMixture:
 
     def _adopt(self, fit: Fit, steps: tuple[Step, ...], names: Array | None) -> None:
         """Set all fitted attributes, or none."""
-        fitted = _parameter_attributes(fit.parameters)
+        fitted = interchange.parameter_attributes(fit.parameters)
         fitted |= {
             "converged_": fit.converged,
             "n_iter_": len(fit.steps),
@@ -261,25 +260,22 @@ class GaussianMixture:
 
     def predict(self, X: Any) -> Array:
         """The component with the largest posterior probability, for every row: int64 (n_samples,)."""
-        labels = self._evaluate(self._rows_to_score(X), labels=True).labels
-        assert labels is not None
-        return labels
+        return self._evaluate(self._rows_to_score(X), labels=True).labels
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probabilities of the components, (n_samples, n_components), in the dtype of X."""
-        responsibilities = self._evaluate(self._rows_to_score(X), responsibilities=True).joint
-        assert responsibilities is not None
-        return responsibilities
+        return self._evaluate(self._rows_to_score(X), responsibilities=True).joint
 
     def score_samples(self, X: Any) -> Array:
         """The log-density log p(x) of every row, (n_samples,), in the dtype of X."""
-        return self._log_density(self._rows_to_score(X))
+        return self._evaluate(self._rows_to_score(X), log_density=True).log_density
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The (weighted) mean log-density of the rows."""
         rows = self._rows_to_score(X)
         weights = check_sample_weight(sample_weight, rows.shape[0])
-        return float(np.average(self._log_density(rows).astype(np.float64, copy=False), weights=weights))
+        log_density = self._evaluate(rows, log_density=True).log_density
+        return float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
 
     def bic(self, X: Any) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
@@ -312,12 +308,7 @@ class GaussianMixture:
         check_n_features(values.shape[1], self.means_.shape[1], name)
         return Rows(values)
 
-    def _log_density(self, rows: Rows) -> Array:
-        log_density = self._evaluate(rows, log_density=True).log_density
-        assert log_density is not None
-        return log_density
-
-    def _evaluate(self, rows: Rows, **wanted: bool) -> RowDensities:
+    def _evaluate(self, rows: Rows, **wanted: bool) -> Outputs:
         """Score with the fitted attributes as they are, so that attributes set by hand count, as in scikit-learn."""
         family = FAMILIES[self.covariance_type]
         prepared = family.assemble(
@@ -338,8 +329,10 @@ class GaussianMixture:
     def _check_fitted(self) -> None:
         if not hasattr(self, "means_"):
             raise not_fitted(self)
+        interchange.check_shapes(self, "precisions_cholesky_")
 
     def _parameters(self) -> Parameters:
+        interchange.check_shapes(self, "covariances_")
         return Parameters(self.covariance_type, self.weights_, self.means_, self.covariances_)
 
     # Exchange with files and other libraries
@@ -400,17 +393,3 @@ class GaussianMixture:
 
     def __sklearn_tags__(self) -> Any:
         return estimator_protocol.sklearn_tags()
-
-
-def _parameter_attributes(parameters: Parameters) -> dict[str, Any]:
-    """The fitted attributes that follow from the parameters."""
-    family = FAMILIES[parameters.covariance_type]
-    factors = family.precisions_cholesky(parameters.covariances)
-    return {
-        "weights_": np.array(parameters.weights),
-        "means_": np.array(parameters.means),
-        "covariances_": np.array(parameters.covariances),
-        "precisions_cholesky_": np.array(factors, order="C"),
-        "precisions_": family.precisions(factors),
-        "n_features_in_": parameters.n_features,
-    }

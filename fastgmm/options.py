@@ -1,12 +1,14 @@
 """Hyper-parameters of the estimator: what each may be, said in scikit-learn's words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
+from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.kernels import BACKEND_NAMES
 from fastgmm.parameters import FloatArray
 
@@ -25,75 +27,81 @@ def check_options(options: dict[str, Any], estimator: str) -> None:
     InvalidParameterError
         A ``ValueError`` that names the parameter, what it must be and what it is.
     """
-
-    def require(valid: bool, name: str, must_be: str) -> None:
-        if not valid:
+    for name, value in options.items():
+        # A subclass may have parameters of its own.
+        rule = _RULES.get(name)
+        if rule is not None and not rule.allows(value):
             raise InvalidParameterError(
-                f"The {name!r} parameter of {estimator} must be {must_be}. Got {options[name]!r} instead."
+                f"The {name!r} parameter of {estimator} must be {rule.must_be}. Got {value!r} instead."
             )
 
-    def require_choice(name: str, choices: tuple[str, ...], valid: bool = False) -> None:
-        chosen = isinstance(options[name], str) and options[name] in choices
-        require(valid or chosen, name, f"a str among {{{', '.join(map(repr, choices))}}}")
 
-    for name, smallest in (("n_components", 1), ("max_iter", 0), ("n_init", 1), ("verbose_interval", 1)):
-        require(
-            _is_integer(options[name]) and options[name] >= smallest, name, f"an int in the range [{smallest}, inf)"
-        )
-    require(_is_real(options["tol"]) and 0 <= options["tol"] < np.inf, "tol", "a float in the range [0.0, inf)")
-    reg_covar = options["reg_covar"]
-    relative = isinstance(reg_covar, str) and reg_covar == "relative"
-    require(
-        relative or (_is_real(reg_covar) and 0 <= reg_covar < np.inf),
-        "reg_covar",
-        "a float in the range [0.0, inf) or the str 'relative'",
-    )
-    require_choice("covariance_type", tuple(FAMILIES))
-    require_choice("init_params", INIT_METHODS, valid=callable(options["init_params"]))
-    require_choice("backend", BACKEND_NAMES)
-    for name in ("weights_init", "means_init", "precisions_init"):
-        require(options[name] is None or _is_array_like(options[name]), name, "an array-like or None")
-    warm_start, verbose = options["warm_start"], options["verbose"]
-    boolean = "an instance of 'bool' or an instance of 'numpy.bool'"
-    require(isinstance(warm_start, bool | np.bool_), "warm_start", boolean)
-    require(
-        (_is_integer(verbose) and verbose >= 0) or isinstance(verbose, bool | np.bool_),
-        "verbose",
-        f"an int in the range [0, inf), {boolean}",
-    )
-    n_threads = options["n_threads"]
-    require(
-        n_threads is None or (_is_integer(n_threads) and n_threads >= 1),
-        "n_threads",
-        "None or an int in the range [1, inf)",
-    )
-    callbacks = options["callbacks"]
-    require(
-        callbacks is None or (isinstance(callbacks, list | tuple) and all(map(callable, callbacks))),
-        "callbacks",
-        "None or a list of callables",
-    )
-    random_state = options["random_state"]
-    require(
-        random_state is None
-        or isinstance(random_state, np.random.RandomState)
-        or (_is_integer(random_state) and 0 <= random_state <= 2**32 - 1),
-        "random_state",
-        "an int in the range [0, 4294967295], an instance of 'numpy.random.mtrand.RandomState' or None",
-    )
+class _Rule(NamedTuple):
+    must_be: str
+    allows: Callable[[Any], bool]
 
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not np.isnan(float(value))
+def _is_size(value: Any) -> bool:
+    """Whether it is a number in [0, inf)."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and 0.0 <= float(value) < np.inf
 
 
 def _is_array_like(value: Any) -> bool:
     has_entries = any(hasattr(value, name) for name in ("__len__", "shape", "__array__"))
     return has_entries and not np.isscalar(value)
+
+
+def _integer_from(smallest: int) -> _Rule:
+    return _Rule(f"an int in the range [{smallest}, inf)", lambda value: _is_integer(value) and value >= smallest)
+
+
+def _choice(names: tuple[str, ...]) -> _Rule:
+    listing = ", ".join(map(repr, names))
+    return _Rule(f"a str among {{{listing}}}", lambda value: isinstance(value, str) and value in names)
+
+
+def _or(rule: _Rule, also: str, allows: Callable[[Any], bool]) -> _Rule:
+    return _Rule(rule.must_be + also, lambda value: rule.allows(value) or allows(value))
+
+
+_SIZE = _Rule("a float in the range [0.0, inf)", _is_size)
+_BOOLEAN = _Rule(
+    "an instance of 'bool' or an instance of 'numpy.bool'", lambda value: isinstance(value, bool | np.bool_)
+)
+_ARRAY_OR_NONE = _Rule("an array-like or None", lambda value: value is None or _is_array_like(value))
+_RULES = {
+    "n_components": _integer_from(1),
+    "covariance_type": _choice(tuple(FAMILIES)),
+    "tol": _SIZE,
+    "reg_covar": _or(_SIZE, " or the str 'relative'", lambda value: isinstance(value, str) and value == "relative"),
+    "max_iter": _integer_from(0),
+    "n_init": _integer_from(1),
+    "init_params": _or(_choice(INIT_METHODS), " or a callable", callable),
+    "weights_init": _ARRAY_OR_NONE,
+    "means_init": _ARRAY_OR_NONE,
+    "precisions_init": _ARRAY_OR_NONE,
+    "random_state": _Rule(
+        "an int in the range [0, 4294967295], an instance of 'numpy.random.mtrand.RandomState' or None",
+        lambda value: (
+            value is None
+            or isinstance(value, np.random.RandomState)
+            or (_is_integer(value) and 0 <= value <= 2**32 - 1)
+        ),
+    ),
+    "warm_start": _BOOLEAN,
+    "verbose": _or(_integer_from(0), f", {_BOOLEAN.must_be}", _BOOLEAN.allows),
+    "verbose_interval": _integer_from(1),
+    "n_threads": _or(_integer_from(1), " or None", lambda value: value is None),
+    "backend": _choice(BACKEND_NAMES),
+    "callbacks": _Rule(
+        "None or a list of callables",
+        lambda value: value is None or (isinstance(value, list | tuple) and all(map(callable, value))),
+    ),
+}
 
 
 def check_random_state(random_state: Any) -> np.random.RandomState:
@@ -133,10 +141,10 @@ def check_weights(weights: Any, n_components: int) -> FloatArray:
             "The parameter 'weights' should be in the range [0, 1], but got max value "
             f"{array.min():.5f}, min value {array.max():.5f}"
         )
-    tolerance = 1e-6 if getattr(weights, "dtype", None) == np.float32 else 1e-8
-    if abs(1.0 - array.sum()) > tolerance:
+    is_single = getattr(weights, "dtype", None) == np.float32
+    if abs(1.0 - array.sum()) > (1e-6 if is_single else 1e-8):
         raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {array.sum():.5f}")
-    return array
+    return array / array.sum() if is_single else array
 
 
 def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
@@ -152,7 +160,7 @@ def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
 def check_covariances(family: CovarianceFamily, covariances: Any, n_components: int, n_features: int) -> FloatArray:
     """Covariances in the shape of the family, symmetric and positive definite."""
     array = _check_array(covariances, family.covariance_shape(n_components, n_features), "covariances")
-    _check_positive_definite(family, array, "covariance", n_components, n_features)
+    _check_positive_definite(family, array, "covariance", n_features)
     return array
 
 
@@ -160,14 +168,24 @@ def _covariances_of(family: CovarianceFamily, precisions: Any, n_components: int
     """Covariances of given precisions, which must be symmetric and positive definite."""
     shape = family.covariance_shape(n_components, n_features)
     array = _check_array(precisions, shape, f"{family.name} precision")
-    _check_positive_definite(family, array, "precision", n_components, n_features)
+    _check_positive_definite(family, array, "precision", n_features)
     return family.covariances_of_precisions(array)
 
 
-def _check_positive_definite(
-    family: CovarianceFamily, array: FloatArray, noun: str, n_components: int, n_features: int
-) -> None:
-    matrices = family.matrices(array, n_components, n_features)
-    symmetric = np.allclose(matrices, np.swapaxes(matrices, 1, 2))
-    if not symmetric or not (np.linalg.eigvalsh(matrices) > 0.0).all():
+def _check_positive_definite(family: CovarianceFamily, array: FloatArray, noun: str, n_features: int) -> None:
+    """Symmetric to single precision, and positive definite by the rule that a fit is held to."""
+    has_matrices = family.n_covariance_parameters(1, n_features) > n_features
+    try:
+        symmetric = not has_matrices or _is_symmetric(array)
+        family.precisions_cholesky(array)
+    except NotPositiveDefiniteError:
+        symmetric = False
+    if not symmetric:
         raise ValueError(f"'{family.name} {noun}' should be {family.requirement}")
+
+
+def _is_symmetric(matrices: FloatArray) -> bool:
+    """Whether entries and their mirror images differ by less than 1e-5 of √(aᵢᵢaⱼⱼ)."""
+    deviations = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
+    scales = deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]
+    return bool((np.abs(matrices - np.swapaxes(matrices, -1, -2)) <= 1e-5 * scales).all())

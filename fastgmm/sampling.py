@@ -19,9 +19,9 @@ def sample(
     """
     n_components, n_features = parameters.means.shape
     counts = random_state.multinomial(n_samples, parameters.weights / parameters.weights.sum())
-    matrices = FAMILIES[parameters.covariance_type].matrices(parameters.covariances, n_components, n_features)
+    color = FAMILIES[parameters.covariance_type].color
     points = [
-        mean + random_state.standard_normal((count, n_features)) @ np.linalg.cholesky(matrix).T
-        for mean, matrix, count in zip(parameters.means, matrices, counts, strict=True)
+        parameters.means[k] + color(parameters.covariances, k, random_state.standard_normal((count, n_features)))
+        for k, count in enumerate(counts)
     ]
     return np.concatenate(points), np.repeat(np.arange(n_components, dtype=np.int64), counts)

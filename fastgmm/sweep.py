@@ -12,7 +12,7 @@ from fastgmm.covariance.factors import symmetric_from_lower
 from fastgmm.covariance.tied import second_about_means
 from fastgmm.kernels.contract import Backend, ChunkPlan, Outputs, Rows, Slots, plan_chunks
 from fastgmm.moments import Moments
-from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.parameters import FloatArray, Parameters, Prepared
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,15 +102,6 @@ def _heaviest_row(rows: Rows) -> FloatArray:
     return rows.values[heaviest : heaviest + 1].astype(np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class RowDensities:
-    """What ``evaluate`` computes for every row; None where it was not asked for."""
-
-    log_density: Array | None
-    labels: Array | None
-    joint: Array | None
-
-
 def evaluate(
     rows: Rows,
     prepared: Prepared,
@@ -121,8 +112,11 @@ def evaluate(
     labels: bool = False,
     joint: bool = False,
     responsibilities: bool = False,
-) -> RowDensities:
-    """Log-densities (n,), labels (n,), joint log-densities or responsibilities (n, K) of all rows, as asked."""
+) -> Outputs:
+    """Log-densities (n,), labels (n,), joint log-densities or responsibilities (n, K) of all rows.
+
+    What was not asked for has length 0.
+    """
     n_rows, n_components = rows.shape[0], len(prepared.means)
     dtype = rows.values.dtype
     outputs = Outputs(
@@ -133,11 +127,7 @@ def evaluate(
     )
     for section in _plan(rows, n_components, slot_numbers=1).sections(n_threads):
         backend.log_density(rows, prepared, section, outputs, n_threads)
-    return RowDensities(
-        outputs.log_density if log_density else None,
-        outputs.labels if labels else None,
-        outputs.joint if joint or responsibilities else None,
-    )
+    return outputs
 
 
 def _plan(rows: Rows, n_components: int, slot_numbers: int) -> ChunkPlan:

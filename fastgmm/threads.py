@@ -2,7 +2,11 @@
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_MEMBERSHIPS = Path("/proc/self/cgroup")
 
 
 def resolve_n_threads(n_threads: int | None) -> int:
@@ -11,30 +15,50 @@ def resolve_n_threads(n_threads: int | None) -> int:
         return int(n_threads)
     wish = os.environ.get("FASTGMM_NUM_THREADS")
     if wish:
-        if not wish.isdigit() or int(wish) < 1:
+        if not wish.isdecimal() or int(wish) < 1:
             raise ValueError(f"FASTGMM_NUM_THREADS must be a positive integer; got {wish!r}")
         return int(wish)
     return usable_cpus()
 
 
-def usable_cpus(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
+def usable_cpus(cgroups: Path = _CGROUPS, memberships: Path = _MEMBERSHIPS) -> int:
     """CPUs of the process's affinity mask, or fewer where a cgroup quota allows fewer."""
     has_affinity = hasattr(os, "sched_getaffinity")
     allowed = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    quota = _cgroup_quota(cgroup_root)
-    return allowed if quota is None else max(1, min(allowed, math.ceil(quota)))
+    quotas = [quota for quota in map(_quota, _own_cgroups(cgroups, memberships)) if quota is not None]
+    return max(1, min([allowed, *map(math.ceil, quotas)]))
 
 
-def _cgroup_quota(root: Path) -> float | None:
-    """CPUs' worth of time per period, from cgroup v2 (``cpu.max``) or v1 (``cpu.cfs_*_us``); None without a limit."""
+def _own_cgroups(cgroups: Path, memberships: Path) -> Iterator[Path]:
+    """The directories of the cgroups that hold the process, up to the roots: a quota on any of them counts.
+
+    In a container the root is usually the container's own cgroup, and the path from it leads nowhere.
+    """
     try:
-        quota, period = (root / "cpu.max").read_text().split()
+        lines = memberships.read_text().splitlines()
+    except OSError:
+        lines = []
+    paths = {Path(), Path("cpu")}
+    for line in lines:
+        _, controllers, own = line.split(":", 2)
+        if not controllers:  # version 2
+            paths.add(Path(own.lstrip("/")))
+        elif "cpu" in controllers.split(","):  # version 1
+            paths.add(Path("cpu", own.lstrip("/")))
+    for path in paths:
+        yield from (cgroups / each for each in (path, *path.parents))
+
+
+def _quota(cgroup: Path) -> float | None:
+    """CPUs' worth of time per period, by cgroup v2 (``cpu.max``) or v1 (``cpu.cfs_*_us``); None without a limit."""
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
+            quota = (cgroup / "cpu.cfs_quota_us").read_text().strip()
+            period = (cgroup / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return None
-    if not (quota.isdigit() and period.isdigit()) or int(period) == 0:  # "max", or -1: no limit
+    if not (quota.isdecimal() and period.isdecimal()) or int(period) == 0:  # "max", or -1: no limit
         return None
     return int(quota) / int(period)

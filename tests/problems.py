@@ -128,4 +128,5 @@ def same_bits(one: object, other: object) -> bool:
     """Whether arrays, numbers, or records of them are the same to the last bit."""
     if one is None or isinstance(one, int | float | np.ndarray):
         return np.array_equal(one, other)
-    return all(same_bits(value, getattr(other, name)) for name, value in vars(one).items())
+    fields = one._asdict() if hasattr(one, "_asdict") else vars(one)
+    return all(same_bits(value, getattr(other, name)) for name, value in fields.items())

@@ -49,5 +49,7 @@ DIAG = CovarianceFamily(
     precisions=np.square,
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,
+    smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
+    color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
     requirement="positive",
 )

@@ -54,3 +54,9 @@ def inverse_of_precision(precision: FloatArray) -> FloatArray:
     inverse, _ = lapack.dtrtri(np.linalg.cholesky(precision), lower=1)
     covariance: FloatArray = inverse.T @ inverse
     return covariance
+
+
+def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArray:
+    """The smallest eigenvalue of every matrix (..., d, d), with feature j measured in units of ``units[j]``."""
+    smallest: FloatArray = np.linalg.eigvalsh(covariances / np.outer(units, units))[..., 0].astype(np.float64)
+    return smallest

@@ -39,6 +39,10 @@ class CovarianceFamily:
         For a start that is given as precisions.
     matrices : callable (covariances, K, d) -> ndarray (K, d, d)
         Every component's covariance as a matrix.
+    smallest_variances : callable (covariances, units (d,)) -> array (K,) or (1,)
+        The smallest eigenvalue of every covariance, with feature j measured in units of ``units[j]``.
+    color : callable (covariances, component, normal (n, d)) -> array (n, d)
+        Standard normal numbers given the component's covariance.
     requirement : str
         What covariances and precisions must be, in scikit-learn's words.
     is_shared : bool
@@ -58,6 +62,8 @@ class CovarianceFamily:
     covariances_of_precisions: Callable[[FloatArray], FloatArray]
     matrices: Callable[[FloatArray, int, int], FloatArray]
     second_moments: Callable[[FloatArray, FloatArray], FloatArray]
+    smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
+    color: Callable[[FloatArray, int, FloatArray], FloatArray]
     requirement: str
     is_shared: bool = False
 

@@ -9,6 +9,7 @@ from fastgmm.covariance.factors import (
     inverse_of_precision,
     log_constants,
     precision_of_upper,
+    smallest_eigenvalues,
     symmetric_from_lower,
 )
 from fastgmm.covariance.family import CovarianceFamily
@@ -54,5 +55,7 @@ FULL = CovarianceFamily(
     precisions=precision_of_upper,
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
+    smallest_variances=smallest_eigenvalues,
+    color=lambda covariances, component, normal: normal @ np.linalg.cholesky(covariances[component]).T,
     requirement="symmetric, positive-definite",
 )

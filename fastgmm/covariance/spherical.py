@@ -42,5 +42,8 @@ SPHERICAL = CovarianceFamily(
     precisions=np.square,
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,
+    # Regularized by the mean of what other families add feature by feature.
+    smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
+    color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
     requirement="positive",
 )

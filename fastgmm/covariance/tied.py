@@ -4,7 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance.factors import inverse_cholesky, inverse_of_precision, log_constants, precision_of_upper
+from fastgmm.covariance.factors import (
+    inverse_cholesky,
+    inverse_of_precision,
+    log_constants,
+    precision_of_upper,
+    smallest_eigenvalues,
+)
 from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, PreparedTied
@@ -63,6 +69,8 @@ TIED = CovarianceFamily(
     matrices=lambda covariance, n_components, n_features: np.broadcast_to(
         covariance, (n_components, n_features, n_features)
     ),
+    smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
+    color=lambda covariance, component, normal: normal @ np.linalg.cholesky(covariance).T,
     requirement="symmetric, positive-definite",
     is_shared=True,
 )

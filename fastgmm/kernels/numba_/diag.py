@@ -52,13 +52,8 @@ def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: i
     d = rows.n_features
     zero = constant(points, 0.0)
     means = prepared.means.reshape(-1)
-    counts, second = slots.counts[chunk], slots.second[chunk].reshape(-1)
-    first = slots.first[chunk].reshape(-1)
-    for k in range(counts.size):
-        count = zero
-        for t in range(0, n_points, lanes(points)):
-            count = count + load(joint, k * stride + t)
-        add_sum(counts, k, count)
+    first, second = slots.first[chunk].reshape(-1), slots.second[chunk].reshape(-1)
+    for k in range(prepared.log_constants.size):
         for j in range(d):
             s = zero
             square = zero

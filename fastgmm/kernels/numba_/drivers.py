@@ -12,7 +12,7 @@ from numba.extending import overload
 
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
 from fastgmm.kernels.numba_.jit import entry, inner
-from fastgmm.kernels.numba_.tile import largest_component, load_tile, log_sum_exp, responsibilities
+from fastgmm.kernels.numba_.tile import add_counts, largest_component, load_tile, log_sum_exp, responsibilities
 from fastgmm.kernels.numba_.vector import lanes
 from fastgmm.parameters import PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 
@@ -31,7 +31,7 @@ def joint_density(rows: Any, prepared: Any, scratch: Any, worker: int, n_points:
 
 
 def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> None:
-    """Add the moments of the worker's tile to a chunk's slot."""
+    """Add s and S of the worker's tile to a chunk's slot."""
     _FAMILIES[type(prepared)].add_moments(rows, prepared, scratch, worker, n_points, slots, chunk)
 
 
@@ -67,6 +67,7 @@ def sweep_chunks(worker: int, n_workers: int, rows: Any, prepared: Any, section:
             load_tile(rows, first, n_valid, n_points, prepared.means[0], scratch.points[worker], weights)
             joint_density(rows, prepared, scratch, worker, n_points)
             responsibilities(joint, weights, n_components, n_points, totals, chunk)
+            add_counts(joint, n_points, weights.size, slots.counts[chunk])
             add_moments(rows, prepared, scratch, worker, n_points, slots, chunk)
 
 

@@ -122,22 +122,19 @@ def _squared_norm(z: Any, factor: Any, d: int, width: int) -> Any:
 
 @inner
 def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> None:
-    """Add the tile's N, s and the lower triangle of S of every component to the chunk's slot."""
+    """Add the tile's s and the lower triangle of S of every component to the chunk's slot."""
     points, joint, z = scratch.points[worker], scratch.joint[worker], scratch.differences[worker]
     stride = scratch.weights.shape[1]
     d = rows.n_features
     width = lanes(points)
     means = prepared.means.reshape(-1)
-    counts, first = slots.counts[chunk], slots.first[chunk].reshape(-1)
-    for k in range(counts.size):
+    first = slots.first[chunk].reshape(-1)
+    for k in range(prepared.log_constants.size):
         second = slots.second[chunk, k].reshape(-1)
         r = joint[k * stride : k * stride + n_points]
-        count = constant(points, 0.0)
         for t in range(0, n_points, width):
-            count = count + load(r, t)
             for j in range(d):
                 store(z, j * stride + t, subtract_scalar(load(points, j * stride + t), means, k * d + j))
-        add_sum(counts, k, count)
         i = 0
         while i + 4 <= d:
             for j in range(0, i, 4):

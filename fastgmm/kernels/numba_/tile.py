@@ -110,6 +110,16 @@ def responsibilities(joint: Any, weights: Any, n_components: int, n_points: int,
     add_sum(totals, 2 * chunk + 1, sum_log_density)
 
 
+@inner
+def add_counts(joint: Any, n_points: int, stride: int, counts: Any) -> None:
+    """Add N = Σ wr of every component, from weighted responsibilities."""
+    for k in range(counts.size):
+        count = constant(joint, 0.0)
+        for t in range(0, n_points, lanes(joint)):
+            count = count + load(joint, k * stride + t)
+        add_sum(counts, k, count)
+
+
 @inline
 def _exponentials(joint: Any, t: int, stride: int, n_components: int) -> Any:
     """Replace the joint log-densities of the points at t by exp(joint − m); return log p(x) and the exponentials' sum.
