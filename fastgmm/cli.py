@@ -162,7 +162,7 @@ def _add_points(parser: ArgumentParser) -> None:
 
 
 def _add_running(parser: ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_count, default=0, help="of the start (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="of the start (default: 0)")
     parser.add_argument("--threads", type=_positive, help="default: all CPUs this process may use")
     parser.add_argument("--backend", choices=BACKEND_NAMES, default="auto")
 
@@ -243,6 +243,12 @@ def _columns(text: str) -> list[str]:
 
 def _count(text: str) -> int:
     return _integer(text, 0)
+
+
+def _seed(text: str) -> int:
+    if _count(text) >= 2**32:
+        raise ArgumentTypeError(f"{text} is not an integer below 2**32")
+    return int(text)
 
 
 def _positive(text: str) -> int:

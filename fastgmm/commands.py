@@ -87,6 +87,9 @@ def fit(arguments: Namespace) -> Report:
 
 def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, seconds: float) -> Report:
     n_points, n_features = points.values.shape
+    with no_interrupt_lost():
+        score, bic = mixture.score(points), mixture.bic(points)
+    per_iteration = typical_seconds(mixture.history_)
     facts: dict[str, object] = {
         "model": arguments.output,
         "points": n_points,
@@ -95,22 +98,24 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
         "covariance_type": mixture.covariance_type,
         "converged": bool(mixture.converged_),
         "iterations": mixture.n_iter_,
-        "log_likelihood_per_point": mixture.score(points),
-        "bic": mixture.bic(points),
+        "log_likelihood_per_point": score,
+        "bic": bic,
+        "degenerate_components": list(mixture.degenerate_components_),
         "seconds": seconds,
-        "seconds_per_iteration": typical_seconds(mixture.history_),
+        "seconds_per_iteration": per_iteration,
     }
-    per_iteration = typical_seconds(mixture.history_)
+    degenerate = ", ".join(map(str, mixture.degenerate_components_))
     text = facts_text(
         {
             "points": f"{n_points:,} x {n_features}, {points.values.dtype}",
             "model": f"{mixture.n_components} components, {mixture.covariance_type} covariances",
             "iterations": f"{mixture.n_iter_}, {'converged' if mixture.converged_ else 'NOT converged'}",
-            "log-likelihood": f"{facts['log_likelihood_per_point']:.6g} per point",
-            "BIC": f"{facts['bic']:,.2f}",
+            "log-likelihood": f"{score:.6g} per point",
+            "BIC": f"{bic:,.2f}",
             "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, {rate(n_points, per_iteration)}",
             "written": arguments.output,
         }
+        | ({"degenerate": f"components {degenerate}: singular but for reg_covar"} if degenerate else {})
     )
     return Report([text], facts, 0 if mixture.converged_ else EXIT_NOT_CONVERGED)
 

@@ -71,7 +71,9 @@ def _probable_cause(rows: Rows, effective_points: float) -> str:
     if constant:
         noun = "column" if len(constant) == 1 else "columns"
         return f"constant {noun} {', '.join(map(str, constant))}"
-    if effective_points <= n_features:
+    # Weights may be in any unit; those that are counts say more points than their number.
+    unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
+    if effective_points / unit <= n_features:
         return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
     if _mostly_duplicates(values):
         return "duplicated points"

@@ -102,11 +102,11 @@ def run_em(
         change = lower_bound - previous
         converged = abs(change) < stopping.tol
         seconds = time.perf_counter() - began
-        step = Step(restart, iteration, lower_bound, change, converged, seconds, _read_only(parameters))
-        steps.append(replace(step, parameters=None))
+        step = Step(restart, iteration, lower_bound, change, converged, seconds, parameters=None)
+        steps.append(step)
         logger.debug("restart %d iteration %d: lower bound %.9g", restart, iteration, lower_bound)
         for observer in observers:
-            observer(step)
+            observer(replace(step, parameters=_read_only(parameters)))
         if converged:
             break
     degenerate = degenerate_components(sweep.family, parameters, regularization)
@@ -144,7 +144,7 @@ def _merit(fit: Fit) -> tuple[bool, float]:
 
 
 def _read_only(parameters: Parameters) -> Parameters:
-    views = [array.view() for array in (parameters.weights, parameters.means, parameters.covariances)]
-    for view in views:
-        view.flags.writeable = False
-    return Parameters(parameters.covariance_type, *views)
+    copies = [array.copy() for array in (parameters.weights, parameters.means, parameters.covariances)]
+    for copy in copies:
+        copy.flags.writeable = False
+    return Parameters(parameters.covariance_type, *copies)

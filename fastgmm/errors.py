@@ -1,5 +1,6 @@
 """Exceptions and warnings. Where scikit-learn is loaded, ours are also its own, so that either name catches them."""
 
+import functools
 import sys
 from typing import Any
 
@@ -53,15 +54,20 @@ class ConvergenceWarning(UserWarning):
     """EM stopped at ``max_iter`` before the log-likelihood had settled."""
 
 
-def _also(own: type[Any], name: str) -> Any:
+def _also(own: Any, name: str) -> Any:
     """``own``, or a subclass of it and of scikit-learn's class of that name where scikit-learn is loaded already.
 
     A caller who never imported scikit-learn cannot be catching its classes, so it is not imported for them.
     """
     exceptions = sys.modules.get("sklearn.exceptions")
-    if exceptions is None:
-        return own
-    return type(own.__name__, (own, getattr(exceptions, name)), {"__module__": __name__, "__doc__": own.__doc__})
+    return own if exceptions is None else _subclass_of_both(own, getattr(exceptions, name))
+
+
+@functools.cache
+def _subclass_of_both(own: Any, foreign: Any) -> Any:
+    # Unpickled where scikit-learn may be missing, it is our own again.
+    members = {"__module__": __name__, "__doc__": own.__doc__, "__reduce__": lambda self: (own, self.args)}
+    return type(own.__name__, (own, foreign), members)
 
 
 def not_fitted(estimator: object) -> Exception:

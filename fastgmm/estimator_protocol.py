@@ -9,8 +9,14 @@ import numpy as np
 
 def parameter_names(estimator: object) -> list[str]:
     """The names of the constructor's parameters, sorted."""
-    signature = inspect.signature(type(estimator).__init__)
-    return sorted(name for name in signature.parameters if name != "self")
+    return sorted(_parameters(estimator))
+
+
+def _parameters(estimator: object) -> dict[str, inspect.Parameter]:
+    """Those with a name of their own: neither ``self`` nor ``*args`` and ``**kwargs`` of a subclass."""
+    parameters = inspect.signature(type(estimator).__init__).parameters
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return {name: each for name, each in parameters.items() if name != "self" and each.kind not in variable}
 
 
 def get_params(estimator: object) -> dict[str, Any]:
@@ -28,11 +34,10 @@ def set_params(estimator: object, params: Mapping[str, Any]) -> None:
 
 def representation(estimator: object) -> str:
     """The call that makes the estimator, with the parameters that are not the default."""
-    parameters = inspect.signature(type(estimator).__init__).parameters
     changed = [
         f"{name}={getattr(estimator, name)!r}"
-        for name in parameters
-        if name != "self" and not _same(getattr(estimator, name), parameters[name].default)
+        for name, parameter in _parameters(estimator).items()
+        if not _same(getattr(estimator, name), parameter.default)
     ]
     return f"{type(estimator).__name__}({', '.join(changed)})"
 

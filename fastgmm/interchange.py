@@ -6,7 +6,7 @@ import numpy as np
 
 from fastgmm.covariance import FAMILIES
 from fastgmm.model_file import SavedModel
-from fastgmm.options import check_covariances, check_weights
+from fastgmm.options import check_parameters
 from fastgmm.parameters import Parameters
 
 # What a scikit-learn estimator and ours have in common.
@@ -41,27 +41,9 @@ _FITTED_ATTRIBUTES = (
 )
 # Options that a model file keeps: plain values. Arrays, callables and random states stay behind.
 _SAVED_OPTIONS = tuple(name for name in _SHARED_OPTIONS if not name.endswith("_init") or name == "n_init")
-_SAVED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_")
+_SAVED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
 
 Estimator = TypeVar("Estimator")
-
-
-def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type: str) -> Parameters:
-    """Parameters from a user's arrays.
-
-    Raises
-    ------
-    ValueError
-        Where the family is unknown, shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
-    """
-    if covariance_type not in FAMILIES:
-        raise ValueError(f"covariance_type must be one of {', '.join(map(repr, FAMILIES))}; got {covariance_type!r}")
-    means = np.array(means, dtype=np.float64)
-    if means.ndim != 2 or not means.size or not np.isfinite(means).all():
-        raise ValueError(f"means must be a finite array of shape (n_components, n_features); got shape {means.shape}")
-    n_components, n_features = means.shape
-    checked = check_covariances(FAMILIES[covariance_type], covariances, n_components, n_features)
-    return Parameters(covariance_type, check_weights(weights, n_components), means, checked)
 
 
 def parameter_attributes(parameters: Parameters) -> dict[str, Any]:
@@ -174,7 +156,8 @@ def from_saved_model(cls: type[Estimator], model: SavedModel) -> Estimator:
     )
     for name in _SAVED_RESULTS:
         if name.rstrip("_") in model.fit:
-            setattr(estimator, name, model.fit[name.rstrip("_")])
+            kind = type(getattr(estimator, name))  # JSON knows no tuples
+            setattr(estimator, name, kind(model.fit[name.rstrip("_")]))
     if model.feature_names is not None:
         estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
     result: Estimator = estimator

@@ -12,6 +12,10 @@ from fastgmm.parameters import FloatArray, PreparedSpherical
 from fastgmm.sweep import evaluate
 
 _MOST_ITERATIONS = 20
+# Seeds are drawn from so many rows, and so many for each cluster: each costs a pass over them.
+_SEED_ROWS = 16_384
+_SEED_ROWS_PER_CLUSTER = 16
+_BLOCK_ROWS = 4096
 # scikit-learn's: the squared movement of all centers, as a share of the mean variance of the features.
 _TOLERANCE = 1e-4
 
@@ -81,13 +85,14 @@ def kmeans(
 
     Stops when the centers hardly move, or after twenty iterations: EM does the rest better.
     """
-    centers = kmeans_plusplus(rows, n_clusters, random_state, backend, n_threads)
+    seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
+    centers = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
     tolerance = _TOLERANCE * float(np.average(np.square(rows.values, dtype=np.float64).mean(axis=1), weights=weights))
     labels = nearest(rows, centers, backend, n_threads)
     for _ in range(_MOST_ITERATIONS):
         moved = _cluster_means(rows, labels, weights, centers)
-        moved = _refill_empty(rows, labels, weights, moved, backend, n_threads)
+        moved = _refill_empty(rows, labels, weights, moved)
         movement = float(np.square(moved - centers).sum())
         centers, before = moved, labels
         labels = nearest(rows, centers, backend, n_threads)
@@ -104,14 +109,21 @@ def _cluster_means(rows: Rows, labels: Labels, weights: FloatArray, centers: Flo
     return np.where(counts[:, np.newaxis] > 0, sums / np.maximum(counts, 1e-300)[:, np.newaxis], centers)
 
 
-def _refill_empty(
-    rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray, backend: Backend, n_threads: int
-) -> FloatArray:
+def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
+    """The squared distance of every row to the center of its cluster, a block of rows at a time."""
+    distances = np.empty(rows.shape[0])
+    for begin in range(0, len(distances), _BLOCK_ROWS):
+        block = slice(begin, begin + _BLOCK_ROWS)
+        distances[block] = np.square(rows.values[block] - centers[labels[block]]).sum(axis=1)
+    return distances
+
+
+def _refill_empty(rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray) -> FloatArray:
     """Move the centers of empty clusters to the rows farthest from their own centers."""
     empty = np.flatnonzero(np.bincount(labels, weights, len(centers)) == 0)
     if not len(empty):
         return centers
-    distances = squared_distances(rows, centers, backend, n_threads).min(axis=1) * (weights > 0)
+    distances = _own_distances(rows, labels, centers) * (weights > 0)
     farthest = np.argsort(distances)[::-1][: len(empty)]
     farthest = farthest[distances[farthest] > 0]
     refilled = centers.copy()

@@ -13,9 +13,10 @@ from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Step, best_of_restarts
 from fastgmm.errors import convergence_warning, not_fitted
 from fastgmm.fitting import EarlierFit, regularization_of, runs_of_em
+from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Outputs, Rows
-from fastgmm.options import check_options, check_random_state
+from fastgmm.options import check_options, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.sampling import sample
 from fastgmm.starts import StartFunction
@@ -220,7 +221,8 @@ class GaussianMixture:
         n_threads = resolve_n_threads(self.n_threads)
         regularization = regularization_of(self.reg_covar, rows)
         earlier = self._earlier_fit(values.shape[1])
-        with np.errstate(over="ignore", invalid="ignore"):  # absurd values end in an error that names them
+        # Absurd values end in an error that names them, not in warnings.
+        with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
             sweep = make_sweep(rows, family, get_backend(self.backend), n_threads)
             best, steps = best_of_restarts(runs_of_em(vars(self), sweep, regularization, earlier))
         if not best.converged and self.max_iter > 0:
@@ -274,13 +276,15 @@ class GaussianMixture:
         """The (weighted) mean log-density of the rows."""
         rows = self._rows_to_score(X)
         weights = check_sample_weight(sample_weight, rows.shape[0])
+        if weights is not None:  # a row of weight 0 is the row removed, whatever its density
+            rows, weights = rows.take(np.flatnonzero(weights)), weights[weights > 0]
         log_density = self._evaluate(rows, log_density=True).log_density
         return float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
 
     def bic(self, X: Any) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
-        n_rows = len(X)
-        return -2.0 * self.score(X) * n_rows + self._n_parameters() * math.log(n_rows)
+        score = self.score(X)
+        return -2.0 * score * len(X) + self._n_parameters() * math.log(len(X))
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better."""
@@ -358,7 +362,7 @@ class GaussianMixture:
         ValueError
             Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
         """
-        parameters = interchange.check_parameters(weights, means, covariances, covariance_type)
+        parameters = check_parameters(weights, means, covariances, covariance_type)
         estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
         estimator._adopt(Fit(parameters, -np.inf, False, (), ()), (), None)
         return estimator

@@ -32,10 +32,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES, CovarianceFamily
-from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.errors import ModelFormatError
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.options import check_options, check_parameters
+from fastgmm.parameters import Parameters
 from fastgmm.version import __version__
 from fastgmm.whole_file import AnyPath, whole_file
 
@@ -291,39 +290,28 @@ def _require_dict(value: Any, name: str) -> dict[str, Any]:
 
 
 def _require_sound(model: SavedModel) -> None:
-    """Parameters that make a mixture, and a description that fits them."""
+    """Parameters that make a mixture, options that an estimator may have, and a description that fits them."""
     parameters = model.parameters
-    family = FAMILIES.get(parameters.covariance_type)
-    if family is None:
-        raise ModelFormatError(f"unknown covariance type {parameters.covariance_type!r}")
-    if parameters.means.ndim != 2 or 0 in parameters.means.shape:
-        raise ModelFormatError(f"means of shape {parameters.means.shape}, where (n_components, n_features) is expected")
-    n_components, n_features = parameters.means.shape
-    if parameters.weights.shape != (n_components,):
-        raise ModelFormatError(f"weights of shape {parameters.weights.shape} for {n_components} components")
-    if parameters.covariances.shape != family.covariance_shape(n_components, n_features):
-        raise ModelFormatError(f"{family.name} covariances of shape {parameters.covariances.shape}")
-    for name in _ARRAYS:
-        if not np.isfinite(getattr(parameters, name)).all():
-            raise ModelFormatError(f"{name} that are not finite")
-    if (parameters.weights < 0).any() or not math.isclose(parameters.weights.sum(), 1.0, rel_tol=1e-5):
-        raise ModelFormatError("weights that are negative or do not sum to 1")
-    _require_covariances(family, parameters.covariances, n_features)
+    try:
+        check_parameters(parameters.weights, parameters.means, parameters.covariances, parameters.covariance_type)
+        check_options(model.options, "GaussianMixture")
+    except ValueError as error:
+        raise ModelFormatError(str(error)) from error
+    _require_results(model.fit)
     _require_description(model)
 
 
-def _require_covariances(family: CovarianceFamily, covariances: FloatArray, n_features: int) -> None:
-    has_matrices = family.n_covariance_parameters(1, n_features) > n_features
-    if has_matrices:
-        # Only the lower triangles are factored below.
-        asymmetry = np.abs(covariances - np.swapaxes(covariances, -1, -2))
-        scale = np.abs(np.diagonal(covariances, axis1=-2, axis2=-1)).max()
-        if (asymmetry > 1e-5 * scale).any():
-            raise ModelFormatError("covariances that are not symmetric")
-    try:
-        family.precisions_cholesky(covariances)
-    except NotPositiveDefiniteError as error:
-        raise ModelFormatError("covariances that are not positive definite") from error
+def _require_results(fit: Mapping[str, Any]) -> None:
+    """Results of the types they should have; what is not known is left alone."""
+    kinds = {"converged": bool, "n_iter": int, "lower_bound": float}
+    wrong = [name for name, kind in kinds.items() if name in fit and type(fit[name]) is not kind]
+    lists = {"lower_bounds": float, "degenerate_components": int}
+    for name, kind in lists.items():
+        values = fit.get(name, [])
+        if not isinstance(values, list | tuple) or any(type(value) is not kind for value in values):
+            wrong.append(name)
+    if wrong:
+        raise ModelFormatError(f"results of a wrong type: {', '.join(wrong)}")
 
 
 def _require_description(model: SavedModel) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.kernels import BACKEND_NAMES
-from fastgmm.parameters import FloatArray
+from fastgmm.parameters import FloatArray, Parameters
 
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 
@@ -155,6 +155,24 @@ def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
         what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
         raise ValueError(f"Input contains {what}. The parameter '{name}' should be finite.")
     return array
+
+
+def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type: str) -> Parameters:
+    """Parameters from a user's arrays.
+
+    Raises
+    ------
+    ValueError
+        Where the family is unknown, shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
+    """
+    if covariance_type not in FAMILIES:
+        raise ValueError(f"covariance_type must be one of {', '.join(map(repr, FAMILIES))}; got {covariance_type!r}")
+    means = np.array(means, dtype=np.float64)
+    if means.ndim != 2 or not means.size or not np.isfinite(means).all():
+        raise ValueError(f"means must be a finite array of shape (n_components, n_features); got shape {means.shape}")
+    n_components, n_features = means.shape
+    checked = check_covariances(FAMILIES[covariance_type], covariances, n_components, n_features)
+    return Parameters(covariance_type, check_weights(weights, n_components), means, checked)
 
 
 def check_covariances(family: CovarianceFamily, covariances: Any, n_components: int, n_features: int) -> FloatArray:

@@ -20,7 +20,7 @@ from fastgmm.sweep import Sweep, rough_center
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
-_SAMPLE_ROWS_PER_COMPONENT = 128
+_SAMPLE_ROWS_PER_COMPONENT = 32
 _BLOCK_ROWS = 4096
 
 StartFunction = Callable[[Array, int, np.random.RandomState], Any]
@@ -125,7 +125,7 @@ def _parameters_of_partition(
     counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
     first, second = np.zeros(centers.shape), []
     for k, members in enumerate(np.split(order, ends[:-1])):
-        differences = rows.values[members] - centers[k]
+        differences = np.subtract(rows.values[members], centers[k], order="C")
         weighted = weights[members, np.newaxis] * differences
         first[k] = weighted.sum(axis=0)
         second.append(family.second_moments(weighted, differences))
@@ -155,7 +155,7 @@ def _random_responsibilities(
         if rows.weights is not None:
             responsibilities *= rows.weights[begin : begin + _BLOCK_ROWS, np.newaxis]
             block = np.where(rows.weights[begin : begin + _BLOCK_ROWS, np.newaxis] > 0, block, center)
-        differences = block - center
+        differences = np.subtract(block, center, order="C")
         weighted = [column[:, np.newaxis] * differences for column in responsibilities.T]
         second = np.stack([family.second_moments(each, differences) for each in weighted])
         part = Moments(
@@ -185,7 +185,8 @@ def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) 
 
 
 def _centered(rows: Rows, shift: FloatArray) -> Rows:
-    return Rows((rows.values - shift).astype(rows.values.dtype), rows.weights)
+    # In C order whatever that of the data, which would decide the order of sums.
+    return Rows((rows.values - shift).astype(rows.values.dtype, order="C"), rows.weights)
 
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

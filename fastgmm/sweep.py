@@ -89,7 +89,7 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
 def rough_center(rows: Rows) -> FloatArray:
     """The mean of a few thousand rows spread over the data: close enough to take moments about."""
     some = rows.thinned(4096)
-    values = some.values.astype(np.float64)
+    values = some.values.astype(np.float64, order="C")
     if some.weights is not None:
         # A row of weight 0 may hold anything; where all of these do, one that counts is found by its weight.
         values = values[some.weights > 0] if some.weights.any() else _heaviest_row(rows)

@@ -217,7 +217,8 @@ def feature_variances(rows: Rows) -> FloatArray:
     center = rows.values[first_row].astype(np.float64)
     total, first, second = 0.0, np.zeros_like(center), np.zeros_like(center)
     for begin in range(0, rows.shape[0], _BLOCK_ROWS):
-        differences = rows.values[begin : begin + _BLOCK_ROWS] - center
+        # C order, since that of memory would decide the order of sums.
+        differences = np.subtract(rows.values[begin : begin + _BLOCK_ROWS], center, order="C")
         if rows.weights is None:
             weights = np.ones(len(differences))
         else:

@@ -61,3 +61,12 @@ def test_a_subclass_may_leave_parameters_out() -> None:
 
     X = np.random.RandomState(0).normal(size=(50, 2))
     assert np.array_equal(Pair().fit(X).means_, GaussianMixture(2, random_state=0).fit(X).means_)
+
+
+def test_a_subclass_may_take_keywords_of_any_name() -> None:
+    class Named(GaussianMixture):
+        def __init__(self, n_components: int = 2, **options: object) -> None:
+            super().__init__(n_components, **options)
+
+    assert Named(3).get_params() == {"n_components": 3}
+    assert repr(Named(3)) == "Named(n_components=3)"

@@ -177,3 +177,11 @@ def test_attributes_set_by_hand_to_another_shape_are_an_error(covariance_type: s
     setattr(estimator, name, np.atleast_1d(getattr(estimator, name))[:1])
     with pytest.raises(ValueError, match=name):
         estimator.predict(X)
+
+
+def test_a_loaded_model_still_knows_its_degenerate_components(tmp_path: Path) -> None:
+    flat = np.column_stack([X, np.zeros(len(X))])
+    estimator = GaussianMixture(2, random_state=0).fit(flat)
+    assert estimator.degenerate_components_ == (0, 1)
+    estimator.save(tmp_path / "model.npz")
+    assert fastgmm.load(tmp_path / "model.npz").degenerate_components_ == (0, 1)

@@ -168,16 +168,16 @@ def test_a_large_diagonal_model_needs_no_matrices(path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("covariance_type", "round", "unknown covariance type"),
-        ("weights", [0.5, 0.4, 0.2], "sum to 1"),
-        ("weights", [1.5, -0.5, 0.0], "negative"),
-        ("weights", [0.5, 0.5], "for 3 components"),
-        ("means", [[0.0, np.nan]] * 3, "not finite"),
-        ("means", [0.0, 1.0], "means of shape"),
-        ("covariances", np.ones((3, 2)), "full covariances of shape"),
-        ("covariances", [[[1.0, 0.5], [0.2, 1.0]]] * 3, "not symmetric"),
-        ("covariances", [[[1.0, 2.0], [2.0, 1.0]]] * 3, "not positive definite"),
-        ("covariances", [[[-1.0, 0.0], [0.0, 1.0]]] * 3, "not positive definite"),
+        ("covariance_type", "round", "covariance_type must be one of"),
+        ("weights", [0.5, 0.4, 0.2], "should be normalized"),
+        ("weights", [1.5, -0.5, 0.0], "should be in the range"),
+        ("weights", [0.5, 0.5], "should have the shape of"),
+        ("means", [[0.0, np.nan]] * 3, "finite array"),
+        ("means", [0.0, 1.0], "finite array of shape"),
+        ("covariances", np.ones((3, 2)), "should have the shape of"),
+        ("covariances", [[[1.0, 0.5], [0.2, 1.0]]] * 3, "should be symmetric"),
+        ("covariances", [[[1.0, 2.0], [2.0, 1.0]]] * 3, "should be symmetric, positive-definite"),
+        ("covariances", [[[-1.0, 0.0], [0.0, 1.0]]] * 3, "should be symmetric, positive-definite"),
     ],
 )
 def test_unsound_parameters_are_refused_on_saving_and_loading(path, monkeypatch, name, value, message):
@@ -428,3 +428,19 @@ def test_mode_and_links_are_kept_and_devices_are_written_to(path):
     with whole_file(os.devnull) as file:
         file.write(b"gone")
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fit": {"lower_bound": "abc"}},
+        {"fit": {"n_iter": True}},
+        {"fit": {"lower_bounds": [1]}},
+        {"fit": {"degenerate_components": 3}},
+        {"options": {"tol": "x"}},
+        {"options": {"n_init": -4}},
+    ],
+)
+def test_options_and_results_that_make_no_sense_are_refused(path, change):
+    with pytest.raises(ModelFormatError):
+        save_model(path, make_model(**change))

@@ -217,3 +217,25 @@ def test_long_lists_of_names_are_cut_short() -> None:
     fitted = np.array([f"f{i}" for i in range(9)], dtype=object)
     with pytest.raises(ValueError, match=r"seen at fit time, yet now missing:\n(- f\d\n){5}- \.\.\.\n$"):
         check_feature_names(_Frame(["f0"]), fitted, "GaussianMixture")
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_fortran_order_changes_no_bit_of_a_fit(init_params: str, covariance_type: str) -> None:
+    data = np.random.default_rng(0).standard_normal((3000, 5))
+    options = {"covariance_type": covariance_type, "init_params": init_params, "tol": 1.0, "random_state": 0}
+    one, other = (GaussianMixture(4, **options).fit(each) for each in (data, np.asfortranarray(data)))
+    assert np.array_equal(one.means_, other.means_)
+    assert np.array_equal(one.covariances_, other.covariances_)
+
+
+def test_a_row_of_weight_zero_is_removed_from_a_score() -> None:
+    estimator = GaussianMixture(1).fit(np.random.default_rng(0).standard_normal((50, 2)))
+    assert estimator.score([[0.0, 0.0], [1e200, 0.0]], sample_weight=[1.0, 0.0]) == estimator.score([[0.0, 0.0]])
+
+
+@pytest.mark.parametrize("criterion", ["aic", "bic"])
+def test_information_criteria_complain_about_a_number(criterion: str) -> None:
+    estimator = GaussianMixture(1).fit(np.random.default_rng(0).standard_normal((50, 2)))
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        getattr(estimator, criterion)(5)

@@ -21,10 +21,13 @@ May be imported: ``Backend``, ``get_backend``, ``available_backends`` and the na
 
 import importlib
 import importlib.util
+import logging
 import os
 
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels.contract import Backend
+
+logger = logging.getLogger("fastgmm")
 
 _MODULES = {"numba": "fastgmm.kernels.numba_", "numpy": "fastgmm.kernels.numpy_"}
 BACKEND_NAMES = ("auto", *_MODULES)
@@ -37,7 +40,7 @@ def available_backends() -> dict[str, str]:
 
 
 def get_backend(name: str = "auto") -> Backend:
-    """Load a backend by name; ``"auto"`` is ``FASTGMM_BACKEND`` where set, else Numba where installed, else NumPy.
+    """Load a backend by name; ``"auto"`` is ``FASTGMM_BACKEND`` where set, else Numba where it works, else NumPy.
 
     Raises
     ------
@@ -46,15 +49,27 @@ def get_backend(name: str = "auto") -> Backend:
     BackendUnavailableError
         Where a backend asked for by name cannot be loaded; the cause is chained.
     """
-    if name == "auto":
-        name = os.environ.get("FASTGMM_BACKEND") or "auto"
-    if name == "auto":
-        name = "numba" if available_backends()["numba"] == "available" else "numpy"
+    wish = os.environ.get("FASTGMM_BACKEND") or "auto"
+    if name == "auto" and wish != "auto":
+        if wish not in _MODULES:
+            raise ValueError(f"FASTGMM_BACKEND must be one of {', '.join(map(repr, BACKEND_NAMES))}; got {wish!r}")
+        name = wish
+    if name != "auto":
+        return _load(name)
+    if available_backends()["numba"] == "available":
+        try:
+            return _load("numba")
+        except BackendUnavailableError as error:
+            logger.warning("%s; NumPy does its work, more slowly", error)
+    return _load("numpy")
+
+
+def _load(name: str) -> Backend:
     if name not in _MODULES:
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKEND_NAMES))}; got {name!r}")
     try:
         module = importlib.import_module(_MODULES[name])
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a library that numba loads is missing
         raise BackendUnavailableError(f"the {name} backend cannot be used: {error}") from error
     backend: Backend = module.BACKEND
     return backend

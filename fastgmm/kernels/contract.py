@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.parameters import FloatArray, Prepared
-
-Array = NDArray[Any]
+from fastgmm.parameters import Array, FloatArray, Prepared
 
 # Points that are processed together at most; chunks and sections begin at multiples of it.
 LARGEST_TILE = 256

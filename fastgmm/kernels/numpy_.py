@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.kernels.contract import Array, Backend, Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Backend, Outputs, Rows, Section, Slots
 from fastgmm.parameters import (
+    Array,
     FloatArray,
     Prepared,
     PreparedDiag,

@@ -18,6 +18,9 @@ import llvmlite
 import numba
 from numba.core import caching
 
+from fastgmm import parameters
+from fastgmm.kernels import contract
+
 logger = logging.getLogger("fastgmm")
 
 
@@ -25,7 +28,9 @@ logger = logging.getLogger("fastgmm")
 def _source_digest() -> str:
     """A digest of all kernel sources and of the compiler: what the compiled code depends on besides the CPU."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    # Kernels read the records of the other two by position.
+    records = [Path(contract.__file__), Path(parameters.__file__)]
+    for path in sorted(Path(__file__).parent.glob("*.py")) + records:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -110,7 +115,11 @@ def entry(parallel: bool) -> Callable[[Callable[..., Any]], Any]:
 
 def describe() -> list[str]:
     """Lines about the compiler, for ``show_backend``."""
+    try:
+        place = f"in {cache_directory()}"
+    except RuntimeError as error:  # no home directory
+        place = f"nowhere: {error}"
     return [
         f"numba {numba.__version__}, llvmlite {llvmlite.__version__}, CPU {llvmlite.binding.get_host_cpu_name()}",
-        f"compiled kernels are kept in {cache_directory()}",
+        f"compiled kernels are kept {place}",
     ]

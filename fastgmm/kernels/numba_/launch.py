@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastgmm.kernels.contract import Array, Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Outputs, Rows, Section, Slots
 from fastgmm.kernels.numba_.drivers import (
     log_density_chunks,
     log_density_parallel,
@@ -22,7 +22,7 @@ from fastgmm.kernels.numba_.drivers import (
     sweep_parallel,
 )
 from fastgmm.kernels.numba_.tile import FlatRows, allocate_scratch
-from fastgmm.parameters import Prepared
+from fastgmm.parameters import Array, Prepared
 
 _IMPORTING_PROCESS = os.getpid()
 _ENTRY_LOCK = threading.Lock()
