@@ -2,7 +2,7 @@
 
 The front door: ``GaussianMixture`` is the estimator, ``load`` reads a saved one, ``warmup`` compiles kernels ahead of
 their first use, ``show_backend`` tells what will run. ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds
-the exceptions. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
 from fastgmm.em import Step

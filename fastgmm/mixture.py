@@ -180,7 +180,7 @@ class GaussianMixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            float32 and float64 arrays are read in place, whatever their strides.
+            float32 and float64 arrays are read in place unless a stride is negative.
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 0 is the row removed, an integer weight the row repeated.
