@@ -1,4 +1,4 @@
-"""From hyper-parameters to runs of EM: the regularization, and one run for each start."""
+"""From hyper-parameters and rows to the best fit: the regularization, a run of EM for each start, the choice."""
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.em import Fit, Observer, Stopping, run_em
+from fastgmm.covariance import FAMILIES
+from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.errors import convergence_warning
+from fastgmm.interrupts import no_interrupt_lost
+from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_given_start, check_random_state
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.starts import StartOptions, make_start
-from fastgmm.sweep import Sweep
+from fastgmm.sweep import Sweep, make_sweep
+from fastgmm.threads import resolve_n_threads
 from fastgmm.validation import feature_variances
 from fastgmm.verbose import print_progress
 
@@ -22,6 +27,8 @@ _RELATIVE_REGULARIZATION = 1e-6
 _SUSPICIOUS_REGULARIZATION = 1e-3
 # Rows that are looked at to know the variances well enough for that.
 _ROWS_FOR_A_WARNING = 20_000
+# Warnings of `fit_rows` point at the user's line: past the estimator's helper and its public method.
+_CALLER_OF_FIT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +37,32 @@ class EarlierFit:
 
     parameters: Parameters
     lower_bound: float
+
+
+def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None) -> tuple[Fit, tuple[Step, ...]]:
+    """The best fit of validated rows, and the steps of all starts.
+
+    Parameters
+    ----------
+    options : mapping
+        The estimator's hyper-parameters by name.
+    earlier : EarlierFit or None
+        To be continued, instead of starting anew.
+    """
+    regularization = regularization_of(options["reg_covar"], rows)
+    # Absurd values end in an error that names them, not in warnings.
+    with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
+        family, backend = FAMILIES[options["covariance_type"]], get_backend(options["backend"])
+        sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]))
+        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
+    if not best.converged and options["max_iter"] > 0:
+        warnings.warn(
+            "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
+            "tol, or check for degenerate data.",
+            convergence_warning(),
+            stacklevel=_CALLER_OF_FIT,
+        )
+    return best, steps
 
 
 def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
@@ -43,7 +76,7 @@ def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
             warnings.warn(
                 f"reg_covar={reg_covar:g} is absolute, and more than a thousandth of the smallest feature variance, "
                 f"{smallest:.3g}. Scale the data, or use reg_covar='relative'.",
-                stacklevel=4,
+                stacklevel=_CALLER_OF_FIT + 1,
             )
     return np.full(rows.shape[1], float(reg_covar))
 
@@ -51,13 +84,7 @@ def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
 def runs_of_em(
     options: Mapping[str, Any], sweep: Sweep, regularization: FloatArray, earlier: EarlierFit | None
 ) -> Iterator[Callable[[], Fit]]:
-    """The runs to choose from: one from each start, or one that continues an earlier fit.
-
-    Parameters
-    ----------
-    options : mapping
-        The estimator's hyper-parameters by name.
-    """
+    """The runs to choose from: one from each start, or one that continues an earlier fit."""
     stopping = Stopping(options["tol"], options["max_iter"])
     observers: list[Observer] = list(options["callbacks"] or ())
     if options["verbose"]:

@@ -25,11 +25,25 @@ def load(path: str | PathLike[str]) -> GaussianMixture:
     Parameters, results and plain options are in the file; arrays given as a start, callbacks, ``backend`` and
     ``n_threads`` belong to the process and are not.
 
+    Returns
+    -------
+    GaussianMixture
+        Fitted; it predicts to the bit what the saved one did on the same backend.
+
     Raises
     ------
     FileNotFoundError
     ModelFormatError
         Where the file is damaged, truncated, newer than this version, or no fastgmm model. Nothing is unpickled.
+
+    Examples
+    --------
+    >>> import tempfile, fastgmm
+    >>> gm = fastgmm.GaussianMixture.from_parameters([1.0], [[0.0]], [[[4.0]]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     gm.save(f"{folder}/model.npz")
+    ...     fastgmm.load(f"{folder}/model.npz").means_
+    array([[0.]])
     """
     return interchange.from_saved_model(GaussianMixture, model_file.load_model(path))
 
@@ -51,6 +65,16 @@ def warmup(
     n_threads : int, optional
         Kernels for one thread and for many are compiled separately; the default compiles what ``fit`` would use,
         and the single-threaded ones, which small data use in any case.
+
+    Raises
+    ------
+    ValueError
+        For a family, dtype or backend that there is not.
+
+    Examples
+    --------
+    >>> import fastgmm
+    >>> fastgmm.warmup("diag", backend="numpy")
     """
     names = [covariance_types] if isinstance(covariance_types, str) else list(covariance_types)
     kernels, threads = get_backend(backend), resolve_n_threads(n_threads)

@@ -1,7 +1,6 @@
-"""``GaussianMixture``: hyper-parameters, validation, the wiring of a fit, and the fitted attributes."""
+"""``GaussianMixture``: hyper-parameters, validation, and the fitted attributes; ``fitting.py`` wires a fit."""
 
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Self
@@ -10,20 +9,20 @@ import numpy as np
 
 from fastgmm import estimator_protocol, interchange, model_file
 from fastgmm.covariance import FAMILIES
-from fastgmm.em import Fit, Step, best_of_restarts
-from fastgmm.errors import convergence_warning, not_fitted
-from fastgmm.fitting import EarlierFit, regularization_of, runs_of_em
-from fastgmm.interrupts import no_interrupt_lost
+from fastgmm.em import Fit, Step
+from fastgmm.errors import not_fitted
+from fastgmm.fitting import EarlierFit, fit_rows
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Outputs, Rows
 from fastgmm.options import check_options, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.sampling import sample
 from fastgmm.starts import StartFunction
-from fastgmm.sweep import evaluate, make_sweep
+from fastgmm.sweep import evaluate
 from fastgmm.threads import resolve_n_threads
 from fastgmm.validation import (
     check_feature_names,
+    check_n_components,
     check_n_features,
     check_sample_weight,
     check_values,
@@ -211,27 +210,8 @@ class GaussianMixture:
         names = feature_names(X)
         values = check_values(X, name, min_rows=2)
         rows = Rows(values, check_sample_weight(sample_weight, len(values)))
-        n_counted = len(values) if rows.weights is None else int(np.count_nonzero(rows.weights))
-        if n_counted < self.n_components:
-            raise ValueError(
-                "Expected n_samples >= n_components "
-                f"but got n_components = {self.n_components}, n_samples = {n_counted}"
-            )
-        family = FAMILIES[self.covariance_type]
-        n_threads = resolve_n_threads(self.n_threads)
-        regularization = regularization_of(self.reg_covar, rows)
-        earlier = self._earlier_fit(values.shape[1])
-        # Absurd values end in an error that names them, not in warnings.
-        with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
-            sweep = make_sweep(rows, family, get_backend(self.backend), n_threads)
-            best, steps = best_of_restarts(runs_of_em(vars(self), sweep, regularization, earlier))
-        if not best.converged and self.max_iter > 0:
-            warnings.warn(
-                "Best performing initialization did not converge. Try different init parameters, or increase "
-                "max_iter, tol, or check for degenerate data.",
-                convergence_warning(),
-                stacklevel=3,
-            )
+        check_n_components(rows, self.n_components)
+        best, steps = fit_rows(vars(self), rows, self._earlier_fit(values.shape[1]))
         self._adopt(best, steps, names)
         return rows
 
@@ -261,15 +241,30 @@ class GaussianMixture:
     # Scoring
 
     def predict(self, X: Any) -> Array:
-        """The component with the largest posterior probability, for every row: int64 (n_samples,)."""
+        """The component with the largest posterior probability, for every row.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_samples,)
+        """
         return self._evaluate(self._rows_to_score(X), labels=True).labels
 
     def predict_proba(self, X: Any) -> Array:
-        """Posterior probabilities of the components, (n_samples, n_components), in the dtype of X."""
+        """Posterior probabilities of the components, which sum to 1 in every row.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components), in the dtype of X
+        """
         return self._evaluate(self._rows_to_score(X), responsibilities=True).joint
 
     def score_samples(self, X: Any) -> Array:
-        """The log-density log p(x) of every row, (n_samples,), in the dtype of X."""
+        """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), in the dtype of X
+        """
         return self._evaluate(self._rows_to_score(X), log_density=True).log_density
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:

@@ -206,6 +206,15 @@ def _moderate(weights: FloatArray) -> FloatArray:
     return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
 
 
+def check_n_components(rows: Rows, n_components: int) -> None:
+    """As many rows of positive weight as components."""
+    n_counted = rows.shape[0] if rows.weights is None else int(np.count_nonzero(rows.weights))
+    if n_counted < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_counted}"
+        )
+
+
 def check_n_features(n_given: int, n_fitted: int, estimator: str) -> None:
     if n_given != n_fitted:
         raise ValueError(f"X has {n_given} features, but {estimator} is expecting {n_fitted} features as input.")
