@@ -1,0 +1,72 @@
+"""Where EM starts."""
+
+import numpy as np
+import pytest
+
+from fastgmm import GaussianMixture
+from fastgmm.covariance import FAMILIES
+
+METHODS = ["kmeans", "k-means++", "random", "random_from_data"]
+
+
+@pytest.fixture
+def data(rng):
+    return np.concatenate([rng.normal(9.0 * k, 1.0, (500, 2)) for k in range(3)])
+
+
+def start(data, method, covariance_type="full", **options):
+    options = {"init_params": method, "random_state": 0, "max_iter": 0} | options
+    return GaussianMixture(3, covariance_type=covariance_type, **options).fit(data)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_start_is_a_sound_mixture_and_not_the_identity(data, method, covariance_type):
+    estimator = start(data, method, covariance_type)
+    assert estimator.weights_.sum() == pytest.approx(1.0)
+    assert (estimator.weights_ > 0).all()
+    assert np.isfinite(estimator.precisions_cholesky_).all()
+    assert not np.allclose(estimator.covariances_, 1.0, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ["k-means++", "random_from_data"])
+def test_the_means_are_rows_of_the_data(data, method):
+    means = start(data, method).means_
+    np.testing.assert_allclose(np.abs(data[:, np.newaxis] - means).sum(axis=2).min(axis=0), 0.0, atol=1e-12)
+
+
+def test_given_means_decide_the_weights_and_covariances_that_belong_to_them(data):
+    means = np.array([[18.0, 18.0], [0.0, 0.0], [9.0, 9.0]])
+    estimator = start(data, "kmeans", means_init=means)
+    assert np.array_equal(estimator.means_, means)
+    np.testing.assert_allclose(estimator.weights_, 1 / 3, atol=1e-12)
+    np.testing.assert_allclose(np.trace(estimator.covariances_, axis1=1, axis2=2), 2.0, atol=0.3)
+
+
+@pytest.mark.parametrize("form", ["means", "labels"])
+def test_a_callable_returns_means_or_labels(data, form):
+    def method(values, n_components, random_state):
+        assert values.shape == (1500, 2)
+        assert isinstance(random_state, np.random.RandomState)
+        labels = np.repeat(np.arange(n_components), 500)
+        return labels if form == "labels" else np.array([values[labels == k].mean(axis=0) for k in range(n_components)])
+
+    expected = [data[begin : begin + 500].mean(axis=0) for begin in (0, 500, 1000)]
+    np.testing.assert_allclose(start(data, method).means_, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("answer", [np.zeros((2, 2)), np.full((3, 2), np.nan), np.zeros(1500), np.full(1500, 3)])
+def test_a_callable_that_returns_anything_else_is_an_error(data, answer):
+    with pytest.raises(ValueError, match="A callable init_params must return"):
+        start(data, lambda *_: answer)
+
+
+def test_a_large_data_set_is_sampled_and_the_start_is_as_good(rng):
+    large = np.concatenate([rng.normal(9.0 * k, 1.0, (40_000, 2)) for k in range(3)])
+    means = np.sort(start(large, "kmeans").means_[:, 0])
+    np.testing.assert_allclose(means, [0.0, 9.0, 18.0], atol=0.1)
+
+
+def test_the_same_seed_gives_the_same_start(data):
+    for method in METHODS:
+        assert np.array_equal(start(data, method).means_, start(data, method).means_)
