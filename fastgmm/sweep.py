@@ -34,8 +34,7 @@ class Sweep:
     scatter: Scatter | None = None
 
     def __call__(self, prepared: Prepared) -> Moments:
-        n_components = len(prepared.means)
-        moments = collect_moments(self.rows, prepared, self.family, self.backend, self.n_threads, n_components)
+        moments = _collect_moments(self, prepared)
         if self.scatter is None:
             return moments
         second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
@@ -48,13 +47,11 @@ def make_sweep(rows: Rows, family: CovarianceFamily, backend: Backend, n_threads
     return Sweep(rows, family, backend, n_threads, scatter)
 
 
-def collect_moments(
-    rows: Rows, prepared: Prepared, family: CovarianceFamily, backend: Backend, n_threads: int, n_components: int
-) -> Moments:
+def _collect_moments(sweep: Sweep, prepared: Prepared) -> Moments:
     """Run the sweep kernel over all sections, and add the slots in the order of the chunks."""
-    n_features = rows.shape[1]
-    second_shape = family.second_moment_shape(n_components, n_features)
-    plan = _plan(rows, n_components, n_components * (1 + n_features) + int(np.prod(second_shape)) + 2)
+    n_components, n_features = prepared.means.shape
+    second_shape = sweep.family.second_moment_shape(n_components, n_features)
+    plan = _plan(sweep.rows, n_components, n_components * (1 + n_features) + int(np.prod(second_shape)) + 2)
     # Kernels find the second moments of a component at [chunk, k]; a family without any has an empty axis there.
     slot_shape = second_shape if second_shape[0] else (n_components, 0)
     slots = Slots(
@@ -63,8 +60,8 @@ def collect_moments(
         second=np.zeros((plan.n_chunks, *slot_shape)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
-    for section in plan.sections(n_threads):
-        backend.sweep(rows, prepared, section, slots, n_threads)
+    for section in plan.sections(sweep.n_threads):
+        sweep.backend.sweep(sweep.rows, prepared, section, slots, sweep.n_threads)
     # Summing over the first axis adds whole slots one after the other, so the order is that of the chunks.
     total_weight, log_likelihood = slots.totals.sum(axis=0)
     return Moments(
@@ -82,7 +79,7 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
     center = rough_center(rows)
     single = Parameters("full", np.ones(1), center[np.newaxis, :], np.eye(n_features)[np.newaxis])
     full = FAMILIES["full"]
-    moments = collect_moments(rows, full.prepare(single, np.float64), full, backend, n_threads, 1)
+    moments = Sweep(rows, full, backend, n_threads)(full.prepare(single, np.float64))
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 

@@ -130,17 +130,11 @@ def _holds_complex(objects: Array) -> bool:
 
 
 def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
-    if values.ndim == 0:
+    if values.ndim < 2:
         raise ValueError(
-            f"Expected 2D array, got scalar array instead:\narray={values}.\nReshape your data either using "
-            "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single "
-            "sample."
-        )
-    if values.ndim == 1:
-        raise ValueError(
-            f"Expected 2D array, got 1D array instead:\narray={values}.\nReshape your data either using "
-            "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single "
-            "sample."
+            f"Expected 2D array, got {'scalar' if values.ndim == 0 else '1D'} array instead:\narray={values}.\nReshape "
+            "your data either using array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if "
+            "it contains a single sample."
         )
     if values.ndim > 2:
         raise ValueError(f"Found array with dim {values.ndim}, while dim <= 2 is required by {estimator}.")
