@@ -7,12 +7,14 @@ import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fastgmm.criteria import bic as information_criterion
+from fastgmm.criteria import free_parameters
 from fastgmm.em import Observer
 from fastgmm.front import load
 from fastgmm.interrupts import no_interrupt_lost
@@ -38,14 +40,22 @@ EXIT_NOT_CONVERGED = 3
 _BLOCK_ROWS = 65_536
 
 
-@contextmanager
-def observers(arguments: Namespace, max_iter: int) -> Iterator[list[Observer]]:
-    """Callbacks for a fit: they show its progress, unless ``--quiet``, and let no Ctrl-C get lost."""
+def timed_fit(arguments: Namespace, points: Any, max_iter: int, **options: Any) -> tuple[GaussianMixture, float]:
+    """A fit with the seed, threads and backend of the command line, and its seconds; shown unless ``--quiet``."""
     progress: AbstractContextManager[Sequence[Observer]] = (
         nullcontext([]) if arguments.quiet else show_progress(max_iter)
     )
-    with progress as shown, no_interrupt_lost():
-        yield list(shown)
+    began = time.perf_counter()
+    with progress as shown:
+        mixture = GaussianMixture(
+            max_iter=max_iter,
+            random_state=arguments.seed,
+            n_threads=arguments.threads,
+            backend=arguments.backend,
+            callbacks=list(shown),
+            **options,
+        ).fit(points)
+    return mixture, time.perf_counter() - began
 
 
 def _require_output(arguments: Namespace, *inputs: str) -> None:
@@ -65,22 +75,17 @@ def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
     _require_output(arguments, arguments.points)
     points = read_points(arguments.points, arguments.columns)
-    began = time.perf_counter()
-    with observers(arguments, arguments.max_iter) as callbacks:
-        mixture = GaussianMixture(
-            n_components=arguments.components,
-            covariance_type=arguments.covariance_type,
-            tol=arguments.tol,
-            reg_covar=arguments.reg_covar,
-            max_iter=arguments.max_iter,
-            n_init=arguments.n_init,
-            init_params=arguments.init_params,
-            random_state=arguments.seed,
-            n_threads=arguments.threads,
-            backend=arguments.backend,
-            callbacks=callbacks,
-        ).fit(points)
-    seconds = time.perf_counter() - began
+    mixture, seconds = timed_fit(
+        arguments,
+        points,
+        arguments.max_iter,
+        n_components=arguments.components,
+        covariance_type=arguments.covariance_type,
+        tol=arguments.tol,
+        reg_covar=arguments.reg_covar,
+        n_init=arguments.n_init,
+        init_params=arguments.init_params,
+    )
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)
 
@@ -88,7 +93,9 @@ def fit(arguments: Namespace) -> Report:
 def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, seconds: float) -> Report:
     n_points, n_features = points.values.shape
     with no_interrupt_lost():
-        score, bic = mixture.score(points), mixture.bic(points)
+        score = mixture.score(points)
+    n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
+    bic = information_criterion(score, n_points, n_parameters)
     per_iteration = typical_seconds(mixture.history_)
     facts: dict[str, object] = {
         "model": arguments.output,

@@ -1,12 +1,11 @@
 """``fastgmm demo``: a million points from a mixture of real data, fitted, described and drawn."""
 
 import logging
-import time
 from argparse import Namespace
 
 import numpy as np
 
-from fastgmm.commands import EXIT_NOT_CONVERGED, observers
+from fastgmm.commands import EXIT_NOT_CONVERGED, timed_fit
 from fastgmm.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
 from fastgmm.mixture import GaussianMixture
 from fastgmm.parameters import Array, FloatArray, Parameters
@@ -30,18 +29,7 @@ def demo(arguments: Namespace) -> Report:
     original = GaussianMixture(arguments.components, random_state=arguments.seed).fit(eruptions)
     logger.info("drawing %s points from that mixture", f"{arguments.rows:,}")
     points = _shuffled(original.sample(arguments.rows)[0], arguments.seed)
-    began = time.perf_counter()
-    with observers(arguments, _MAX_ITER) as callbacks:
-        mixture = GaussianMixture(
-            arguments.components,
-            tol=_TOLERANCE,
-            max_iter=_MAX_ITER,
-            random_state=arguments.seed,
-            n_threads=arguments.threads,
-            backend=arguments.backend,
-            callbacks=callbacks,
-        ).fit(points)
-    seconds = time.perf_counter() - began
+    mixture, seconds = timed_fit(arguments, points, _MAX_ITER, n_components=arguments.components, tol=_TOLERANCE)
     picture = _picture(arguments.picture, points[:_POINTS_IN_PICTURE], mixture)
     return _report(mixture, original, points, seconds, picture)
 

@@ -1,13 +1,12 @@
 """``GaussianMixture``: hyper-parameters, validation, and the fitted attributes; ``fitting.py`` wires a fit."""
 
-import math
 from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 
-from fastgmm import estimator_protocol, interchange, model_file
+from fastgmm import criteria, estimator_protocol, interchange, model_file
 from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Step
 from fastgmm.errors import not_fitted
@@ -278,12 +277,13 @@ class GaussianMixture:
 
     def bic(self, X: Any) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
-        score = self.score(X)
-        return -2.0 * score * len(X) + self._n_parameters() * math.log(len(X))
+        score = self.score(X)  # first, since it says what is wrong with X
+        return criteria.bic(score, len(X), self._n_parameters())
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better."""
-        return -2.0 * self.score(X) * len(X) + 2.0 * self._n_parameters()
+        score = self.score(X)
+        return criteria.aic(score, len(X), self._n_parameters())
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.
@@ -319,11 +319,8 @@ class GaussianMixture:
         return evaluate(rows, prepared, get_backend(self.backend), resolve_n_threads(self.n_threads), **wanted)
 
     def _n_parameters(self) -> int:
-        """Free parameters: weights that sum to 1, means, covariances."""
         self._check_fitted()
-        n_components, n_features = self.means_.shape
-        n_covariance_parameters = FAMILIES[self.covariance_type].n_covariance_parameters
-        return int(n_components * (1 + n_features) - 1 + n_covariance_parameters(n_components, n_features))
+        return criteria.free_parameters(self.covariance_type, *self.means_.shape)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "means_"):
