@@ -1,0 +1,12 @@
+"""The kernels in C: no compiler when they run, no threads and no memory of their own.
+
+``module.c`` is the Python module ``_kernels``, which takes buffers; the arithmetic lives in files that know nothing
+of Python. ``body.h`` gathers a sweep from ``vector.h`` (a register), ``elementary.h`` (exp, log), ``tile.h`` and one
+file for each family; it is compiled for two dtypes and up to three instruction sets, of which ``dispatch.c`` finds
+those that run on this CPU. ``launch.py`` brings the threads. May be imported: ``BACKEND``.
+"""
+
+from fastgmm.kernels.c.launch import describe, log_density, sweep
+from fastgmm.kernels.contract import Backend
+
+BACKEND = Backend("c", sweep, log_density, describe)

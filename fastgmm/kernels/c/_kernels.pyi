@@ -1,0 +1,27 @@
+from fastgmm.kernels.contract import Outputs, Section, Slots
+from fastgmm.parameters import Array, FloatArray, Prepared
+
+INSTRUCTION_SET: str
+INSTRUCTION_SETS: list[str]
+
+def sweep(
+    family: int,
+    values: Array,
+    weights: FloatArray | None,
+    prepared: Prepared,
+    section: Section,
+    slots: Slots,
+    worker: int,
+    n_workers: int,
+    /,
+) -> None: ...
+def log_density(
+    family: int,
+    values: Array,
+    prepared: Prepared,
+    section: Section,
+    outputs: Outputs,
+    worker: int,
+    n_workers: int,
+    /,
+) -> None: ...

@@ -1,0 +1,130 @@
+/* The kernels of one dtype and instruction set: this text is compiled once for each of them (float64_avx512.c, ...).
+ *
+ * The includer defines SINGLE, AVX512, AVX2 and INSTANCE, as in `float64_avx512`.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels.h"
+
+#include "instance.h"
+#include "vector.h"
+#include "elementary.h"
+#include "tile.h"
+#include "full.h"
+#include "diag.h"
+#include "spherical.h"
+#include "tied.h"
+
+typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t, int64_t);
+typedef void add_moments(const fastgmm_prepared *, const Tile *, int64_t, int64_t, double *, double *);
+
+/* Rows rounded up to the two vectors that the density kernels take at a time. */
+INLINE int64_t points_of(int64_t n_valid) { return (n_valid + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
+
+INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Add the moments of the share's chunks to their slots. */
+INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
+                  const fastgmm_slots *slots, const fastgmm_share *share, joint_density *density,
+                  add_moments *moments) {
+    const int64_t d = rows->n_features, n_components = prepared->n_components;
+    const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
+    for (int64_t chunk = share->worker; chunk < section->n_chunks; chunk += share->n_workers) {
+        int64_t begin = chunk * section->chunk_rows + section->start;
+        int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
+        for (int64_t first = begin; first < end; first += section->tile_rows) {
+            int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
+            load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
+            density(prepared, &tile, d, n_points);
+            responsibilities(&tile, n_components, n_points, slots->totals + 2 * chunk);
+            add_counts(&tile, n_components, n_points, slots->counts + chunk * n_components);
+            moments(prepared, &tile, d, n_points, slots->first + chunk * n_components * d,
+                    slots->second + chunk * n_components * slots->second_size);
+        }
+    }
+}
+
+INLINE void put(void *to, int dtype, int64_t at, NUMBER number) {
+    if (dtype == FASTGMM_FLOAT32)
+        ((float *)to)[at] = (float)number;
+    else
+        ((double *)to)[at] = (double)number;
+}
+
+INLINE void put_joint(const Tile *tile, const fastgmm_outputs *outputs, int64_t first, int64_t n_valid,
+                      int64_t n_components) {
+    for (int64_t t = 0; t < n_valid; t++)
+        for (int64_t k = 0; k < n_components; k++)
+            put(outputs->joint, outputs->dtype, (first + t) * n_components + k, tile->joint[k * tile->stride + t]);
+}
+
+/* Fill the outputs of the rows of one tile from its joint log-densities. */
+INLINE void put_outputs(const Tile *tile, const fastgmm_outputs *outputs, int64_t first, int64_t n_valid,
+                        int64_t n_points, int64_t n_components) {
+    if (outputs->labels) {
+        largest_component(tile, n_components, n_points);
+        for (int64_t t = 0; t < n_valid; t++) outputs->labels[first + t] = (int64_t)tile->labels[t];
+    }
+    if (outputs->joint && !outputs->normalize) put_joint(tile, outputs, first, n_valid, n_components);
+    if (!outputs->log_density && !outputs->normalize) return;
+    log_sum_exp(tile, n_components, n_points, outputs->normalize);
+    if (outputs->log_density)
+        for (int64_t t = 0; t < n_valid; t++)
+            put(outputs->log_density, outputs->dtype, first + t, tile->log_density[t]);
+    if (outputs->joint && outputs->normalize) put_joint(tile, outputs, first, n_valid, n_components);
+}
+
+/* Fill the outputs of the share's chunks; a row's density is its own, whatever its weight. */
+INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
+                        const fastgmm_outputs *outputs, const fastgmm_share *share, joint_density *density) {
+    const int64_t d = rows->n_features, n_components = prepared->n_components;
+    const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
+    for (int64_t chunk = share->worker; chunk < section->n_chunks; chunk += share->n_workers) {
+        int64_t begin = chunk * section->chunk_rows + section->start;
+        int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
+        for (int64_t first = begin; first < end; first += section->tile_rows) {
+            int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
+            load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
+            density(prepared, &tile, d, n_points);
+            put_outputs(&tile, outputs, first, n_valid, n_points, n_components);
+        }
+    }
+}
+
+#define JOIN_(operation, family, instance) fastgmm_##operation##_##family##_##instance
+#define JOIN(operation, family, instance) JOIN_(operation, family, instance)
+#define NAME(operation, family) JOIN(operation, family, INSTANCE)
+
+#define DEFINE(family)                                                                                                 \
+    static void NAME(sweep, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                        \
+                                    const fastgmm_section *section, const fastgmm_slots *slots,                        \
+                                    const fastgmm_share *share) {                                                      \
+        sweep(rows, prepared, section, slots, share, joint_density_##family, add_moments_##family);                    \
+    }                                                                                                                  \
+    static void NAME(log_density, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                  \
+                                          const fastgmm_section *section, const fastgmm_outputs *outputs,              \
+                                          const fastgmm_share *share) {                                                \
+        log_density(rows, prepared, section, outputs, share, joint_density_##family);                                  \
+    }
+
+DEFINE(full)
+DEFINE(tied)
+DEFINE(diag)
+DEFINE(spherical)
+
+fastgmm_sweep *const NAME(sweep, families)[FASTGMM_FAMILIES] = {
+    [FASTGMM_FULL] = NAME(sweep, full),
+    [FASTGMM_TIED] = NAME(sweep, tied),
+    [FASTGMM_DIAG] = NAME(sweep, diag),
+    [FASTGMM_SPHERICAL] = NAME(sweep, spherical),
+};
+fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
+    [FASTGMM_FULL] = NAME(log_density, full),
+    [FASTGMM_TIED] = NAME(log_density, tied),
+    [FASTGMM_DIAG] = NAME(log_density, diag),
+    [FASTGMM_SPHERICAL] = NAME(log_density, spherical),
+};
+
+END_OF_INSTANCE

@@ -1,0 +1,54 @@
+/* Kernels of the diag family.
+ *
+ * Joint log-density: c_k - sum_j ((x_j - mu_kj) / sigma_kj)^2 / 2; second moments: S_j = sum wr (x_j - mu_j)^2.
+ */
+
+OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    const NUMBER *constants = prepared->log_constants, *inverse_deviations = prepared->scales;
+    const Vector minus_half = broadcast((NUMBER)-0.5);
+    for (int64_t k = 0; k < prepared->n_components; k++) {
+        Center center = center_of(tile, prepared->means + k * d, d);
+        const Vector c = broadcast(constants[k]);
+        NUMBER *joint = tile->joint + k * tile->stride;
+        for (int64_t t = 0; t < n_points; t += 2 * LANES) {
+            Vector q0 = broadcast(0), q1 = q0;
+            for (int64_t j = 0; j < d; j++) {
+                const NUMBER *x = tile->points + j * tile->stride + t;
+                const Vector scale = broadcast(inverse_deviations[k * d + j]);
+                Vector y0 = scale * difference(x, center, j), y1 = scale * difference(x + LANES, center, j);
+                q0 = fma_(y0, y0, q0);
+                q1 = fma_(y1, y1, q1);
+            }
+            store(joint + t, finite_or_lowest(fma_(minus_half, q0, c)));
+            store(joint + t + LANES, finite_or_lowest(fma_(minus_half, q1, c)));
+        }
+    }
+}
+
+INLINE void add_features_diag(const Tile *tile, const NUMBER *r, Center center, int64_t n_points, double *first,
+                              double *second, int64_t j, const int n) {
+    Vector s[4], squares[4];
+    UNROLLED
+    for (int i = 0; i < n; i++) s[i] = squares[i] = broadcast(0);
+    for (int64_t t = 0; t < n_points; t += LANES) {
+        Vector weight = load(r + t);
+        UNROLLED
+        for (int i = 0; i < n; i++) {
+            Vector z = difference(tile->points + (j + i) * tile->stride + t, center, j + i);
+            Vector weighted = weight * z;
+            s[i] = s[i] + weighted;
+            squares[i] = fma_(weighted, z, squares[i]);
+        }
+    }
+    add_sums(first + j, s, n);
+    add_sums(second + j, squares, n);
+}
+
+OUTLINE void add_moments_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
+                             double *first, double *second) {
+    for (int64_t k = 0; k < prepared->n_components; k++, first += d, second += d) {
+        Center center = center_of(tile, prepared->means + k * d, d);
+        const NUMBER *r = tile->joint + k * tile->stride;
+        FOR_BLOCKS_OF_FOUR(d, add_features_diag, tile, r, center, n_points, first, second);
+    }
+}

@@ -1,0 +1,69 @@
+/* The instances by instruction set, and which of them run on this CPU. */
+#include <stddef.h>
+
+#include "kernels.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAS_AVX 1
+#else
+#define HAS_AVX 0
+#endif
+
+#define DECLARE(instance)                                                                                              \
+    extern fastgmm_sweep *const fastgmm_sweep_families_##instance[FASTGMM_FAMILIES];                                   \
+    extern fastgmm_log_density *const fastgmm_log_density_families_##instance[FASTGMM_FAMILIES];
+#define ENTRY(name, runs_here)                                                                                         \
+    {                                                                                                                  \
+        #name, runs_here,                                                                                              \
+            {[FASTGMM_FLOAT32] = fastgmm_sweep_families_float32_##name,                                                \
+             [FASTGMM_FLOAT64] = fastgmm_sweep_families_float64_##name},                                               \
+            {[FASTGMM_FLOAT32] = fastgmm_log_density_families_float32_##name,                                          \
+             [FASTGMM_FLOAT64] = fastgmm_log_density_families_float64_##name},                                         \
+    }
+
+static int always(void) { return 1; }
+
+DECLARE(float32_baseline)
+DECLARE(float64_baseline)
+
+#if HAS_AVX
+DECLARE(float32_avx2)
+DECLARE(float64_avx2)
+DECLARE(float32_avx512)
+DECLARE(float64_avx512)
+
+/* The compiler's own check of CPUID also asks whether the operating system saves the wide registers. */
+static int has_avx2(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+const fastgmm_instruction_set fastgmm_instruction_sets[] = {
+#if HAS_AVX
+    ENTRY(avx512, has_avx512),
+    ENTRY(avx2, has_avx2),
+#endif
+    ENTRY(baseline, always),
+    {NULL, NULL, {NULL, NULL}, {NULL, NULL}},
+};
+
+/* a * b + c of numbers that are not negative; -1 where that is no int64, or an argument is -1 already. */
+static int64_t multiply_add(int64_t a, int64_t b, int64_t c) {
+    if (a < 0 || b < 0 || c < 0 || (b > 0 && a > (INT64_MAX - c) / b)) return -1;
+    return a * b + c;
+}
+
+int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype) {
+    /* Lines of points, differences, joint densities, weights, log-densities and labels, each a cache line longer than
+     * the tile; and for each feature a vector and two numbers. */
+    int64_t itemsize = dtype == FASTGMM_FLOAT32 ? 4 : 8;
+    int64_t lines = multiply_add(2, n_features, multiply_add(1, n_components, 3));
+    int64_t line = multiply_add(tile_rows, itemsize, FASTGMM_ALIGNMENT);
+    return multiply_add(lines, line, multiply_add(n_features, FASTGMM_ALIGNMENT + 16, 0));
+}

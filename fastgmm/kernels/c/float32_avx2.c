@@ -1,0 +1,9 @@
+#if defined(__x86_64__) && defined(__GNUC__)
+#define SINGLE 1
+#define AVX512 0
+#define AVX2 1
+#define INSTANCE float32_avx2
+#include "body.h"
+#else
+typedef int nothing_for_this_machine;
+#endif

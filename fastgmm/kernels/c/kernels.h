@@ -1,0 +1,77 @@
+/* What module.c hands to the kernels, and the table it finds them in. No Python here.
+ *
+ * One kernel exists for each operation, covariance family, dtype of the arithmetic and instruction set:
+ * fastgmm_{operation}_{family}_{dtype}_{instruction set}. All of them are the same source text (body.h).
+ */
+#ifndef FASTGMM_KERNELS_H
+#define FASTGMM_KERNELS_H
+
+#include <stdint.h>
+
+enum { FASTGMM_FULL, FASTGMM_TIED, FASTGMM_DIAG, FASTGMM_SPHERICAL, FASTGMM_FAMILIES };
+enum { FASTGMM_FLOAT32, FASTGMM_FLOAT64, FASTGMM_DTYPES };
+
+/* Data of n_rows x n_features numbers. Strides count numbers and are not negative. */
+typedef struct {
+    const void *values;
+    int dtype;
+    int64_t n_rows, n_features, row_stride, column_stride;
+    const double *weights; /* NULL: every row weighs 1 */
+    int64_t weight_stride;
+} fastgmm_rows;
+
+/* parameters.py says what these hold; `dtype` is that of the arithmetic, which may be wider than that of the rows. */
+typedef struct {
+    int family, dtype;
+    int64_t n_components;
+    const void *log_constants;
+    const double *means;
+    const void *scales;                   /* inverse Cholesky factors, inverse deviations or precisions */
+    const double *pivot, *whitened_means; /* of the tied family, else NULL */
+} fastgmm_prepared;
+
+/* The rows start ... stop of every chunk. */
+typedef struct {
+    int64_t n_chunks, chunk_rows, tile_rows, start, stop;
+} fastgmm_section;
+
+/* One slot of moments for each chunk. */
+typedef struct {
+    double *counts, *first, *second, *totals;
+    int64_t second_size; /* numbers in the second moments of one component */
+} fastgmm_slots;
+
+/* What is wanted of every row; NULL is not wanted. `dtype` is that of log_density and joint. */
+typedef struct {
+    void *log_density, *joint;
+    int64_t *labels;
+    int dtype, normalize;
+} fastgmm_outputs;
+
+/* A worker takes the chunks worker, worker + n_workers, ... */
+typedef struct {
+    int64_t worker, n_workers;
+    void *scratch; /* fastgmm_scratch_bytes(...), aligned to FASTGMM_ALIGNMENT */
+} fastgmm_share;
+
+#define FASTGMM_ALIGNMENT 64
+
+typedef void fastgmm_sweep(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
+                           const fastgmm_slots *, const fastgmm_share *);
+typedef void fastgmm_log_density(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
+                                 const fastgmm_outputs *, const fastgmm_share *);
+
+typedef struct {
+    const char *name;
+    int (*runs_here)(void);
+    fastgmm_sweep *const *sweep[FASTGMM_DTYPES];             /* by family */
+    fastgmm_log_density *const *log_density[FASTGMM_DTYPES]; /* by family */
+} fastgmm_instruction_set;
+
+/* The widest first; ends with a name of NULL. */
+extern const fastgmm_instruction_set fastgmm_instruction_sets[];
+
+/* The bytes of scratch for one worker, whatever the instruction set; -1 where that is no int64. */
+int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype);
+
+#endif

@@ -1,0 +1,361 @@
+/* The Python module `_kernels`: takes buffers, checks that they fit together, releases the GIL where it pays, and calls
+ * a kernel. The only file here that knows of Python; the arithmetic knows only kernels.h.
+ */
+#ifndef Py_LIMITED_API
+#ifndef Py_GIL_DISABLED
+#define Py_LIMITED_API 0x030B0000 /* buffers are in the stable ABI from Python 3.11 on */
+#endif
+#endif
+#include <Python.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+/* Below so many multiply-adds and their kin, some 50 microseconds, a kernel keeps the GIL: whoever gives it up may wait
+ * for a whole switch interval of 5 ms until it is given back. */
+#define WORK_WORTH_THE_GIL 300000.0
+/* Multiply-adds that an exponential and what goes with it are worth. */
+#define WORK_OF_AN_EXPONENTIAL 20.0
+
+#define MOST_VIEWS 12
+
+/* The buffers of one call, released together. */
+typedef struct {
+    Py_buffer views[MOST_VIEWS];
+    int n;
+} Views;
+
+static void release(Views *views) {
+    while (views->n > 0) PyBuffer_Release(&views->views[--views->n]);
+}
+
+/* A buffer of float32, float64 or int64 (`kinds` is some of "fdq"), or NULL with an exception. */
+static Py_buffer *view_of(Views *views, PyObject *array, int flags, const char *kinds, const char *name) {
+    Py_buffer *view = &views->views[views->n];
+    if (PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT) < 0) return NULL;
+    views->n++;
+    const char *format = view->format ? view->format : "B";
+    char kind = format[0] == 'l' && view->itemsize == 8 ? 'q' : format[0];
+    if (format[0] == '\0' || format[1] != '\0' || !strchr(kinds, kind)) {
+        PyErr_Format(PyExc_TypeError, "%s has the format %s", name, format);
+        return NULL;
+    }
+    return view;
+}
+
+static int dtype_of(const Py_buffer *view) { return view->itemsize == 4 ? FASTGMM_FLOAT32 : FASTGMM_FLOAT64; }
+
+/* The data of a contiguous array of exactly this shape; NULL with an exception. */
+static void *array_of(Views *views, PyObject *array, int flags, char kind, const char *name, int ndim,
+                      const int64_t *shape) {
+    const char kinds[2] = {kind, '\0'};
+    Py_buffer *view = view_of(views, array, flags | PyBUF_C_CONTIGUOUS, kinds, name);
+    if (!view) return NULL;
+    int fits = view->ndim == ndim;
+    for (int axis = 0; fits && axis < ndim; axis++) fits = view->shape[axis] == shape[axis];
+    if (!fits) {
+        PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
+        return NULL;
+    }
+    return view->buf;
+}
+
+static int read_rows(Views *views, PyObject *values, PyObject *weights, fastgmm_rows *rows) {
+    Py_buffer *view = view_of(views, values, PyBUF_STRIDES, "fd", "values");
+    if (!view) return -1;
+    if (view->ndim != 2 || view->shape[0] < 1 || view->shape[1] < 1 || view->strides[0] % view->itemsize ||
+        view->strides[1] % view->itemsize) {
+        PyErr_SetString(PyExc_ValueError, "values are no table of numbers");
+        return -1;
+    }
+    *rows = (fastgmm_rows){
+        .values = view->buf,
+        .dtype = dtype_of(view),
+        .n_rows = view->shape[0],
+        .n_features = view->shape[1],
+        .row_stride = view->strides[0] / view->itemsize,
+        .column_stride = view->strides[1] / view->itemsize,
+    };
+    if (weights == Py_None) return 0;
+    view = view_of(views, weights, PyBUF_STRIDES, "d", "weights");
+    if (!view) return -1;
+    if (view->ndim != 1 || view->shape[0] != rows->n_rows || view->strides[0] % view->itemsize) {
+        PyErr_SetString(PyExc_ValueError, "weights are not one number for each row");
+        return -1;
+    }
+    rows->weights = view->buf;
+    rows->weight_stride = view->strides[0] / view->itemsize;
+    return 0;
+}
+
+/* A tuple of arrays, as in parameters.py; their number and shapes are the family's. */
+static int read_prepared(Views *views, int family, PyObject *tuple, int64_t d, fastgmm_prepared *prepared) {
+    if (family < 0 || family >= FASTGMM_FAMILIES || !PyTuple_Check(tuple) ||
+        PyTuple_Size(tuple) != (family == FASTGMM_TIED ? 5 : 3)) {
+        PyErr_SetString(PyExc_ValueError, "these are no prepared parameters of the family");
+        return -1;
+    }
+    Py_buffer *constants =
+        view_of(views, PyTuple_GetItem(tuple, 0), PyBUF_C_CONTIGUOUS, family == FASTGMM_TIED ? "d" : "fd", "constants");
+    if (!constants) return -1;
+    if (constants->ndim != 1 || constants->shape[0] < 1) {
+        PyErr_SetString(PyExc_ValueError, "log_constants are not one number for each component");
+        return -1;
+    }
+    const int64_t n_components = constants->shape[0], table[3] = {n_components, d, d};
+    const char kind = constants->itemsize == 4 ? 'f' : 'd';
+    *prepared = (fastgmm_prepared){
+        .family = family, .dtype = dtype_of(constants), .n_components = n_components, .log_constants = constants->buf};
+    prepared->means = array_of(views, PyTuple_GetItem(tuple, 1), 0, 'd', "means", 2, table);
+    if (!prepared->means) return -1;
+    const int ndims[] = {[FASTGMM_FULL] = 3, [FASTGMM_TIED] = 2, [FASTGMM_DIAG] = 2, [FASTGMM_SPHERICAL] = 1};
+    const int64_t *shape = family == FASTGMM_TIED ? table + 1 : table;
+    prepared->scales = array_of(views, PyTuple_GetItem(tuple, 2), 0, kind, "scales", ndims[family], shape);
+    if (!prepared->scales) return -1;
+    if (family != FASTGMM_TIED) return 0;
+    prepared->pivot = array_of(views, PyTuple_GetItem(tuple, 3), 0, 'd', "pivot", 1, table + 1);
+    if (!prepared->pivot) return -1;
+    prepared->whitened_means = array_of(views, PyTuple_GetItem(tuple, 4), 0, 'd', "whitened_means", 2, table);
+    return prepared->whitened_means ? 0 : -1;
+}
+
+static int read_section(PyObject *tuple, fastgmm_section *section) {
+    int64_t numbers[5];
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 5) {
+        PyErr_SetString(PyExc_TypeError, "a section is five numbers");
+        return -1;
+    }
+    for (int i = 0; i < 5; i++) {
+        numbers[i] = PyLong_AsLongLong(PyTuple_GetItem(tuple, i));
+        if (numbers[i] == -1 && PyErr_Occurred()) return -1;
+    }
+    *section = (fastgmm_section){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
+    int is_sound = section->n_chunks >= 1 && section->chunk_rows >= 1 && section->tile_rows >= 32 &&
+                   section->tile_rows % 32 == 0 && section->start >= 0 && section->start <= section->stop &&
+                   section->stop <= section->chunk_rows &&
+                   section->n_chunks <= (INT64_MAX - section->tile_rows) / section->chunk_rows;
+    if (is_sound) return 0;
+    PyErr_SetString(PyExc_ValueError, "this is no section");
+    return -1;
+}
+
+/* Scratch for one worker, and where in it the first aligned byte is; NULL with an exception. */
+static void *allocate(const fastgmm_section *section, int64_t d, const fastgmm_prepared *prepared, void **aligned) {
+    int64_t bytes = fastgmm_scratch_bytes(section->tile_rows, d, prepared->n_components, prepared->dtype);
+    if (bytes < 0 || bytes > PY_SSIZE_T_MAX - FASTGMM_ALIGNMENT) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    void *memory = PyMem_Malloc((size_t)bytes + FASTGMM_ALIGNMENT);
+    if (!memory) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    *aligned = (void *)(((uintptr_t)memory + FASTGMM_ALIGNMENT - 1) & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
+    return memory;
+}
+
+static int is_worth_the_gil(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
+                            const fastgmm_share *share) {
+    double d = (double)rows->n_features, n = (double)(section->stop - section->start) * (double)section->n_chunks;
+    if (n > (double)rows->n_rows) n = (double)rows->n_rows;
+    double work = n / (double)share->n_workers * (double)prepared->n_components * (d * (d + 1) + WORK_OF_AN_EXPONENTIAL);
+    return work > WORK_WORTH_THE_GIL;
+}
+
+static int read_share(PyObject *worker, PyObject *n_workers, fastgmm_share *share) {
+    share->worker = PyLong_AsLongLong(worker);
+    share->n_workers = PyErr_Occurred() ? -1 : PyLong_AsLongLong(n_workers);
+    if (PyErr_Occurred()) return -1;
+    if (share->worker >= 0 && share->worker < share->n_workers) return 0;
+    PyErr_SetString(PyExc_ValueError, "there is no such worker");
+    return -1;
+}
+
+static const fastgmm_instruction_set *chosen(PyObject *module) {
+    return *(const fastgmm_instruction_set **)PyModule_GetState(module);
+}
+
+PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, worker, n_workers)\n--\n\n"
+                        "Add the moments of one worker's chunks to their slots.");
+
+static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    fastgmm_rows rows;
+    fastgmm_prepared prepared;
+    fastgmm_section section;
+    fastgmm_share share;
+    PyObject *result = NULL;
+    Views views = {.n = 0};
+    if (n_arguments != 8) {
+        PyErr_SetString(PyExc_TypeError, "sweep takes eight arguments");
+        return NULL;
+    }
+    int family = (int)PyLong_AsLong(arguments[0]);
+    PyObject *tuple = arguments[5];
+    if (PyErr_Occurred() || read_rows(&views, arguments[1], arguments[2], &rows) < 0 ||
+        read_prepared(&views, family, arguments[3], rows.n_features, &prepared) < 0 ||
+        read_section(arguments[4], &section) < 0 || read_share(arguments[6], arguments[7], &share) < 0)
+        goto end;
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
+        PyErr_SetString(PyExc_TypeError, "slots are four arrays");
+        goto end;
+    }
+    const int64_t d = rows.n_features, shape[4] = {section.n_chunks, prepared.n_components, d, d};
+    const int64_t totals[2] = {section.n_chunks, 2}, nothing[3] = {section.n_chunks, prepared.n_components, 0};
+    const int64_t sizes[] = {[FASTGMM_FULL] = d * d, [FASTGMM_TIED] = 0, [FASTGMM_DIAG] = d, [FASTGMM_SPHERICAL] = 1};
+    const int ndims[] = {[FASTGMM_FULL] = 4, [FASTGMM_TIED] = 3, [FASTGMM_DIAG] = 3, [FASTGMM_SPHERICAL] = 2};
+    fastgmm_slots slots = {.second_size = sizes[family]};
+    const int flags = PyBUF_WRITABLE;
+    slots.counts = array_of(&views, PyTuple_GetItem(tuple, 0), flags, 'd', "counts", 2, shape);
+    if (slots.counts) slots.first = array_of(&views, PyTuple_GetItem(tuple, 1), flags, 'd', "first", 3, shape);
+    if (slots.first)
+        slots.second = array_of(&views, PyTuple_GetItem(tuple, 2), flags, 'd', "second", ndims[family],
+                                family == FASTGMM_TIED ? nothing : shape);
+    if (slots.second) slots.totals = array_of(&views, PyTuple_GetItem(tuple, 3), flags, 'd', "totals", 2, totals);
+    void *memory = slots.totals ? allocate(&section, d, &prepared, &share.scratch) : NULL;
+    if (!memory) goto end;
+    fastgmm_sweep *kernel = chosen(module)->sweep[prepared.dtype][family];
+    if (is_worth_the_gil(&rows, &prepared, &section, &share)) {
+        Py_BEGIN_ALLOW_THREADS;
+        kernel(&rows, &prepared, &section, &slots, &share);
+        Py_END_ALLOW_THREADS;
+    } else {
+        kernel(&rows, &prepared, &section, &slots, &share);
+    }
+    PyMem_Free(memory);
+    Py_INCREF(Py_None);
+    result = Py_None;
+end:
+    release(&views);
+    return result;
+}
+
+PyDoc_STRVAR(log_density_doc,
+             "log_density(family, values, prepared, section, outputs, worker, n_workers)\n--\n\n"
+             "Fill the outputs of one worker's chunks; an output of length 0 is not wanted.");
+
+/* An output array of n_rows, or with n_columns > 0 of (n_rows, n_columns); *to is NULL where it is not wanted. */
+static int read_output(Views *views, PyObject *array, const char *kinds, const char *name, int64_t n_rows,
+                       int64_t n_columns, void **to, int *dtype) {
+    *to = NULL;
+    Py_ssize_t length = PyObject_Size(array);
+    if (length <= 0) return (int)length;
+    Py_buffer *view = view_of(views, array, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE, kinds, name);
+    if (!view) return -1;
+    if (view->ndim != (n_columns ? 2 : 1) || view->shape[0] != n_rows || (n_columns && view->shape[1] != n_columns)) {
+        PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
+        return -1;
+    }
+    *to = view->buf;
+    *dtype = dtype_of(view);
+    return 0;
+}
+
+static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    fastgmm_rows rows;
+    fastgmm_prepared prepared;
+    fastgmm_section section;
+    fastgmm_share share;
+    PyObject *result = NULL;
+    Views views = {.n = 0};
+    if (n_arguments != 7) {
+        PyErr_SetString(PyExc_TypeError, "log_density takes seven arguments");
+        return NULL;
+    }
+    int family = (int)PyLong_AsLong(arguments[0]);
+    PyObject *tuple = arguments[4];
+    if (PyErr_Occurred() || read_rows(&views, arguments[1], Py_None, &rows) < 0 ||
+        read_prepared(&views, family, arguments[2], rows.n_features, &prepared) < 0 ||
+        read_section(arguments[3], &section) < 0 || read_share(arguments[5], arguments[6], &share) < 0)
+        goto end;
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
+        PyErr_SetString(PyExc_TypeError, "outputs are three arrays and a flag");
+        goto end;
+    }
+    fastgmm_outputs outputs = {.normalize = PyObject_IsTrue(PyTuple_GetItem(tuple, 3))};
+    void *labels = NULL;
+    int dtype = rows.dtype, ignored = 0, joint_dtype = rows.dtype;
+    const char *kinds = rows.dtype == FASTGMM_FLOAT32 ? "f" : "d";
+    if (read_output(&views, PyTuple_GetItem(tuple, 0), kinds, "log_density", rows.n_rows, 0, &outputs.log_density,
+                    &dtype) < 0 ||
+        read_output(&views, PyTuple_GetItem(tuple, 1), "q", "labels", rows.n_rows, 0, &labels, &ignored) < 0 ||
+        read_output(&views, PyTuple_GetItem(tuple, 2), kinds, "joint", rows.n_rows, prepared.n_components,
+                    &outputs.joint, &joint_dtype) < 0)
+        goto end;
+    outputs.labels = labels;
+    outputs.dtype = rows.dtype;
+    void *memory = allocate(&section, rows.n_features, &prepared, &share.scratch);
+    if (!memory) goto end;
+    fastgmm_log_density *kernel = chosen(module)->log_density[prepared.dtype][family];
+    if (is_worth_the_gil(&rows, &prepared, &section, &share)) {
+        Py_BEGIN_ALLOW_THREADS;
+        kernel(&rows, &prepared, &section, &outputs, &share);
+        Py_END_ALLOW_THREADS;
+    } else {
+        kernel(&rows, &prepared, &section, &outputs, &share);
+    }
+    PyMem_Free(memory);
+    Py_INCREF(Py_None);
+    result = Py_None;
+end:
+    release(&views);
+    return result;
+}
+
+/* The widest instruction set that runs here, or the one that FASTGMM_INSTRUCTION_SET names. */
+static const fastgmm_instruction_set *choose(void) {
+    const char *wish = getenv("FASTGMM_INSTRUCTION_SET");
+    int is_any = !wish || !*wish;
+    for (const fastgmm_instruction_set *set = fastgmm_instruction_sets; set->name; set++)
+        if (set->runs_here() && (is_any || !strcmp(set->name, wish))) return set;
+    PyErr_Format(PyExc_ImportError, "FASTGMM_INSTRUCTION_SET=%s is none of those that run here", wish);
+    return NULL;
+}
+
+static int execute(PyObject *module) {
+    const fastgmm_instruction_set *set = choose();
+    if (!set) return -1;
+    *(const fastgmm_instruction_set **)PyModule_GetState(module) = set;
+    PyObject *available = PyList_New(0);
+    if (!available) return -1;
+    for (const fastgmm_instruction_set *each = fastgmm_instruction_sets; each->name; each++) {
+        PyObject *name = each->runs_here() ? PyUnicode_FromString(each->name) : NULL;
+        int failed = name ? PyList_Append(available, name) < 0 : PyErr_Occurred() != NULL;
+        Py_XDECREF(name);
+        if (failed) {
+            Py_DECREF(available);
+            return -1;
+        }
+    }
+    int failed = PyModule_AddObjectRef(module, "INSTRUCTION_SETS", available);
+    Py_DECREF(available);
+    return failed < 0 ? -1 : PyModule_AddStringConstant(module, "INSTRUCTION_SET", set->name);
+}
+
+static PyMethodDef methods[] = {
+    {"sweep", (PyCFunction)(void (*)(void))py_sweep, METH_FASTCALL, sweep_doc},
+    {"log_density", (PyCFunction)(void (*)(void))py_log_density, METH_FASTCALL, log_density_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, (void *)execute},
+#ifdef Py_GIL_DISABLED
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "_kernels",
+    .m_doc = "Sweep and log-density kernels in C, on buffers.",
+    .m_size = sizeof(const fastgmm_instruction_set *),
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__kernels(void);
+
+PyMODINIT_FUNC PyInit__kernels(void) { return PyModuleDef_Init(&definition); }

@@ -1,0 +1,70 @@
+/* Kernels of the tied family: rows are whitened once, then the arithmetic is the spherical one.
+ *
+ * Joint log-density: c_k - |z - nu_k|^2 / 2 with z = W (x - pivot) and nu_k = W (mu_k - pivot). There are no second
+ * moments to collect: the scatter of all rows does not change during a fit. Always in float64.
+ */
+
+/* n rows of z = W (x - pivot) at the points t; the zeros above the diagonal of W do no harm. */
+INLINE void whiten_rows(const NUMBER *factor, const Tile *tile, int64_t d, int64_t t, int64_t i, const int n) {
+    Vector y[4];
+    UNROLLED
+    for (int row = 0; row < n; row++) y[row] = broadcast(0);
+    for (int64_t j = 0; j < i + n; j++) {
+        Vector x = load(tile->centered + j * LANES);
+        UNROLLED
+        for (int row = 0; row < n; row++) y[row] = fma_(broadcast(factor[(i + row) * d + j]), x, y[row]);
+    }
+    UNROLLED
+    for (int row = 0; row < n; row++) store(tile->differences + (i + row) * tile->stride + t, y[row]);
+}
+
+INLINE void whiten(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    const NUMBER *factor = prepared->scales;
+    Center pivot = center_of(tile, prepared->pivot, d);
+    for (int64_t t = 0; t < n_points; t += LANES) {
+        for (int64_t j = 0; j < d; j++)
+            store(tile->centered + j * LANES, difference(tile->points + j * tile->stride + t, pivot, j));
+        FOR_BLOCKS_OF_FOUR(d, whiten_rows, factor, tile, d, t);
+    }
+}
+
+OUTLINE void joint_density_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    const NUMBER *constants = prepared->log_constants;
+    const Vector minus_half = broadcast((NUMBER)-0.5);
+    whiten(prepared, tile, d, n_points);
+    for (int64_t k = 0; k < prepared->n_components; k++) {
+        Center center = center_of(tile, prepared->whitened_means + k * d, d);
+        const Vector c = broadcast(constants[k]);
+        NUMBER *joint = tile->joint + k * tile->stride;
+        for (int64_t t = 0; t < n_points; t += 2 * LANES) {
+            Vector q[2];
+            squared_distance(tile->differences + t, tile->stride, center, d, q);
+            store(joint + t, finite_or_lowest(fma_(minus_half, q[0], c)));
+            store(joint + t + LANES, finite_or_lowest(fma_(minus_half, q[1], c)));
+        }
+    }
+}
+
+INLINE void add_features_tied(const Tile *tile, const NUMBER *r, Center center, int64_t n_points, double *first,
+                              int64_t j, const int n) {
+    Vector s[4];
+    UNROLLED
+    for (int i = 0; i < n; i++) s[i] = broadcast(0);
+    for (int64_t t = 0; t < n_points; t += LANES) {
+        Vector weight = load(r + t);
+        UNROLLED
+        for (int i = 0; i < n; i++)
+            s[i] = fma_(weight, difference(tile->points + (j + i) * tile->stride + t, center, j + i), s[i]);
+    }
+    add_sums(first + j, s, n);
+}
+
+OUTLINE void add_moments_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
+                             double *first, double *second) {
+    (void)second;
+    for (int64_t k = 0; k < prepared->n_components; k++, first += d) {
+        Center center = center_of(tile, prepared->means + k * d, d);
+        const NUMBER *r = tile->joint + k * tile->stride;
+        FOR_BLOCKS_OF_FOUR(d, add_features_tied, tile, r, center, n_points, first);
+    }
+}
