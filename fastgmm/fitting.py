@@ -12,7 +12,7 @@ from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.errors import convergence_warning
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows
+from fastgmm.kernels.contract import Rows, work_of
 from fastgmm.options import check_given_start, check_random_state
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.starts import StartOptions, make_start
@@ -52,7 +52,8 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
     regularization = regularization_of(options["reg_covar"], rows)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
-        family, backend = FAMILIES[options["covariance_type"]], get_backend(options["backend"])
+        family = FAMILIES[options["covariance_type"]]
+        backend = get_backend(options["backend"], work_of(*rows.shape, options["n_components"]))
         sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]))
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
     if not best.converged and options["max_iter"] > 0:

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from fastgmm import interchange, model_file
 from fastgmm.covariance import FAMILIES
-from fastgmm.kernels import available_backends, get_backend
+from fastgmm.kernels import HEAVY_SWEEP, available_backends, get_backend
 from fastgmm.kernels.contract import Rows
 from fastgmm.mixture import GaussianMixture
 from fastgmm.parameters import Parameters
@@ -54,7 +54,9 @@ def warmup(
     backend: str = "auto",
     n_threads: int | None = None,
 ) -> None:
-    """Compile the kernels ahead of their first use; with a warm cache this takes a fraction of a second.
+    """Compile Numba's kernels ahead of their first use; with a warm cache this takes a fraction of a second.
+
+    Only fits need it whose sweep is heavy (:func:`fastgmm.kernels.get_backend`), or that ask for Numba.
 
     Parameters
     ----------
@@ -62,6 +64,7 @@ def warmup(
     dtypes : {'float64', 'float32'} or iterable of them, default=('float64',)
         Of the data that will come.
     backend : str, default='auto'
+        ``'auto'`` prepares what heavy fits use. C and NumPy have nothing to compile.
     n_threads : int, optional
         Kernels for one thread and for many are compiled separately; the default compiles what ``fit`` would use,
         and the single-threaded ones, which small data use in any case.
@@ -77,7 +80,7 @@ def warmup(
     >>> fastgmm.warmup("diag", backend="numpy")
     """
     names = [covariance_types] if isinstance(covariance_types, str) else list(covariance_types)
-    kernels, threads = get_backend(backend), resolve_n_threads(n_threads)
+    kernels, threads = get_backend(backend, sweep_work=HEAVY_SWEEP), resolve_n_threads(n_threads)
     for name in names:
         if name not in FAMILIES:
             raise ValueError(f"covariance_types must be among {', '.join(map(repr, FAMILIES))}; got {name!r}")
@@ -94,7 +97,7 @@ def warmup(
             prepared = family.prepare(Parameters(name, np.ones(1), np.zeros((1, 2)), covariances), rows.values.dtype)
             for count in sorted({1, threads}):
                 make_sweep(rows, family, kernels, count)(prepared)
-                evaluate(rows, prepared, kernels, count, labels=True)
+                evaluate(rows, prepared, kernels, count, "labels")
 
 
 def show_backend() -> None:
@@ -102,10 +105,9 @@ def show_backend() -> None:
     lines = [f"fastgmm {__version__}, Python {platform.python_version()}, numpy {np.__version__}"]
     for name, state in available_backends().items():
         lines.append(f"backend {name}: {state}")
-    chosen = get_backend("auto").name
-    lines.append(f"chosen by 'auto': {chosen}, {resolve_n_threads(None)} threads")
-    if chosen == "numba":
-        from fastgmm.kernels.numba_.jit import describe
-
-        lines.extend(describe())
+    light, heavy = get_backend("auto"), get_backend("auto", HEAVY_SWEEP)
+    choice = light.name if light is heavy else f"{light.name}, for heavy fits {heavy.name}"
+    lines.append(f"chosen by 'auto': {choice}; {resolve_n_threads(None)} threads")
+    for chosen in dict.fromkeys([light, heavy]):
+        lines.extend(chosen.describe())
     sys.stdout.write("\n".join(lines) + "\n")

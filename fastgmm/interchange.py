@@ -1,13 +1,14 @@
 """Fitted estimators to and from plain parameters, scikit-learn's estimator, and model files."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.fitted import parameter_attributes, parameters_of
 from fastgmm.model_file import SavedModel
 from fastgmm.options import check_parameters
-from fastgmm.parameters import Parameters
+from fastgmm.scoring import adopt
 
 # What a scikit-learn estimator and ours have in common.
 _SHARED_OPTIONS = (
@@ -46,41 +47,6 @@ _SAVED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "deg
 Estimator = TypeVar("Estimator")
 
 
-def parameter_attributes(parameters: Parameters) -> dict[str, Any]:
-    """The fitted attributes that follow from the parameters, in float64."""
-    family = FAMILIES[parameters.covariance_type]
-    factors = family.precisions_cholesky(parameters.covariances)
-    return {
-        "weights_": np.array(parameters.weights),
-        "means_": np.array(parameters.means),
-        "covariances_": np.array(parameters.covariances),
-        "precisions_cholesky_": np.array(factors, order="C"),
-        "precisions_": family.precisions(factors),
-        "n_features_in_": parameters.n_features,
-    }
-
-
-def check_shapes(estimator: Any, matrices: str) -> None:
-    """Refuse fitted attributes that do not fit together: kernels trust shapes, and read past what is too short.
-
-    They may have been set by hand, or ``covariance_type`` may have been changed since the fit.
-
-    Parameters
-    ----------
-    matrices : {"covariances_", "precisions_cholesky_"}
-        Which of the two is about to be used.
-    """
-    shapes = {name: np.shape(getattr(estimator, name)) for name in ("weights_", "means_", matrices)}
-    means = shapes["means_"]
-    expected = FAMILIES[estimator.covariance_type].covariance_shape(*means) if len(means) == 2 else None
-    if shapes["weights_"] != means[:1] or shapes[matrices] != expected:
-        listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        raise ValueError(
-            f"The shapes of the fitted attributes make no mixture with covariance_type={estimator.covariance_type!r}: "
-            f"{listing}"
-        )
-
-
 def to_sklearn(estimator: Any) -> Any:
     """scikit-learn's estimator with the parameters and fitted attributes of ours."""
     try:
@@ -91,7 +57,8 @@ def to_sklearn(estimator: Any) -> Any:
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
     result = SklearnMixture(**options)
-    _copy_attributes(estimator, result)
+    for name, value in _copies(estimator).items():
+        setattr(result, name, value)
     return result
 
 
@@ -103,32 +70,30 @@ def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) 
         if is_fitted and options.get(name, shared[name]) != shared[name]:
             raise ValueError(f"a fitted estimator keeps its {name}, {shared[name]!r}; got {options[name]!r}")
     result = cls(**(shared | options))
-    _copy_attributes(estimator, result)
     if is_fitted:
-        result.__dict__.update(history_=(), degenerate_components_=())
+        fitted = _copies(estimator) | {"history_": (), "degenerate_components_": ()}
         if estimator.means_.dtype != np.float64:
             single = (estimator.weights_, estimator.means_, estimator.covariances_)
-            result.__dict__.update(parameter_attributes(check_parameters(*single, estimator.covariance_type)))
+            fitted |= parameter_attributes(check_parameters(*single, estimator.covariance_type))
+        adopt(result, fitted)
     return result
 
 
-def _copy_attributes(source: Any, target: Any) -> None:
-    for name in _FITTED_ATTRIBUTES:
-        if hasattr(source, name):
-            value = getattr(source, name)
-            setattr(target, name, value.copy() if hasattr(value, "copy") else value)
+def _copies(estimator: Any) -> dict[str, Any]:
+    """The fitted attributes that a scikit-learn estimator has too, copied."""
+    found = {name: getattr(estimator, name) for name in _FITTED_ATTRIBUTES if hasattr(estimator, name)}
+    return {name: value.copy() if hasattr(value, "copy") else value for name, value in found.items()}
 
 
-def to_saved_model(estimator: Any) -> SavedModel:
+def to_saved_model(attributes: Mapping[str, Any]) -> SavedModel:
     """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
-    names = getattr(estimator, "feature_names_in_", None)
-    options = {name: _plain(getattr(estimator, name)) for name in _SAVED_OPTIONS}
+    given = parameters_of(attributes)
+    names = attributes.get("feature_names_in_")
+    options = {name: _plain(attributes[name]) for name in _SAVED_OPTIONS}
     return SavedModel(
-        parameters=check_parameters(
-            estimator.weights_, estimator.means_, estimator.covariances_, estimator.covariance_type
-        ),
+        parameters=check_parameters(given.weights, given.means, given.covariances, given.covariance_type),
         options={name: value for name, value in options.items() if value is not None},
-        fit={name.rstrip("_"): _plain(getattr(estimator, name)) for name in _SAVED_RESULTS},
+        fit={name.rstrip("_"): _plain(attributes[name]) for name in _SAVED_RESULTS},
         feature_names=None if names is None else tuple(names),
         dtype="float64",
     )

@@ -31,12 +31,12 @@ def _prepare_centers(centers: FloatArray, rows: Rows) -> PreparedSpherical:
 
 def nearest(rows: Rows, centers: FloatArray, backend: Backend, n_threads: int) -> Labels:
     """The index of the nearest center of every row."""
-    return evaluate(rows, _prepare_centers(centers, rows), backend, n_threads, labels=True).labels
+    return evaluate(rows, _prepare_centers(centers, rows), backend, n_threads, "labels")
 
 
 def squared_distances(rows: Rows, centers: FloatArray, backend: Backend, n_threads: int) -> FloatArray:
     """‖x − c‖² of every row and center, (n, n_centers)."""
-    joint = evaluate(rows, _prepare_centers(centers, rows), backend, n_threads, joint=True).joint
+    joint = evaluate(rows, _prepare_centers(centers, rows), backend, n_threads, "joint")
     result: FloatArray = -2.0 * joint.astype(np.float64)
     return result
 

@@ -7,18 +7,16 @@ from typing import Any, Self
 import numpy as np
 
 from fastgmm import criteria, estimator_protocol, interchange, model_file
-from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Step
 from fastgmm.errors import not_fitted
+from fastgmm.fitted import fitted_attributes, parameters_of
 from fastgmm.fitting import EarlierFit, fit_rows
-from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Outputs, Rows
+from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_options, check_parameters, check_random_state
-from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
+from fastgmm.scoring import Scorer, adopt, restore, scorer_of, without_scorer
 from fastgmm.starts import StartFunction
-from fastgmm.sweep import evaluate
-from fastgmm.threads import resolve_n_threads
 from fastgmm.validation import (
     check_feature_names,
     check_n_components,
@@ -68,8 +66,9 @@ class GaussianMixture:
         Iterations between two prints.
     n_threads : int, optional
         By default ``FASTGMM_NUM_THREADS``, or every CPU this process may use. It changes no bit of the result.
-    backend : {'auto', 'numba', 'numpy'}, default='auto'
-        ``'auto'`` is ``FASTGMM_BACKEND``, else Numba where it is installed.
+    backend : {'auto', 'c', 'numba', 'numpy'}, default='auto'
+        ``'auto'`` is ``FASTGMM_BACKEND``, else C for scoring and most fits, Numba for heavy ones: see
+        :func:`fastgmm.kernels.get_backend`.
     callbacks : list of callables, optional
         Each is called with a :class:`fastgmm.Step` after every iteration.
 
@@ -78,7 +77,7 @@ class GaussianMixture:
     weights_ : ndarray of shape (n_components,)
     means_ : ndarray of shape (n_components, n_features)
     covariances_ : ndarray
-        full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64, as all fitted arrays.
+        full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64 and read-only, as all fitted arrays.
     precisions_, precisions_cholesky_ : ndarray
         Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical).
     converged_ : bool
@@ -200,10 +199,10 @@ class GaussianMixture:
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
-        rows = self._fit(X, sample_weight)
-        return self._evaluate(rows, labels=True).labels
+        rows, scorer = self._fit(X, sample_weight)
+        return scorer.evaluate(rows, self.n_threads, "labels")
 
-    def _fit(self, X: Any, sample_weight: Any) -> Rows:
+    def _fit(self, X: Any, sample_weight: Any) -> tuple[Rows, Scorer]:
         name = type(self).__name__
         check_options(vars(self), name)
         names = feature_names(X)
@@ -211,31 +210,15 @@ class GaussianMixture:
         rows = Rows(values, check_sample_weight(sample_weight, len(values)))
         check_n_components(rows, self.n_components)
         best, steps = fit_rows(vars(self), rows, self._earlier_fit(values.shape[1]))
-        self._adopt(best, steps, names)
-        return rows
+        fitted = fitted_attributes(best, steps)
+        return rows, adopt(self, fitted if names is None else fitted | {"feature_names_in_": names})
 
     def _earlier_fit(self, n_features: int) -> EarlierFit | None:
-        if not (self.warm_start and hasattr(self, "converged_")):
+        attributes = vars(self)
+        if not (self.warm_start and "converged_" in attributes):
             return None
-        check_n_features(n_features, self.n_features_in_, type(self).__name__)
-        return EarlierFit(self._parameters(), self.lower_bound_)
-
-    def _adopt(self, fit: Fit, steps: tuple[Step, ...], names: Array | None) -> None:
-        """Set all fitted attributes, or none."""
-        fitted = interchange.parameter_attributes(fit.parameters)
-        fitted |= {
-            "converged_": fit.converged,
-            "n_iter_": len(fit.steps),
-            "lower_bound_": fit.lower_bound,
-            "lower_bounds_": [step.lower_bound for step in fit.steps],
-            "history_": steps,
-            "degenerate_components_": fit.degenerate,
-        }
-        if names is not None:
-            fitted["feature_names_in_"] = names
-        else:
-            self.__dict__.pop("feature_names_in_", None)
-        self.__dict__.update(fitted)
+        check_n_features(n_features, attributes["n_features_in_"], type(self).__name__)
+        return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
 
     # Scoring
 
@@ -246,7 +229,8 @@ class GaussianMixture:
         -------
         ndarray of int64, shape (n_samples,)
         """
-        return self._evaluate(self._rows_to_score(X), labels=True).labels
+        scorer, rows = self._ready_to_score(X)
+        return scorer.evaluate(rows, self.n_threads, "labels")
 
     def predict_proba(self, X: Any) -> Array:
         """Posterior probabilities of the components, which sum to 1 in every row.
@@ -255,7 +239,8 @@ class GaussianMixture:
         -------
         ndarray of shape (n_samples, n_components), in the dtype of X
         """
-        return self._evaluate(self._rows_to_score(X), responsibilities=True).joint
+        scorer, rows = self._ready_to_score(X)
+        return scorer.evaluate(rows, self.n_threads, "responsibilities")
 
     def score_samples(self, X: Any) -> Array:
         """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
@@ -264,26 +249,30 @@ class GaussianMixture:
         -------
         ndarray of shape (n_samples,), in the dtype of X
         """
-        return self._evaluate(self._rows_to_score(X), log_density=True).log_density
+        scorer, rows = self._ready_to_score(X)
+        return scorer.evaluate(rows, self.n_threads, "log_density")
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The (weighted) mean log-density of the rows."""
-        rows = self._rows_to_score(X)
-        weights = check_sample_weight(sample_weight, rows.shape[0])
+        return self._score(X, sample_weight)[0]
+
+    def _score(self, X: Any, sample_weight: Any = None) -> tuple[float, int, int]:
+        """The score, and the numbers of rows and of free parameters of the same model."""
+        scorer, rows = self._ready_to_score(X)
+        n_rows, weights = rows.shape[0], check_sample_weight(sample_weight, rows.shape[0])
         if weights is not None:  # a row of weight 0 is the row removed, whatever its density
             rows, weights = rows.take(np.flatnonzero(weights)), weights[weights > 0]
-        log_density = self._evaluate(rows, log_density=True).log_density
-        return float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
+        log_density = scorer.evaluate(rows, self.n_threads, "log_density")
+        score = float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
+        return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.means.shape)
 
     def bic(self, X: Any) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
-        score = self.score(X)  # first, since it says what is wrong with X
-        return criteria.bic(score, len(X), self._n_parameters())
+        return criteria.bic(*self._score(X))
 
     def aic(self, X: Any) -> float:
         """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better."""
-        score = self.score(X)
-        return criteria.aic(score, len(X), self._n_parameters())
+        return criteria.aic(*self._score(X))
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.
@@ -294,42 +283,25 @@ class GaussianMixture:
         y : ndarray of shape (n_samples,)
             The component of each; rows are ordered by it.
         """
-        self._check_fitted()
+        parameters = parameters_of(self._fitted())
         if n_samples < 1:
             raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        return sample(self._parameters(), n_samples, check_random_state(self.random_state))
+        return sample(parameters, n_samples, check_random_state(self.random_state))
 
-    def _rows_to_score(self, X: Any) -> Rows:
-        self._check_fitted()
-        name = type(self).__name__
-        check_feature_names(X, getattr(self, "feature_names_in_", None), name)
-        values = check_values(X, name)
-        check_n_features(values.shape[1], self.means_.shape[1], name)
-        return Rows(values)
-
-    def _evaluate(self, rows: Rows, **wanted: bool) -> Outputs:
-        """Score with the fitted attributes as they are, so that attributes set by hand count, as in scikit-learn."""
-        family = FAMILIES[self.covariance_type]
-        prepared = family.assemble(
-            np.asarray(self.weights_, np.float64),
-            np.asarray(self.means_, np.float64),
-            np.asarray(self.precisions_cholesky_, np.float64),
-            rows.values.dtype,
-        )
-        return evaluate(rows, prepared, get_backend(self.backend), resolve_n_threads(self.n_threads), **wanted)
-
-    def _n_parameters(self) -> int:
-        self._check_fitted()
-        return criteria.free_parameters(self.covariance_type, *self.means_.shape)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "means_"):
+    def _fitted(self) -> dict[str, Any]:
+        """All attributes as they are now: a fit replaces them together, so one look sees one model."""
+        attributes = vars(self)
+        if "means_" not in attributes:
             raise not_fitted(self)
-        interchange.check_shapes(self, "precisions_cholesky_")
+        return attributes
 
-    def _parameters(self) -> Parameters:
-        interchange.check_shapes(self, "covariances_")
-        return Parameters(self.covariance_type, self.weights_, self.means_, self.covariances_)
+    def _ready_to_score(self, X: Any) -> tuple[Scorer, Rows]:
+        attributes, name = self._fitted(), type(self).__name__
+        scorer = scorer_of(attributes)
+        check_feature_names(X, attributes.get("feature_names_in_"), name)
+        values = check_values(X, name)
+        check_n_features(values.shape[1], scorer.means.shape[1], name)
+        return scorer, Rows(values)
 
     # Exchange with files and other libraries
 
@@ -356,7 +328,7 @@ class GaussianMixture:
         """
         parameters = check_parameters(weights, means, covariances, covariance_type)
         estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
-        estimator._adopt(Fit(parameters, -np.inf, False, (), ()), (), None)
+        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, False, (), ()), ()))
         return estimator
 
     def to_sklearn(self) -> Any:
@@ -370,8 +342,7 @@ class GaussianMixture:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
-        self._check_fitted()
-        model_file.save_model(path, interchange.to_saved_model(self))
+        model_file.save_model(path, interchange.to_saved_model(self._fitted()))
 
     # The estimator protocol: scikit-learn's, without inheriting from it
 
@@ -383,6 +354,12 @@ class GaussianMixture:
         """Set constructor parameters by name."""
         estimator_protocol.set_params(self, params)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return without_scorer(vars(self))
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restore(self, state)
 
     def __repr__(self) -> str:
         return estimator_protocol.representation(self)

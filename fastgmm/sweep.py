@@ -4,15 +4,28 @@ Rows in memory today; whatever can turn prepared parameters into ``Moments`` can
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.covariance.factors import symmetric_from_lower
 from fastgmm.covariance.tied import second_about_means
-from fastgmm.kernels.contract import Backend, ChunkPlan, Outputs, Rows, Slots, plan_chunks
+from fastgmm.kernels.contract import (
+    ONE_SMALL_TILE,
+    SMALLEST_TILE,
+    Backend,
+    ChunkPlan,
+    Outputs,
+    Rows,
+    Slots,
+    plan_chunks,
+)
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.threads import resolve_n_threads
+
+Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +73,9 @@ def _collect_moments(sweep: Sweep, prepared: Prepared) -> Moments:
         second=np.zeros((plan.n_chunks, *slot_shape)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
-    for section in plan.sections(sweep.n_threads):
-        sweep.backend.sweep(sweep.rows, prepared, section, slots, sweep.n_threads)
+    n_threads = min(sweep.n_threads, plan.useful_threads)
+    for section in plan.sections(n_threads):
+        sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
     # Summing over the first axis adds whole slots one after the other, so the order is that of the chunks.
     total_weight, log_likelihood = slots.totals.sum(axis=0)
     return Moments(
@@ -99,32 +113,45 @@ def _heaviest_row(rows: Rows) -> FloatArray:
     return rows.values[heaviest : heaviest + 1].astype(np.float64)
 
 
-def evaluate(
-    rows: Rows,
-    prepared: Prepared,
-    backend: Backend,
-    n_threads: int,
-    *,
-    log_density: bool = False,
-    labels: bool = False,
-    joint: bool = False,
-    responsibilities: bool = False,
-) -> Outputs:
-    """Log-densities (n,), labels (n,), joint log-densities or responsibilities (n, K) of all rows.
+def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None, wanted: Wanted) -> Array:
+    """One output of all rows; ``n_threads`` is looked up where it is None and the rows are many.
 
-    What was not asked for has length 0.
+    Parameters
+    ----------
+    wanted : {"log_density", "labels", "joint", "responsibilities"}
+        Log-densities (n,) or labels (n,); joint log-densities or responsibilities (n, K).
     """
-    n_rows, n_components = rows.shape[0], len(prepared.means)
-    dtype = rows.values.dtype
-    outputs = Outputs(
-        log_density=np.empty(n_rows if log_density else 0, dtype),
-        labels=np.empty(n_rows if labels else 0, np.int64),
-        joint=np.empty((n_rows if joint or responsibilities else 0, n_components), dtype),
-        normalize=responsibilities,
-    )
-    for section in _plan(rows, n_components, slot_numbers=1).sections(n_threads):
-        backend.log_density(rows, prepared, section, outputs, n_threads)
-    return outputs
+    result, outputs = _outputs(rows.values, len(prepared.log_constants), wanted)
+    if len(result) <= SMALLEST_TILE:
+        backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
+        return result
+    plan = _plan(rows, len(prepared.log_constants), slot_numbers=1)
+    useful_threads = plan.useful_threads
+    if useful_threads > 1:
+        useful_threads = min(useful_threads, resolve_n_threads(n_threads))
+    for section in plan.sections(useful_threads):
+        backend.log_density(rows, prepared, section, outputs, useful_threads)
+    return result
+
+
+# Log-densities, labels and table that nobody asked for, by the size of the data's numbers.
+_UNWANTED = {
+    np.dtype(dtype).itemsize: (np.empty(0, dtype), np.empty(0, np.int64), np.empty((0, 0), dtype))
+    for dtype in (np.float32, np.float64)
+}
+
+
+def _outputs(values: Array, n_components: int, wanted: Wanted) -> tuple[Array, Outputs]:
+    """The array that is wanted, and the outputs it is one of."""
+    log_density, labels, joint = _UNWANTED[values.itemsize]
+    result: Array
+    if wanted == "log_density":
+        result = log_density = np.empty(len(values), values.dtype)
+    elif wanted == "labels":
+        result = labels = np.empty(len(values), np.int64)
+    else:
+        result = joint = np.empty((len(values), n_components), values.dtype)
+    return result, Outputs(log_density, labels, joint, wanted == "responsibilities")
 
 
 def _plan(rows: Rows, n_components: int, slot_numbers: int) -> ChunkPlan:

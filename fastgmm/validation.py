@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray
 
+_READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 _BLOCK_ROWS = 65_536
 _LARGEST_EXPONENT = 60
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
@@ -81,6 +82,10 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
     ValueError
         For NaN and infinity (naming the first), complex numbers, masked arrays, and wrong shapes.
     """
+    if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0 and len(X) >= min_rows and X.dtype in _READ_AS_THEY_ARE:
+        values = _readable_in_place(X)  # what follows would find nothing to say about it
+        _check_finite(values, estimator)
+        return values
     if hasattr(X, "toarray") and hasattr(X, "tocsr"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
@@ -152,16 +157,24 @@ def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
 
 def _readable_in_place(values: Array) -> Array:
     """Kernels step through memory in whole numbers forward; any other array is copied."""
+    if values.flags.c_contiguous and values.flags.aligned:
+        return np.asarray(values)
     steps = [divmod(stride, values.itemsize) for stride in values.strides]
     if values.flags.aligned and all(step >= 0 and rest == 0 for step, rest in steps):
         return np.asarray(values)
-    return np.ascontiguousarray(values)
+    return values.copy(order="C")
+
+
+def _all_finite(values: Array) -> bool:
+    return 0 not in np.isfinite(values).tobytes()  # for a few numbers a third of the time that all() takes
 
 
 def _check_finite(values: Array, estimator: str) -> None:
+    if len(values) <= _BLOCK_ROWS and _all_finite(values):
+        return
     for begin in range(0, len(values), _BLOCK_ROWS):
         block = values[begin : begin + _BLOCK_ROWS]
-        if np.isfinite(block).all():
+        if _all_finite(block):
             continue
         row, column = (int(position) for position in np.argwhere(~np.isfinite(block))[0])
         where = f"The first is at row {begin + row}, column {column} (counted from 0)."

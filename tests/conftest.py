@@ -13,6 +13,12 @@ from fastgmm.kernels.contract import Backend
 BACKENDS = [name for name, state in available_backends().items() if state == "available"]
 
 
+@pytest.fixture(autouse=True)
+def _threads_even_for_small_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share the small problems of tests among threads, as only large ones are otherwise."""
+    monkeypatch.setattr("fastgmm.kernels.contract._THREAD_WORK", 1.0)
+
+
 @pytest.fixture(scope="session", params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     # Compiled kernels overflow in silence; with NUMBA_DISABLE_JIT=1 they run on NumPy, which would warn.

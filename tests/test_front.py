@@ -49,7 +49,7 @@ def test_warmup_takes_one_dtype_by_name() -> None:
 def test_warmup_refuses_what_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="covariance_types must be among 'full'"):
         fastgmm.warmup("diagonal")
-    with pytest.raises(ValueError, match="backend must be one of 'auto', 'numba', 'numpy'"):
+    with pytest.raises(ValueError, match="backend must be one of 'auto', 'c', 'numba', 'numpy'"):
         fastgmm.warmup(backend="cuda")
 
 
@@ -88,6 +88,7 @@ def test_show_backend_tells_versions_backends_and_threads(capsys: pytest.Capture
     fastgmm.show_backend()
     shown = capsys.readouterr().out
     assert shown.startswith(f"fastgmm {fastgmm.__version__}, Python ")
+    assert "backend c: " in shown
     assert "backend numba: " in shown
     assert "backend numpy: available\n" in shown
     assert "chosen by 'auto': " in shown
@@ -98,7 +99,7 @@ def test_show_backend_follows_the_environment(capsys: pytest.CaptureFixture, mon
     monkeypatch.setenv("FASTGMM_BACKEND", "numpy")
     monkeypatch.setenv("FASTGMM_NUM_THREADS", "3")
     fastgmm.show_backend()
-    assert "chosen by 'auto': numpy, 3 threads\n" in capsys.readouterr().out
+    assert "chosen by 'auto': numpy; 3 threads\n" in capsys.readouterr().out
 
 
 def test_a_backend_that_is_asked_for_and_absent_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,8 +168,7 @@ def test_the_round_trip_is_exact_and_copies(blobs: FloatArray) -> None:
     back = GaussianMixture.from_sklearn(ours.to_sklearn())
     assert np.array_equal(back.score_samples(blobs_of(ours, blobs)), ours.score_samples(blobs_of(ours, blobs)))
     assert list(back.feature_names_in_) == ["a", "b", "c"]
-    back.means_[:] = 0.0
-    assert not np.array_equal(back.means_, ours.means_)
+    assert not np.shares_memory(back.means_, ours.means_)
 
 
 def blobs_of(estimator: GaussianMixture, values: FloatArray) -> pd.DataFrame:

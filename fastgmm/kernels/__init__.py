@@ -12,8 +12,9 @@ bits for any number of threads. One call of a kernel covers a *section*, the sam
 enough that Ctrl-C is answered between calls. The words are defined in ``contract.py``.
 
 A backend is two functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities, labels,
-responsibilities). ``numpy_.py`` says what they mean, ``numba_`` is the fast one. The type of the prepared
-parameters selects the family's arithmetic.
+responsibilities). ``numpy_.py`` says what they mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one
+compiled when it is first used, the other when fastgmm is installed. The type of the prepared parameters selects the
+family's arithmetic.
 
 Kernels hold no policy, raise nothing and allocate nothing while they run.
 May be imported: ``Backend``, ``get_backend``, ``available_backends`` and the names of ``contract.py``.
@@ -23,24 +24,52 @@ import importlib
 import importlib.util
 import logging
 import os
+from importlib.machinery import PathFinder
+from pathlib import Path
 
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels.contract import Backend
 
 logger = logging.getLogger("fastgmm")
 
-_MODULES = {"numba": "fastgmm.kernels.numba_", "numpy": "fastgmm.kernels.numpy_"}
+_MODULES = {"c": "fastgmm.kernels.c", "numba": "fastgmm.kernels.numba_", "numpy": "fastgmm.kernels.numpy_"}
 BACKEND_NAMES = ("auto", *_MODULES)
+# From so many multiply-adds (``contract.work_of``) a sweep is heavy: a second or more on two cores, so that a fit of
+# the usual tens of iterations takes longer than Numba's compiler.
+HEAVY_SWEEP = 2e10
 
 
 def available_backends() -> dict[str, str]:
     """Every backend with ``"available"`` or the reason why it is not; loads none."""
     numba_found = importlib.util.find_spec("numba") is not None
-    return {"numba": "available" if numba_found else "numba is not installed", "numpy": "available"}
+    return {
+        "c": _state_of_the_extension(),
+        "numba": "available" if numba_found else "numba is not installed",
+        "numpy": "available",
+    }
 
 
-def get_backend(name: str = "auto") -> Backend:
-    """Load a backend by name; ``"auto"`` is ``FASTGMM_BACKEND`` where set, else Numba where it works, else NumPy.
+def _state_of_the_extension() -> str:
+    folder = Path(__file__).parent / "c"
+    if PathFinder.find_spec("fastgmm.kernels.c._kernels", [str(folder)]) is not None:
+        return "available"
+    try:
+        reason = (folder / "not_built.txt").read_text(encoding="utf-8").strip()
+    except OSError:
+        reason = "no build was tried"
+    return f"its extension was not built: {reason}"
+
+
+def get_backend(name: str = "auto", sweep_work: float = 0.0) -> Backend:
+    """Load a backend by name; ``"auto"`` is ``FASTGMM_BACKEND`` where set, else a rule from shapes alone.
+
+    C for scoring and for all fits whose sweep is not heavy, since it never compiles; Numba for heavy ones. Where one of
+    the two is missing the other does its work, and NumPy where both are.
+
+    Parameters
+    ----------
+    sweep_work : float
+        ``contract.work_of`` one sweep of a fit; 0 for scoring.
 
     Raises
     ------
@@ -56,11 +85,13 @@ def get_backend(name: str = "auto") -> Backend:
         name = wish
     if name != "auto":
         return _load(name)
-    if available_backends()["numba"] == "available":
-        try:
-            return _load("numba")
-        except BackendUnavailableError as error:
-            logger.warning("%s; NumPy does its work, more slowly", error)
+    states = available_backends()
+    for candidate in ("numba", "c") if sweep_work >= HEAVY_SWEEP else ("c", "numba"):
+        if states[candidate] == "available":
+            try:
+                return _load(candidate)
+            except BackendUnavailableError as error:
+                logger.warning("%s; another one does its work", error)
     return _load("numpy")
 
 
@@ -70,6 +101,8 @@ def _load(name: str) -> Backend:
     try:
         module = importlib.import_module(_MODULES[name])
     except (ImportError, OSError) as error:  # OSError: a library that numba loads is missing
-        raise BackendUnavailableError(f"the {name} backend cannot be used: {error}") from error
+        state = available_backends()[name]
+        reason = error if state == "available" else state
+        raise BackendUnavailableError(f"the {name} backend cannot be used: {reason}") from error
     backend: Backend = module.BACKEND
     return backend

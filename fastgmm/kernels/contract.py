@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from fastgmm.parameters import Array, FloatArray, Prepared
 
-# Points that are processed together at most; chunks and sections begin at multiples of it.
+# Points that are processed together: at most, where chunks and sections begin at multiples of it, and at least.
 LARGEST_TILE = 256
+SMALLEST_TILE = 32
 _TILE_BYTES = 512 * 1024
 # Fewer rows than this do not repay the clearing and merging of a slot.
 _SMALLEST_CHUNK = 1024
@@ -20,6 +21,10 @@ _SLOT_BYTES = 32 * 2**20
 _FEWEST_CHUNKS = 4
 # Multiply-adds of one kernel call and thread: some 20 to 60 ms, so that signals are answered well within 200 ms.
 _SECTION_WORK = 5e8
+# Multiply-adds that repay handing them to another thread: some 50 to 100 μs.
+_THREAD_WORK = 5e5
+# Multiply-adds that an exponential and what goes with it are worth.
+_WORK_OF_AN_EXPONENTIAL = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +88,11 @@ class ChunkPlan:
     tile_rows: int
     work_per_row: int
 
+    @property
+    def useful_threads(self) -> int:
+        """As many as have something worth their while to do; it touches no result."""
+        return max(1, min(self.n_chunks, int(self.n_chunks * self.chunk_rows * self.work_per_row / _THREAD_WORK)))
+
     def sections(self, n_threads: int = 1) -> Iterator[Section]:
         """The sections in order; one takes each thread about as long, whatever their number."""
         rows = int(n_threads * _SECTION_WORK / (self.work_per_row * self.n_chunks))
@@ -98,24 +108,36 @@ def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, 
     As many chunks as keep many cores busy and the slots within 32 MB, of at least a thousand rows each.
     """
     tile_rows = LARGEST_TILE
-    while tile_rows > 32 and tile_rows * (2 * n_features + n_components) * itemsize > _TILE_BYTES:
+    while tile_rows > SMALLEST_TILE and tile_rows * (2 * n_features + n_components) * itemsize > _TILE_BYTES:
         tile_rows //= 2
     affordable = max(_FEWEST_CHUNKS, _SLOT_BYTES // (8 * max(1, slot_numbers)))
     n_chunks = max(1, min(_MOST_CHUNKS, affordable, n_rows // _SMALLEST_CHUNK))
     chunk_rows = _round_up(-(-n_rows // n_chunks), LARGEST_TILE)
     n_chunks = max(1, -(-n_rows // chunk_rows))
-    work_per_row = n_components * (n_features * (n_features + 1) + 20)
-    return ChunkPlan(n_chunks, chunk_rows, tile_rows, work_per_row)
+    return ChunkPlan(n_chunks, chunk_rows, tile_rows, work_of(1, n_features, n_components))
+
+
+def work_of(n_rows: int, n_features: int, n_components: int) -> int:
+    """About how many multiply-adds a sweep takes, from the shape alone: those of the full family for all."""
+    return n_rows * n_components * (n_features * (n_features + 1) + _WORK_OF_AN_EXPONENTIAL)
 
 
 def _round_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 
+# All of fewer rows than a tile: short of a plan, for which a single row has no time.
+ONE_SMALL_TILE = Section(1, SMALLEST_TILE, SMALLEST_TILE, 0, SMALLEST_TILE)
+
+
 @dataclass(frozen=True)
 class Backend:
-    """A backend; both functions take (rows, prepared, section, slots or outputs, n_threads) and return nothing."""
+    """A backend; its kernels take (rows, prepared, section, slots or outputs, n_threads) and return nothing.
+
+    ``describe`` gives lines about how they were compiled, for ``show_backend``.
+    """
 
     name: str
     sweep: Callable[[Rows, Prepared, Section, Slots, int], None]
     log_density: Callable[[Rows, Prepared, Section, Outputs, int], None]
+    describe: Callable[[], list[str]] = list

@@ -10,22 +10,32 @@ from fastgmm import show_backend
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels import available_backends, get_backend
 
+STATES = {"c": "available", "numba": "available", "numpy": "available"}
+
 
 @pytest.fixture
-def broken_numba(monkeypatch):
-    """Numba's kernels cannot be imported, as where Numba does not know the installed NumPy."""
-    monkeypatch.setitem(sys.modules, "fastgmm.kernels.numba_", None)
-    monkeypatch.setattr("fastgmm.kernels.available_backends", lambda: {"numba": "available", "numpy": "available"})
+def broken(monkeypatch):
+    """Compiled kernels cannot be imported, as where Numba does not know the installed NumPy."""
+    monkeypatch.setattr("fastgmm.kernels.available_backends", lambda: STATES)
     monkeypatch.delenv("FASTGMM_BACKEND", raising=False)
 
+    def break_backend(*modules):
+        for module in modules:
+            monkeypatch.setitem(sys.modules, f"fastgmm.kernels.{module}", None)
 
-def test_auto_falls_back_to_numpy_and_says_so(broken_numba, caplog):
+    return break_backend
+
+
+def test_auto_falls_back_to_numpy_and_says_so(broken, caplog):
+    broken("c", "numba_")
     with caplog.at_level(logging.WARNING, logger="fastgmm"):
         assert get_backend("auto").name == "numpy"
+    assert "the c backend cannot be used" in caplog.text
     assert "the numba backend cannot be used" in caplog.text
 
 
-def test_a_backend_asked_for_by_name_is_that_or_an_error(broken_numba):
+def test_a_backend_asked_for_by_name_is_that_or_an_error(broken):
+    broken("numba_")
     with pytest.raises(BackendUnavailableError, match="numba"):
         get_backend("numba")
 

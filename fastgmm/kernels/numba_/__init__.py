@@ -6,6 +6,7 @@ caching, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules o
 """
 
 from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.numba_.jit import describe
 from fastgmm.kernels.numba_.launch import log_density, sweep
 
-BACKEND = Backend(name="numba", sweep=sweep, log_density=log_density)
+BACKEND = Backend("numba", sweep, log_density, describe)

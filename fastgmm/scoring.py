@@ -1,0 +1,115 @@
+"""Scoring: one fit made ready to evaluate rows, once, so that a row costs microseconds and many threads may ask.
+
+A ``Scorer`` is made when a model is fitted or loaded and never changes. Whoever scores takes one scorer and stays
+with it, so a refit in another thread, which puts a new one in its place, is seen wholly or not at all.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastgmm.covariance import FAMILIES
+from fastgmm.errors import BackendUnavailableError
+from fastgmm.fitted import check_shapes
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.contract import Backend, Rows
+from fastgmm.parameters import Array, Prepared
+from fastgmm.sweep import Wanted, evaluate
+
+logger = logging.getLogger("fastgmm")
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Fitted attributes, and what kernels need of them for rows of either dtype."""
+
+    weights: Array
+    means: Array
+    precisions_cholesky: Array
+    covariance_type: str
+    backend_name: str
+    backend: Backend
+    in_double: Prepared
+    in_single: Prepared
+
+    def is_of(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether these are the attributes it was made from: any of them may have been set by hand since."""
+        look_up = attributes.get
+        return (
+            look_up("means_") is self.means
+            and look_up("weights_") is self.weights
+            and look_up("precisions_cholesky_") is self.precisions_cholesky
+            and look_up("covariance_type") == self.covariance_type
+            and look_up("backend") == self.backend_name
+        )
+
+    def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
+        """Log-densities, labels or responsibilities: see :func:`fastgmm.sweep.evaluate`."""
+        prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
+        return evaluate(rows, prepared, self.backend, n_threads, wanted)
+
+
+def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
+    """The scorer among the attributes of a fitted estimator, or a new one where some were set by hand.
+
+    Without a lock, and nothing is written: a new scorer serves one call.
+    """
+    scorer: Scorer | None = attributes.get("_scorer")
+    return scorer if scorer is not None and scorer.is_of(attributes) else make_scorer(attributes)
+
+
+def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
+    """A scorer of fitted attributes; the backend is chosen here, once.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes of the attributes disagree.
+    BackendUnavailableError
+    """
+    check_shapes(attributes, "precisions_cholesky_")
+    weights, means, factors = (attributes[name] for name in ("weights_", "means_", "precisions_cholesky_"))
+    family = FAMILIES[attributes["covariance_type"]]
+    in_double, in_single = (
+        family.assemble(
+            np.asarray(weights, np.float64), np.asarray(means, np.float64), np.asarray(factors, np.float64), dtype
+        )
+        for dtype in (np.float64, np.float32)
+    )
+    backend = get_backend(attributes["backend"])
+    return Scorer(weights, means, factors, family.name, attributes["backend"], backend, in_double, in_single)
+
+
+def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
+    """Give an estimator the attributes of a fit, in place of those of an earlier one, all in one step.
+
+    Whoever holds the old ``__dict__`` goes on with the old fit. Arrays become read-only: changed in place, they would
+    no longer be what the scorer was made from.
+    """
+    attributes = {name: value for name, value in vars(estimator).items() if name != "feature_names_in_"}
+    attributes.update(fitted)
+    for value in fitted.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    scorer = make_scorer(attributes)
+    estimator.__dict__ = attributes | {"_scorer": scorer}
+    return scorer
+
+
+def without_scorer(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an estimator can be pickled or copied."""
+    return {name: value for name, value in attributes.items() if name != "_scorer"}
+
+
+def restore(estimator: Any, attributes: dict[str, Any]) -> None:
+    """The counterpart of ``without_scorer``: attributes read back, with a new scorer where they are a fit's."""
+    estimator.__dict__.update(attributes)
+    if "means_" not in attributes:
+        return
+    try:
+        adopt(estimator, {name: value for name, value in attributes.items() if name.endswith("_")})
+    except (AttributeError, KeyError, ValueError, BackendUnavailableError) as error:
+        logger.debug("a model was read back that cannot score: %s", error)  # scoring will say so
