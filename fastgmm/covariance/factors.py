@@ -1,11 +1,12 @@
 """Triangular factors shared by the families with covariance matrices, and the log-constant of all."""
 
 import math
+from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
 
 from fastgmm.covariance.family import NotPositiveDefiniteError
+from fastgmm.forks import IMPORTING
 from fastgmm.parameters import FloatArray
 
 _ROUNDING = 10 * float(np.finfo(np.float64).eps)
@@ -18,6 +19,7 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     would be made of them: scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse,
     and the factorization is that of a matrix some d·eps away.
     """
+    lapack = _lapack()
     factor, failed = lapack.dpotrf(covariance, lower=1, clean=1)
     if failed or not np.isfinite(factor).all():
         raise NotPositiveDefiniteError(component)
@@ -28,6 +30,13 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     if trace * _ROUNDING * len(covariance) > 1.0:
         raise NotPositiveDefiniteError(component)
     return np.ascontiguousarray(inverse)
+
+
+def _lapack() -> Any:
+    """LAPACK, loaded when first needed: that takes longer than to load all of fastgmm."""
+    with IMPORTING:
+        from scipy.linalg import lapack
+    return lapack
 
 
 def log_constants(weights: FloatArray, log_determinants: FloatArray, n_features: int) -> FloatArray:
@@ -51,7 +60,7 @@ def precision_of_upper(factor: FloatArray) -> FloatArray:
 
 def inverse_of_precision(precision: FloatArray) -> FloatArray:
     """Σ of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction."""
-    inverse, _ = lapack.dtrtri(np.linalg.cholesky(precision), lower=1)
+    inverse, _ = _lapack().dtrtri(np.linalg.cholesky(precision), lower=1)
     covariance: FloatArray = inverse.T @ inverse
     return covariance
 

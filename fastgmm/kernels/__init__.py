@@ -28,6 +28,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from fastgmm.errors import BackendUnavailableError
+from fastgmm.forks import IMPORTING
 from fastgmm.kernels.contract import Backend
 
 logger = logging.getLogger("fastgmm")
@@ -99,7 +100,8 @@ def _load(name: str) -> Backend:
     if name not in _MODULES:
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKEND_NAMES))}; got {name!r}")
     try:
-        module = importlib.import_module(_MODULES[name])
+        with IMPORTING:
+            module = importlib.import_module(_MODULES[name])
     except (ImportError, OSError) as error:  # OSError: a library that numba loads is missing
         state = available_backends()[name]
         reason = error if state == "available" else state

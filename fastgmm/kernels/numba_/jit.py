@@ -17,11 +17,15 @@ from typing import Any, ClassVar
 import llvmlite
 import numba
 from numba.core import caching
+from numba.core.compiler_lock import global_compiler_lock
 
 from fastgmm import parameters
+from fastgmm.forks import hold_across_forks
 from fastgmm.kernels import contract
 
 logger = logging.getLogger("fastgmm")
+
+hold_across_forks(global_compiler_lock)
 
 
 @functools.cache
