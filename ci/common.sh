@@ -4,6 +4,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work="${CI_WORK:-$(mktemp -d)}"
 export CI_WORK="$work"
 export NUMBA_CACHE_DIR="$work/numba-cache"
+# A C extension that does not build is an error here, whatever an installation would make of it.
+export FASTGMM_REQUIRE_C=1
 
 fresh_environment() { # name
     if [ ! -x "$work/$1/bin/python" ]; then
@@ -11,4 +13,20 @@ fresh_environment() { # name
         "$work/$1/bin/python" -m pip install --quiet --upgrade pip
     fi
     export PATH="$work/$1/bin:$PATH"
+}
+
+copy_of_the_sources() { # folder: without anything that was built
+    mkdir -p "$1"
+    tar --exclude=.git --exclude=build --exclude='*.egg-info' --exclude='*.so' --exclude=not_built.txt -c . | tar -x -C "$1"
+    cd "$1"
+}
+
+must_be_missing() { # modules
+    for module in "$@"; do
+        if python -c "import $module" 2>/dev/null; then echo "$module is installed here"; exit 1; fi
+    done
+}
+
+must_choose() { # backend
+    python -c "from fastgmm.kernels import get_backend; print(get_backend().name)" | grep -qx "$1"
 }

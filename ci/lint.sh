@@ -2,12 +2,12 @@
 # Style, types, and the wheel: what it must hold is inside.
 source "$(dirname "$0")/common.sh"
 fresh_environment readme
-python -m pip install --quiet '.[dev]'
+python -m pip install --quiet -e '.[dev]'
 ruff check .
 ruff format --check .
 mypy
 python -m pip wheel --quiet --no-deps --wheel-dir "$work/wheels" .
 python -m zipfile --list "$work"/wheels/fastgmm-*.whl >"$work/wheel-contents"
-for member in fastgmm/py.typed fastgmm/data/old_faithful.csv; do
+for member in fastgmm/py.typed fastgmm/data/old_faithful.csv 'fastgmm/kernels/c/_kernels\.\(abi3\.so\|pyd\)'; do
     grep -q "$member" "$work/wheel-contents" || { echo "$member is missing from the wheel"; exit 1; }
 done

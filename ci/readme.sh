@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The README's own two commands in a fresh virtual environment.
+# The README's own commands in a fresh virtual environment.
 source "$(dirname "$0")/common.sh"
 fresh_environment readme
 # `|| exit 1`, because a failure on the left of && does not end a script.
 python -m pip install . && fastgmm demo --picture "$work/fastgmm-demo.png" || exit 1
-python -m pip install '.[test]' && python -m pytest || exit 1
+python -m pip install -e '.[test]' && python -m pytest || exit 1

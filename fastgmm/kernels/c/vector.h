@@ -5,7 +5,7 @@
  */
 /* INLINE: vectors are cheap in registers, not across calls. OUTLINE: a loop nest that has the registers to itself; all of
  * a kernel in one function made gcc spill sums. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(FASTGMM_NO_VECTORS)
 #define HAS_VECTORS 1
 #define INLINE static inline __attribute__((always_inline))
 #define OUTLINE static __attribute__((noinline))

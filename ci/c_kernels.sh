@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# The C kernels: warnings are errors, small frames, every compiler at hand, the code for machines without vectors, and
+# the kernels' tests under AddressSanitizer and UBSan.
+source "$(dirname "$0")/common.sh"
+fresh_environment without-numba
+python -m pip install --quiet numpy scipy pytest pytest-benchmark hypothesis 'setuptools>=77'
+strict="-Wall -Wextra -Wconversion -Werror -Wframe-larger-than=16384"
+
+build_and_test() { # name, flags, environment of the tests...
+    (
+        copy_of_the_sources "$work/c-kernels-$1"
+        CFLAGS="$2" LDFLAGS="$2" python setup.py --quiet build_ext --inplace
+        export "${@:3}"
+        must_choose c
+        python -m pytest tests/kernels -k 'c- or test_c'
+    )
+}
+
+for compiler in gcc clang; do
+    command -v $compiler >/dev/null || continue
+    echo "--- $compiler"
+    for vectors in "" "-DFASTGMM_NO_VECTORS"; do
+        for source in fastgmm/kernels/c/float*.c fastgmm/kernels/c/dispatch.c; do
+            $compiler -std=c11 -O3 -ffp-contract=fast $strict $vectors -c "$source" -o /dev/null
+        done
+    done
+    headers="$(python -c "import sysconfig; print(sysconfig.get_path('include'))")"
+    $compiler -std=c11 -O3 $strict -isystem "$headers" -c fastgmm/kernels/c/module.c -o /dev/null
+done
+echo "--- without vectors"
+build_and_test scalar "-DFASTGMM_NO_VECTORS" FASTGMM_BACKEND=c
+echo "--- AddressSanitizer and UBSan"
+sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=all -g"
+build_and_test sanitized "$sanitizers" FASTGMM_BACKEND=c LD_PRELOAD="$(gcc -print-file-name=libasan.so)" \
+    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
