@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.kernels.contract import Backend, Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import LARGEST_TILE, Backend, Outputs, Rows, Section, Slots
 from fastgmm.parameters import (
     Array,
     FloatArray,
@@ -48,15 +48,26 @@ def _squared_norm(y: FloatArray) -> FloatArray:
     return result
 
 
+def _product(rows: FloatArray, factors: FloatArray) -> FloatArray:
+    """Rows (..., n, d) times factors (..., d, d), always as many rows as the largest tile has.
+
+    BLAS adds in another order for few rows than for many, and a row should have the same bits among any others.
+    """
+    padded = np.zeros((*rows.shape[:-2], LARGEST_TILE, rows.shape[-1]))
+    padded[..., : rows.shape[-2], :] = rows
+    result: FloatArray = (padded @ factors)[..., : rows.shape[-2], :]
+    return result
+
+
 def _mahalanobis_full(x: FloatArray, prepared: PreparedFull) -> FloatArray:
     """‖L⁻¹ₖ(x − μₖ)‖²"""
     factors = np.swapaxes(prepared.inverse_cholesky, 1, 2).astype(np.float64)
-    return _squared_norm(_differences(x, prepared) @ factors)
+    return _squared_norm(_product(_differences(x, prepared), factors))
 
 
 def _mahalanobis_tied(x: FloatArray, prepared: PreparedTied) -> FloatArray:
     """‖L⁻¹(x − c) − L⁻¹(μₖ − c)‖², c the pivot."""
-    whitened = (x - prepared.pivot) @ prepared.inverse_cholesky.T.astype(np.float64)
+    whitened = _product(x - prepared.pivot, prepared.inverse_cholesky.T.astype(np.float64))
     return _squared_norm(whitened[np.newaxis, :, :] - prepared.whitened_means[:, np.newaxis, :])
 
 

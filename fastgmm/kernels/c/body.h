@@ -33,6 +33,7 @@ INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, co
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = share->worker; chunk < section->n_chunks; chunk += share->n_workers) {
         int64_t begin = chunk * section->chunk_rows + section->start;
+        if (begin >= rows->n_rows) break;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
@@ -83,6 +84,7 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = share->worker; chunk < section->n_chunks; chunk += share->n_workers) {
         int64_t begin = chunk * section->chunk_rows + section->start;
+        if (begin >= rows->n_rows) break;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);

@@ -7,6 +7,7 @@
 #endif
 #endif
 #include <Python.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,10 @@ static Py_buffer *view_of(Views *views, PyObject *array, int flags, const char *
     char kind = format[0] == 'l' && view->itemsize == 8 ? 'q' : format[0];
     if (format[0] == '\0' || format[1] != '\0' || !strchr(kinds, kind)) {
         PyErr_Format(PyExc_TypeError, "%s has the format %s", name, format);
+        return NULL;
+    }
+    if ((uintptr_t)view->buf % (uintptr_t)view->itemsize) {
+        PyErr_Format(PyExc_ValueError, "%s is not aligned", name);
         return NULL;
     }
     return view;
@@ -134,173 +139,181 @@ static int read_section(PyObject *tuple, fastgmm_section *section) {
     int is_sound = section->n_chunks >= 1 && section->chunk_rows >= 1 && section->tile_rows >= 32 &&
                    section->tile_rows % 32 == 0 && section->start >= 0 && section->start <= section->stop &&
                    section->stop <= section->chunk_rows &&
-                   section->n_chunks <= (INT64_MAX - section->tile_rows) / section->chunk_rows;
+                   section->n_chunks <= INT64_MAX / 2 / section->chunk_rows && section->tile_rows <= INT64_MAX / 4;
     if (is_sound) return 0;
     PyErr_SetString(PyExc_ValueError, "this is no section");
     return -1;
-}
-
-/* Scratch for one worker, and where in it the first aligned byte is; NULL with an exception. */
-static void *allocate(const fastgmm_section *section, int64_t d, const fastgmm_prepared *prepared, void **aligned) {
-    int64_t bytes = fastgmm_scratch_bytes(section->tile_rows, d, prepared->n_components, prepared->dtype);
-    if (bytes < 0 || bytes > PY_SSIZE_T_MAX - FASTGMM_ALIGNMENT) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    void *memory = PyMem_Malloc((size_t)bytes + FASTGMM_ALIGNMENT);
-    if (!memory) {
-        PyErr_NoMemory();
-        return NULL;
-    }
-    *aligned = (void *)(((uintptr_t)memory + FASTGMM_ALIGNMENT - 1) & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
-    return memory;
-}
-
-static int is_worth_the_gil(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
-                            const fastgmm_share *share) {
-    double d = (double)rows->n_features, n = (double)(section->stop - section->start) * (double)section->n_chunks;
-    if (n > (double)rows->n_rows) n = (double)rows->n_rows;
-    double work = n / (double)share->n_workers * (double)prepared->n_components * (d * (d + 1) + WORK_OF_AN_EXPONENTIAL);
-    return work > WORK_WORTH_THE_GIL;
 }
 
 static int read_share(PyObject *worker, PyObject *n_workers, fastgmm_share *share) {
     share->worker = PyLong_AsLongLong(worker);
     share->n_workers = PyErr_Occurred() ? -1 : PyLong_AsLongLong(n_workers);
     if (PyErr_Occurred()) return -1;
-    if (share->worker >= 0 && share->worker < share->n_workers) return 0;
+    /* So few that no sum of a chunk and the number of workers overflows. */
+    if (share->worker >= 0 && share->worker < share->n_workers && share->n_workers <= INT32_MAX) return 0;
     PyErr_SetString(PyExc_ValueError, "there is no such worker");
     return -1;
+}
+
+/* What both kernels are called with. */
+typedef struct {
+    Views views;
+    fastgmm_rows rows;
+    fastgmm_prepared prepared;
+    fastgmm_section section;
+    fastgmm_share share;
+    void *memory; /* where `share.scratch` lies */
+} Call;
+
+/* Scratch for one worker. */
+static int allocate(Call *call) {
+    int64_t bytes = fastgmm_scratch_bytes(call->section.tile_rows, call->rows.n_features, call->prepared.n_components,
+                                          call->prepared.dtype);
+    if (bytes >= 0 && bytes <= PY_SSIZE_T_MAX - FASTGMM_ALIGNMENT)
+        call->memory = PyMem_Malloc((size_t)bytes + FASTGMM_ALIGNMENT);
+    if (!call->memory) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    uintptr_t first = (uintptr_t)call->memory + FASTGMM_ALIGNMENT - 1;
+    call->share.scratch = (void *)(first & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
+    return 0;
+}
+
+/* Read the arguments that both kernels have. */
+static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *prepared,
+                 PyObject *section, PyObject *worker, PyObject *n_workers) {
+    long number = PyLong_AsLong(family);
+    if (number == -1 && PyErr_Occurred()) return -1;
+    int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
+    if (read_rows(&call->views, values, weights, &call->rows) < 0) return -1;
+    if (read_prepared(&call->views, known, prepared, call->rows.n_features, &call->prepared) < 0) return -1;
+    return read_section(section, &call->section) < 0 || read_share(worker, n_workers, &call->share) < 0 ? -1 : 0;
+}
+
+/* Free everything; the kernel's result where it was `done`, else NULL with the exception that is set. */
+static PyObject *end(Call *call, int done) {
+    PyMem_Free(call->memory);
+    release(&call->views);
+    if (!done) return NULL;
+    Py_INCREF(Py_None);
+    return Py_None;
+}
+
+/* Give the GIL up where the work is worth it; NULL where it is not. */
+static PyThreadState *release_the_gil(const Call *call) {
+    double d = (double)call->rows.n_features, n_components = (double)call->prepared.n_components;
+    double n = (double)(call->section.stop - call->section.start) * (double)call->section.n_chunks;
+    if (n > (double)call->rows.n_rows) n = (double)call->rows.n_rows;
+    double work = n / (double)call->share.n_workers * n_components * (d * (d + 1) + WORK_OF_AN_EXPONENTIAL);
+    return work > WORK_WORTH_THE_GIL ? PyEval_SaveThread() : NULL;
+}
+
+static void take_the_gil(PyThreadState *released) {
+    if (released) PyEval_RestoreThread(released);
 }
 
 static const fastgmm_instruction_set *chosen(PyObject *module) {
     return *(const fastgmm_instruction_set **)PyModule_GetState(module);
 }
 
+/* Four arrays for the moments of every chunk; the shape of the second moments is the family's. */
+static int read_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
+        PyErr_SetString(PyExc_TypeError, "slots are four arrays");
+        return -1;
+    }
+    const int family = call->prepared.family, flags = PyBUF_WRITABLE;
+    const int64_t d = call->rows.n_features, n_chunks = call->section.n_chunks, k = call->prepared.n_components;
+    const int64_t shape[4] = {n_chunks, k, d, d}, totals[2] = {n_chunks, 2}, nothing[3] = {n_chunks, k, 0};
+    const int64_t sizes[] = {[FASTGMM_FULL] = d * d, [FASTGMM_TIED] = 0, [FASTGMM_DIAG] = d, [FASTGMM_SPHERICAL] = 1};
+    const int ndims[] = {[FASTGMM_FULL] = 4, [FASTGMM_TIED] = 3, [FASTGMM_DIAG] = 3, [FASTGMM_SPHERICAL] = 2};
+    *slots = (fastgmm_slots){.second_size = sizes[family]};
+    slots->counts = array_of(&call->views, PyTuple_GetItem(tuple, 0), flags, 'd', "counts", 2, shape);
+    if (!slots->counts) return -1;
+    slots->first = array_of(&call->views, PyTuple_GetItem(tuple, 1), flags, 'd', "first", 3, shape);
+    if (!slots->first) return -1;
+    slots->second = array_of(&call->views, PyTuple_GetItem(tuple, 2), flags, 'd', "second", ndims[family],
+                             family == FASTGMM_TIED ? nothing : shape);
+    if (!slots->second) return -1;
+    slots->totals = array_of(&call->views, PyTuple_GetItem(tuple, 3), flags, 'd', "totals", 2, totals);
+    return slots->totals ? 0 : -1;
+}
+
 PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, worker, n_workers)\n--\n\n"
                         "Add the moments of one worker's chunks to their slots.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
-    fastgmm_rows rows;
-    fastgmm_prepared prepared;
-    fastgmm_section section;
-    fastgmm_share share;
-    PyObject *result = NULL;
-    Views views = {.n = 0};
+    Call call = {.memory = NULL};
+    fastgmm_slots slots;
     if (n_arguments != 8) {
         PyErr_SetString(PyExc_TypeError, "sweep takes eight arguments");
         return NULL;
     }
-    int family = (int)PyLong_AsLong(arguments[0]);
-    PyObject *tuple = arguments[5];
-    if (PyErr_Occurred() || read_rows(&views, arguments[1], arguments[2], &rows) < 0 ||
-        read_prepared(&views, family, arguments[3], rows.n_features, &prepared) < 0 ||
-        read_section(arguments[4], &section) < 0 || read_share(arguments[6], arguments[7], &share) < 0)
-        goto end;
+    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[6],
+              arguments[7]) < 0 ||
+        read_slots(&call, arguments[5], &slots) < 0 || allocate(&call) < 0)
+        return end(&call, 0);
+    PyThreadState *released = release_the_gil(&call);
+    chosen(module)->sweep[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section, &slots,
+                                                                     &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
+}
+
+/* The data of an output array of one number for each row, or with n_columns > 0 of as many; NULL where its length is 0
+ * since it is not wanted. */
+static int read_output(Call *call, PyObject *array, const char *kinds, const char *name, int64_t n_columns, void **to) {
+    *to = NULL;
+    Py_ssize_t length = PyObject_Size(array);
+    if (length <= 0) return (int)length;
+    Py_buffer *view = view_of(&call->views, array, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE, kinds, name);
+    if (!view) return -1;
+    if (view->ndim != (n_columns ? 2 : 1) || length != call->rows.n_rows ||
+        (n_columns && view->shape[1] != n_columns)) {
+        PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
+        return -1;
+    }
+    *to = view->buf;
+    return 0;
+}
+
+static int read_outputs(Call *call, PyObject *tuple, fastgmm_outputs *outputs) {
+    void *labels;
+    const char *kinds = call->rows.dtype == FASTGMM_FLOAT32 ? "f" : "d";
     if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
-        PyErr_SetString(PyExc_TypeError, "slots are four arrays");
-        goto end;
+        PyErr_SetString(PyExc_TypeError, "outputs are three arrays and a flag");
+        return -1;
     }
-    const int64_t d = rows.n_features, shape[4] = {section.n_chunks, prepared.n_components, d, d};
-    const int64_t totals[2] = {section.n_chunks, 2}, nothing[3] = {section.n_chunks, prepared.n_components, 0};
-    const int64_t sizes[] = {[FASTGMM_FULL] = d * d, [FASTGMM_TIED] = 0, [FASTGMM_DIAG] = d, [FASTGMM_SPHERICAL] = 1};
-    const int ndims[] = {[FASTGMM_FULL] = 4, [FASTGMM_TIED] = 3, [FASTGMM_DIAG] = 3, [FASTGMM_SPHERICAL] = 2};
-    fastgmm_slots slots = {.second_size = sizes[family]};
-    const int flags = PyBUF_WRITABLE;
-    slots.counts = array_of(&views, PyTuple_GetItem(tuple, 0), flags, 'd', "counts", 2, shape);
-    if (slots.counts) slots.first = array_of(&views, PyTuple_GetItem(tuple, 1), flags, 'd', "first", 3, shape);
-    if (slots.first)
-        slots.second = array_of(&views, PyTuple_GetItem(tuple, 2), flags, 'd', "second", ndims[family],
-                                family == FASTGMM_TIED ? nothing : shape);
-    if (slots.second) slots.totals = array_of(&views, PyTuple_GetItem(tuple, 3), flags, 'd', "totals", 2, totals);
-    void *memory = slots.totals ? allocate(&section, d, &prepared, &share.scratch) : NULL;
-    if (!memory) goto end;
-    fastgmm_sweep *kernel = chosen(module)->sweep[prepared.dtype][family];
-    if (is_worth_the_gil(&rows, &prepared, &section, &share)) {
-        Py_BEGIN_ALLOW_THREADS;
-        kernel(&rows, &prepared, &section, &slots, &share);
-        Py_END_ALLOW_THREADS;
-    } else {
-        kernel(&rows, &prepared, &section, &slots, &share);
-    }
-    PyMem_Free(memory);
-    Py_INCREF(Py_None);
-    result = Py_None;
-end:
-    release(&views);
-    return result;
+    *outputs = (fastgmm_outputs){.dtype = call->rows.dtype, .normalize = PyObject_IsTrue(PyTuple_GetItem(tuple, 3))};
+    if (outputs->normalize < 0) return -1;
+    if (read_output(call, PyTuple_GetItem(tuple, 0), kinds, "log_density", 0, &outputs->log_density) < 0 ||
+        read_output(call, PyTuple_GetItem(tuple, 1), "q", "labels", 0, &labels) < 0 ||
+        read_output(call, PyTuple_GetItem(tuple, 2), kinds, "joint", call->prepared.n_components, &outputs->joint) < 0)
+        return -1;
+    outputs->labels = labels;
+    return 0;
 }
 
 PyDoc_STRVAR(log_density_doc,
              "log_density(family, values, prepared, section, outputs, worker, n_workers)\n--\n\n"
              "Fill the outputs of one worker's chunks; an output of length 0 is not wanted.");
 
-/* An output array of n_rows, or with n_columns > 0 of (n_rows, n_columns); *to is NULL where it is not wanted. */
-static int read_output(Views *views, PyObject *array, const char *kinds, const char *name, int64_t n_rows,
-                       int64_t n_columns, void **to, int *dtype) {
-    *to = NULL;
-    Py_ssize_t length = PyObject_Size(array);
-    if (length <= 0) return (int)length;
-    Py_buffer *view = view_of(views, array, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE, kinds, name);
-    if (!view) return -1;
-    if (view->ndim != (n_columns ? 2 : 1) || view->shape[0] != n_rows || (n_columns && view->shape[1] != n_columns)) {
-        PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
-        return -1;
-    }
-    *to = view->buf;
-    *dtype = dtype_of(view);
-    return 0;
-}
-
 static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
-    fastgmm_rows rows;
-    fastgmm_prepared prepared;
-    fastgmm_section section;
-    fastgmm_share share;
-    PyObject *result = NULL;
-    Views views = {.n = 0};
+    Call call = {.memory = NULL};
+    fastgmm_outputs outputs;
     if (n_arguments != 7) {
         PyErr_SetString(PyExc_TypeError, "log_density takes seven arguments");
         return NULL;
     }
-    int family = (int)PyLong_AsLong(arguments[0]);
-    PyObject *tuple = arguments[4];
-    if (PyErr_Occurred() || read_rows(&views, arguments[1], Py_None, &rows) < 0 ||
-        read_prepared(&views, family, arguments[2], rows.n_features, &prepared) < 0 ||
-        read_section(arguments[3], &section) < 0 || read_share(arguments[5], arguments[6], &share) < 0)
-        goto end;
-    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
-        PyErr_SetString(PyExc_TypeError, "outputs are three arrays and a flag");
-        goto end;
-    }
-    fastgmm_outputs outputs = {.normalize = PyObject_IsTrue(PyTuple_GetItem(tuple, 3))};
-    void *labels = NULL;
-    int dtype = rows.dtype, ignored = 0, joint_dtype = rows.dtype;
-    const char *kinds = rows.dtype == FASTGMM_FLOAT32 ? "f" : "d";
-    if (read_output(&views, PyTuple_GetItem(tuple, 0), kinds, "log_density", rows.n_rows, 0, &outputs.log_density,
-                    &dtype) < 0 ||
-        read_output(&views, PyTuple_GetItem(tuple, 1), "q", "labels", rows.n_rows, 0, &labels, &ignored) < 0 ||
-        read_output(&views, PyTuple_GetItem(tuple, 2), kinds, "joint", rows.n_rows, prepared.n_components,
-                    &outputs.joint, &joint_dtype) < 0)
-        goto end;
-    outputs.labels = labels;
-    outputs.dtype = rows.dtype;
-    void *memory = allocate(&section, rows.n_features, &prepared, &share.scratch);
-    if (!memory) goto end;
-    fastgmm_log_density *kernel = chosen(module)->log_density[prepared.dtype][family];
-    if (is_worth_the_gil(&rows, &prepared, &section, &share)) {
-        Py_BEGIN_ALLOW_THREADS;
-        kernel(&rows, &prepared, &section, &outputs, &share);
-        Py_END_ALLOW_THREADS;
-    } else {
-        kernel(&rows, &prepared, &section, &outputs, &share);
-    }
-    PyMem_Free(memory);
-    Py_INCREF(Py_None);
-    result = Py_None;
-end:
-    release(&views);
-    return result;
+    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[5], arguments[6]) < 0 ||
+        read_outputs(&call, arguments[4], &outputs) < 0 || allocate(&call) < 0)
+        return end(&call, 0);
+    PyThreadState *released = release_the_gil(&call);
+    chosen(module)->log_density[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section,
+                                                                           &outputs, &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
 }
 
 /* The widest instruction set that runs here, or the one that FASTGMM_INSTRUCTION_SET names. */
