@@ -1,0 +1,65 @@
+"""C beside Numba, and two threads beside one: ``python -m bench.backends``. Figures are ratios within one run."""
+
+import time
+from collections.abc import Callable
+from typing import Any, get_args
+
+from bench.problems import FULL, OTHERS, Problem, generate
+from fastgmm import show_backend
+from fastgmm.covariance import FAMILIES
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.contract import Backend, Rows
+from fastgmm.sweep import Wanted, evaluate, make_sweep
+from fastgmm.threads import resolve_n_threads
+
+ROUNDS = 7
+SINGLE = tuple(Problem(p.covariance_type, p.n_rows, p.n_features, p.n_components, "float32") for p in (*FULL, *OTHERS))
+MANY_ROWS = tuple(
+    Problem(covariance_type, 100_000, *shape)
+    for covariance_type in FAMILIES
+    for shape in ((2, 3), (8, 16))  # the least work of 100,000 rows, and a common shape
+)
+
+
+def jobs(problem: Problem, backend: Backend, n_threads: int) -> dict[str, Callable[[], Any]]:
+    """A sweep, and every kind of scoring."""
+    data, start = generate(problem)
+    family = FAMILIES[problem.covariance_type]
+    rows, prepared = Rows(data), family.prepare(start, data.dtype)
+    sweep = make_sweep(rows, family, backend, n_threads)
+
+    def score(wanted: Wanted) -> Callable[[], Any]:
+        return lambda: evaluate(rows, prepared, backend, n_threads, wanted)
+
+    return {"sweep": lambda: sweep(prepared)} | {wanted: score(wanted) for wanted in get_args(Wanted)}
+
+
+def ratios(slow: dict[str, Callable[[], Any]], fast: dict[str, Callable[[], Any]]) -> list[str]:
+    """How many times faster ``fast`` is at each job, the best of several alternating rounds for both."""
+    best: dict[tuple[str, int], float] = {}
+    for round_ in range(ROUNDS + 1):  # the first only warms up
+        for side, each in enumerate((slow, fast)):
+            for name, job in each.items():
+                began = time.perf_counter()
+                job()
+                seconds = time.perf_counter() - began
+                if round_ > 0:
+                    best[name, side] = min(best.get((name, side), seconds), seconds)
+    return [f"{best[name, 0] / best[name, 1]:.2f}" for name in slow]
+
+
+def main() -> None:
+    show_backend()
+    columns = ["problem", "sweep", *get_args(Wanted)]
+    head = "\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns)
+    c, n_threads = get_backend("c"), resolve_n_threads(None)
+    print("\nC, times faster than Numba:", head)
+    for problem in (*FULL, *OTHERS, *SINGLE):
+        times = ratios(jobs(problem, get_backend("numba"), n_threads), jobs(problem, c, n_threads))
+        print("| " + " | ".join([problem.name, *times]) + " |", flush=True)
+    print("\nC, times faster on two threads than on one:", head)
+    for problem in (*MANY_ROWS, *FULL):
+        print("| " + " | ".join([problem.name, *ratios(jobs(problem, c, 1), jobs(problem, c, 2))]) + " |", flush=True)
+
+
+main()
