@@ -216,8 +216,8 @@ N_ROWS, N_CHUNKS = 200, 3
 SECTION = (N_CHUNKS, 96, 32, 0, 96)
 # Where the arguments of a call are.
 FAMILY, VALUES = 0, 1
-SWEEP = {"weights": 2, "prepared": 3, "section": 4, "slots": 5, "worker": 6, "n_workers": 7}
-LOG_DENSITY = {"prepared": 2, "section": 3, "outputs": 4, "worker": 5, "n_workers": 6}
+SWEEP = {"weights": 2, "prepared": 3, "section": 4, "slots": 5, "next": 6}
+LOG_DENSITY = {"prepared": 2, "section": 3, "outputs": 4, "next": 5}
 OUTPUTS = LOG_DENSITY["outputs"]
 GUARD = 64
 
@@ -243,13 +243,13 @@ def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2
     slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
     prepared = tuple(problem.prepared(dtype))
     number = list(FAMILIES).index(family)
-    return [number, problem.rows(dtype).values, problem.weights, prepared, SECTION, slots, 0, 1]
+    return [number, problem.rows(dtype).values, problem.weights, prepared, SECTION, slots, None]
 
 
 def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
     number, values, _, prepared, section, *_ = sweep_arguments(family, dtype, n_features, n_components)
     outputs = (guarded((N_ROWS,), dtype), guarded((N_ROWS,), "int64"), guarded((N_ROWS, n_components), dtype), True)
-    return [number, values, prepared, section, outputs, 0, 1]
+    return [number, values, prepared, section, outputs, None]
 
 
 def replaced(arguments, path, item):
@@ -476,31 +476,33 @@ def test_slots_of_another_number_of_chunks_are_refused(family, n_chunks):
 
 
 @pytest.mark.parametrize(
-    ("worker", "n_workers"), [(-1, 1), (1, 1), (2, 1), (0, 0), (0, -1), (-1, -2), (0.0, 1), (0, None), (2**64, 2**65)]
+    "counter",
+    [0, [0], "0", np.zeros(2, np.int64), np.zeros((1, 1), np.int64), np.zeros(1), np.zeros(1, np.int32)],
+    ids=repr,
 )
-def test_a_worker_that_there_is_not_is_refused(worker, n_workers):
+def test_a_counter_that_is_none_is_refused(counter):
     for kernel, arguments in ((_kernels.sweep, sweep_arguments()), (_kernels.log_density, log_density_arguments())):
         with pytest.raises(REFUSALS):
-            kernel(*arguments[:-2], worker, n_workers)
+            kernel(*arguments[:-1], counter)
 
 
-def call_with_many_workers():
-    n_workers = 2**63 - 1
-    for worker in (0, 1, 2, N_CHUNKS, n_workers - 1):
-        for kernel, arguments in ((_kernels.sweep, sweep_arguments()), (_kernels.log_density, log_density_arguments())):
-            try:
-                kernel(*arguments[:-2], worker, n_workers)
-            except REFUSALS:  # which is sound as well
-                continue
-            arrays = [array for item in arguments if isinstance(item, tuple) for array in item]
-            assert all(guards_are_whole(array) for array in arrays if isinstance(array, np.ndarray)), worker
-            filled = arguments[SWEEP["slots"]][0].any(axis=1) if kernel is _kernels.sweep else None
-            assert filled is None or np.flatnonzero(filled).tolist() == ([worker] if worker < N_CHUNKS else [])
+@pytest.mark.parametrize("start", [-(2**63), -1, 0, 1, N_CHUNKS - 1, N_CHUNKS, 2**62, 2**63 - 1])
+def test_a_worker_takes_the_chunks_from_the_counter_on(start):
+    counter, arguments = np.array([start]), sweep_arguments()
+    _kernels.sweep(*arguments[:-1], counter)
+    slots = arguments[SWEEP["slots"]]
+    assert all(guards_are_whole(slot) for slot in slots)
+    assert np.flatnonzero(slots[0].any(axis=1)).tolist() == [chunk for chunk in range(N_CHUNKS) if 0 <= start <= chunk]
 
 
-def test_with_more_workers_than_chunks_each_keeps_to_its_own():
-    """Also where the next chunk's number would be none."""
-    run("from tests.kernels import test_c; test_c.call_with_many_workers()")
+def test_workers_that_share_a_counter_take_every_chunk_once():
+    together, alone = sweep_arguments(), sweep_arguments()
+    _kernels.sweep(*alone)
+    counter = np.zeros(1, np.int64)
+    for _ in range(4):
+        _kernels.sweep(*together[:-1], counter)
+    at = SWEEP["slots"]
+    assert all(np.array_equal(one, other) for one, other in zip(alone[at], together[at], strict=True))
 
 
 def test_chunks_beyond_the_last_row_take_no_time():
@@ -538,13 +540,13 @@ def test_a_call_with_another_number_of_arguments_is_refused():
     sweep, log_density = sweep_arguments(), log_density_arguments()
     for n in range(12):
         if n != len(sweep):
-            with pytest.raises(TypeError, match="eight arguments"):
+            with pytest.raises(TypeError, match="seven arguments"):
                 _kernels.sweep(*(sweep * 2)[:n])
         if n != len(log_density):
-            with pytest.raises(TypeError, match="seven arguments"):
+            with pytest.raises(TypeError, match="six arguments"):
                 _kernels.log_density(*(log_density * 2)[:n])
     with pytest.raises(TypeError):
-        _kernels.sweep(*sweep, n_workers=1)
+        _kernels.sweep(*sweep, next=None)
 
 
 class Troublesome:
@@ -556,7 +558,7 @@ class Troublesome:
     __index__ = __bool__ = __len__ = _raise
 
 
-@pytest.mark.parametrize("path", [(OUTPUTS, 0), (OUTPUTS, 3), (LOG_DENSITY["section"], 1), (LOG_DENSITY["worker"],)])
+@pytest.mark.parametrize("path", [(OUTPUTS, 0), (OUTPUTS, 3), (LOG_DENSITY["section"], 1)])
 def test_an_error_of_an_argument_comes_through(path):
     with pytest.raises(ZeroDivisionError, match="troublesome"):
         _kernels.log_density(*replaced(log_density_arguments(), path, Troublesome()))
@@ -618,7 +620,7 @@ def shaken(rng, arguments):
         else:
             item = item_at(arguments, rng.choice(list(paths_of(arguments))))
         arguments = replaced(arguments, path, item)
-        if len(arguments) < 7:
+        if len(arguments) < 6:
             break
     return arguments
 

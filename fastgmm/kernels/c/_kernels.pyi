@@ -1,3 +1,6 @@
+import numpy as np
+from numpy.typing import NDArray
+
 from fastgmm.kernels.contract import Outputs, Section, Slots
 from fastgmm.parameters import Array, FloatArray, Prepared
 
@@ -11,8 +14,7 @@ def sweep(
     prepared: Prepared,
     section: Section,
     slots: Slots,
-    worker: int,
-    n_workers: int,
+    next: NDArray[np.int64] | None,
     /,
 ) -> None: ...
 def log_density(
@@ -21,7 +23,6 @@ def log_density(
     prepared: Prepared,
     section: Section,
     outputs: Outputs,
-    worker: int,
-    n_workers: int,
+    next: NDArray[np.int64] | None,
     /,
 ) -> None: ...

@@ -8,6 +8,10 @@
 
 #include "kernels.h"
 
+#ifdef _MSC_VER
+#include <intrin.h>
+#endif
+
 #include "instance.h"
 #include "vector.h"
 #include "elementary.h"
@@ -25,15 +29,29 @@ INLINE int64_t points_of(int64_t n_valid) { return (n_valid + 2 * LANES - 1) / (
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Add the moments of the share's chunks to their slots. */
+/* The next chunk, counted from 0, after this worker's last one. */
+INLINE int64_t take_chunk(const fastgmm_share *share, int64_t last) {
+    if (!share->next) return last + 1;
+#ifdef _MSC_VER
+    return _InterlockedExchangeAdd64(share->next, 1);
+#else
+    return __atomic_fetch_add(share->next, 1, __ATOMIC_RELAXED);
+#endif
+}
+
+/* Whether the section has such a chunk, with any rows in it. */
+INLINE int is_chunk(int64_t chunk, const fastgmm_section *section, const fastgmm_rows *rows) {
+    return chunk >= 0 && chunk < section->n_chunks && chunk * section->chunk_rows < rows->n_rows;
+}
+
+/* Add the moments of the chunks that this worker takes to their slots. */
 INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
                   const fastgmm_slots *slots, const fastgmm_share *share, joint_density *density,
                   add_moments *moments) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
-    for (int64_t chunk = share->worker; chunk < section->n_chunks; chunk += share->n_workers) {
+    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
-        if (begin >= rows->n_rows) break;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
@@ -77,14 +95,13 @@ INLINE void put_outputs(const Tile *tile, const fastgmm_outputs *outputs, int64_
     if (outputs->joint && outputs->normalize) put_joint(tile, outputs, first, n_valid, n_components);
 }
 
-/* Fill the outputs of the share's chunks; a row's density is its own, whatever its weight. */
+/* Fill the outputs of the chunks that this worker takes; a row's density is its own, whatever its weight. */
 INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
                         const fastgmm_outputs *outputs, const fastgmm_share *share, joint_density *density) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
-    for (int64_t chunk = share->worker; chunk < section->n_chunks; chunk += share->n_workers) {
+    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
-        if (begin >= rows->n_rows) break;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);

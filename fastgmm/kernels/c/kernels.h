@@ -48,9 +48,10 @@ typedef struct {
     int dtype, normalize;
 } fastgmm_outputs;
 
-/* A worker takes the chunks worker, worker + n_workers, ... */
+/* What one worker has. All workers of a section take the next chunk from the same counter, so that one that starts late
+ * takes fewer; which worker takes a chunk touches no result. */
 typedef struct {
-    int64_t worker, n_workers;
+    int64_t *next; /* NULL: there is no other worker */
     void *scratch; /* fastgmm_scratch_bytes(...), aligned to FASTGMM_ALIGNMENT */
 } fastgmm_share;
 

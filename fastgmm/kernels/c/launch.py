@@ -2,21 +2,53 @@
 
 import functools
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
 
 import fastgmm.kernels.c._kernels as _kernels
 from fastgmm.kernels.contract import Outputs, Rows, Section, Slots
 from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 
+Work = Callable[[NDArray[np.int64] | None], None]
+Outcome = SimpleQueue[BaseException | None]
+
 # The order of the families in kernels.h.
 _FAMILIES: dict[type, int] = {PreparedFull: 0, PreparedTied: 1, PreparedDiag: 2, PreparedSpherical: 3}
 
 
+class _Helpers:
+    """Threads beside the caller's that wait for work.
+
+    An executor of the standard library would do, were its handover not as long as a sweep of 100,000 small rows.
+    """
+
+    def __init__(self, n_threads: int) -> None:
+        self.tasks: SimpleQueue[tuple[Work, NDArray[np.int64], Outcome]] = SimpleQueue()
+        for _ in range(n_threads):
+            threading.Thread(target=self._serve, name="fastgmm", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._do(*self.tasks.get())
+
+    @staticmethod
+    def _do(work: Work, next_chunk: NDArray[np.int64], outcome: Outcome) -> None:
+        try:
+            work(next_chunk)
+        except BaseException as error:  # raised again where the work came from
+            outcome.put(error)
+        else:
+            outcome.put(None)
+
+
 @functools.cache
-def _helpers(n_threads: int) -> ThreadPoolExecutor:
-    """Threads beside the caller's, kept because starting them anew would cost as much as a small sweep."""
-    return ThreadPoolExecutor(n_threads, thread_name_prefix="fastgmm")
+def _helpers(n_threads: int) -> _Helpers:
+    """The one cache of this package: starting threads anew would cost as much as a small sweep."""
+    return _Helpers(n_threads)
 
 
 if hasattr(os, "register_at_fork"):
@@ -26,37 +58,43 @@ if hasattr(os, "register_at_fork"):
 def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
     family = _FAMILIES[type(prepared)]
-    n_workers = min(n_threads, section.n_chunks)
 
-    def work(worker: int) -> None:
-        _kernels.sweep(family, rows.values, rows.weights, prepared, section, slots, worker, n_workers)
+    def work(next_chunk: NDArray[np.int64] | None) -> None:
+        _kernels.sweep(family, rows.values, rows.weights, prepared, section, slots, next_chunk)
 
-    _share_out(work, n_workers)
+    _share_out(work, min(n_threads, section.n_chunks))
 
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     family = _FAMILIES[type(prepared)]
     if n_threads == 1:  # without a detour, since a row takes no longer than the detour would
-        _kernels.log_density(family, rows.values, prepared, section, outputs, 0, 1)
+        _kernels.log_density(family, rows.values, prepared, section, outputs, None)
         return
-    n_workers = min(n_threads, section.n_chunks)
 
-    def work(worker: int) -> None:
-        _kernels.log_density(family, rows.values, prepared, section, outputs, worker, n_workers)
+    def work(next_chunk: NDArray[np.int64] | None) -> None:
+        _kernels.log_density(family, rows.values, prepared, section, outputs, next_chunk)
 
-    _share_out(work, n_workers)
+    _share_out(work, min(n_threads, section.n_chunks))
 
 
-def _share_out(work: Callable[[int], None], n_workers: int) -> None:
-    """Call ``work`` with every worker's number, that of worker 0 in this thread; return when all are done."""
-    others = [_helpers(n_workers - 1).submit(work, worker) for worker in range(1, n_workers)]
+def _share_out(work: Work, n_workers: int) -> None:
+    """Let this thread and ``n_workers - 1`` helpers take chunks until none is left; return when all are done."""
+    if n_workers == 1:
+        work(None)
+        return
+    next_chunk = np.zeros(1, np.int64)
+    outcome: Outcome = SimpleQueue()
+    helpers = _helpers(n_workers - 1)
+    for _ in range(1, n_workers):
+        helpers.tasks.put((work, next_chunk, outcome))
     try:
-        work(0)
+        work(next_chunk)
     finally:
-        wait(others)
-    for other in others:
-        other.result()
+        errors = [outcome.get() for _ in range(1, n_workers)]
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def describe() -> list[str]:

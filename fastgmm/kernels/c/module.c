@@ -145,16 +145,6 @@ static int read_section(PyObject *tuple, fastgmm_section *section) {
     return -1;
 }
 
-static int read_share(PyObject *worker, PyObject *n_workers, fastgmm_share *share) {
-    share->worker = PyLong_AsLongLong(worker);
-    share->n_workers = PyErr_Occurred() ? -1 : PyLong_AsLongLong(n_workers);
-    if (PyErr_Occurred()) return -1;
-    /* So few that no sum of a chunk and the number of workers overflows. */
-    if (share->worker >= 0 && share->worker < share->n_workers && share->n_workers <= INT32_MAX) return 0;
-    PyErr_SetString(PyExc_ValueError, "there is no such worker");
-    return -1;
-}
-
 /* What both kernels are called with. */
 typedef struct {
     Views views;
@@ -182,13 +172,17 @@ static int allocate(Call *call) {
 
 /* Read the arguments that both kernels have. */
 static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *prepared,
-                 PyObject *section, PyObject *worker, PyObject *n_workers) {
+                 PyObject *section, PyObject *next) {
     long number = PyLong_AsLong(family);
     if (number == -1 && PyErr_Occurred()) return -1;
     int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
     if (read_rows(&call->views, values, weights, &call->rows) < 0) return -1;
     if (read_prepared(&call->views, known, prepared, call->rows.n_features, &call->prepared) < 0) return -1;
-    return read_section(section, &call->section) < 0 || read_share(worker, n_workers, &call->share) < 0 ? -1 : 0;
+    if (read_section(section, &call->section) < 0) return -1;
+    if (next == Py_None) return 0;
+    const int64_t one = 1;
+    call->share.next = array_of(&call->views, next, PyBUF_WRITABLE, 'q', "next", 1, &one);
+    return call->share.next ? 0 : -1;
 }
 
 /* Free everything; the kernel's result where it was `done`, else NULL with the exception that is set. */
@@ -205,7 +199,7 @@ static PyThreadState *release_the_gil(const Call *call) {
     double d = (double)call->rows.n_features, n_components = (double)call->prepared.n_components;
     double n = (double)(call->section.stop - call->section.start) * (double)call->section.n_chunks;
     if (n > (double)call->rows.n_rows) n = (double)call->rows.n_rows;
-    double work = n / (double)call->share.n_workers * n_components * (d * (d + 1) + WORK_OF_AN_EXPONENTIAL);
+    double work = n * n_components * (d * (d + 1) + WORK_OF_AN_EXPONENTIAL);
     return work > WORK_WORTH_THE_GIL ? PyEval_SaveThread() : NULL;
 }
 
@@ -240,18 +234,17 @@ static int read_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
     return slots->totals ? 0 : -1;
 }
 
-PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, worker, n_workers)\n--\n\n"
-                        "Add the moments of one worker's chunks to their slots.");
+PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, next)\n--\n\n"
+                        "Add the moments of the chunks that this worker takes to their slots.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_slots slots;
-    if (n_arguments != 8) {
-        PyErr_SetString(PyExc_TypeError, "sweep takes eight arguments");
+    if (n_arguments != 7) {
+        PyErr_SetString(PyExc_TypeError, "sweep takes seven arguments");
         return NULL;
     }
-    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[6],
-              arguments[7]) < 0 ||
+    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[6]) < 0 ||
         read_slots(&call, arguments[5], &slots) < 0 || allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
@@ -296,17 +289,17 @@ static int read_outputs(Call *call, PyObject *tuple, fastgmm_outputs *outputs) {
 }
 
 PyDoc_STRVAR(log_density_doc,
-             "log_density(family, values, prepared, section, outputs, worker, n_workers)\n--\n\n"
-             "Fill the outputs of one worker's chunks; an output of length 0 is not wanted.");
+             "log_density(family, values, prepared, section, outputs, next)\n--\n\n"
+             "Fill the outputs of the chunks that this worker takes; an output of length 0 is not wanted.");
 
 static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_outputs outputs;
-    if (n_arguments != 7) {
-        PyErr_SetString(PyExc_TypeError, "log_density takes seven arguments");
+    if (n_arguments != 6) {
+        PyErr_SetString(PyExc_TypeError, "log_density takes six arguments");
         return NULL;
     }
-    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[5], arguments[6]) < 0 ||
+    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[5]) < 0 ||
         read_outputs(&call, arguments[4], &outputs) < 0 || allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
