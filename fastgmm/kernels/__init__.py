@@ -17,7 +17,8 @@ compiled when it is first used, the other when fastgmm is installed. The type of
 family's arithmetic.
 
 Kernels hold no policy, raise nothing and allocate nothing while they run.
-May be imported: ``Backend``, ``get_backend``, ``available_backends`` and the names of ``contract.py``.
+May be imported: ``get_backend``, ``available_backends``, ``BACKEND_NAMES``, ``HEAVY_SWEEP`` and the names of
+``contract.py``.
 """
 
 import importlib
