@@ -1,0 +1,139 @@
+"""Not a test: the arguments that tests of the C module call it with, and the processes that they call it in."""
+
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import fastgmm
+from fastgmm.covariance import FAMILIES
+from tests.problems import draw_problem
+
+# Whatever a caller did wrong; anything else, SystemError above all, is the module's own mistake.
+REFUSALS = (TypeError, ValueError, BufferError, OverflowError, MemoryError)
+HERE = [str(Path(fastgmm.__file__).parents[1]), str(Path(__file__).parents[2])]
+
+
+def start(script, timeout=300, **environment):
+    """Run a script in a process that imports the same fastgmm and these tests, and warns of nothing."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(HERE)} | environment
+    command = [sys.executable, "-P", "-W", "error", "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=timeout, check=False)
+
+
+def run(script, timeout=300, **environment):
+    done = start(script, timeout, **environment)
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+def run_here(function, instruction_set):
+    """Call a function of a test file in a process that is forced to an instruction set."""
+    script = f"from {function.__module__} import {function.__name__} as check; check({instruction_set!r})"
+    run(script, FASTGMM_INSTRUCTION_SET=instruction_set)
+
+
+N_ROWS, N_CHUNKS = 200, 3
+SECTION = (N_CHUNKS, 96, 32, 0, 96)
+# Where the arguments of a call are.
+FAMILY, VALUES = 0, 1
+SWEEP = {"weights": 2, "prepared": 3, "section": 4, "slots": 5}
+LOG_DENSITY = {"prepared": 2, "section": 3, "outputs": 4}
+SLOTS, OUTPUTS = SWEEP["slots"], LOG_DENSITY["outputs"]
+GUARD = 64
+
+
+def guarded(shape, dtype):
+    """Zeros amid numbers that nobody may touch, see ``guards_are_whole``."""
+    size = math.prod(shape)
+    whole = np.full(size + 2 * GUARD, 77, dtype)
+    array = whole[GUARD : GUARD + size].reshape(shape)
+    array[...] = 0
+    return array
+
+
+def guards_are_whole(array):
+    return (array.base[:GUARD] == 77).all() and (array.base[-GUARD:] == 77).all()
+
+
+def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
+    problem = draw_problem(family, N_ROWS, n_features, n_components, weighted=True)
+    second = FAMILIES[family].second_moment_shape(n_components, n_features)
+    second = second if second[0] else (n_components, 0)
+    shapes = [(n_components,), (n_components, n_features), second, (2,)]
+    slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
+    prepared = tuple(problem.prepared(dtype))
+    number = list(FAMILIES).index(family)
+    return [number, problem.rows(dtype).values, problem.weights, prepared, SECTION, slots, None]
+
+
+def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
+    number, values, _, prepared, section, *_ = sweep_arguments(family, dtype, n_features, n_components)
+    outputs = (guarded((N_ROWS,), dtype), guarded((N_ROWS,), "int64"), guarded((N_ROWS, n_components), dtype), True)
+    return [number, values, prepared, section, outputs, None]
+
+
+def replaced(arguments, path, item):
+    """Arguments with another item at a path, as in (5, 0) for the first slot."""
+    first, *rest = path
+    new = list(arguments)
+    new[first] = replaced(arguments[first], rest, item) if rest else item
+    return new if isinstance(arguments, list) else tuple(new)
+
+
+def item_at(arguments, path):
+    for index in path:
+        arguments = arguments[index]
+    return arguments
+
+
+def without_last(array):
+    return array[:-1].copy()
+
+
+def read_only(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def with_gaps(array):
+    """The same numbers, not contiguous."""
+    return np.repeat(array, 2, axis=-1)[..., ::2]
+
+
+def swapped(array):
+    """The same numbers with their bytes in the other order."""
+    return array.astype(array.dtype.newbyteorder("S"))
+
+
+def misaligned(array):
+    """The same numbers at an odd address."""
+    memory = np.empty(array.nbytes + 1, np.uint8)[1:]
+    result = memory.view(array.dtype).reshape(array.shape)
+    result[...] = array
+    return result
+
+
+def as_type(dtype):
+    return lambda array: array.astype(dtype)
+
+
+def odd_memoryview(shape):
+    """Floats at an odd address: an array says so in its format, a memoryview does not."""
+    return memoryview(bytearray(8 * math.prod(shape) + 1))[1:].cast("d", shape)
+
+
+def with_another_axis(array):
+    return array[np.newaxis].copy()
+
+
+class Troublesome:
+    """Raises an error of its own whatever it is asked for."""
+
+    def _raise(self):
+        raise ZeroDivisionError("troublesome")
+
+    __index__ = __bool__ = __len__ = _raise
