@@ -12,7 +12,7 @@ from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.sweep import Wanted, evaluate, make_sweep
 from fastgmm.threads import resolve_n_threads
 
-ROUNDS = 7
+ROUNDS = 5
 SINGLE = tuple(Problem(p.covariance_type, p.n_rows, p.n_features, p.n_components, "float32") for p in (*FULL, *OTHERS))
 MANY_ROWS = tuple(
     Problem(covariance_type, 100_000, *shape)

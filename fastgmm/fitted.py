@@ -46,6 +46,9 @@ def check_shapes(attributes: Mapping[str, Any], matrices: str) -> None:
     matrices : {"covariances_", "precisions_cholesky_"}
         Which of the two is about to be used.
     """
+    for name in ("weights_", "means_", matrices):
+        if name not in attributes:
+            raise AttributeError(f"the estimator has no attribute {name!r}: it was deleted, or never set by hand")
     shapes = {name: np.shape(attributes[name]) for name in ("weights_", "means_", matrices)}
     means = shapes["means_"]
     expected = FAMILIES[attributes["covariance_type"]].covariance_shape(*means) if len(means) == 2 else None

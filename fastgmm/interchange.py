@@ -53,11 +53,12 @@ def to_sklearn(estimator: Any) -> Any:
         from sklearn.mixture import GaussianMixture as SklearnMixture
     except ImportError as error:
         raise ImportError("to_sklearn needs scikit-learn: pip install 'fastgmm[sklearn]'") from error
-    options = {name: getattr(estimator, name) for name in _SHARED_OPTIONS}
+    attributes = vars(estimator)  # one look: another thread may be refitting it
+    options = {name: attributes[name] for name in _SHARED_OPTIONS}
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
     result = SklearnMixture(**options)
-    for name, value in _copies(estimator).items():
+    for name, value in _copies(attributes).items():
         setattr(result, name, value)
     return result
 
@@ -71,7 +72,7 @@ def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) 
             raise ValueError(f"a fitted estimator keeps its {name}, {shared[name]!r}; got {options[name]!r}")
     result = cls(**(shared | options))
     if is_fitted:
-        fitted = _copies(estimator) | {"history_": (), "degenerate_components_": ()}
+        fitted = _copies(vars(estimator)) | {"history_": (), "degenerate_components_": ()}
         if estimator.means_.dtype != np.float64:
             single = (estimator.weights_, estimator.means_, estimator.covariances_)
             fitted |= parameter_attributes(check_parameters(*single, estimator.covariance_type))
@@ -79,9 +80,9 @@ def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) 
     return result
 
 
-def _copies(estimator: Any) -> dict[str, Any]:
+def _copies(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The fitted attributes that a scikit-learn estimator has too, copied."""
-    found = {name: getattr(estimator, name) for name in _FITTED_ATTRIBUTES if hasattr(estimator, name)}
+    found = {name: attributes[name] for name in _FITTED_ATTRIBUTES if name in attributes}
     return {name: value.copy() if hasattr(value, "copy") else value for name, value in found.items()}
 
 

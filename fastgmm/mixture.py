@@ -264,7 +264,7 @@ class GaussianMixture:
             rows, weights = rows.take(np.flatnonzero(weights)), weights[weights > 0]
         log_density = scorer.evaluate(rows, self.n_threads, "log_density")
         score = float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
-        return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.means.shape)
+        return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
 
     def bic(self, X: Any) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
@@ -300,7 +300,7 @@ class GaussianMixture:
         scorer = scorer_of(attributes)
         check_feature_names(X, attributes.get("feature_names_in_"), name)
         values = check_values(X, name)
-        check_n_features(values.shape[1], scorer.means.shape[1], name)
+        check_n_features(values.shape[1], scorer.shape[1], name)
         return scorer, Rows(values)
 
     # Exchange with files and other libraries
@@ -354,6 +354,11 @@ class GaussianMixture:
         """Set constructor parameters by name."""
         estimator_protocol.set_params(self, params)
         return self
+
+    def __copy__(self) -> Self:
+        copy = type(self).__new__(type(self))
+        copy.__dict__ = dict(vars(self))  # the scorer never changes, and may be shared
+        return copy
 
     def __getstate__(self) -> dict[str, Any]:
         return without_scorer(vars(self))

@@ -35,6 +35,12 @@ class Scorer:
     in_double: Prepared
     in_single: Prepared
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of components and of features."""
+        n_components, n_features = self.in_double.means.shape
+        return n_components, n_features
+
     def is_of(self, attributes: Mapping[str, Any]) -> bool:
         """Whether these are the attributes it was made from: any of them may have been set by hand since."""
         look_up = attributes.get
@@ -100,7 +106,7 @@ def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
 
 
 def without_scorer(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an estimator can be pickled or copied."""
+    """What of an estimator can be pickled or deeply copied."""
     return {name: value for name, value in attributes.items() if name != "_scorer"}
 
 
@@ -111,5 +117,5 @@ def restore(estimator: Any, attributes: dict[str, Any]) -> None:
         return
     try:
         adopt(estimator, {name: value for name, value in attributes.items() if name.endswith("_")})
-    except (AttributeError, KeyError, ValueError, BackendUnavailableError) as error:
+    except (AttributeError, ValueError, BackendUnavailableError) as error:
         logger.debug("a model was read back that cannot score: %s", error)  # scoring will say so

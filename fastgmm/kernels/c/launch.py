@@ -1,8 +1,8 @@
 """Starting C kernels: which family, and threads."""
 
+import _thread
 import functools
 import os
-import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
@@ -29,7 +29,8 @@ class _Helpers:
     def __init__(self, n_threads: int) -> None:
         self.tasks: SimpleQueue[tuple[Work, NDArray[np.int64], Outcome]] = SimpleQueue()
         for _ in range(n_threads):
-            threading.Thread(target=self._serve, name="fastgmm", daemon=True).start()
+            # `threading.Thread` waits until the thread runs, and breaks where Ctrl-C falls into that.
+            _thread.start_new_thread(self._serve, ())
 
     def _serve(self) -> None:
         while True:
