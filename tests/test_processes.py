@@ -343,10 +343,9 @@ def test_a_fork_while_another_thread_loads_the_backend_gives_a_child_that_fits(t
 @needs_fork
 @pytest.mark.slow
 @pytest.mark.skipif("numba" not in BACKENDS, reason="needs Numba")
-@pytest.mark.parametrize("layer", ["default", "workqueue"])
-def test_a_fork_while_another_thread_compiles_gives_a_child_that_fits(tmp_path, layer):
+def test_a_fork_while_another_thread_compiles_gives_a_child_that_fits(tmp_path):
     cache = str(tmp_path / "cache")
-    run(tmp_path, WHILE_ANOTHER_THREAD_COMPILES, "numba", "0", layer=layer, seconds=600, NUMBA_CACHE_DIR=cache)
+    run(tmp_path, WHILE_ANOTHER_THREAD_COMPILES, "numba", "0", seconds=600, NUMBA_CACHE_DIR=cache)
 
 
 @needs_fork

@@ -89,9 +89,12 @@ def test_the_service_answers_every_worker_alike(tmp_path, rng):
 
 
 def test_every_test_and_folder_that_is_named_exists():
-    named = set(re.findall(r"`((?:tests|fastgmm|bench|ci)/[\w/.]*)`", README))
-    assert len(named) > 10
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    named = set(re.findall(r"`((?:tests|fastgmm|bench|ci)/[\w/.:]*)`", README))
+    assert len(named) > 20
+    for name in named:
+        path, _, function = name.partition("::")
+        assert (ROOT / path).exists(), name
+        assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize(
