@@ -24,7 +24,7 @@ import hashlib
 import io
 import json
 import math
-import tokenize
+import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,8 +58,6 @@ _DAMAGE = (
     EOFError,
     LookupError,
     RuntimeError,
-    SyntaxError,
-    tokenize.TokenError,
     TypeError,
     ValueError,
 )
@@ -242,17 +240,29 @@ def _unzip(content: bytes) -> dict[str, bytes]:
         return {entry.filename.removesuffix(".npy"): archive.read(entry) for entry in entries}
 
 
+# What NumPy writes before the numbers of an array in version 1.0 of .npy. NumPy's own reader is not used, since it runs
+# Python's parser on the text, which some versions of Python cannot do in several threads at once.
+_NPY_START = re.compile(
+    rb"\x93NUMPY\x01\x00(?P<length>..)"
+    rb"\{'descr': '(?P<dtype>[^']*)', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>[\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
+
+
 def _array(member: bytes, dtype: str) -> np.ndarray[Any, Any]:
     """The array in a ``.npy`` member, which must be of that dtype, in C order, and as long as its shape says."""
-    stream = io.BytesIO(member)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ModelFormatError("an array in an unknown version of .npy")
-    shape, fortran_order, found = np.lib.format.read_array_header_1_0(stream)
-    if found.str != dtype or fortran_order:
-        raise ModelFormatError(f"an array of dtype {found.str}, where {dtype} in C order is expected")
-    if min(shape, default=0) < 0 or math.prod(shape) * found.itemsize != len(member) - stream.tell():
+    start = _NPY_START.match(member)
+    if start is None or start.end() != 10 + int.from_bytes(start["length"], "little"):
+        raise ModelFormatError("an array that is not in version 1.0 of .npy")
+    found = start["dtype"].decode(errors="replace")
+    if found != dtype or start["fortran"] == b"True":
+        raise ModelFormatError(f"an array of dtype {found}, where {dtype} in C order is expected")
+    shape = tuple(int(number) for number in re.findall(rb"\d+", start["shape"]))
+    numbers = memoryview(member)[start.end() :]
+    if math.prod(shape) * np.dtype(dtype).itemsize != len(numbers):
         raise ModelFormatError(f"an array whose length does not fit its shape {shape}")
-    return np.frombuffer(member, found, offset=stream.tell()).reshape(shape)
+    return np.frombuffer(numbers, dtype).reshape(shape)
 
 
 def _header(members: Mapping[str, bytes]) -> dict[str, Any]:

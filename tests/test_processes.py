@@ -19,7 +19,7 @@ needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 # Backends, and Numba's threading layer where it matters.
 ENGINES = [
     pytest.param(backend, layer, id=backend if layer == "default" else f"{backend}-{layer}")
-    for backend in ["auto", *BACKENDS]
+    for backend in BACKENDS
     for layer in (["default", "workqueue"] if backend == "numba" else ["default"])
 ]
 # Sixty seconds are some hundred times what a child needs.
@@ -335,7 +335,7 @@ def test_a_fork_while_another_thread_fits_gives_a_child_that_fits(tmp_path, back
 @needs_fork
 @pytest.mark.slow
 @pytest.mark.parametrize(("backend", "layer"), ENGINES)
-@pytest.mark.parametrize("seconds", ["0", "0.03", "0.1", "0.3", "0.8"])
+@pytest.mark.parametrize("seconds", ["0", "0.1", "0.5"])
 def test_a_fork_while_another_thread_loads_the_backend_gives_a_child_that_fits(tmp_path, backend, layer, seconds):
     run(tmp_path, WHILE_ANOTHER_THREAD_FITS_FOR_THE_FIRST_TIME, backend, seconds, layer=layer)
 
