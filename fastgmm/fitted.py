@@ -9,6 +9,8 @@ from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Step
 from fastgmm.parameters import Parameters
 
+ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
+
 
 def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
     """All attributes of a fit but ``feature_names_in_``; ``steps`` are those of every start."""
@@ -46,6 +48,9 @@ def check_shapes(attributes: Mapping[str, Any], matrices: str) -> None:
     matrices : {"covariances_", "precisions_cholesky_"}
         Which of the two is about to be used.
     """
+    if attributes["covariance_type"] not in FAMILIES:
+        known = ", ".join(map(repr, FAMILIES))
+        raise ValueError(f"covariance_type must be among {known}; got {attributes['covariance_type']!r}")
     for name in ("weights_", "means_", matrices):
         if name not in attributes:
             raise AttributeError(f"the estimator has no attribute {name!r}: it was deleted, or never set by hand")
@@ -63,5 +68,5 @@ def check_shapes(attributes: Mapping[str, Any], matrices: str) -> None:
 def parameters_of(attributes: Mapping[str, Any]) -> Parameters:
     """The parameters that the attributes hold; ``ValueError`` where their shapes disagree."""
     check_shapes(attributes, "covariances_")
-    weights, means, covariances = (attributes[name] for name in ("weights_", "means_", "covariances_"))
-    return Parameters(attributes["covariance_type"], weights, means, covariances)
+    arrays = (np.asarray(attributes[name], np.float64) for name in ("weights_", "means_", "covariances_"))
+    return Parameters(attributes["covariance_type"], *arrays)

@@ -5,6 +5,7 @@ stay locked in the child for ever. Forking therefore waits until these are free,
 free.
 """
 
+import _thread
 import concurrent.futures.thread  # noqa: F401 - has fork hooks of its own, and must not register them during a fork
 import os
 import threading
@@ -27,17 +28,37 @@ class _Forking:
     def __init__(self, first: Lock) -> None:
         self.locks = [first]
         self.held: list[Lock] = []
+        self.was_interrupted = False
 
     def before(self) -> None:
         # The first lock also keeps two forking threads apart, and lock-adding imports from running meanwhile.
-        self.locks[0].acquire()
+        self._take(self.locks[0])
         for lock in self.locks[1:]:
-            lock.acquire()
-        self.held = list(self.locks)
+            self._take(lock)
 
-    def after(self) -> None:
-        for lock in reversed(self.held):
-            lock.release()
+    def _take(self, lock: Lock) -> None:
+        """Wait for the lock. A fork cannot be called off by an exception of its hooks, so Ctrl-C waits until after."""
+        while lock not in self.held:
+            try:
+                lock.acquire()
+                self.held.append(lock)
+            except KeyboardInterrupt:
+                self.was_interrupted = True
+
+    def release(self) -> None:
+        while self.held:
+            self.held.pop().release()
+
+    def after_in_parent(self) -> None:
+        was_interrupted, self.was_interrupted = self.was_interrupted, False
+        self.release()
+        if was_interrupted:
+            # By another thread, which comes when this hook has ended: what is raised in a hook is lost.
+            _thread.start_new_thread(_thread.interrupt_main, ())
+
+    def after_in_child(self) -> None:
+        self.was_interrupted = False
+        self.release()
 
 
 # Held by whoever imports a module in the middle of a fit: Python's own lock of a half-imported module does not survive
@@ -55,4 +76,6 @@ def hold_across_forks(lock: Lock) -> None:
 # NumPy's global generator is drawn from without the GIL, under a lock.
 hold_across_forks(np.random.mtrand._rand._bit_generator.lock)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_forking.before, after_in_parent=_forking.after, after_in_child=_forking.after)
+    os.register_at_fork(
+        before=_forking.before, after_in_parent=_forking.after_in_parent, after_in_child=_forking.after_in_child
+    )

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike
 
 from fastgmm import interchange, model_file
 from fastgmm.covariance import FAMILIES
+from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels import HEAVY_SWEEP, available_backends, get_backend
 from fastgmm.kernels.contract import Rows
 from fastgmm.mixture import GaussianMixture
@@ -105,9 +106,13 @@ def show_backend() -> None:
     lines = [f"fastgmm {__version__}, Python {platform.python_version()}, numpy {np.__version__}"]
     for name, state in available_backends().items():
         lines.append(f"backend {name}: {state}")
-    light, heavy = get_backend("auto"), get_backend("auto", HEAVY_SWEEP)
-    choice = light.name if light is heavy else f"{light.name}, for heavy fits {heavy.name}"
-    lines.append(f"chosen by 'auto': {choice}; {resolve_n_threads(None)} threads")
-    for chosen in dict.fromkeys([light, heavy]):
-        lines.extend(chosen.describe())
+    try:
+        light, heavy = get_backend("auto"), get_backend("auto", HEAVY_SWEEP)
+    except (BackendUnavailableError, ValueError) as error:  # FASTGMM_BACKEND names one that cannot be used
+        lines.append(f"chosen by 'auto': none, {error}")
+    else:
+        choice = light.name if light is heavy else f"{light.name}, for heavy fits {heavy.name}"
+        lines.append(f"chosen by 'auto': {choice}; {resolve_n_threads(None)} threads")
+        for chosen in dict.fromkeys([light, heavy]):
+            lines.extend(chosen.describe())
     sys.stdout.write("\n".join(lines) + "\n")

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastgmm.covariance import FAMILIES
 from fastgmm.errors import BackendUnavailableError
-from fastgmm.fitted import check_shapes
+from fastgmm.fitted import ARRAYS, check_shapes
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, Prepared
@@ -97,9 +97,9 @@ def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
     """
     attributes = {name: value for name, value in vars(estimator).items() if name != "feature_names_in_"}
     attributes.update(fitted)
-    for value in fitted.values():
-        if isinstance(value, np.ndarray):
-            value.flags.writeable = False
+    for name in ARRAYS:
+        if name in fitted:
+            fitted[name].flags.writeable = False
     scorer = make_scorer(attributes)
     estimator.__dict__ = attributes | {"_scorer": scorer}
     return scorer

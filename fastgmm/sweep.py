@@ -128,7 +128,7 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
     plan = _plan(rows, len(prepared.log_constants), slot_numbers=1)
     useful_threads = plan.useful_threads
     if useful_threads > 1:
-        useful_threads = min(useful_threads, resolve_n_threads(n_threads))
+        useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
     for section in plan.sections(useful_threads):
         backend.log_density(rows, prepared, section, outputs, useful_threads)
     return result

@@ -102,6 +102,15 @@ def test_show_backend_follows_the_environment(capsys: pytest.CaptureFixture, mon
     assert "chosen by 'auto': numpy; 3 threads\n" in capsys.readouterr().out
 
 
+def test_show_backend_tells_why_the_one_that_is_asked_for_cannot_be_used(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastgmm.kernels.numba_", None)
+    monkeypatch.setenv("FASTGMM_BACKEND", "numba")
+    fastgmm.show_backend()
+    assert "chosen by 'auto': none, the numba backend cannot be used: " in capsys.readouterr().out
+
+
 def test_a_backend_that_is_asked_for_and_absent_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fastgmm.kernels.numba_", None)
     with pytest.raises(BackendUnavailableError, match="the numba backend cannot be used: ") as caught:

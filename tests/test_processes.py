@@ -252,6 +252,38 @@ while (found := forked(in_child, seconds=20)) == expected + "+":
 assert found == expected, n
 assert n > 5, "nothing was interrupted"
 """
+INTERRUPTED_FORK = """
+from fastgmm import forks
+
+held, moment = threading.RLock(), threading.Event()
+forks.hold_across_forks(held)
+
+
+def hold():
+    with held:
+        moment.set()
+        time.sleep(1.0)
+
+
+threading.Thread(target=hold, daemon=True).start()
+moment.wait()
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+try:
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if held.acquire(timeout=20) and np.random.random_sample() < 1 else 1)
+    time.sleep(1.0)
+    raise SystemExit("Ctrl-C was lost")
+except KeyboardInterrupt:
+    pass
+assert os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1]) == 0
+free = []
+other = threading.Thread(target=lambda: free.append(held.acquire(timeout=20) and forks.IMPORTING.acquire(timeout=20)))
+other.start()
+other.join()
+assert free == [True] and np.random.random_sample() < 1
+"""
 POOL = """
 def score(model):
     return hashlib.sha256(model.score_samples(data).tobytes()).hexdigest()
@@ -346,6 +378,11 @@ def test_a_fork_while_another_thread_loads_the_backend_gives_a_child_that_fits(t
 def test_a_fork_while_another_thread_compiles_gives_a_child_that_fits(tmp_path):
     cache = str(tmp_path / "cache")
     run(tmp_path, WHILE_ANOTHER_THREAD_COMPILES, "numba", "0", seconds=600, NUMBA_CACHE_DIR=cache)
+
+
+@needs_fork
+def test_an_interrupt_while_a_fork_waits_comes_after_it_and_leaves_no_lock_taken(tmp_path):
+    run(tmp_path, INTERRUPTED_FORK, BACKENDS[0])
 
 
 @needs_fork

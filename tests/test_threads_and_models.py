@@ -275,6 +275,22 @@ def test_a_fitted_model_without_one_of_its_attributes_says_so():
             model.score_samples(BATCH)
 
 
+def test_a_family_that_there_is_not_is_named_and_stops_no_copy():
+    model = fit("auto")
+    model.covariance_type = "foo"
+    for copied in (model, copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        with pytest.raises(ValueError, match="covariance_type must be among 'full'"):
+            copied.score_samples(BATCH)
+
+
+def test_lists_set_by_hand_count_as_arrays():
+    model, expected = fit("auto"), fit("auto")
+    for name in ("weights_", "means_", "covariances_", "precisions_cholesky_"):
+        setattr(model, name, getattr(model, name).tolist())
+    assert scores(model) == scores(expected)
+    assert np.array_equal(model.sample(5)[0], expected.sample(5)[0])
+
+
 @by_backend
 @pytest.mark.parametrize("other", BACKENDS)
 def test_the_backend_may_be_changed_after_a_fit(name, other):

@@ -16,7 +16,7 @@ responsibilities). ``numpy_.py`` says what they mean; ``numba_`` and ``c`` do th
 compiled when it is first used, the other when fastgmm is installed. The type of the prepared parameters selects the
 family's arithmetic.
 
-Kernels hold no policy, raise nothing and allocate nothing while they run.
+Kernels hold no policy, raise nothing and allocate nothing while they run; scratch memory is there before they start.
 May be imported: ``get_backend``, ``available_backends``, ``BACKEND_NAMES``, ``HEAVY_SWEEP`` and the names of
 ``contract.py``.
 """

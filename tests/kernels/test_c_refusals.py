@@ -273,3 +273,28 @@ def test_an_error_of_an_argument_comes_through(path):
 def test_an_array_of_flags_is_no_flag():
     with pytest.raises(ValueError, match="ambiguous"):
         _kernels.log_density(*replaced(log_density_arguments(), (OUTPUTS, 3), np.ones(2)))
+
+
+class Boastful(np.ndarray):
+    """Says it is longer than its memory."""
+
+    def __len__(self):
+        return 200
+
+
+@pytest.mark.parametrize("output", range(3))
+def test_what_an_array_says_of_its_length_is_not_believed(output):
+    arguments = log_density_arguments()
+    short = arguments[OUTPUTS][output][:1].copy().view(Boastful)
+    assert len(short) == len(arguments[VALUES])
+    with pytest.raises(ValueError, match="has the wrong shape"):
+        _kernels.log_density(*replaced(arguments, (OUTPUTS, output), short))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("constant", [np.inf, -np.inf, np.nan])
+def test_parameters_that_are_no_numbers_are_no_crash(family, dtype, constant):
+    """Also under UBSan: what comes out has no meaning."""
+    arguments = log_density_arguments(family.name, dtype)
+    arguments[LOG_DENSITY["prepared"]][0][:] = constant
+    _kernels.log_density(*arguments)

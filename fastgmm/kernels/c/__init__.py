@@ -1,4 +1,4 @@
-"""The kernels in C: no compiler when they run, no threads and no memory of their own.
+"""The kernels in C: compiled when fastgmm is installed, so that nothing is when they run.
 
 ``module.c`` is the Python module ``_kernels``, which takes buffers; the arithmetic lives in files that know nothing
 of Python. ``body.h`` gathers a sweep from ``vector.h`` (a register), ``elementary.h`` (exp, log), ``tile.h`` and one

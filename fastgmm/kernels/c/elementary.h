@@ -40,7 +40,7 @@ INLINE Vector exponential(Vector x) {
     Vector r = fma_(n, broadcast(-LN2_HIGH), bounded);
     r = fma_(n, broadcast(-LN2_LOW), r);
     Vector p = polynomial(r, coefficients, sizeof coefficients / sizeof *coefficients);
-    return where_less(x, smallest, broadcast(0), add_exponent(p, shifted, shift));
+    return where_less(x, smallest, broadcast(0), add_exponent(p, shifted));
 }
 
 /* log(x) for positive normal x: x = m 2^e, log x = e ln 2 + 2 artanh(z) with z = (m - 1)/(m + 1). */

@@ -3,9 +3,11 @@
 #if SINGLE
 #define NUMBER float
 #define INTEGER int32_t
+#define UNSIGNED uint32_t
 #else
 #define NUMBER double
 #define INTEGER int64_t
+#define UNSIGNED uint64_t
 #endif
 
 #if AVX512

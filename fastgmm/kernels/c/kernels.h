@@ -11,7 +11,7 @@
 enum { FASTGMM_FULL, FASTGMM_TIED, FASTGMM_DIAG, FASTGMM_SPHERICAL, FASTGMM_FAMILIES };
 enum { FASTGMM_FLOAT32, FASTGMM_FLOAT64, FASTGMM_DTYPES };
 
-/* Data of n_rows x n_features numbers. Strides count numbers and are not negative. */
+/* Data of n_rows x n_features numbers. Strides count numbers, and may be negative. */
 typedef struct {
     const void *values;
     int dtype;

@@ -1,7 +1,7 @@
 """Starting C kernels: which family, and threads."""
 
 import _thread
-import functools
+import contextlib
 import os
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -15,6 +15,7 @@ from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSph
 
 Work = Callable[[NDArray[np.int64] | None], None]
 Outcome = SimpleQueue[BaseException | None]
+Task = tuple[Work, NDArray[np.int64], list[None], Outcome]
 
 # The order of the families in kernels.h.
 _FAMILIES: dict[type, int] = {PreparedFull: 0, PreparedTied: 1, PreparedDiag: 2, PreparedSpherical: 3}
@@ -26,34 +27,45 @@ class _Helpers:
     An executor of the standard library would do, were its handover not as long as a sweep of 100,000 small rows.
     """
 
-    def __init__(self, n_threads: int) -> None:
-        self.tasks: SimpleQueue[tuple[Work, NDArray[np.int64], Outcome]] = SimpleQueue()
-        for _ in range(n_threads):
-            # `threading.Thread` waits until the thread runs, and breaks where Ctrl-C falls into that.
-            _thread.start_new_thread(self._serve, ())
+    def __init__(self) -> None:
+        self.tasks: SimpleQueue[Task] = SimpleQueue()
+        self.n_threads = 0
+        self.growing = _thread.allocate_lock()
 
-    def _serve(self) -> None:
-        while True:
-            self._do(*self.tasks.get())
-
-    @staticmethod
-    def _do(work: Work, next_chunk: NDArray[np.int64], outcome: Outcome) -> None:
-        try:
-            work(next_chunk)
-        except BaseException as error:  # raised again where the work came from
-            outcome.put(error)
-        else:
-            outcome.put(None)
+    def at_least(self, n_threads: int) -> int:
+        """Start what is missing; how many there are, fewer where the system gives no more."""
+        if self.n_threads < n_threads:
+            with self.growing, contextlib.suppress(RuntimeError):  # can't start new thread
+                while self.n_threads < n_threads:
+                    # `threading.Thread` waits until the thread runs, and breaks where Ctrl-C falls into that.
+                    _thread.start_new_thread(_serve, (self.tasks,))
+                    self.n_threads += 1
+        return min(self.n_threads, n_threads)
 
 
-@functools.cache
-def _helpers(n_threads: int) -> _Helpers:
-    """The one cache of this package: starting threads anew would cost as much as a small sweep."""
-    return _Helpers(n_threads)
-
+# The one thing this package keeps: starting threads anew would cost as much as a small sweep.
+_helpers = _Helpers()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=_helpers.__init__)  # type: ignore[misc]  # a child has none of these threads
+
+
+def _serve(tasks: "SimpleQueue[Task]") -> None:
+    while True:
+        _help(*tasks.get())
+
+
+def _help(work: Work, next_chunk: NDArray[np.int64], tickets: list[None], outcome: Outcome) -> None:
+    try:
+        tickets.pop()
+    except IndexError:  # too late: the caller has withdrawn the task
+        return
+    try:
+        work(next_chunk)
+    except BaseException as error:  # raised again where the work came from
+        outcome.put(error)
+    else:
+        outcome.put(None)
 
 
 def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
@@ -81,21 +93,33 @@ def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outpu
 
 def _share_out(work: Work, n_workers: int) -> None:
     """Let this thread and ``n_workers - 1`` helpers take chunks until none is left; return when all are done."""
-    if n_workers == 1:
+    n_helpers = _helpers.at_least(n_workers - 1) if n_workers > 1 else 0
+    if n_helpers == 0:
         work(None)
         return
     next_chunk = np.zeros(1, np.int64)
     outcome: Outcome = SimpleQueue()
-    helpers = _helpers(n_workers - 1)
-    for _ in range(1, n_workers):
-        helpers.tasks.put((work, next_chunk, outcome))
+    # Whoever takes a ticket answers. Helpers that are still busy with others' work when this thread is done get none.
+    tickets = [None] * n_helpers
+    for _ in range(n_helpers):
+        _helpers.tasks.put((work, next_chunk, tickets, outcome))
     try:
         work(next_chunk)
     finally:
-        errors = [outcome.get() for _ in range(1, n_workers)]
+        errors = [outcome.get() for _ in range(n_helpers - _withdraw(tickets))]
     for error in errors:
         if error is not None:
             raise error
+
+
+def _withdraw(tickets: list[None]) -> int:
+    """Take the tickets that are left; how many there were."""
+    n_tickets = 0
+    with contextlib.suppress(IndexError):
+        while True:
+            tickets.pop()
+            n_tickets += 1
+    return n_tickets
 
 
 def describe() -> list[str]:

@@ -16,7 +16,7 @@
 /* Below so many multiply-adds and their kin, some 50 microseconds, a kernel keeps the GIL: whoever gives it up may wait
  * for a whole switch interval of 5 ms until it is given back. */
 #define WORK_WORTH_THE_GIL 300000.0
-/* Multiply-adds that an exponential and what goes with it are worth. */
+/* Multiply-adds that an exponential and what goes with it are worth, as in work_of of contract.py. */
 #define WORK_OF_AN_EXPONENTIAL 20.0
 
 #define MOST_VIEWS 12
@@ -262,7 +262,8 @@ static int read_output(Call *call, PyObject *array, const char *kinds, const cha
     if (length <= 0) return (int)length;
     Py_buffer *view = view_of(&call->views, array, PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE, kinds, name);
     if (!view) return -1;
-    if (view->ndim != (n_columns ? 2 : 1) || length != call->rows.n_rows ||
+    /* The length said only that it is wanted: what an object says of itself need not be true of its buffer. */
+    if (view->ndim != (n_columns ? 2 : 1) || view->shape[0] != call->rows.n_rows ||
         (n_columns && view->shape[1] != n_columns)) {
         PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
         return -1;

@@ -59,7 +59,6 @@ INLINE Vector difference(const NUMBER *x, Center center, int64_t j) {
 #endif
 }
 
-
 INLINE void copy_row(const fastgmm_rows *rows, int64_t row, NUMBER *point, int64_t stride) {
     int64_t start = row * rows->row_stride;
     if (rows->dtype == FASTGMM_FLOAT32) {

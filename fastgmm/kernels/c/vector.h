@@ -27,6 +27,7 @@
 #define WIDE_LANES (VECTOR_BYTES / (int64_t)sizeof(double))
 typedef NUMBER Vector __attribute__((vector_size(VECTOR_BYTES)));
 typedef INTEGER Bits __attribute__((vector_size(VECTOR_BYTES)));
+typedef UNSIGNED Words __attribute__((vector_size(VECTOR_BYTES)));
 typedef double Wide __attribute__((vector_size(VECTOR_BYTES)));
 typedef NUMBER Memory __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(NUMBER)), may_alias));
 #else
@@ -34,6 +35,7 @@ typedef NUMBER Memory __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(N
 #define WIDE_LANES 1
 typedef NUMBER Vector;
 typedef INTEGER Bits;
+typedef UNSIGNED Words;
 typedef double Wide;
 typedef NUMBER Memory;
 #endif
@@ -81,17 +83,19 @@ INLINE Vector where_less(Vector a, Vector b, Vector then, Vector otherwise) {
 #define ROOT_HALF_BITS 0x3FE6A09E667F3BCD
 #endif
 
-/* vector * 2^n, where shifted = n + 1.5 * 2^52 (2^23 in float32), by adding n to the exponent's bits.
- * Multiplied rather than shifted to the left, since C knows no left shift of negative numbers. */
-INLINE Vector add_exponent(Vector vector, Vector shifted, Vector shift) {
-    Bits n = bits_of(shifted) - bits_of(shift);
-    return vector_of(bits_of(vector) + n * ((INTEGER)1 << MANTISSA_BITS));
+/* Bits are added and shifted as unsigned words, whose overflow C defines: NaN has bits as well. */
+
+/* vector * 2^n, where shifted = n + 1.5 * 2^52 (2^23 in float32), by adding n to the exponent's bits. */
+INLINE Vector add_exponent(Vector vector, Vector shifted) {
+    return vector_of((Bits)((Words)bits_of(vector) + ((Words)bits_of(shifted) << MANTISSA_BITS)));
 }
 
 /* The e of x = m * 2^e with m in [sqrt(1/2), sqrt(2)); x positive and normal. */
-INLINE Bits exponent(Vector x) { return (bits_of(x) - (INTEGER)ROOT_HALF_BITS) >> MANTISSA_BITS; }
+INLINE Bits exponent(Vector x) { return (Bits)((Words)bits_of(x) - (UNSIGNED)ROOT_HALF_BITS) >> MANTISSA_BITS; }
 
-INLINE Vector mantissa(Vector x, Bits e) { return vector_of(bits_of(x) - e * ((INTEGER)1 << MANTISSA_BITS)); }
+INLINE Vector mantissa(Vector x, Bits e) {
+    return vector_of((Bits)((Words)bits_of(x) - ((Words)e << MANTISSA_BITS)));
+}
 
 /* Sums over lanes go to float64 first, so that they lose nothing more. */
 
