@@ -32,4 +32,4 @@ build_and_test scalar "-DFASTGMM_NO_VECTORS" FASTGMM_BACKEND=c
 echo "--- AddressSanitizer and UBSan"
 sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=all -g"
 build_and_test sanitized "$sanitizers" FASTGMM_BACKEND=c LD_PRELOAD="$(gcc -print-file-name=libasan.so)" \
-    ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc
+    ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=4096 PYTHONMALLOC=malloc
