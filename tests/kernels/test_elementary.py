@@ -7,17 +7,23 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
-from fastgmm.kernels.numba_.elementary import exponential, logarithm  # noqa: E402
-from fastgmm.kernels.numba_.vector import lanes, load, store  # noqa: E402
+from fastgmm.kernels.numba_.elementary import (  # noqa: E402
+    SMALLEST_EXPONENT,
+    SMALLEST_EXPONENT_SINGLE,
+    exponential,
+    logarithm,
+)
+from fastgmm.kernels.numba_.vector import constant, lanes, load, store  # noqa: E402
 
 # Below these exp(x) would be close to subnormal, and is 0.
-SMALLEST = {"float64": -708.0, "float32": -87.0}
+SMALLEST = {"float64": SMALLEST_EXPONENT, "float32": SMALLEST_EXPONENT_SINGLE}
 
 
 @numba.njit
 def exponentials(x, y):
+    smallest = constant(x, SMALLEST_EXPONENT if x.itemsize == 8 else SMALLEST_EXPONENT_SINGLE)
     for t in range(0, x.size, lanes(x)):
-        store(y, t, exponential(load(x, t)))
+        store(y, t, exponential(load(x, t), smallest))
 
 
 @numba.njit

@@ -1,8 +1,9 @@
 """The Numba backend: fused kernels, compiled for the machine when first used and then kept on disk.
 
-``vector.py`` and ``elementary.py`` are the vocabulary, ``tile.py`` what all families share, ``full.py``, ``tied.py``,
-``diag.py`` and ``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``jit.py`` compiling and
-caching, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of this package import numba.
+``vector.py``, ``blocks.py`` and ``elementary.py`` are the vocabulary (``lowering.py`` says it to LLVM,
+``vector_numpy.py`` to NumPy), ``tile.py`` what all families share, ``full.py``, ``tied.py``, ``diag.py`` and
+``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``jit.py`` compiling and caching, ``launch.py``
+the threads. May be imported: ``BACKEND``. Only modules of this package import numba.
 """
 
 from fastgmm.kernels.contract import Backend

@@ -5,62 +5,71 @@ Joint log-density: cₖ − ½ Σⱼ ((xⱼ − μₖⱼ)/σₖⱼ)²; second mo
 
 from typing import Any
 
-from fastgmm.kernels.numba_.jit import inner
-from fastgmm.kernels.numba_.tile import finite_or_lowest
-from fastgmm.kernels.numba_.vector import (
-    add_sum,
-    broadcast,
-    constant,
-    fma,
-    lanes,
-    load,
-    store,
-    subtract_scalar,
+from fastgmm.kernels.numba_.blocks import (
+    add_block_sums,
+    add_products,
+    add_squares,
+    add_vectors,
+    lines,
+    load_block,
+    scale_rows,
+    subtract_center,
+    vector_of,
+    zeros,
 )
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.tile import put_joint, set_center
+from fastgmm.kernels.numba_.vector import broadcast, constant, fma, lanes, load, pointer
+
+POWER = 1.0
+PACKED_SHARE = 0.125
+
+
+@inline
+def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
+    """Nothing is common to all components."""
 
 
 @inner
-def joint_density(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int) -> None:
-    points, joint = scratch.points[worker], scratch.joint[worker]
-    stride = scratch.weights.shape[1]
-    d = rows.n_features
-    width = lanes(points)
-    means = prepared.means.reshape(-1)
-    scales = prepared.inverse_deviations.reshape(-1)
-    constants = prepared.log_constants
-    minus_half = constant(points, -0.5)
-    for k in range(constants.size):
-        c = broadcast(constants, k)
-        for t in range(0, n_points, 2 * width):
-            q0 = constant(points, 0.0)
-            q1 = constant(points, 0.0)
-            for j in range(d):
-                at = j * stride + t
-                scale = broadcast(scales, k * d + j)
-                y0 = scale * subtract_scalar(load(points, at), means, k * d + j)
-                y1 = scale * subtract_scalar(load(points, at + width), means, k * d + j)
-                q0 = fma(y0, y0, q0)
-                q1 = fma(y1, y1, q1)
-            store(joint, k * stride + t, finite_or_lowest(fma(minus_half, q0, c)))
-            store(joint, k * stride + t + width, finite_or_lowest(fma(minus_half, q1, c)))
-
-
-@inner
-def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> None:
-    points, joint = scratch.points[worker], scratch.joint[worker]
-    stride = scratch.weights.shape[1]
-    d = rows.n_features
-    zero = constant(points, 0.0)
-    means = prepared.means.reshape(-1)
-    first, second = slots.first[chunk].reshape(-1), slots.second[chunk].reshape(-1)
-    for k in range(prepared.log_constants.size):
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+    width = lanes(tile.points)
+    set_center(tile, pointer(prepared.means, k * d), d)
+    scales = pointer(prepared.inverse_deviations, k * d)
+    c = broadcast(prepared.log_constants, k)
+    minus_half = constant(tile.points, -0.5)
+    for t in range(0, n_points, 2 * width):
+        q = zeros(tile.points, lines(1), lines(2))
         for j in range(d):
-            s = zero
-            square = zero
-            for t in range(0, n_points, lanes(points)):
-                z = subtract_scalar(load(points, j * stride + t), means, k * d + j)
-                weighted = load(joint, k * stride + t) * z
-                s = s + weighted
-                square = fma(weighted, z, square)
-            add_sum(first, k * d + j, s)
-            add_sum(second, k * d + j, square)
+            x = load_block(tile.points, j * tile.stride + t, 0, lines(1), lines(2))
+            q = add_squares(q, scale_rows(subtract_center(x, tile.center, j), broadcast(scales, j)))
+        put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
+        put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
+
+
+@inner
+def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
+    set_center(tile, pointer(prepared.means, k * d), d)
+    first, second = pointer(slot.first, k * d), pointer(slot.second, k * d)
+    j = 0
+    while j + 4 <= d:
+        _add_features(tile, points, weights, n_points, first, second, j, lines(4))
+        j += 4
+    while j < d:
+        _add_features(tile, points, weights, n_points, first, second, j, lines(1))
+        j += 1
+
+
+@inline
+def _add_features(
+    tile: Any, points: Any, weights: Any, n_points: int, first: Any, second: Any, j: int, rows: Any
+) -> None:
+    one = lines(1)
+    s = zeros(points, one, rows)
+    squares = zeros(points, one, rows)
+    for t in range(0, n_points, lanes(points)):
+        z = subtract_center(load_block(points, j * tile.stride + t, tile.stride, rows, one), tile.center, j)
+        weighted = scale_rows(z, load(weights, t))
+        s = add_vectors(s, weighted)
+        squares = add_products(squares, weighted, z)
+    add_block_sums(first, j, 0, s)
+    add_block_sums(second, j, 0, squares)

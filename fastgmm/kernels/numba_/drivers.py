@@ -1,19 +1,29 @@
 """From rows to slots and from rows to outputs: which worker takes which tiles. The same for all families.
 
-``joint_density`` and ``add_moments`` are chosen by the type of the prepared parameters, when a driver is compiled.
+What a family does is chosen by the type of the prepared parameters, when a driver is compiled.
 Numba wants the overloads to repeat the names and annotations of the implementations' parameters.
 """
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba.extending import overload
 
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
-from fastgmm.kernels.numba_.jit import entry, inner
-from fastgmm.kernels.numba_.tile import add_counts, largest_component, load_tile, log_sum_exp, responsibilities
-from fastgmm.kernels.numba_.vector import lanes
+from fastgmm.kernels.numba_.jit import entry, inline, inner
+from fastgmm.kernels.numba_.tile import (
+    forget_largest,
+    largest_component,
+    load_tile,
+    log_sum_exp,
+    pack,
+    responsibilities,
+    scale_and_count,
+    tile_of,
+)
+from fastgmm.kernels.numba_.vector import is_single, lanes, number, pointer
 from fastgmm.parameters import PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 
 _FAMILIES: dict[type, Any] = {
@@ -25,50 +35,135 @@ _FAMILIES: dict[type, Any] = {
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
-def joint_density(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int) -> None:
-    """Write the joint log-densities of the worker's tile."""
-    _FAMILIES[type(prepared)].joint_density(rows, prepared, scratch, worker, n_points)
+class Slot(NamedTuple):
+    """Pointers to the moments of one chunk."""
+
+    counts: Any
+    first: Any
+    second: Any
+    totals: Any
 
 
-def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> None:
-    """Add s and S of the worker's tile to a chunk's slot."""
-    _FAMILIES[type(prepared)].add_moments(rows, prepared, scratch, worker, n_points, slots, chunk)
+def power_of(prepared: Any) -> float:
+    """The power of the responsibilities that the family's moments are made of: 1, or ½ for square roots."""
+    return float(_FAMILIES[type(prepared)].POWER)
+
+
+def packed_share_of(prepared: Any) -> float:
+    """The share of a tile's points below which copying those that count repays."""
+    return float(_FAMILIES[type(prepared)].PACKED_SHARE)
+
+
+def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
+    """What all components have in common."""
+    _FAMILIES[type(prepared)].prepare_tile(prepared, tile, d, n_points)
+
+
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+    """Write the joint log-densities of component k."""
+    _FAMILIES[type(prepared)].joint_density(prepared, tile, d, n_points, k, margin)
+
+
+def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
+    """Add s and S of component k to a slot; ``points`` and ``weights`` are the tile's or packed ones."""
+    _FAMILIES[type(prepared)].add_moments(prepared, tile, points, weights, d, n_points, k, slot)
+
+
+@overload(power_of)
+def _power_of(prepared: Any) -> Any:
+    value = _FAMILIES[prepared.instance_class].POWER
+
+    def constant(prepared: Any) -> float:
+        return value
+
+    return constant
+
+
+@overload(packed_share_of)
+def _packed_share_of(prepared: Any) -> Any:
+    value = _FAMILIES[prepared.instance_class].PACKED_SHARE
+
+    def constant(prepared: Any) -> float:
+        return value
+
+    return constant
+
+
+@overload(prepare_tile, jit_options=_OPTIONS)
+def _prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> Any:
+    return _FAMILIES[prepared.instance_class].prepare_tile.py_func
 
 
 @overload(joint_density, jit_options=_OPTIONS)
-def _joint_density(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int) -> Any:
+def _joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> Any:
     return _FAMILIES[prepared.instance_class].joint_density.py_func
 
 
 @overload(add_moments, jit_options=_OPTIONS)
-def _add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> Any:
+def _add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> Any:
     return _FAMILIES[prepared.instance_class].add_moments.py_func
 
 
-@inner
+@inline
 def _points_of(n_valid: int, points: Any) -> int:
     """Rows rounded up to the two vectors that the density kernels take at a time."""
     pair = 2 * lanes(points)
-    return int(pair * ((n_valid + pair - 1) // pair))
+    return pair * ((n_valid + pair - 1) // pair)
+
+
+@inline
+def _negligible(tile: Any, n_components: int) -> float:
+    """How far below the largest of a point K joint log-densities together do not change its last place."""
+    return math.log(n_components) + (16.6 if is_single(tile.joint) else 36.7)
+
+
+@inline
+def _slot_of(slots: Any, chunk: int) -> Any:
+    return Slot(
+        pointer(slots.counts, chunk * slots.counts.shape[1]),
+        pointer(slots.first, chunk * slots.first.shape[1] * slots.first.shape[2]),
+        pointer(slots.second, chunk * (slots.second.size // slots.second.shape[0])),
+        pointer(slots.totals, 2 * chunk),
+    )
 
 
 @entry(parallel=False)
 def sweep_chunks(worker: int, n_workers: int, rows: Any, prepared: Any, section: Any, scratch: Any, slots: Any) -> None:
     """Add the moments of the chunks ``worker, worker + n_workers, …`` to their slots."""
     n_components = prepared.log_constants.size
-    joint, weights = scratch.joint[worker], scratch.weights[worker]
-    totals = slots.totals.reshape(-1)
+    tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
     for chunk in range(worker, section.n_chunks, n_workers):
+        slot = _slot_of(slots, chunk)
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
-            n_valid = min(section.tile_rows, end - first)
-            n_points = _points_of(n_valid, joint)
-            load_tile(rows, first, n_valid, n_points, prepared.means[0], scratch.points[worker], weights)
-            joint_density(rows, prepared, scratch, worker, n_points)
-            responsibilities(joint, weights, n_components, n_points, totals, chunk)
-            add_counts(joint, n_points, weights.size, slots.counts[chunk])
-            add_moments(rows, prepared, scratch, worker, n_points, slots, chunk)
+            _sweep_tile(rows, prepared, tile, first, min(section.tile_rows, end - first), slot)
+
+
+@inner
+def _sweep_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, slot: Any) -> None:
+    """Rows to joint log-densities, to responsibilities, to moments."""
+    n_components, d = prepared.log_constants.size, rows.n_features
+    n_points = _points_of(n_valid, tile.joint)
+    margin = _negligible(tile, n_components)
+    load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
+    forget_largest(tile, n_points)
+    prepare_tile(prepared, tile, d, n_points)
+    for k in range(n_components):
+        # Further than the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
+        joint_density(prepared, tile, d, n_points, k, margin + 1.0)
+    power = power_of(prepared)
+    responsibilities(tile, n_components, n_points, margin, power, slot.totals)
+    for k in range(n_components):
+        n_active = scale_and_count(tile, k, n_points, power, slot.counts)
+        if n_active == 0:
+            continue
+        if n_active <= packed_share_of(prepared) * n_points:
+            n_packed = pack(tile, k, d, n_points)
+            add_moments(prepared, tile, tile.packed, tile.packed_weights, d, n_packed, k, slot)
+        else:
+            weights = pointer(tile.joint, k * tile.stride)
+            add_moments(prepared, tile, tile.points, weights, d, n_points, k, slot)
 
 
 # `prange` counts in unsigned integers, for which the serial kernel would be compiled a second time.
@@ -84,38 +179,48 @@ def log_density_chunks(
 ) -> None:
     """Fill the outputs of the chunks ``worker, worker + n_workers, …``."""
     n_components = prepared.log_constants.size
-    stride = scratch.weights.shape[1]
-    joint, labels, densities = scratch.joint[worker], scratch.labels[worker], scratch.log_density[worker]
+    tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
     for chunk in range(worker, section.n_chunks, n_workers):
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
-            n_valid = min(section.tile_rows, end - first)
-            n_points = _points_of(n_valid, joint)
-            load_tile(
-                rows, first, n_valid, n_points, prepared.means[0], scratch.points[worker], scratch.weights[worker]
-            )
-            joint_density(rows, prepared, scratch, worker, n_points)
-            if outputs.labels.size > 0:
-                largest_component(joint, labels, n_components, n_points)
-                for t in range(n_valid):
-                    outputs.labels[first + t] = int(labels[t])
-            if outputs.joint.size > 0 and not outputs.normalize:
-                _copy_joint(joint, stride, n_valid, first, outputs.joint)
-            if outputs.log_density.size > 0 or outputs.normalize:
-                log_sum_exp(joint, densities, n_components, n_points, outputs.normalize)
-            if outputs.log_density.size > 0:
-                for t in range(n_valid):
-                    outputs.log_density[first + t] = densities[t]
-            if outputs.joint.size > 0 and outputs.normalize:
-                _copy_joint(joint, stride, n_valid, first, outputs.joint)
+            _score_tile(rows, prepared, tile, first, min(section.tile_rows, end - first), outputs)
 
 
 @inner
-def _copy_joint(joint: Any, stride: int, n_valid: int, first: int, table: Any) -> None:
+def _score_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, outputs: Any) -> None:
+    n_components, d = prepared.log_constants.size, rows.n_features
+    n_points = _points_of(n_valid, tile.joint)
+    margin = _negligible(tile, n_components)
+    # What no output shows need not be computed to its end.
+    depth = margin + 1.0 if outputs.log_density.size > 0 else 0.0
+    if outputs.joint.size > 0:
+        depth = np.inf
+    load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
+    forget_largest(tile, n_points)
+    prepare_tile(prepared, tile, d, n_points)
+    for k in range(n_components):
+        joint_density(prepared, tile, d, n_points, k, depth)
+    if outputs.labels.size > 0:
+        largest_component(tile, n_components, n_points)
+        for t in range(n_valid):
+            outputs.labels[first + t] = int(number(tile.output, t))
+    if outputs.joint.size > 0 and not outputs.normalize:
+        _copy_joint(tile, n_valid, first, outputs.joint)
+    if outputs.log_density.size > 0 or outputs.normalize:
+        log_sum_exp(tile, n_components, n_points, margin, outputs.normalize)
+    if outputs.log_density.size > 0:
+        for t in range(n_valid):
+            outputs.log_density[first + t] = number(tile.output, t)
+    if outputs.joint.size > 0 and outputs.normalize:
+        _copy_joint(tile, n_valid, first, outputs.joint)
+
+
+@inner
+def _copy_joint(tile: Any, n_valid: int, first: int, table: Any) -> None:
     for t in range(n_valid):
         for k in range(table.shape[1]):
-            table[first + t, k] = joint[k * stride + t]
+            table[first + t, k] = number(tile.joint, k * tile.stride + t)
 
 
 @entry(parallel=True)

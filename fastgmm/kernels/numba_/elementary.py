@@ -9,6 +9,9 @@ from typing import Any
 from fastgmm.kernels.numba_.jit import inline
 from fastgmm.kernels.numba_.vector import add_exponent, constant, exponent, fma, is_single, mantissa, where_less
 
+# Of smaller numbers the exponential would be subnormal.
+SMALLEST_EXPONENT = -708.0
+SMALLEST_EXPONENT_SINGLE = -87.0
 LOG2_E = 1.4426950408889634
 # ln 2 in two parts: the first has so few bits that n·LN2_HIGH is exact for every exponent n.
 LN2_HIGH = 6.93147180369123816490e-01
@@ -18,12 +21,12 @@ LN2_LOW_SINGLE = -2.12194440e-4
 
 
 @inline
-def exponential(x: Any) -> Any:
-    """exp(x) for x ≤ 0: x = n·ln 2 + r with |r| ≤ ln(2)/2, exp(x) = 2ⁿ·P(r); 0 where exp(x) would be subnormal."""
-    if is_single(x):
-        smallest, shift = constant(x, -87.0), constant(x, 12582912.0)  # 1.5·2²³
-    else:
-        smallest, shift = constant(x, -708.0), constant(x, 6755399441055744.0)  # 1.5·2⁵²
+def exponential(x: Any, smallest: Any) -> Any:
+    """exp(x) for x ≤ 0, and 0 where x < ``smallest``, itself at least ``SMALLEST_EXPONENT``.
+
+    x = n·ln 2 + r with |r| ≤ ln(2)/2, exp(x) = 2ⁿ·P(r).
+    """
+    shift = constant(x, 12582912.0 if is_single(x) else 6755399441055744.0)  # 1.5·2²³ or 1.5·2⁵²
     bounded = where_less(x, smallest, smallest, x)
     # Adding 1.5·2⁵² leaves n, rounded to an integer, in the lowest bits of the sum.
     shifted = fma(bounded, constant(x, LOG2_E), shift)

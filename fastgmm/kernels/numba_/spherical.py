@@ -5,67 +5,74 @@ Joint log-density: cₖ − ½‖x − μₖ‖²/σₖ²; second moment: S = Σ
 
 from typing import Any
 
-from fastgmm.kernels.numba_.jit import inline, inner
-from fastgmm.kernels.numba_.tile import finite_or_lowest
-from fastgmm.kernels.numba_.vector import (
-    add_sum,
-    broadcast,
-    constant,
-    fma,
-    lanes,
-    load,
-    store,
-    subtract_scalar,
+from fastgmm.kernels.numba_.blocks import (
+    add_block_sums,
+    add_scaled,
+    add_squares,
+    lines,
+    load_block,
+    subtract_center,
+    vector_of,
+    zeros,
 )
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.tile import put_joint, set_center
+from fastgmm.kernels.numba_.vector import add_sum, broadcast, constant, fma, lanes, load, pointer
+
+POWER = 1.0
+PACKED_SHARE = 0.125
 
 
 @inline
-def squared_distance(points: Any, stride: int, t: int, centers: Any, k: int, d: int) -> Any:
-    """‖x − center_k‖² of two vectors of points."""
-    q0 = constant(points, 0.0)
-    q1 = q0
-    for j in range(d):
-        at = j * stride + t
-        z0 = subtract_scalar(load(points, at), centers, k * d + j)
-        z1 = subtract_scalar(load(points, at + lanes(points)), centers, k * d + j)
-        q0 = fma(z0, z0, q0)
-        q1 = fma(z1, z1, q1)
-    return q0, q1
+def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
+    """Nothing is common to all components."""
 
 
-@inner
-def joint_density(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int) -> None:
-    points, joint = scratch.points[worker], scratch.joint[worker]
-    stride = scratch.weights.shape[1]
+@inline
+def put_density_of_distances(tile: Any, points: Any, d: int, n_points: int, k: int, c: Any, factor: Any) -> None:
+    """Write ``c + factor·‖x − center‖²``."""
     width = lanes(points)
-    centers = prepared.means.reshape(-1)
-    constants = prepared.log_constants
-    minus_half = constant(points, -0.5)
-    for k in range(constants.size):
-        c = broadcast(constants, k)
-        factor = minus_half * broadcast(prepared.precisions, k)
-        for t in range(0, n_points, 2 * width):
-            q0, q1 = squared_distance(points, stride, t, centers, k, rows.n_features)
-            store(joint, k * stride + t, finite_or_lowest(fma(factor, q0, c)))
-            store(joint, k * stride + t + width, finite_or_lowest(fma(factor, q1, c)))
+    for t in range(0, n_points, 2 * width):
+        q = zeros(points, lines(1), lines(2))
+        for j in range(d):
+            x = load_block(points, j * tile.stride + t, 0, lines(1), lines(2))
+            q = add_squares(q, subtract_center(x, tile.center, j))
+        put_joint(tile, k, t, fma(factor, vector_of(q, 0), c))
+        put_joint(tile, k, t + width, fma(factor, vector_of(q, 1), c))
 
 
 @inner
-def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> None:
-    points, joint = scratch.points[worker], scratch.joint[worker]
-    stride = scratch.weights.shape[1]
-    d = rows.n_features
-    zero = constant(points, 0.0)
-    means = prepared.means.reshape(-1)
-    first, second = slots.first[chunk].reshape(-1), slots.second[chunk].reshape(-1)
-    for k in range(prepared.log_constants.size):
-        square = zero
-        for j in range(d):
-            s = zero
-            for t in range(0, n_points, lanes(points)):
-                z = subtract_scalar(load(points, j * stride + t), means, k * d + j)
-                weighted = load(joint, k * stride + t) * z
-                s = s + weighted
-                square = fma(weighted, z, square)
-            add_sum(first, k * d + j, s)
-        add_sum(second, k, square)
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+    set_center(tile, pointer(prepared.means, k * d), d)
+    factor = constant(tile.points, -0.5) * broadcast(prepared.precisions, k)
+    put_density_of_distances(tile, tile.points, d, n_points, k, broadcast(prepared.log_constants, k), factor)
+
+
+@inner
+def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
+    set_center(tile, pointer(prepared.means, k * d), d)
+    first = pointer(slot.first, k * d)
+    square = constant(points, 0.0)
+    j = 0
+    while j + 4 <= d:
+        square = square + _add_features(tile, points, weights, n_points, first, j, lines(4))
+        j += 4
+    while j < d:
+        square = square + _add_features(tile, points, weights, n_points, first, j, lines(1))
+        j += 1
+    add_sum(slot.second, k, square)
+
+
+@inline
+def _add_features(tile: Any, points: Any, weights: Any, n_points: int, first: Any, j: int, rows: Any) -> Any:
+    """Add s of the features from j on, and return their Σ wr(x − μ)² in lanes."""
+    one = lines(1)
+    s = zeros(points, one, rows)
+    squares = constant(points, 0.0)
+    for t in range(0, n_points, lanes(points)):
+        weight = load(weights, t)
+        z = subtract_center(load_block(points, j * tile.stride + t, tile.stride, rows, one), tile.center, j)
+        s = add_scaled(s, weight, z)
+        squares = fma(weight, vector_of(add_squares(zeros(points, one, one), z), 0), squares)
+    add_block_sums(first, j, 0, s)
+    return squares

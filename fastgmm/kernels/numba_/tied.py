@@ -6,93 +6,80 @@ collect: the scatter of all rows does not change during a fit.
 
 from typing import Any
 
-from fastgmm.kernels.numba_.jit import inner
-from fastgmm.kernels.numba_.spherical import squared_distance
-from fastgmm.kernels.numba_.tile import finite_or_lowest
-from fastgmm.kernels.numba_.vector import (
-    add_sum,
-    broadcast,
-    constant,
-    fma,
-    lanes,
-    load,
-    store,
-    subtract_scalar,
+from fastgmm.kernels.numba_.blocks import (
+    add_block_sums,
+    add_column,
+    add_scaled,
+    add_triangle,
+    lines,
+    load_block,
+    store_block,
+    subtract_center,
+    zeros,
 )
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.spherical import put_density_of_distances
+from fastgmm.kernels.numba_.tile import set_center
+from fastgmm.kernels.numba_.vector import broadcast, constant, lanes, load, pointer
+
+POWER = 1.0
+PACKED_SHARE = 0.125
 
 
 @inner
-def joint_density(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int) -> None:
-    whitened, joint = scratch.differences[worker], scratch.joint[worker]
-    stride = scratch.weights.shape[1]
-    width = lanes(whitened)
-    _whiten(
-        scratch.points[worker],
-        prepared.pivot,
-        prepared.inverse_cholesky.reshape(-1),
-        rows.n_features,
-        n_points,
-        stride,
-        scratch.centered[worker],
-        whitened,
-    )
-    centers = prepared.whitened_means.reshape(-1)
-    constants = prepared.log_constants
-    minus_half = constant(whitened, -0.5)
-    for k in range(constants.size):
-        c = broadcast(constants, k)
-        for t in range(0, n_points, 2 * width):
-            q0, q1 = squared_distance(whitened, stride, t, centers, k, rows.n_features)
-            store(joint, k * stride + t, finite_or_lowest(fma(minus_half, q0, c)))
-            store(joint, k * stride + t + width, finite_or_lowest(fma(minus_half, q1, c)))
-
-
-@inner
-def _whiten(
-    points: Any, pivot: Any, factor: Any, d: int, n_points: int, stride: int, centered: Any, whitened: Any
-) -> None:
-    """z = L⁻¹(x − pivot), four rows of L⁻¹ at a time; the zeros above its diagonal do no harm."""
-    zero = constant(points, 0.0)
-    for t in range(0, n_points, lanes(points)):
-        for j in range(d):
-            store(centered, j * lanes(points), subtract_scalar(load(points, j * stride + t), pivot, j))
+def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
+    """Whiten the points: z = L⁻¹(x − pivot), four rows of L⁻¹ at a time, and then the rows that remain."""
+    set_center(tile, pointer(prepared.pivot, 0), d)
+    factor = pointer(prepared.inverse_cholesky, 0)
+    for t in range(0, n_points, lanes(tile.points)):
         i = 0
         while i + 4 <= d:
-            y0 = zero
-            y1 = zero
-            y2 = zero
-            y3 = zero
-            for j in range(i + 4):
-                x = load(centered, j * lanes(points))
-                y0 = fma(broadcast(factor, i * d + j), x, y0)
-                y1 = fma(broadcast(factor, (i + 1) * d + j), x, y1)
-                y2 = fma(broadcast(factor, (i + 2) * d + j), x, y2)
-                y3 = fma(broadcast(factor, (i + 3) * d + j), x, y3)
-            store(whitened, i * stride + t, y0)
-            store(whitened, (i + 1) * stride + t, y1)
-            store(whitened, (i + 2) * stride + t, y2)
-            store(whitened, (i + 3) * stride + t, y3)
+            _whiten(tile, factor, d, t, i, lines(4))
             i += 4
         while i < d:
-            y0 = zero
-            for j in range(i + 1):
-                y0 = fma(broadcast(factor, i * d + j), load(centered, j * lanes(points)), y0)
-            store(whitened, i * stride + t, y0)
+            _whiten(tile, factor, d, t, i, lines(1))
             i += 1
 
 
+@inline
+def _whiten(tile: Any, factor: Any, d: int, t: int, i: int, rows: Any) -> None:
+    """The rows from i on; differences from the pivot are kept in ``packed``, which is not in use yet."""
+    one = lines(1)
+    width = lanes(tile.points)
+    y = zeros(tile.points, rows, one)
+    for j in range(i):
+        y = add_column(y, factor, i * d + j, d, load_block(tile.packed, j * width, 0, one, one))
+    x = load_block(tile.points, i * tile.stride + t, tile.stride, rows, one)
+    centered = subtract_center(x, tile.center, i)
+    store_block(tile.packed, i * width, width, centered)
+    store_block(tile.z, i * tile.stride + t, tile.stride, add_triangle(y, factor, i * d + i, d, centered))
+
+
 @inner
-def add_moments(rows: Any, prepared: Any, scratch: Any, worker: int, n_points: int, slots: Any, chunk: int) -> None:
-    points, joint = scratch.points[worker], scratch.joint[worker]
-    stride = scratch.weights.shape[1]
-    d = rows.n_features
-    zero = constant(points, 0.0)
-    means = prepared.means.reshape(-1)
-    first = slots.first[chunk].reshape(-1)
-    for k in range(prepared.log_constants.size):
-        for j in range(d):
-            s = zero
-            for t in range(0, n_points, lanes(points)):
-                z = subtract_scalar(load(points, j * stride + t), means, k * d + j)
-                s = fma(load(joint, k * stride + t), z, s)
-            add_sum(first, k * d + j, s)
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+    set_center(tile, pointer(prepared.whitened_means, k * d), d)
+    c = broadcast(prepared.log_constants, k)
+    put_density_of_distances(tile, tile.z, d, n_points, k, c, constant(tile.points, -0.5))
+
+
+@inner
+def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
+    set_center(tile, pointer(prepared.means, k * d), d)
+    first = pointer(slot.first, k * d)
+    j = 0
+    while j + 4 <= d:
+        _add_features(tile, points, weights, n_points, first, j, lines(4))
+        j += 4
+    while j < d:
+        _add_features(tile, points, weights, n_points, first, j, lines(1))
+        j += 1
+
+
+@inline
+def _add_features(tile: Any, points: Any, weights: Any, n_points: int, first: Any, j: int, rows: Any) -> None:
+    one = lines(1)
+    s = zeros(points, one, rows)
+    for t in range(0, n_points, lanes(points)):
+        x = load_block(points, j * tile.stride + t, tile.stride, rows, one)
+        s = add_scaled(s, load(weights, t), subtract_center(x, tile.center, j))
+    add_block_sums(first, j, 0, s)

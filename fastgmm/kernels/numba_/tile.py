@@ -1,7 +1,7 @@
 """A tile: a few hundred rows copied feature by feature, and what every family does with its joint log-densities.
 
-Arrays of a tile are flat; feature j (or component k) of point t stands at ``j·stride + t``, where the stride is a
-cache line longer than the tile, lest all features of a point fall into the same set of the cache.
+Arrays of a tile are lines of ``stride`` numbers, one for each feature or component, and point t stands at t of each.
+The stride is a cache line longer than the tile, lest all features of a point fall into the same set of the cache.
 Rows beyond the end of the data and rows of weight 0 hold the first mean and weigh nothing.
 """
 
@@ -10,9 +10,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.kernels.numba_.elementary import exponential, logarithm
+from fastgmm.kernels.numba_.elementary import SMALLEST_EXPONENT, SMALLEST_EXPONENT_SINGLE, exponential, logarithm
 from fastgmm.kernels.numba_.jit import inline, inner
-from fastgmm.kernels.numba_.vector import add_sum, constant, is_single, lanes, load, store, where_less
+from fastgmm.kernels.numba_.vector import (
+    add_sum,
+    constant,
+    count_ones,
+    fma,
+    gather,
+    is_single,
+    lanes,
+    lanes_less,
+    load,
+    number,
+    pointer,
+    put,
+    square_root,
+    store,
+    where_less,
+)
 
 CACHE_LINE = 64
 
@@ -30,137 +46,239 @@ class FlatRows(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory, one row for each worker, in the dtype of the arithmetic: that of the prepared parameters."""
+    """Working memory, one row for each worker: ``numbers`` in the dtype of the arithmetic, and ``positions`` int64."""
 
-    points: NDArray[Any]
-    differences: NDArray[Any]
-    centered: NDArray[Any]
-    joint: NDArray[Any]
-    weights: NDArray[Any]
-    log_density: NDArray[Any]
-    labels: NDArray[Any]
+    numbers: NDArray[Any]
+    positions: NDArray[np.int64]
+
+
+class Tile(NamedTuple):
+    """Pointers into one worker's scratch.
+
+    Lines of features: ``points``, ``z`` (differences from a mean, of the family's making) and ``packed`` (points that
+    count for one component). Lines of components: ``joint``, log-densities and then responsibilities. Single lines:
+    ``largest`` joint log-density, ``scales`` that normalize, ``weights``, ``packed_weights``, ``output``. ``center``
+    is a mean in two parts, ``positions`` says which points are packed.
+    """
+
+    stride: int
+    points: Any
+    z: Any
+    packed: Any
+    joint: Any
+    largest: Any
+    scales: Any
+    weights: Any
+    packed_weights: Any
+    output: Any
+    center: Any
+    positions: Any
 
 
 def allocate_scratch(n_workers: int, tile_rows: int, n_features: int, n_components: int, dtype: Any) -> Scratch:
     stride = tile_rows + CACHE_LINE // np.dtype(dtype).itemsize
-
-    def table(n_lines: int) -> NDArray[Any]:
-        return np.zeros((n_workers, n_lines * stride), dtype)
-
+    n_numbers = (3 * n_features + n_components + 5) * stride + 2 * n_features
     return Scratch(
-        points=table(n_features),
-        differences=table(n_features),
-        centered=np.zeros((n_workers, n_features * CACHE_LINE // np.dtype(dtype).itemsize), dtype),
-        joint=table(n_components),
-        weights=table(1),
-        log_density=table(1),
-        labels=table(1),
+        np.zeros((n_workers, _whole_lines(n_numbers)), dtype),
+        np.zeros((n_workers, _whole_lines(tile_rows)), np.int64),
+    )
+
+
+def _whole_lines(size: int) -> int:
+    # Two workers never write to the same cache line.
+    return -(-size // CACHE_LINE) * CACHE_LINE
+
+
+@inline
+def tile_of(scratch: Any, worker: int, tile_rows: int, d: int, n_components: int) -> Any:
+    """The worker's scratch cut into lines, as ``allocate_scratch`` counted them."""
+    start = pointer(scratch.numbers, worker * scratch.numbers.shape[1])
+    stride = tile_rows + CACHE_LINE // scratch.numbers.itemsize
+    singles = 3 * d + n_components
+    return Tile(
+        stride,
+        start,
+        pointer(start, d * stride),
+        pointer(start, 2 * d * stride),
+        pointer(start, 3 * d * stride),
+        pointer(start, singles * stride),
+        pointer(start, (singles + 1) * stride),
+        pointer(start, (singles + 2) * stride),
+        pointer(start, (singles + 3) * stride),
+        pointer(start, (singles + 4) * stride),
+        pointer(start, (singles + 5) * stride),
+        pointer(scratch.positions, worker * scratch.positions.shape[1]),
     )
 
 
 @inner
-def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, points: Any, weights: Any) -> None:
+def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
     """Copy rows ``first … first + n_valid`` into the tile, and pad it to ``n_points``."""
-    stride = weights.size
+    width = lanes(tile.points)
+    whole = n_valid - n_valid % width
+    for t in range(0, whole, width):
+        start = (first + t) * rows.row_stride
+        for j in range(rows.n_features):
+            values = gather(rows.values, start + j * rows.column_stride, rows.row_stride, tile.points)
+            store(tile.points, j * tile.stride + t, values)
+        weights = gather(rows.weights, (first + t) * rows.weight_stride, rows.weight_stride, tile.points)
+        store(tile.weights, t, weights)
+    for t in range(whole, n_valid):
+        for j in range(rows.n_features):
+            at = (first + t) * rows.row_stride + j * rows.column_stride
+            put(tile.points, j * tile.stride + t, number(rows.values, at))
+        put(tile.weights, t, number(rows.weights, (first + t) * rows.weight_stride))
+    for t in range(n_valid, n_points):
+        put(tile.weights, t, 0.0)
     for t in range(n_points):
-        weight = 0.0
-        if t < n_valid:
-            weight = rows.weights[(first + t) * rows.weight_stride]
-        weights[t] = weight
-        if weight > 0.0:
-            start = (first + t) * rows.row_stride
+        if number(tile.weights, t) == 0.0:
             for j in range(rows.n_features):
-                points[j * stride + t] = rows.values[start + j * rows.column_stride]
-        else:
-            for j in range(rows.n_features):
-                points[j * stride + t] = padding[j]
+                put(tile.points, j * tile.stride + t, number(padding, j))
+
+
+@inner
+def set_center(tile: Any, mean: Any, d: int) -> None:
+    """Put a mean into ``tile.center``, each feature as the nearest number of the dtype and what is missing from it.
+
+    So x − μ is right to two units of its own last place wherever float32 data lie; in float64 nothing is missing.
+    """
+    for j in range(d):
+        put(tile.center, 2 * j, number(mean, j))
+        put(tile.center, 2 * j + 1, number(mean, j) - number(tile.center, 2 * j))
 
 
 @inline
-def finite_or_lowest(joint: Any) -> Any:
-    """−inf and NaN (from inf − inf) become the lowest number, so that differences of joint densities stay numbers."""
-    lowest = _lowest(joint)
-    return where_less(lowest, joint, joint, lowest)
+def put_joint(tile: Any, k: int, t: int, joint: Any) -> None:
+    """Store joint log-densities of the points at t, and keep the largest of each point."""
+    # −inf and NaN (from inf − inf) become the lowest number, so that differences of joint densities stay numbers.
+    lowest = lowest_number(joint)
+    joint = where_less(lowest, joint, joint, lowest)
+    store(tile.joint, k * tile.stride + t, joint)
+    largest = load(tile.largest, t)
+    store(tile.largest, t, where_less(largest, joint, joint, largest))
 
 
 @inline
-def _lowest(like: Any) -> Any:
+def lowest_number(like: Any) -> Any:
     return constant(like, -3.0e38) if is_single(like) else constant(like, -1.7e308)
 
 
 @inner
-def responsibilities(joint: Any, weights: Any, n_components: int, n_points: int, totals: Any, chunk: int) -> None:
-    """Turn joint log-densities into weighted responsibilities, and add Σw and Σw·log p(x) to the chunk's totals.
-
-    log p(x) = m + log Σₖ exp(joint_k − m),  w·r_k = exp(joint_k − m) · w / Σₖ exp(joint_k − m),  m = maxₖ joint_k
-    """
-    stride = weights.size
-    zero = constant(weights, 0.0)
-    sum_weights = zero
-    sum_log_density = zero
-    for t in range(0, n_points, lanes(weights)):
-        log_density, total = _exponentials(joint, t, stride, n_components)
-        weight = load(weights, t)
-        scale = weight / total
-        for k in range(n_components):
-            store(joint, k * stride + t, load(joint, k * stride + t) * scale)
-        sum_weights = sum_weights + weight
-        sum_log_density = sum_log_density + where_less(zero, weight, weight * log_density, zero)
-    add_sum(totals, 2 * chunk, sum_weights)
-    add_sum(totals, 2 * chunk + 1, sum_log_density)
-
-
-@inner
-def add_counts(joint: Any, n_points: int, stride: int, counts: Any) -> None:
-    """Add N = Σ wr of every component, from weighted responsibilities."""
-    for k in range(counts.size):
-        count = constant(joint, 0.0)
-        for t in range(0, n_points, lanes(joint)):
-            count = count + load(joint, k * stride + t)
-        add_sum(counts, k, count)
+def forget_largest(tile: Any, n_points: int) -> None:
+    for t in range(0, n_points, lanes(tile.largest)):
+        store(tile.largest, t, lowest_number(tile.largest))
 
 
 @inline
-def _exponentials(joint: Any, t: int, stride: int, n_components: int) -> Any:
-    """Replace the joint log-densities of the points at t by exp(joint − m); return log p(x) and the exponentials' sum.
+def responsibilities(tile: Any, n_components: int, n_points: int, margin: float, power: float, totals: Any) -> None:
+    """Turn joint log-densities into responsibilities yet to be scaled, and add Σw and Σw·log p(x) to the totals.
 
-    log p(x) is −inf where every joint log-density is.
+    log p(x) = m + log Σₖ exp(joint_k − m),  r_k = exp(joint_k − m) / Σₖ exp(joint_k − m),  m = maxₖ joint_k
+    With ``power`` ½ the square roots of the exponentials are kept, and the scales are √(w/Σ) instead of w/Σ. What lies
+    more than ``margin`` below m is 0: it would not change the last place of the sum.
     """
-    largest = load(joint, t)
-    for k in range(1, n_components):
-        value = load(joint, k * stride + t)
-        largest = where_less(largest, value, value, largest)
-    total = constant(joint, 0.0)
-    for k in range(n_components):
-        value = exponential(load(joint, k * stride + t) - largest)
-        store(joint, k * stride + t, value)
-        total = total + value
-    nowhere = constant(joint, -np.inf)
-    return where_less(_lowest(largest), largest, largest + logarithm(total), nowhere), total
+    zero = constant(tile.joint, 0.0)
+    exponent = constant(tile.joint, power)
+    cutoff = constant(tile.joint, -margin)
+    smallest = cutoff * exponent
+    sum_weights = zero
+    sum_log_density = zero
+    for t in range(0, n_points, lanes(tile.joint)):
+        largest = load(tile.largest, t)
+        total = zero
+        for k in range(n_components):
+            x = load(tile.joint, k * tile.stride + t) - largest
+            if lanes_less(cutoff, x) != 0:
+                value = exponential(exponent * x, smallest)
+                store(tile.joint, k * tile.stride + t, value)
+                total = fma(value, value, total) if power == 0.5 else total + value
+            else:
+                store(tile.joint, k * tile.stride + t, zero)
+        weight = load(tile.weights, t)
+        scale = weight / total
+        store(tile.scales, t, square_root(scale) if power == 0.5 else scale)
+        sum_weights = sum_weights + weight
+        nowhere = constant(tile.joint, -np.inf)
+        log_density = where_less(lowest_number(largest), largest, largest + logarithm(total), nowhere)
+        sum_log_density = sum_log_density + where_less(zero, weight, weight * log_density, zero)
+    add_sum(totals, 0, sum_weights)
+    add_sum(totals, 1, sum_log_density)
+
+
+@inline
+def scale_and_count(tile: Any, k: int, n_points: int, power: float, counts: Any) -> int:
+    """Scale a component's responsibilities and add N = Σ wr; return how many points are not 0."""
+    zero = constant(tile.joint, 0.0)
+    total = zero
+    n_active = 0
+    for t in range(0, n_points, lanes(tile.joint)):
+        value = load(tile.joint, k * tile.stride + t) * load(tile.scales, t)
+        store(tile.joint, k * tile.stride + t, value)
+        total = fma(value, value, total) if power == 0.5 else total + value
+        n_active += count_ones(lanes_less(zero, value))
+    add_sum(counts, k, total)
+    return n_active
 
 
 @inner
-def largest_component(joint: Any, labels: Any, n_components: int, n_points: int) -> None:
-    """The component with the largest joint log-density, the first of equals."""
-    stride = labels.size
-    for t in range(0, n_points, lanes(joint)):
-        largest = load(joint, t)
-        label = constant(joint, 0.0)
+def pack(tile: Any, k: int, d: int, n_points: int) -> int:
+    """Copy the points with a responsibility for component k into ``packed``; return how many, in whole vectors."""
+    width = lanes(tile.joint)
+    zero = constant(tile.joint, 0.0)
+    n_packed = 0
+    for t in range(0, n_points, width):
+        if lanes_less(zero, load(tile.joint, k * tile.stride + t)) != 0:
+            for lane in range(t, t + width):
+                put(tile.positions, n_packed, lane)
+                if number(tile.joint, k * tile.stride + lane) > 0.0:
+                    n_packed += 1
+    for a in range(n_packed):
+        put(tile.packed_weights, a, number(tile.joint, k * tile.stride + number(tile.positions, a)))
+    for j in range(d):
+        line = pointer(tile.points, j * tile.stride)
+        for a in range(n_packed):
+            put(tile.packed, j * tile.stride + a, number(line, number(tile.positions, a)))
+    n_whole = (n_packed + width - 1) // width * width
+    for a in range(n_packed, n_whole):
+        put(tile.packed_weights, a, 0.0)
+        for j in range(d):
+            put(tile.packed, j * tile.stride + a, number(tile.packed, j * tile.stride))
+    return n_whole
+
+
+@inner
+def largest_component(tile: Any, n_components: int, n_points: int) -> None:
+    """The component with the largest joint log-density, the first of equals, to ``output``."""
+    for t in range(0, n_points, lanes(tile.joint)):
+        largest = load(tile.joint, t)
+        label = constant(tile.joint, 0.0)
         for k in range(1, n_components):
-            value = load(joint, k * stride + t)
-            label = where_less(largest, value, constant(joint, float(k)), label)
+            value = load(tile.joint, k * tile.stride + t)
+            label = where_less(largest, value, constant(tile.joint, float(k)), label)
             largest = where_less(largest, value, value, largest)
-        store(labels, t, label)
+        store(tile.output, t, label)
 
 
 @inner
-def log_sum_exp(joint: Any, log_density: Any, n_components: int, n_points: int, normalize: bool) -> None:
-    """log p(x) = log Σₖ exp(joint_k), and where asked the joint log-densities turned into responsibilities."""
-    stride = log_density.size
-    for t in range(0, n_points, lanes(joint)):
-        density, total = _exponentials(joint, t, stride, n_components)
-        store(log_density, t, density)
+def log_sum_exp(tile: Any, n_components: int, n_points: int, margin: float, normalize: bool) -> None:
+    """log p(x) = log Σₖ exp(joint_k) to ``output``; where asked the joint log-densities become responsibilities.
+
+    The sum leaves out what lies more than ``margin`` below the largest, as if it had been abandoned.
+    """
+    zero = constant(tile.joint, 0.0)
+    cutoff = constant(tile.joint, -margin)
+    smallest = constant(tile.joint, SMALLEST_EXPONENT_SINGLE if is_single(tile.joint) else SMALLEST_EXPONENT)
+    for t in range(0, n_points, lanes(tile.joint)):
+        largest = load(tile.largest, t)
+        total = zero
+        for k in range(n_components):
+            x = load(tile.joint, k * tile.stride + t) - largest
+            value = exponential(x, smallest)
+            store(tile.joint, k * tile.stride + t, value)
+            total = total + where_less(cutoff, x, value, zero)
+        nowhere = constant(tile.joint, -np.inf)
+        store(tile.output, t, where_less(lowest_number(largest), largest, largest + logarithm(total), nowhere))
         if normalize:
-            scale = constant(joint, 1.0) / total
+            scale = constant(tile.joint, 1.0) / total
             for k in range(n_components):
-                store(joint, k * stride + t, load(joint, k * stride + t) * scale)
+                store(tile.joint, k * tile.stride + t, load(tile.joint, k * tile.stride + t) * scale)

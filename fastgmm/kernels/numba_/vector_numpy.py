@@ -34,7 +34,7 @@ def store(array: Array, index: int, vector: Array) -> None:
 
 
 def broadcast(array: Array, index: int) -> Array:
-    return np.full(lanes(array), array[index], array.dtype)
+    return np.full(lanes(array), number(array, index), array.dtype)
 
 
 def constant(like: Array, value: float) -> Array:
@@ -45,8 +45,32 @@ def fma(a: Array, b: Array, c: Array) -> Array:
     return a * b + c
 
 
-def subtract_scalar(vector: Array, array: Array, index: int) -> Array:
-    return (vector - array[index]).astype(vector.dtype)
+def pointer(where: Array, index: int) -> Array:
+    return where.reshape(-1)[index:]
+
+
+def number(where: Array, index: int) -> Any:
+    return where.reshape(-1)[index]
+
+
+def put(where: Array, index: int, value: Any) -> None:
+    where[index] = value
+
+
+def gather(array: Array, start: int, step: int, like: Array) -> Array:
+    return array[start + step * np.arange(lanes(like))].astype(like.dtype)
+
+
+def square_root(vector: Array) -> Array:
+    return np.sqrt(vector)
+
+
+def lanes_less(a: Array, b: Array) -> int:
+    return sum(1 << lane for lane in np.flatnonzero(a < b).tolist())
+
+
+def count_ones(bits: int) -> int:
+    return bits.bit_count()
 
 
 def where_less(a: Array, b: Array, then: Array, otherwise: Array) -> Array:
@@ -79,6 +103,74 @@ def add_sum(array: Array, index: int, vector: Array) -> None:
     array[index] += vector.sum(dtype=np.float64)
 
 
-def add_sums(array: Array, index: int, v0: Array, v1: Array, v2: Array, v3: Array) -> None:
-    for offset, vector in enumerate((v0, v1, v2, v3)):
-        add_sum(array, index + offset, vector)
+# Blocks are arrays of shape (rows, columns, lanes).
+
+
+def lines(count: int) -> int:
+    return count
+
+
+def zeros(like: Array, rows: int, columns: int) -> Array:
+    return np.zeros((rows, columns, lanes(like)), like.dtype)
+
+
+def vector_of(block: Array, index: int) -> Array:
+    return block.reshape(-1, block.shape[2])[index]
+
+
+def load_block(where: Array, start: int, step: int, rows: int, columns: int) -> Array:
+    size = columns * lanes(where)
+    return np.stack([where[start + row * step :][:size] for row in range(rows)]).reshape(rows, columns, -1)
+
+
+def store_block(where: Array, start: int, step: int, block: Array) -> None:
+    for row, vectors in enumerate(block):
+        where[start + row * step :][: vectors.size] = vectors.reshape(-1)
+
+
+def subtract_center(block: Array, center: Array, feature: int) -> Array:
+    parts = center[2 * feature : 2 * (feature + len(block))].reshape(-1, 2, 1, 1)
+    return (block - parts[:, 0]) - parts[:, 1]
+
+
+def scale_rows(block: Array, vector: Array) -> Array:
+    return block * vector
+
+
+def add_scaled(sums: Array, vector: Array, block: Array) -> Array:
+    return sums + (vector * block).reshape(sums.shape)
+
+
+def add_vectors(sums: Array, block: Array) -> Array:
+    return sums + block.reshape(sums.shape)
+
+
+def add_products(sums: Array, x: Array, y: Array) -> Array:
+    return sums + (x * y).reshape(sums.shape)
+
+
+def add_column(y: Array, factor: Array, at: int, step: int, z: Array) -> Array:
+    return y + factor[at + step * np.arange(len(y))].reshape(-1, 1, 1) * z
+
+
+def add_triangle(y: Array, factor: Array, at: int, step: int, z: Array) -> Array:
+    rows = np.arange(len(y))
+    lower = np.tril(factor[at + step * rows[:, np.newaxis] + rows])
+    return y + np.einsum("rj,jcl->rcl", lower, z)
+
+
+def add_squares(sums: Array, block: Array) -> Array:
+    return sums + np.square(block).sum(axis=0)
+
+
+def add_outer(sums: Array, x: Array, y: Array) -> Array:
+    return sums + x * y.reshape(1, len(y), -1)
+
+
+def add_lower_outer(sums: Array, x: Array) -> Array:
+    return sums + np.tri(len(x), dtype=x.dtype)[:, :, np.newaxis] * add_outer(np.zeros_like(sums), x, x)
+
+
+def add_block_sums(array: Array, start: int, step: int, block: Array) -> None:
+    for row, sums in enumerate(block.sum(axis=2, dtype=np.float64)):
+        array[start + row * step :][: len(sums)] += sums

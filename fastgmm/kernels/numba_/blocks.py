@@ -1,0 +1,348 @@
+"""Small blocks of vectors that stay in registers, and the products of linear algebra on them.
+
+A block of r × c vectors is r·c registers; its shape belongs to its type, so that every operation is unrolled by the
+compiler and one kernel text serves blocks of four rows and the rows that remain. ``lines(n)`` is a number of rows or
+columns that is known to the compiler. With ``NUMBA_DISABLE_JIT=1`` the names are NumPy functions (``vector_numpy.py``).
+"""
+
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, models, register_model
+
+from fastgmm.kernels.numba_ import vector_numpy
+from fastgmm.kernels.numba_.lowering import (
+    Vector,
+    call_vector_function,
+    element_pointer,
+    fold_halves,
+    splat,
+    sum_of_four,
+    widen,
+)
+
+
+class Lines(types.Type):
+    """The Numba type of a number known when compiling."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(name=f"Lines({count})")
+
+
+register_model(Lines)(models.OpaqueModel)
+
+
+class Block(types.Type):
+    """The Numba type of ``rows`` × ``columns`` vectors."""
+
+    def __init__(self, dtype: Any, rows: int, columns: int) -> None:
+        self.dtype, self.rows, self.columns = dtype, rows, columns
+        super().__init__(name=f"Block({dtype}, {rows}, {columns})")
+
+
+@register_model(Block)
+class _BlockModel(models.PrimitiveModel):
+    def __init__(self, data_model_manager: Any, block: Block) -> None:
+        vector = data_model_manager.lookup(Vector(block.dtype)).get_data_type()
+        super().__init__(data_model_manager, block, ir.LiteralStructType([vector] * (block.rows * block.columns)))
+
+
+def _vectors(builder: Any, block: Any) -> list[Any]:
+    return [builder.extract_value(block, i) for i in range(len(block.type.elements))]
+
+
+def _pack(builder: Any, vectors: list[Any]) -> Any:
+    block = ir.Constant(ir.LiteralStructType([vector.type for vector in vectors]), ir.Undefined)
+    for i, vector in enumerate(vectors):
+        block = builder.insert_value(block, vector, i)
+    return block
+
+
+def _offset(builder: Any, start: Any, step: Any, times: int) -> Any:
+    return builder.add(start, builder.mul(step, ir.Constant(step.type, times)))
+
+
+def _load(context: Any, builder: Any, where_type: Any, where: Any, index: Any) -> Any:
+    pointer = element_pointer(context, builder, where_type, where, index)
+    pointer = builder.bitcast(pointer, context.get_value_type(Vector(where_type.dtype)).as_pointer())
+    return builder.load(pointer, align=where_type.dtype.bitwidth // 8)
+
+
+def _broadcast(context: Any, builder: Any, where_type: Any, where: Any, index: Any) -> Any:
+    scalar = builder.load(element_pointer(context, builder, where_type, where, index))
+    return splat(builder, scalar, context.get_value_type(Vector(where_type.dtype)))
+
+
+def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    return call_vector_function(builder, "llvm.fmuladd", [a, b, c])
+
+
+@intrinsic(prefer_literal=True)
+def lines(typing_context: Any, count: Any) -> Any:
+    """The literal ``count`` as a type."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.get_dummy_value()
+
+    return Lines(count.literal_value)(count), generate
+
+
+@intrinsic
+def zeros(typing_context: Any, like: Any, rows: Any, columns: Any) -> Any:
+    """A block of zeros in the dtype of ``like``."""
+    block = Block(like.dtype, rows.count, columns.count)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(Vector(like.dtype)), None)
+        return _pack(builder, [zero] * (block.rows * block.columns))
+
+    return block(like, rows, columns), generate
+
+
+@intrinsic(prefer_literal=True)
+def vector_of(typing_context: Any, block: Any, index: Any) -> Any:
+    """The vector at the literal ``index`` of a block, counted along its rows."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.extract_value(arguments[0], index.literal_value)
+
+    return Vector(block.dtype)(block, index), generate
+
+
+@intrinsic
+def load_block(typing_context: Any, where: Any, start: Any, step: Any, rows: Any, columns: Any) -> Any:
+    """The vectors at ``start + row·step + column·lanes``."""
+    block = Block(where.dtype, rows.count, columns.count)
+    width = Vector(where.dtype).lanes
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = []
+        for row in range(block.rows):
+            at = _offset(builder, arguments[1], arguments[2], row)
+            for column in range(block.columns):
+                index = builder.add(at, ir.Constant(at.type, column * width))
+                vectors.append(_load(context, builder, where, arguments[0], index))
+        return _pack(builder, vectors)
+
+    return block(where, types.intp, types.intp, rows, columns), generate
+
+
+@intrinsic
+def store_block(typing_context: Any, where: Any, start: Any, step: Any, block: Any) -> Any:
+    """Store vectors at ``start + row·step + column·lanes``."""
+    width = Vector(where.dtype).lanes
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = _vectors(builder, arguments[3])
+        for row in range(block.rows):
+            at = _offset(builder, arguments[1], arguments[2], row)
+            for column in range(block.columns):
+                index = builder.add(at, ir.Constant(at.type, column * width))
+                vector = vectors[row * block.columns + column]
+                pointer = element_pointer(context, builder, where, arguments[0], index)
+                builder.store(
+                    vector, builder.bitcast(pointer, vector.type.as_pointer()), align=where.dtype.bitwidth // 8
+                )
+        return context.get_dummy_value()
+
+    return types.void(where, types.intp, types.intp, block), generate
+
+
+@intrinsic
+def subtract_center(typing_context: Any, block: Any, center: Any, feature: Any) -> Any:
+    """Rows of features ``feature, feature + 1, …`` less the center's; see ``tile.set_center``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = _vectors(builder, arguments[0])
+        two = ir.Constant(arguments[2].type, 2)
+        for row in range(block.rows):
+            at = builder.mul(two, builder.add(arguments[2], ir.Constant(two.type, row)))
+            parts = [_broadcast(context, builder, center, arguments[1], at)]
+            if center.dtype == types.float32:
+                low = builder.add(at, ir.Constant(two.type, 1))
+                parts.append(_broadcast(context, builder, center, arguments[1], low))
+            for column in range(block.columns):
+                for part in parts:
+                    i = row * block.columns + column
+                    vectors[i] = builder.fsub(vectors[i], part)
+        return _pack(builder, vectors)
+
+    return block(block, center, types.intp), generate
+
+
+@intrinsic
+def scale_rows(typing_context: Any, block: Any, vector: Any) -> Any:
+    """Every vector of the block times ``vector``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _pack(builder, [builder.fmul(each, arguments[1]) for each in _vectors(builder, arguments[0])])
+
+    return block(block, vector), generate
+
+
+@intrinsic
+def add_scaled(typing_context: Any, sums: Any, vector: Any, block: Any) -> Any:
+    """``sums + vector·block``, vector by vector."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[2]), strict=True)
+        return _pack(builder, [_fma(builder, arguments[1], each, total) for total, each in pairs])
+
+    return sums(sums, vector, block), generate
+
+
+@intrinsic
+def add_vectors(typing_context: Any, sums: Any, block: Any) -> Any:
+    """``sums + block``, vector by vector."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[1]), strict=True)
+        return _pack(builder, [builder.fadd(total, each) for total, each in pairs])
+
+    return sums(sums, block), generate
+
+
+@intrinsic
+def add_products(typing_context: Any, sums: Any, x: Any, y: Any) -> Any:
+    """``sums + x·y``, vector by vector."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        triples = zip(*(_vectors(builder, argument) for argument in arguments), strict=True)
+        return _pack(builder, [_fma(builder, left, right, total) for total, left, right in triples])
+
+    return sums(sums, x, y), generate
+
+
+def _add_column(
+    context: Any, builder: Any, y: list[Any], where: Any, factor: Any, at: Any, step: Any, z: list[Any], first: int = 0
+) -> None:
+    """``y[row] += factor[at + row·step]·z`` for the rows from ``first`` on; z is one row of vectors."""
+    columns = len(z)
+    for row in range(first, len(y) // columns):
+        f = _broadcast(context, builder, where, factor, _offset(builder, at, step, row))
+        for column in range(columns):
+            i = row * columns + column
+            y[i] = _fma(builder, f, z[column], y[i])
+
+
+@intrinsic
+def add_column(typing_context: Any, y: Any, factor: Any, at: Any, step: Any, z: Any) -> Any:
+    """``y[row] + factor[at + row·step]·z`` for every row of y: a column of a matrix times an entry of a vector."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums = _vectors(builder, arguments[0])
+        z_vectors = _vectors(builder, arguments[4])
+        _add_column(context, builder, sums, factor, arguments[1], arguments[2], arguments[3], z_vectors)
+        return _pack(builder, sums)
+
+    return y(y, factor, types.intp, types.intp, z), generate
+
+
+@intrinsic
+def add_triangle(typing_context: Any, y: Any, factor: Any, at: Any, step: Any, z: Any) -> Any:
+    """``y + F·z`` with F the lower triangle of ``factor[at + row·step + column]``; z has as many rows as y."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        sums, vectors = _vectors(builder, arguments[0]), _vectors(builder, arguments[4])
+        for column in range(y.rows):
+            start = builder.add(arguments[2], ir.Constant(arguments[2].type, column))
+            z_column = vectors[column * y.columns : (column + 1) * y.columns]
+            _add_column(context, builder, sums, factor, arguments[1], start, arguments[3], z_column, column)
+        return _pack(builder, sums)
+
+    return y(y, factor, types.intp, types.intp, z), generate
+
+
+@intrinsic
+def add_squares(typing_context: Any, sums: Any, block: Any) -> Any:
+    """``sums[column] + Σ block[row, column]²``; ``sums`` is one row of vectors."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        totals = _vectors(builder, arguments[0])
+        for i, vector in enumerate(_vectors(builder, arguments[1])):
+            totals[i % block.columns] = _fma(builder, vector, vector, totals[i % block.columns])
+        return _pack(builder, totals)
+
+    return sums(sums, block), generate
+
+
+@intrinsic
+def add_outer(typing_context: Any, sums: Any, x: Any, y: Any) -> Any:
+    """``sums + x·yᵀ`` of two columns of vectors."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        totals, left, right = (_vectors(builder, argument) for argument in arguments)
+        for row in range(sums.rows):
+            for column in range(sums.columns):
+                i = row * sums.columns + column
+                totals[i] = _fma(builder, left[row], right[column], totals[i])
+        return _pack(builder, totals)
+
+    return sums(sums, x, y), generate
+
+
+@intrinsic
+def add_lower_outer(typing_context: Any, sums: Any, x: Any) -> Any:
+    """``sums + x·xᵀ`` of a column of vectors, on and below the diagonal."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        totals, vectors = (_vectors(builder, argument) for argument in arguments)
+        for row in range(sums.rows):
+            for column in range(row + 1):
+                i = row * sums.columns + column
+                totals[i] = _fma(builder, vectors[row], vectors[column], totals[i])
+        return _pack(builder, totals)
+
+    return sums(sums, x), generate
+
+
+@intrinsic
+def add_block_sums(typing_context: Any, array: Any, start: Any, step: Any, block: Any) -> Any:
+    """``array[start + row·step + column] += sum of the lanes``; the array is float64."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = [widen(builder, vector) for vector in _vectors(builder, arguments[3])]
+        for row in range(block.rows):
+            at = _offset(builder, arguments[1], arguments[2], row)
+            pointer = element_pointer(context, builder, array, arguments[0], at)
+            of_row = vectors[row * block.columns : (row + 1) * block.columns]
+            _add_sums_of_vectors(builder, pointer, of_row)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, block), generate
+
+
+def _add_sums_of_vectors(builder: Any, pointer: Any, vectors: list[Any]) -> None:
+    """Add the lanes' sums of neighbors; four at once share their shuffles."""
+    if len(vectors) == 4:
+        sums = sum_of_four(builder, vectors)
+        pointer = builder.bitcast(pointer, sums.type.as_pointer())
+        builder.store(builder.fadd(builder.load(pointer, align=8), sums), pointer, align=8)
+        return
+    for i, vector in enumerate(vectors):
+        at = builder.gep(pointer, [ir.Constant(ir.IntType(64), i)])
+        folded = fold_halves(builder, vector, until=1)
+        total = builder.extract_element(folded, ir.Constant(ir.IntType(32), 0))
+        builder.store(builder.fadd(builder.load(at), total), at)
+
+
+if numba.config.DISABLE_JIT:
+    lines = vector_numpy.lines
+    zeros = vector_numpy.zeros
+    vector_of = vector_numpy.vector_of
+    load_block = vector_numpy.load_block
+    store_block = vector_numpy.store_block
+    subtract_center = vector_numpy.subtract_center
+    scale_rows = vector_numpy.scale_rows
+    add_scaled = vector_numpy.add_scaled
+    add_vectors = vector_numpy.add_vectors
+    add_products = vector_numpy.add_products
+    add_column = vector_numpy.add_column
+    add_triangle = vector_numpy.add_triangle
+    add_squares = vector_numpy.add_squares
+    add_outer = vector_numpy.add_outer
+    add_lower_outer = vector_numpy.add_lower_outer
+    add_block_sums = vector_numpy.add_block_sums
