@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from fastgmm.parameters import Array, FloatArray, Prepared
 
 # Points that are processed together: at most, where chunks and sections begin at multiples of it, and at least.
-LARGEST_TILE = 256
+LARGEST_TILE = 512
 SMALLEST_TILE = 32
+# One feature of a tile: eight of them, which a block of the M-step reads again and again, are half a first-level cache.
+_LINE_BYTES = 2048
 _TILE_BYTES = 512 * 1024
 # Fewer rows than this do not repay the clearing and merging of a slot.
 _SMALLEST_CHUNK = 1024
@@ -107,7 +109,7 @@ def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, 
 
     As many chunks as keep many cores busy and the slots within 32 MB, of at least a thousand rows each.
     """
-    tile_rows = LARGEST_TILE
+    tile_rows = min(LARGEST_TILE, _LINE_BYTES // itemsize)
     while tile_rows > SMALLEST_TILE and tile_rows * (2 * n_features + n_components) * itemsize > _TILE_BYTES:
         tile_rows //= 2
     affordable = max(_FEWEST_CHUNKS, _SLOT_BYTES // (8 * max(1, slot_numbers)))

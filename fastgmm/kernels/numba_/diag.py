@@ -22,7 +22,12 @@ from fastgmm.kernels.numba_.tile import put_joint, set_center
 from fastgmm.kernels.numba_.vector import broadcast, constant, fma, lanes, load, pointer
 
 POWER = 1.0
-PACKED_SHARE = 0.125
+
+
+@inline
+def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
+    """A point costs few multiply-adds, hardly more than its copies."""
+    return d >= 16 and 8 * n_active <= n_points
 
 
 @inline
@@ -37,13 +42,28 @@ def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margi
     scales = pointer(prepared.inverse_deviations, k * d)
     c = broadcast(prepared.log_constants, k)
     minus_half = constant(tile.points, -0.5)
-    for t in range(0, n_points, 2 * width):
-        q = zeros(tile.points, lines(1), lines(2))
-        for j in range(d):
-            x = load_block(tile.points, j * tile.stride + t, 0, lines(1), lines(2))
-            q = add_squares(q, scale_rows(subtract_center(x, tile.center, j), broadcast(scales, j)))
+    t = 0
+    while t + 4 * width <= n_points:
+        q = _squared_norm(tile, scales, d, t, lines(4))
         put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
         put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
+        put_joint(tile, k, t + 2 * width, fma(minus_half, vector_of(q, 2), c))
+        put_joint(tile, k, t + 3 * width, fma(minus_half, vector_of(q, 3), c))
+        t += 4 * width
+    if t < n_points:
+        q = _squared_norm(tile, scales, d, t, lines(2))
+        put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
+        put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
+
+
+@inline
+def _squared_norm(tile: Any, scales: Any, d: int, t: int, columns: Any) -> Any:
+    """Σⱼ ((xⱼ − μⱼ)/σⱼ)² of some vectors of points."""
+    q = zeros(tile.points, lines(1), columns)
+    for j in range(d):
+        x = load_block(tile.points, j * tile.stride + t, 0, lines(1), columns)
+        q = add_squares(q, scale_rows(subtract_center(x, tile.center, j), broadcast(scales, j)))
+    return q
 
 
 @inner

@@ -14,7 +14,6 @@ from numba.extending import overload
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
 from fastgmm.kernels.numba_.jit import entry, inline, inner
 from fastgmm.kernels.numba_.tile import (
-    forget_largest,
     largest_component,
     load_tile,
     log_sum_exp,
@@ -49,9 +48,9 @@ def power_of(prepared: Any) -> float:
     return float(_FAMILIES[type(prepared)].POWER)
 
 
-def packed_share_of(prepared: Any) -> float:
-    """The share of a tile's points below which copying those that count repays."""
-    return float(_FAMILIES[type(prepared)].PACKED_SHARE)
+def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
+    """Whether to copy the points that count for a component together before their moments are taken."""
+    return bool(_FAMILIES[type(prepared)].packing_repays(prepared, d, n_active, n_points))
 
 
 def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
@@ -79,14 +78,9 @@ def _power_of(prepared: Any) -> Any:
     return constant
 
 
-@overload(packed_share_of)
-def _packed_share_of(prepared: Any) -> Any:
-    value = _FAMILIES[prepared.instance_class].PACKED_SHARE
-
-    def constant(prepared: Any) -> float:
-        return value
-
-    return constant
+@overload(packing_repays, jit_options=_OPTIONS)
+def _packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> Any:
+    return _FAMILIES[prepared.instance_class].packing_repays.py_func
 
 
 @overload(prepare_tile, jit_options=_OPTIONS)
@@ -147,7 +141,6 @@ def _sweep_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, s
     n_points = _points_of(n_valid, tile.joint)
     margin = _negligible(tile, n_components)
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
-    forget_largest(tile, n_points)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
         # Further than the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
@@ -158,7 +151,7 @@ def _sweep_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, s
         n_active = scale_and_count(tile, k, n_points, power, slot.counts)
         if n_active == 0:
             continue
-        if n_active <= packed_share_of(prepared) * n_points:
+        if packing_repays(prepared, d, n_active, n_points):
             n_packed = pack(tile, k, d, n_points)
             add_moments(prepared, tile, tile.packed, tile.packed_weights, d, n_packed, k, slot)
         else:
@@ -197,7 +190,6 @@ def _score_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, o
     if outputs.joint.size > 0:
         depth = np.inf
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
-    forget_largest(tile, n_points)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
         joint_density(prepared, tile, d, n_points, k, depth)

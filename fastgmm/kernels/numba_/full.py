@@ -37,14 +37,22 @@ from fastgmm.kernels.numba_.vector import (
     lanes_less,
     load,
     pointer,
+    store,
+    where_less,
 )
 
 # Responsibilities come as square roots, which make S a sum of outer products of a vector with itself.
 POWER = 0.5
-# Packing the points that count costs d copies each, and saves about d²/2 multiply-adds for every other one.
-PACKED_SHARE = 0.5
+# After so many rows of L⁻¹(x − μ), a power of 2, a component may be seen to be too far away to matter.
+ROWS_BEFORE_A_LOOK = 8
 # Columns of a block of S with four rows: as many sums as leave registers for their factors, of 32 or 16.
 _COLUMNS = 4 if VECTOR_BYTES == 64 else 2
+
+
+@inline
+def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
+    """It costs d copies of every point that counts, and saves about d²/2 multiply-adds for every other one."""
+    return d >= 4 and 2 * n_active <= n_points
 
 
 @inline
@@ -54,27 +62,38 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 @inner
 def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
-    """Write ``cₖ − ½‖L⁻¹ₖ(x − μₖ)‖²``, or less than the point's largest by ``margin`` where that is certain."""
+    """Write ``cₖ − ½‖L⁻¹ₖ(x − μₖ)‖²``, or less than another of the point's by ``margin`` where that is certain."""
     width = lanes(tile.points)
     set_center(tile, pointer(prepared.means, k * d), d)
     factor = pointer(prepared.inverse_cholesky, k * d * d)
     c = broadcast(prepared.log_constants, k)
     minus_half = constant(tile.points, -0.5)
     for t in range(0, n_points, 2 * width):
-        q = _squared_norm(tile, t, factor, d, c, margin)
+        q = _squared_norm(tile, t, factor, d, k, c, margin)
         put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
         put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
+        if d > ROWS_BEFORE_A_LOOK:
+            _note_largest(tile, k, t)
+            _note_largest(tile, k, t + width)
 
 
 @inline
-def _squared_norm(tile: Any, t: int, factor: Any, d: int, c: Any, margin: float) -> Any:
-    """‖y‖² of two vectors of points, four rows of y at a time; after eight rows it may be seen to matter no more."""
+def _note_largest(tile: Any, k: int, t: int) -> None:
+    """Keep the largest joint log-density so far."""
+    joint = load(tile.joint, k * tile.stride + t)
+    largest = load(tile.largest, t)
+    store(tile.largest, t, where_less(largest, joint, joint, largest) if k > 0 else joint)
+
+
+@inline
+def _squared_norm(tile: Any, t: int, factor: Any, d: int, k: int, c: Any, margin: float) -> Any:
+    """‖y‖² of two vectors of points, four rows of y at a time."""
     q = zeros(tile.z, lines(1), lines(2))
     i = 0
     while i + 4 <= d:
         q = _add_rows(q, tile, t, factor, d, i, lines(4))
         i += 4
-        if i & 7 == 0 and i < d and _is_negligible(tile, t, q, c, margin):
+        if i & (ROWS_BEFORE_A_LOOK - 1) == 0 and i < d and k > 0 and _is_negligible(tile, t, q, c, margin):
             return q
     if d - i == 1:
         q = _add_rows(q, tile, t, factor, d, i, lines(1))
@@ -87,7 +106,7 @@ def _squared_norm(tile: Any, t: int, factor: Any, d: int, c: Any, margin: float)
 
 @inline
 def _add_rows(q: Any, tile: Any, t: int, factor: Any, d: int, i: int, rows: Any) -> Any:
-    """Add the squares of the rows from i on; the differences of their features are computed here, and kept."""
+    """Add the squares of the rows from i on; differences of their features are computed here and kept for later ones."""
     two = lines(2)
     width = lanes(tile.z)
     y = zeros(tile.z, rows, two)
@@ -95,7 +114,8 @@ def _add_rows(q: Any, tile: Any, t: int, factor: Any, d: int, i: int, rows: Any)
         y = add_column(y, factor, i * d + j, d, load_block(tile.z, 2 * j * width, 0, lines(1), two))
     x = load_block(tile.points, i * tile.stride + t, tile.stride, rows, two)
     z = subtract_center(x, tile.center, i)
-    store_block(tile.z, 2 * i * width, 2 * width, z)
+    if i + 4 < d:
+        store_block(tile.z, 2 * i * width, 2 * width, z)
     return add_squares(q, add_triangle(y, factor, i * d + i, d, z))
 
 
@@ -150,7 +170,8 @@ def _diagonal_block(
         root = load(roots, t)
         x = load_block(points, i * tile.stride + t, tile.stride, rows, one)
         u = scale_rows(subtract_center(x, tile.center, i), root)
-        store_block(tile.z, i * tile.stride + t, tile.stride, u)
+        if d > 4:  # more than this block
+            store_block(tile.z, i * tile.stride + t, tile.stride, u)
         s = add_scaled(s, root, u)
         sums = add_lower_outer(sums, u)
     # Zeros stand where a row of the block reaches into the upper triangle.

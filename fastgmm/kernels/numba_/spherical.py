@@ -20,7 +20,12 @@ from fastgmm.kernels.numba_.tile import put_joint, set_center
 from fastgmm.kernels.numba_.vector import add_sum, broadcast, constant, fma, lanes, load, pointer
 
 POWER = 1.0
-PACKED_SHARE = 0.125
+
+
+@inline
+def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
+    """A point costs few multiply-adds, hardly more than its copies."""
+    return d >= 16 and 8 * n_active <= n_points
 
 
 @inline
@@ -30,15 +35,30 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 @inline
 def put_density_of_distances(tile: Any, points: Any, d: int, n_points: int, k: int, c: Any, factor: Any) -> None:
-    """Write ``c + factor·‖x − center‖²``."""
+    """Write ``c + factor·‖x − center‖²``, four vectors of points at a time and then two."""
     width = lanes(points)
-    for t in range(0, n_points, 2 * width):
-        q = zeros(points, lines(1), lines(2))
-        for j in range(d):
-            x = load_block(points, j * tile.stride + t, 0, lines(1), lines(2))
-            q = add_squares(q, subtract_center(x, tile.center, j))
+    t = 0
+    while t + 4 * width <= n_points:
+        q = _squared_distance(tile, points, d, t, lines(4))
         put_joint(tile, k, t, fma(factor, vector_of(q, 0), c))
         put_joint(tile, k, t + width, fma(factor, vector_of(q, 1), c))
+        put_joint(tile, k, t + 2 * width, fma(factor, vector_of(q, 2), c))
+        put_joint(tile, k, t + 3 * width, fma(factor, vector_of(q, 3), c))
+        t += 4 * width
+    if t < n_points:
+        q = _squared_distance(tile, points, d, t, lines(2))
+        put_joint(tile, k, t, fma(factor, vector_of(q, 0), c))
+        put_joint(tile, k, t + width, fma(factor, vector_of(q, 1), c))
+
+
+@inline
+def _squared_distance(tile: Any, points: Any, d: int, t: int, columns: Any) -> Any:
+    """‖x − center‖² of some vectors of points."""
+    q = zeros(points, lines(1), columns)
+    for j in range(d):
+        x = load_block(points, j * tile.stride + t, 0, lines(1), columns)
+        q = add_squares(q, subtract_center(x, tile.center, j))
+    return q
 
 
 @inner

@@ -22,6 +22,7 @@ from fastgmm.kernels.numba_.vector import (
     lanes,
     lanes_less,
     load,
+    lowest_one,
     number,
     pointer,
     put,
@@ -115,25 +116,33 @@ def tile_of(scratch: Any, worker: int, tile_rows: int, d: int, n_components: int
 def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
     """Copy rows ``first … first + n_valid`` into the tile, and pad it to ``n_points``."""
     width = lanes(tile.points)
-    whole = n_valid - n_valid % width
-    for t in range(0, whole, width):
+    zero = constant(tile.points, 0.0)
+    for t in range(0, n_points, width):
         start = (first + t) * rows.row_stride
-        for j in range(rows.n_features):
-            values = gather(rows.values, start + j * rows.column_stride, rows.row_stride, tile.points)
-            store(tile.points, j * tile.stride + t, values)
-        weights = gather(rows.weights, (first + t) * rows.weight_stride, rows.weight_stride, tile.points)
-        store(tile.weights, t, weights)
-    for t in range(whole, n_valid):
-        for j in range(rows.n_features):
-            at = (first + t) * rows.row_stride + j * rows.column_stride
-            put(tile.points, j * tile.stride + t, number(rows.values, at))
-        put(tile.weights, t, number(rows.weights, (first + t) * rows.weight_stride))
-    for t in range(n_valid, n_points):
-        put(tile.weights, t, 0.0)
-    for t in range(n_points):
-        if number(tile.weights, t) == 0.0:
+        weights_start = (first + t) * rows.weight_stride
+        if t + width <= n_valid:
             for j in range(rows.n_features):
-                put(tile.points, j * tile.stride + t, number(padding, j))
+                values = gather(rows.values, start + j * rows.column_stride, rows.row_stride, tile.points)
+                store(tile.points, j * tile.stride + t, values)
+            store(tile.weights, t, gather(rows.weights, weights_start, rows.weight_stride, tile.points))
+        else:
+            store(tile.weights, t, zero)
+            for lane in range(n_valid - t):
+                put(tile.weights, t + lane, number(rows.weights, weights_start + lane * rows.weight_stride))
+                for j in range(rows.n_features):
+                    at = start + lane * rows.row_stride + j * rows.column_stride
+                    put(tile.points, j * tile.stride + t + lane, number(rows.values, at))
+        if count_ones(lanes_less(zero, load(tile.weights, t))) < width:
+            _pad(tile, t, rows.n_features, padding)
+
+
+@inner
+def _pad(tile: Any, t: int, d: int, padding: Any) -> None:
+    """Put the padding where points at t weigh nothing."""
+    for lane in range(t, t + lanes(tile.points)):
+        if number(tile.weights, lane) == 0.0:
+            for j in range(d):
+                put(tile.points, j * tile.stride + lane, number(padding, j))
 
 
 @inner
@@ -149,13 +158,10 @@ def set_center(tile: Any, mean: Any, d: int) -> None:
 
 @inline
 def put_joint(tile: Any, k: int, t: int, joint: Any) -> None:
-    """Store joint log-densities of the points at t, and keep the largest of each point."""
+    """Store joint log-densities of the points at t."""
     # −inf and NaN (from inf − inf) become the lowest number, so that differences of joint densities stay numbers.
     lowest = lowest_number(joint)
-    joint = where_less(lowest, joint, joint, lowest)
-    store(tile.joint, k * tile.stride + t, joint)
-    largest = load(tile.largest, t)
-    store(tile.largest, t, where_less(largest, joint, joint, largest))
+    store(tile.joint, k * tile.stride + t, where_less(lowest, joint, joint, lowest))
 
 
 @inline
@@ -163,10 +169,14 @@ def lowest_number(like: Any) -> Any:
     return constant(like, -3.0e38) if is_single(like) else constant(like, -1.7e308)
 
 
-@inner
-def forget_largest(tile: Any, n_points: int) -> None:
-    for t in range(0, n_points, lanes(tile.largest)):
-        store(tile.largest, t, lowest_number(tile.largest))
+@inline
+def largest_joint(tile: Any, t: int, n_components: int) -> Any:
+    """m = maxₖ joint_k of the points at t."""
+    largest = load(tile.joint, t)
+    for k in range(1, n_components):
+        joint = load(tile.joint, k * tile.stride + t)
+        largest = where_less(largest, joint, joint, largest)
+    return largest
 
 
 @inline
@@ -184,7 +194,7 @@ def responsibilities(tile: Any, n_components: int, n_points: int, margin: float,
     sum_weights = zero
     sum_log_density = zero
     for t in range(0, n_points, lanes(tile.joint)):
-        largest = load(tile.largest, t)
+        largest = largest_joint(tile, t, n_components)
         total = zero
         for k in range(n_components):
             x = load(tile.joint, k * tile.stride + t) - largest
@@ -227,11 +237,11 @@ def pack(tile: Any, k: int, d: int, n_points: int) -> int:
     zero = constant(tile.joint, 0.0)
     n_packed = 0
     for t in range(0, n_points, width):
-        if lanes_less(zero, load(tile.joint, k * tile.stride + t)) != 0:
-            for lane in range(t, t + width):
-                put(tile.positions, n_packed, lane)
-                if number(tile.joint, k * tile.stride + lane) > 0.0:
-                    n_packed += 1
+        active = lanes_less(zero, load(tile.joint, k * tile.stride + t))
+        while active != 0:
+            put(tile.positions, n_packed, t + lowest_one(active))
+            active &= active - 1
+            n_packed += 1
     for a in range(n_packed):
         put(tile.packed_weights, a, number(tile.joint, k * tile.stride + number(tile.positions, a)))
     for j in range(d):
@@ -269,7 +279,7 @@ def log_sum_exp(tile: Any, n_components: int, n_points: int, margin: float, norm
     cutoff = constant(tile.joint, -margin)
     smallest = constant(tile.joint, SMALLEST_EXPONENT_SINGLE if is_single(tile.joint) else SMALLEST_EXPONENT)
     for t in range(0, n_points, lanes(tile.joint)):
-        largest = load(tile.largest, t)
+        largest = largest_joint(tile, t, n_components)
         total = zero
         for k in range(n_components):
             x = load(tile.joint, k * tile.stride + t) - largest

@@ -274,6 +274,16 @@ def add_sum(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
     return types.void(array, types.intp, vector), generate
 
 
+@intrinsic
+def lowest_one(typing_context: Any, bits: Any) -> Any:
+    """The position of the lowest 1 of an integer that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
 def _define_operator(function: Any, instruction: str) -> None:
     @type_callable(function)
     def _type(context: Any) -> Any:
@@ -308,6 +318,7 @@ if numba.config.DISABLE_JIT:
     square_root = vector_numpy.square_root
     lanes_less = vector_numpy.lanes_less
     count_ones = vector_numpy.count_ones
+    lowest_one = vector_numpy.lowest_one
     add_exponent = vector_numpy.add_exponent
     exponent = vector_numpy.exponent
     mantissa = vector_numpy.mantissa

@@ -73,6 +73,10 @@ def count_ones(bits: int) -> int:
     return bits.bit_count()
 
 
+def lowest_one(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1
+
+
 def where_less(a: Array, b: Array, then: Array, otherwise: Array) -> Array:
     return np.where(a < b, then, otherwise)
 
