@@ -106,7 +106,7 @@ def _squared_norm(tile: Any, t: int, factor: Any, d: int, k: int, c: Any, margin
 
 @inline
 def _add_rows(q: Any, tile: Any, t: int, factor: Any, d: int, i: int, rows: Any) -> Any:
-    """Add the squares of the rows from i on; differences of their features are computed here and kept for later ones."""
+    """Add the squares of the rows from i on; differences of their features are computed here and kept."""
     two = lines(2)
     width = lanes(tile.z)
     y = zeros(tile.z, rows, two)
