@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from fastgmm.bounds import AnySweep
 from fastgmm.covariance import CovarianceFamily
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
-from fastgmm.sweep import Sweep
 
 # Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
 _ON_THE_FLOOR = 1.01
@@ -32,7 +32,7 @@ def degenerate_components(
     return tuple(int(k) for k in np.flatnonzero(on_the_floor))
 
 
-def prepare_or_explain(sweep: Sweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
+def prepare_or_explain(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
     """Prepare for scoring; where a covariance is not positive definite, say which and probably why."""
     try:
         return sweep.family.prepare(parameters, sweep.rows.values.dtype)
@@ -43,7 +43,7 @@ def prepare_or_explain(sweep: Sweep, parameters: Parameters, counts: FloatArray 
         raise _explain(sweep, parameters, error.component, counts) from error
 
 
-def _explain(sweep: Sweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
+def _explain(sweep: AnySweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
     smallest = _smallest_eigenvalue(sweep.family, parameters, component)
     effective_points = float(counts.sum() if component < 0 else counts[component])
     cause = _probable_cause(sweep.rows, effective_points)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fastgmm.bounds import AnySweep
 from fastgmm.covariance.maximize import maximize
 from fastgmm.degenerate import degenerate_components, prepare_or_explain
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.parameters import FloatArray, Parameters
-from fastgmm.sweep import Sweep
 
 logger = logging.getLogger("fastgmm")
 
@@ -68,7 +68,7 @@ class Stopping:
 
 
 def run_em(
-    sweep: Sweep,
+    sweep: AnySweep,
     start: Parameters,
     regularization: FloatArray,
     stopping: Stopping,

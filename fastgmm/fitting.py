@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.bounds import BoundedSweep
 from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.errors import convergence_warning
@@ -93,7 +94,12 @@ def runs_of_em(
     start_options = _start_options(options, sweep)
     if earlier is not None:
         yield lambda: run_em(
-            sweep, earlier.parameters, regularization, stopping, observers, lower_bound=earlier.lower_bound
+            BoundedSweep(sweep),
+            earlier.parameters,
+            regularization,
+            stopping,
+            observers,
+            lower_bound=earlier.lower_bound,
         )
         return
     random_state = check_random_state(options["random_state"])
@@ -101,7 +107,7 @@ def runs_of_em(
 
         def run(restart: int = restart) -> Fit:
             start = make_start(sweep, start_options, regularization, random_state)
-            return run_em(sweep, start, regularization, stopping, observers, restart)
+            return run_em(BoundedSweep(sweep), start, regularization, stopping, observers, restart)
 
         yield run
 

@@ -15,6 +15,7 @@ from fastgmm.kernels.contract import (
     ONE_SMALL_TILE,
     SMALLEST_TILE,
     Backend,
+    Bounds,
     ChunkPlan,
     Outputs,
     Rows,
@@ -46,8 +47,8 @@ class Sweep:
     n_threads: int
     scatter: Scatter | None = None
 
-    def __call__(self, prepared: Prepared) -> Moments:
-        moments = _collect_moments(self, prepared)
+    def __call__(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
+        moments = _collect_moments(self, prepared, bounds)
         if self.scatter is None:
             return moments
         second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
@@ -60,11 +61,18 @@ def make_sweep(rows: Rows, family: CovarianceFamily, backend: Backend, n_threads
     return Sweep(rows, family, backend, n_threads, scatter)
 
 
-def _collect_moments(sweep: Sweep, prepared: Prepared) -> Moments:
+def plan_of(sweep: Sweep, prepared: Prepared) -> ChunkPlan:
+    """How a sweep cuts its rows."""
+    n_components, n_features = prepared.means.shape
+    second_shape = sweep.family.second_moment_shape(n_components, n_features)
+    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + int(np.prod(second_shape)) + 2)
+
+
+def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) -> Moments:
     """Run the sweep kernel over all sections, and add the slots in the order of the chunks."""
     n_components, n_features = prepared.means.shape
     second_shape = sweep.family.second_moment_shape(n_components, n_features)
-    plan = _plan(sweep.rows, n_components, n_components * (1 + n_features) + int(np.prod(second_shape)) + 2)
+    plan = plan_of(sweep, prepared)
     # Kernels find the second moments of a component at [chunk, k]; a family without any has an empty axis there.
     slot_shape = second_shape if second_shape[0] else (n_components, 0)
     slots = Slots(
@@ -75,7 +83,10 @@ def _collect_moments(sweep: Sweep, prepared: Prepared) -> Moments:
     )
     n_threads = min(sweep.n_threads, plan.useful_threads)
     for section in plan.sections(n_threads):
-        sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
+        if bounds is None or sweep.backend.bounded_sweep is None:
+            sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
+        else:
+            sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
     # Summing over the first axis adds whole slots one after the other, so the order is that of the chunks.
     total_weight, log_likelihood = slots.totals.sum(axis=0)
     return Moments(

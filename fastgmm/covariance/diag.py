@@ -36,6 +36,12 @@ def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> Fl
     return matrices
 
 
+def _movement(before: PreparedDiag, after: PreparedDiag) -> tuple[FloatArray, FloatArray]:
+    """s = minⱼ σⱼ/σ'ⱼ, δ = ‖(μ' − μ)/σ'‖."""
+    old, new = before.inverse_deviations.astype(np.float64), after.inverse_deviations.astype(np.float64)
+    return (new / old).min(axis=1), np.sqrt(np.square(new * (after.means - before.means)).sum(axis=1))
+
+
 DIAG = CovarianceFamily(
     name="diag",
     covariance_shape=lambda n_components, n_features: (n_components, n_features),
@@ -50,6 +56,7 @@ DIAG = CovarianceFamily(
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
+    movement=_movement,
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
     requirement="positive",
 )

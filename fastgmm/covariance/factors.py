@@ -69,3 +69,18 @@ def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArr
     """The smallest eigenvalue of every matrix (..., d, d), with feature j measured in units of ``units[j]``."""
     smallest: FloatArray = np.linalg.eigvalsh(covariances / np.outer(units, units))[..., 0].astype(np.float64)
     return smallest
+
+
+def movement_of_factors(
+    before: FloatArray, after: FloatArray, means_before: FloatArray, means_after: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """s and δ with ‖L⁻¹'(x − μ')‖ ≥ s·‖L⁻¹(x − μ)‖ − δ for factors L⁻¹ (K or 1, d, d).
+
+    s = 1/(1 + ‖A − I‖) with A = L⁻¹·L', since ‖y‖ = ‖A·A⁻¹y‖ ≤ ‖A‖₂·‖A⁻¹y‖ and the norm of Frobenius is no less than
+    that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖.
+    """
+    before, after = before.astype(np.float64), after.astype(np.float64)
+    changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
+    shrink = 1.0 / (1.0 + np.sqrt(np.square(changes).sum(axis=(1, 2))))
+    drift = np.sqrt(np.square(after @ (means_after - means_before)[:, :, np.newaxis]).sum(axis=(1, 2)))
+    return np.broadcast_to(shrink, drift.shape).copy(), drift

@@ -41,6 +41,8 @@ class CovarianceFamily:
         Every component's covariance as a matrix.
     smallest_variances : callable (covariances, units (d,)) -> array (K,) or (1,)
         The smallest eigenvalue of every covariance, with feature j measured in units of ``units[j]``.
+    movement : callable (Prepared, Prepared) -> (shrink (K,), drift (K,))
+        How a Mahalanobis distance m changes from one set of parameters to another: m' ≥ shrink·m − drift.
     color : callable (covariances, component, normal (n, d)) -> array (n, d)
         Standard normal numbers given the component's covariance.
     requirement : str
@@ -63,6 +65,7 @@ class CovarianceFamily:
     matrices: Callable[[FloatArray, int, int], FloatArray]
     second_moments: Callable[[FloatArray, FloatArray], FloatArray]
     smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
+    movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
     color: Callable[[FloatArray, int, FloatArray], FloatArray]
     requirement: str
     is_shared: bool = False

@@ -8,6 +8,7 @@ from fastgmm.covariance.factors import (
     inverse_cholesky,
     inverse_of_precision,
     log_constants,
+    movement_of_factors,
     precision_of_upper,
     smallest_eigenvalues,
     symmetric_from_lower,
@@ -42,6 +43,10 @@ def _covariances_of_precisions(precisions: FloatArray) -> FloatArray:
     return np.stack([inverse_of_precision(precision) for precision in precisions])
 
 
+def _movement(before: PreparedFull, after: PreparedFull) -> tuple[FloatArray, FloatArray]:
+    return movement_of_factors(before.inverse_cholesky, after.inverse_cholesky, before.means, after.means)
+
+
 FULL = CovarianceFamily(
     name="full",
     covariance_shape=lambda n_components, n_features: (n_components, n_features, n_features),
@@ -56,6 +61,7 @@ FULL = CovarianceFamily(
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,
+    movement=_movement,
     color=lambda covariances, component, normal: normal @ np.linalg.cholesky(covariances[component]).T,
     requirement="symmetric, positive-definite",
 )

@@ -29,6 +29,12 @@ def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> Fl
     return matrices
 
 
+def _movement(before: PreparedSpherical, after: PreparedSpherical) -> tuple[FloatArray, FloatArray]:
+    """s = σ/σ', δ = ‖μ' − μ‖/σ'."""
+    old, new = np.sqrt(before.precisions, dtype=np.float64), np.sqrt(after.precisions, dtype=np.float64)
+    return new / old, new * np.sqrt(np.square(after.means - before.means).sum(axis=1))
+
+
 SPHERICAL = CovarianceFamily(
     name="spherical",
     covariance_shape=lambda n_components, n_features: (n_components,),
@@ -44,6 +50,7 @@ SPHERICAL = CovarianceFamily(
     matrices=_matrices,
     # Regularized by the mean of what other families add feature by feature.
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
+    movement=_movement,
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
     requirement="positive",
 )

@@ -8,6 +8,7 @@ from fastgmm.covariance.factors import (
     inverse_cholesky,
     inverse_of_precision,
     log_constants,
+    movement_of_factors,
     precision_of_upper,
     smallest_eigenvalues,
 )
@@ -54,6 +55,11 @@ def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, mea
     return result
 
 
+def _movement(before: PreparedTied, after: PreparedTied) -> tuple[FloatArray, FloatArray]:
+    factors = before.inverse_cholesky[np.newaxis], after.inverse_cholesky[np.newaxis]
+    return movement_of_factors(*factors, before.means, after.means)
+
+
 TIED = CovarianceFamily(
     name="tied",
     covariance_shape=lambda n_components, n_features: (n_features, n_features),
@@ -70,6 +76,7 @@ TIED = CovarianceFamily(
         covariance, (n_components, n_features, n_features)
     ),
     smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
+    movement=_movement,
     color=lambda covariance, component, normal: normal @ np.linalg.cholesky(covariance).T,
     requirement="symmetric, positive-definite",
     is_shared=True,

@@ -71,6 +71,24 @@ class Outputs(NamedTuple):
     normalize: bool
 
 
+class Bounds(NamedTuple):
+    """What a sweep over reordered rows knows from the one before, tile by tile; see ``bounds.py``.
+
+    ``order`` (n,) int32 says which row stands where. ``distances`` (n_tiles, K) float32 is at most the Mahalanobis
+    distance of any of a tile's points to a component, under the parameters of the sweep before; under those of this
+    one it is at least ``shrink[k]·distance − drift[k]``. ``matters`` (n_tiles, K) uint8 is 1 where a component had a
+    responsibility. ``evaluated`` (n_chunks,) int64 counts pairs of a tile and a component whose densities were
+    computed. A kernel brings distances and matters up to date.
+    """
+
+    order: NDArray[np.int32]
+    distances: NDArray[np.float32]
+    matters: NDArray[np.uint8]
+    shrink: FloatArray
+    drift: FloatArray
+    evaluated: NDArray[np.int64]
+
+
 class Section(NamedTuple):
     """The rows ``start … stop`` of every chunk."""
 
@@ -136,10 +154,12 @@ ONE_SMALL_TILE = Section(1, SMALLEST_TILE, SMALLEST_TILE, 0, SMALLEST_TILE)
 class Backend:
     """A backend; its kernels take (rows, prepared, section, slots or outputs, n_threads) and return nothing.
 
-    ``describe`` gives lines about how they were compiled, for ``show_backend``.
+    ``bounded_sweep``, where there is one, takes bounds after the slots. ``describe`` gives lines about how they were
+    compiled, for ``show_backend``.
     """
 
     name: str
     sweep: Callable[[Rows, Prepared, Section, Slots, int], None]
     log_density: Callable[[Rows, Prepared, Section, Outputs, int], None]
     describe: Callable[[], list[str]] = list
+    bounded_sweep: Callable[[Rows, Prepared, Section, Slots, Bounds, int], None] | None = None

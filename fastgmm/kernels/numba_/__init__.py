@@ -2,12 +2,13 @@
 
 ``vector.py``, ``blocks.py`` and ``elementary.py`` are the vocabulary (``lowering.py`` says it to LLVM,
 ``vector_numpy.py`` to NumPy), ``tile.py`` what all families share, ``full.py``, ``tied.py``, ``diag.py`` and
-``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``jit.py`` compiling and caching, ``launch.py``
-the threads. May be imported: ``BACKEND``. Only modules of this package import numba.
+``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``bounded.py`` those with bounds, ``jit.py``
+compiling and caching, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of this package import
+numba.
 """
 
 from fastgmm.kernels.contract import Backend
 from fastgmm.kernels.numba_.jit import describe
-from fastgmm.kernels.numba_.launch import log_density, sweep
+from fastgmm.kernels.numba_.launch import bounded_sweep, log_density, sweep
 
-BACKEND = Backend("numba", sweep, log_density, describe)
+BACKEND = Backend("numba", sweep, log_density, describe, bounded_sweep)

@@ -36,7 +36,7 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 
 @inner
-def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
     width = lanes(tile.points)
     set_center(tile, pointer(prepared.means, k * d), d)
     scales = pointer(prepared.inverse_deviations, k * d)
@@ -45,15 +45,15 @@ def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margi
     t = 0
     while t + 4 * width <= n_points:
         q = _squared_norm(tile, scales, d, t, lines(4))
-        put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
-        put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
-        put_joint(tile, k, t + 2 * width, fma(minus_half, vector_of(q, 2), c))
-        put_joint(tile, k, t + 3 * width, fma(minus_half, vector_of(q, 3), c))
+        put_joint(tile, line, t, fma(minus_half, vector_of(q, 0), c))
+        put_joint(tile, line, t + width, fma(minus_half, vector_of(q, 1), c))
+        put_joint(tile, line, t + 2 * width, fma(minus_half, vector_of(q, 2), c))
+        put_joint(tile, line, t + 3 * width, fma(minus_half, vector_of(q, 3), c))
         t += 4 * width
     if t < n_points:
         q = _squared_norm(tile, scales, d, t, lines(2))
-        put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
-        put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
+        put_joint(tile, line, t, fma(minus_half, vector_of(q, 0), c))
+        put_joint(tile, line, t + width, fma(minus_half, vector_of(q, 1), c))
 
 
 @inline

@@ -58,9 +58,9 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
     _FAMILIES[type(prepared)].prepare_tile(prepared, tile, d, n_points)
 
 
-def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
-    """Write the joint log-densities of component k."""
-    _FAMILIES[type(prepared)].joint_density(prepared, tile, d, n_points, k, margin)
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
+    """Write the joint log-densities of component k to a line of ``joint``."""
+    _FAMILIES[type(prepared)].joint_density(prepared, tile, d, n_points, k, line, margin)
 
 
 def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
@@ -89,7 +89,7 @@ def _prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> Any:
 
 
 @overload(joint_density, jit_options=_OPTIONS)
-def _joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> Any:
+def _joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> Any:
     return _FAMILIES[prepared.instance_class].joint_density.py_func
 
 
@@ -99,20 +99,20 @@ def _add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_
 
 
 @inline
-def _points_of(n_valid: int, points: Any) -> int:
+def points_of(n_valid: int, points: Any) -> int:
     """Rows rounded up to the two vectors that the density kernels take at a time."""
     pair = 2 * lanes(points)
     return pair * ((n_valid + pair - 1) // pair)
 
 
 @inline
-def _negligible(tile: Any, n_components: int) -> float:
+def negligible_margin(tile: Any, n_components: int) -> float:
     """How far below the largest of a point K joint log-densities together do not change its last place."""
     return math.log(n_components) + (16.6 if is_single(tile.joint) else 36.7)
 
 
 @inline
-def _slot_of(slots: Any, chunk: int) -> Any:
+def slot_of(slots: Any, chunk: int) -> Any:
     return Slot(
         pointer(slots.counts, chunk * slots.counts.shape[1]),
         pointer(slots.first, chunk * slots.first.shape[1] * slots.first.shape[2]),
@@ -127,7 +127,7 @@ def sweep_chunks(worker: int, n_workers: int, rows: Any, prepared: Any, section:
     n_components = prepared.log_constants.size
     tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
     for chunk in range(worker, section.n_chunks, n_workers):
-        slot = _slot_of(slots, chunk)
+        slot = slot_of(slots, chunk)
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
@@ -138,25 +138,30 @@ def sweep_chunks(worker: int, n_workers: int, rows: Any, prepared: Any, section:
 def _sweep_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, slot: Any) -> None:
     """Rows to joint log-densities, to responsibilities, to moments."""
     n_components, d = prepared.log_constants.size, rows.n_features
-    n_points = _points_of(n_valid, tile.joint)
-    margin = _negligible(tile, n_components)
+    n_points = points_of(n_valid, tile.joint)
+    margin = negligible_margin(tile, n_components)
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
         # Further than the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
-        joint_density(prepared, tile, d, n_points, k, margin + 1.0)
-    power = power_of(prepared)
-    responsibilities(tile, n_components, n_points, margin, power, slot.totals)
+        joint_density(prepared, tile, d, n_points, k, k, margin + 1.0)
+    responsibilities(tile, n_components, n_points, margin, power_of(prepared), slot.totals)
     for k in range(n_components):
-        n_active = scale_and_count(tile, k, n_points, power, slot.counts)
-        if n_active == 0:
-            continue
+        add_component(prepared, tile, d, n_points, k, k, slot)
+
+
+@inner
+def add_component(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, slot: Any) -> int:
+    """Add the moments of component k, whose responsibilities stand in a line; return how many points count."""
+    n_active = scale_and_count(tile, line, n_points, power_of(prepared), pointer(slot.counts, k))
+    if n_active > 0:
         if packing_repays(prepared, d, n_active, n_points):
-            n_packed = pack(tile, k, d, n_points)
+            n_packed = pack(tile, line, d, n_points)
             add_moments(prepared, tile, tile.packed, tile.packed_weights, d, n_packed, k, slot)
         else:
-            weights = pointer(tile.joint, k * tile.stride)
+            weights = pointer(tile.joint, line * tile.stride)
             add_moments(prepared, tile, tile.points, weights, d, n_points, k, slot)
+    return n_active
 
 
 # `prange` counts in unsigned integers, for which the serial kernel would be compiled a second time.
@@ -183,8 +188,8 @@ def log_density_chunks(
 @inner
 def _score_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, outputs: Any) -> None:
     n_components, d = prepared.log_constants.size, rows.n_features
-    n_points = _points_of(n_valid, tile.joint)
-    margin = _negligible(tile, n_components)
+    n_points = points_of(n_valid, tile.joint)
+    margin = negligible_margin(tile, n_components)
     # What no output shows need not be computed to its end.
     depth = margin + 1.0 if outputs.log_density.size > 0 else 0.0
     if outputs.joint.size > 0:
@@ -192,7 +197,7 @@ def _score_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, o
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
-        joint_density(prepared, tile, d, n_points, k, depth)
+        joint_density(prepared, tile, d, n_points, k, k, depth)
     if outputs.labels.size > 0:
         largest_component(tile, n_components, n_points)
         for t in range(n_valid):

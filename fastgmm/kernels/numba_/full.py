@@ -61,7 +61,7 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 
 @inner
-def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
     """Write ``cₖ − ½‖L⁻¹ₖ(x − μₖ)‖²``, or less than another of the point's by ``margin`` where that is certain."""
     width = lanes(tile.points)
     set_center(tile, pointer(prepared.means, k * d), d)
@@ -69,31 +69,31 @@ def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margi
     c = broadcast(prepared.log_constants, k)
     minus_half = constant(tile.points, -0.5)
     for t in range(0, n_points, 2 * width):
-        q = _squared_norm(tile, t, factor, d, k, c, margin)
-        put_joint(tile, k, t, fma(minus_half, vector_of(q, 0), c))
-        put_joint(tile, k, t + width, fma(minus_half, vector_of(q, 1), c))
+        q = _squared_norm(tile, t, factor, d, line, c, margin)
+        put_joint(tile, line, t, fma(minus_half, vector_of(q, 0), c))
+        put_joint(tile, line, t + width, fma(minus_half, vector_of(q, 1), c))
         if d > ROWS_BEFORE_A_LOOK:
-            _note_largest(tile, k, t)
-            _note_largest(tile, k, t + width)
+            _note_largest(tile, line, t)
+            _note_largest(tile, line, t + width)
 
 
 @inline
-def _note_largest(tile: Any, k: int, t: int) -> None:
+def _note_largest(tile: Any, line: int, t: int) -> None:
     """Keep the largest joint log-density so far."""
-    joint = load(tile.joint, k * tile.stride + t)
+    joint = load(tile.joint, line * tile.stride + t)
     largest = load(tile.largest, t)
-    store(tile.largest, t, where_less(largest, joint, joint, largest) if k > 0 else joint)
+    store(tile.largest, t, where_less(largest, joint, joint, largest) if line > 0 else joint)
 
 
 @inline
-def _squared_norm(tile: Any, t: int, factor: Any, d: int, k: int, c: Any, margin: float) -> Any:
+def _squared_norm(tile: Any, t: int, factor: Any, d: int, line: int, c: Any, margin: float) -> Any:
     """‖y‖² of two vectors of points, four rows of y at a time."""
     q = zeros(tile.z, lines(1), lines(2))
     i = 0
     while i + 4 <= d:
         q = _add_rows(q, tile, t, factor, d, i, lines(4))
         i += 4
-        if i & (ROWS_BEFORE_A_LOOK - 1) == 0 and i < d and k > 0 and _is_negligible(tile, t, q, c, margin):
+        if i & (ROWS_BEFORE_A_LOOK - 1) == 0 and i < d and line > 0 and _is_negligible(tile, t, q, c, margin):
             return q
     if d - i == 1:
         q = _add_rows(q, tile, t, factor, d, i, lines(1))

@@ -14,7 +14,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastgmm.kernels.contract import Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
+from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
 from fastgmm.kernels.numba_.drivers import (
     log_density_chunks,
     log_density_parallel,
@@ -30,13 +31,20 @@ _ENTRY_LOCK = threading.Lock()
 
 def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
-    _launch(sweep_chunks, sweep_parallel, rows, prepared, section, slots, n_threads)
+    _launch(sweep_chunks, sweep_parallel, rows, prepared, section, n_threads, slots)
+
+
+def bounded_sweep(
+    rows: Rows, prepared: Prepared, section: Section, slots: Slots, bounds: Bounds, n_threads: int
+) -> None:
+    """The same for rows in the order of the bounds, without the components that these exclude."""
+    _launch(bounded_chunks, bounded_parallel, rows, prepared, section, n_threads, slots, bounds)
 
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     unweighted = Rows(rows.values)  # a row's density is its own, whatever its weight
-    _launch(log_density_chunks, log_density_parallel, unweighted, prepared, section, outputs, n_threads)
+    _launch(log_density_chunks, log_density_parallel, unweighted, prepared, section, n_threads, outputs)
 
 
 def flat_rows(rows: Rows) -> FlatRows:
@@ -67,13 +75,13 @@ def _launch(
     rows: Rows,
     prepared: Prepared,
     section: Section,
-    results: Slots | Outputs,
     n_threads: int,
+    *results: Slots | Outputs | Bounds,
 ) -> None:
     n_workers = min(n_threads, section.n_chunks)
     constants = prepared.log_constants
     scratch = allocate_scratch(n_workers, section.tile_rows, rows.shape[1], len(constants), constants.dtype)
-    arguments = (flat_rows(rows), prepared, section, scratch, results)
+    arguments = (flat_rows(rows), prepared, section, scratch, *results)
     if n_workers == 1:
         serial(0, 1, *arguments)
     elif os.getpid() != _IMPORTING_PROCESS:

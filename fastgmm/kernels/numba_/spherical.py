@@ -34,21 +34,21 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 
 @inline
-def put_density_of_distances(tile: Any, points: Any, d: int, n_points: int, k: int, c: Any, factor: Any) -> None:
+def put_density_of_distances(tile: Any, points: Any, d: int, n_points: int, line: int, c: Any, factor: Any) -> None:
     """Write ``c + factor·‖x − center‖²``, four vectors of points at a time and then two."""
     width = lanes(points)
     t = 0
     while t + 4 * width <= n_points:
         q = _squared_distance(tile, points, d, t, lines(4))
-        put_joint(tile, k, t, fma(factor, vector_of(q, 0), c))
-        put_joint(tile, k, t + width, fma(factor, vector_of(q, 1), c))
-        put_joint(tile, k, t + 2 * width, fma(factor, vector_of(q, 2), c))
-        put_joint(tile, k, t + 3 * width, fma(factor, vector_of(q, 3), c))
+        put_joint(tile, line, t, fma(factor, vector_of(q, 0), c))
+        put_joint(tile, line, t + width, fma(factor, vector_of(q, 1), c))
+        put_joint(tile, line, t + 2 * width, fma(factor, vector_of(q, 2), c))
+        put_joint(tile, line, t + 3 * width, fma(factor, vector_of(q, 3), c))
         t += 4 * width
     if t < n_points:
         q = _squared_distance(tile, points, d, t, lines(2))
-        put_joint(tile, k, t, fma(factor, vector_of(q, 0), c))
-        put_joint(tile, k, t + width, fma(factor, vector_of(q, 1), c))
+        put_joint(tile, line, t, fma(factor, vector_of(q, 0), c))
+        put_joint(tile, line, t + width, fma(factor, vector_of(q, 1), c))
 
 
 @inline
@@ -62,10 +62,10 @@ def _squared_distance(tile: Any, points: Any, d: int, t: int, columns: Any) -> A
 
 
 @inner
-def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
     set_center(tile, pointer(prepared.means, k * d), d)
     factor = constant(tile.points, -0.5) * broadcast(prepared.precisions, k)
-    put_density_of_distances(tile, tile.points, d, n_points, k, broadcast(prepared.log_constants, k), factor)
+    put_density_of_distances(tile, tile.points, d, n_points, line, broadcast(prepared.log_constants, k), factor)
 
 
 @inner

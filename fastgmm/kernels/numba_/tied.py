@@ -61,10 +61,10 @@ def _whiten(tile: Any, factor: Any, d: int, t: int, i: int, rows: Any) -> None:
 
 
 @inner
-def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, margin: float) -> None:
+def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
     set_center(tile, pointer(prepared.whitened_means, k * d), d)
     c = broadcast(prepared.log_constants, k)
-    put_density_of_distances(tile, tile.z, d, n_points, k, c, constant(tile.points, -0.5))
+    put_density_of_distances(tile, tile.z, d, n_points, line, c, constant(tile.points, -0.5))
 
 
 @inner

@@ -18,6 +18,7 @@ from fastgmm.kernels.numba_.vector import (
     count_ones,
     fma,
     gather,
+    gather_from,
     is_single,
     lanes,
     lanes_less,
@@ -25,6 +26,7 @@ from fastgmm.kernels.numba_.vector import (
     lowest_one,
     number,
     pointer,
+    prefetch,
     put,
     square_root,
     store,
@@ -32,6 +34,7 @@ from fastgmm.kernels.numba_.vector import (
 )
 
 CACHE_LINE = 64
+_ROWS_AHEAD = 16
 
 
 class FlatRows(NamedTuple):
@@ -47,10 +50,10 @@ class FlatRows(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Working memory, one row for each worker: ``numbers`` in the dtype of the arithmetic, and ``positions`` int64."""
+    """Working memory, one row for each worker: ``numbers`` in the dtype of the arithmetic, and ``integers``."""
 
     numbers: NDArray[Any]
-    positions: NDArray[np.int64]
+    integers: NDArray[np.int64]
 
 
 class Tile(NamedTuple):
@@ -59,7 +62,7 @@ class Tile(NamedTuple):
     Lines of features: ``points``, ``z`` (differences from a mean, of the family's making) and ``packed`` (points that
     count for one component). Lines of components: ``joint``, log-densities and then responsibilities. Single lines:
     ``largest`` joint log-density, ``scales`` that normalize, ``weights``, ``packed_weights``, ``output``. ``center``
-    is a mean in two parts, ``positions`` says which points are packed.
+    is a mean in two parts, ``positions`` says which points are packed, ``members`` whose the lines of ``joint`` are.
     """
 
     stride: int
@@ -74,6 +77,7 @@ class Tile(NamedTuple):
     output: Any
     center: Any
     positions: Any
+    members: Any
 
 
 def allocate_scratch(n_workers: int, tile_rows: int, n_features: int, n_components: int, dtype: Any) -> Scratch:
@@ -81,7 +85,7 @@ def allocate_scratch(n_workers: int, tile_rows: int, n_features: int, n_componen
     n_numbers = (3 * n_features + n_components + 5) * stride + 2 * n_features
     return Scratch(
         np.zeros((n_workers, _whole_lines(n_numbers)), dtype),
-        np.zeros((n_workers, _whole_lines(tile_rows)), np.int64),
+        np.zeros((n_workers, _whole_lines(tile_rows + n_components)), np.int64),
     )
 
 
@@ -108,7 +112,8 @@ def tile_of(scratch: Any, worker: int, tile_rows: int, d: int, n_components: int
         pointer(start, (singles + 3) * stride),
         pointer(start, (singles + 4) * stride),
         pointer(start, (singles + 5) * stride),
-        pointer(scratch.positions, worker * scratch.positions.shape[1]),
+        pointer(scratch.integers, worker * scratch.integers.shape[1]),
+        pointer(scratch.integers, worker * scratch.integers.shape[1] + tile_rows),
     )
 
 
@@ -137,6 +142,31 @@ def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, 
 
 
 @inner
+def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
+    """Copy rows ``order[first] … order[first + n_valid - 1]`` into the tile, and pad it to ``n_points``."""
+    width = lanes(tile.points)
+    zero = constant(tile.points, 0.0)
+    numbers_in_line = CACHE_LINE // rows.values.itemsize
+    starts = tile.positions
+    for t in range(0, n_points, width):
+        for lane in range(width):
+            # A point beyond the end is the last row again, and weighs nothing.
+            row = number(order, first + min(t + lane, n_valid - 1))
+            weight = number(rows.weights, row * rows.weight_stride)
+            put(tile.weights, t + lane, weight if t + lane < n_valid else 0.0)
+            put(starts, lane, row * rows.row_stride)
+            # Rows that lie about cost a wait each, unless they are asked for in time.
+            later = number(order, min(first + t + lane + _ROWS_AHEAD, rows.n_rows - 1)) * rows.row_stride
+            for j in range(0, rows.n_features, numbers_in_line):
+                prefetch(rows.values, later + j * rows.column_stride)
+        for j in range(rows.n_features):
+            values = gather_from(rows.values, starts, j * rows.column_stride, tile.points)
+            store(tile.points, j * tile.stride + t, values)
+        if count_ones(lanes_less(zero, load(tile.weights, t))) < width:
+            _pad(tile, t, rows.n_features, padding)
+
+
+@inner
 def _pad(tile: Any, t: int, d: int, padding: Any) -> None:
     """Put the padding where points at t weigh nothing."""
     for lane in range(t, t + lanes(tile.points)):
@@ -157,11 +187,11 @@ def set_center(tile: Any, mean: Any, d: int) -> None:
 
 
 @inline
-def put_joint(tile: Any, k: int, t: int, joint: Any) -> None:
+def put_joint(tile: Any, line: int, t: int, joint: Any) -> None:
     """Store joint log-densities of the points at t."""
     # −inf and NaN (from inf − inf) become the lowest number, so that differences of joint densities stay numbers.
     lowest = lowest_number(joint)
-    store(tile.joint, k * tile.stride + t, where_less(lowest, joint, joint, lowest))
+    store(tile.joint, line * tile.stride + t, where_less(lowest, joint, joint, lowest))
 
 
 @inline
@@ -216,38 +246,38 @@ def responsibilities(tile: Any, n_components: int, n_points: int, margin: float,
 
 
 @inline
-def scale_and_count(tile: Any, k: int, n_points: int, power: float, counts: Any) -> int:
+def scale_and_count(tile: Any, line: int, n_points: int, power: float, count: Any) -> int:
     """Scale a component's responsibilities and add N = Σ wr; return how many points are not 0."""
     zero = constant(tile.joint, 0.0)
     total = zero
     n_active = 0
     for t in range(0, n_points, lanes(tile.joint)):
-        value = load(tile.joint, k * tile.stride + t) * load(tile.scales, t)
-        store(tile.joint, k * tile.stride + t, value)
+        value = load(tile.joint, line * tile.stride + t) * load(tile.scales, t)
+        store(tile.joint, line * tile.stride + t, value)
         total = fma(value, value, total) if power == 0.5 else total + value
         n_active += count_ones(lanes_less(zero, value))
-    add_sum(counts, k, total)
+    add_sum(count, 0, total)
     return n_active
 
 
 @inner
-def pack(tile: Any, k: int, d: int, n_points: int) -> int:
-    """Copy the points with a responsibility for component k into ``packed``; return how many, in whole vectors."""
+def pack(tile: Any, line: int, d: int, n_points: int) -> int:
+    """Copy the points with a responsibility in a line of ``joint`` to ``packed``; return how many, in whole vectors."""
     width = lanes(tile.joint)
     zero = constant(tile.joint, 0.0)
     n_packed = 0
     for t in range(0, n_points, width):
-        active = lanes_less(zero, load(tile.joint, k * tile.stride + t))
+        active = lanes_less(zero, load(tile.joint, line * tile.stride + t))
         while active != 0:
             put(tile.positions, n_packed, t + lowest_one(active))
             active &= active - 1
             n_packed += 1
     for a in range(n_packed):
-        put(tile.packed_weights, a, number(tile.joint, k * tile.stride + number(tile.positions, a)))
+        put(tile.packed_weights, a, number(tile.joint, line * tile.stride + number(tile.positions, a)))
     for j in range(d):
-        line = pointer(tile.points, j * tile.stride)
+        feature = pointer(tile.points, j * tile.stride)
         for a in range(n_packed):
-            put(tile.packed, j * tile.stride + a, number(line, number(tile.positions, a)))
+            put(tile.packed, j * tile.stride + a, number(feature, number(tile.positions, a)))
     n_whole = (n_packed + width - 1) // width * width
     for a in range(n_packed, n_whole):
         put(tile.packed_weights, a, 0.0)

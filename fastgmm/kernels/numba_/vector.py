@@ -14,6 +14,7 @@ from typing import Any
 import numba
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, type_callable
 
 from fastgmm.kernels.numba_ import vector_numpy
@@ -149,6 +150,15 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return a(a, b, c), generate
 
 
+def _gathered(context: Any, builder: Any, array_type: Any, array: Any, indices: list[Any], like: Any) -> Any:
+    gathered = ir.Constant(context.get_value_type(Vector(like.dtype)), ir.Undefined)
+    for lane, index in enumerate(indices):
+        scalar = builder.load(element_pointer(context, builder, array_type, array, index))
+        scalar = context.cast(builder, scalar, array_type.dtype, like.dtype)
+        gathered = builder.insert_element(gathered, scalar, ir.Constant(I32, lane))
+    return gathered
+
+
 @intrinsic
 def gather(typing_context: Any, array: Any, start: Any, step: Any, like: Any) -> Any:
     """``array[start + lane·step]`` in every lane, converted to the dtype of ``like``."""
@@ -156,15 +166,41 @@ def gather(typing_context: Any, array: Any, start: Any, step: Any, like: Any) ->
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         first, stride = arguments[1:3]
-        gathered = ir.Constant(context.get_value_type(vector), ir.Undefined)
-        for lane in range(vector.lanes):
-            at = builder.add(first, builder.mul(stride, ir.Constant(stride.type, lane)))
-            scalar = builder.load(element_pointer(context, builder, array, arguments[0], at))
-            scalar = context.cast(builder, scalar, array.dtype, like.dtype)
-            gathered = builder.insert_element(gathered, scalar, ir.Constant(I32, lane))
-        return gathered
+        steps = [builder.mul(stride, ir.Constant(stride.type, lane)) for lane in range(vector.lanes)]
+        indices = [builder.add(first, step) for step in steps]
+        return _gathered(context, builder, array, arguments[0], indices, like)
 
     return vector(array, types.intp, types.intp, like), generate
+
+
+@intrinsic
+def gather_from(typing_context: Any, array: Any, starts: Any, offset: Any, like: Any) -> Any:
+    """``array[starts[lane] + offset]`` in every lane, converted to the dtype of ``like``."""
+    vector = Vector(like.dtype)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        indices = []
+        for lane in range(vector.lanes):
+            at = element_pointer(context, builder, starts, arguments[1], ir.Constant(ir.IntType(64), lane))
+            indices.append(builder.add(builder.load(at), arguments[2]))
+        return _gathered(context, builder, array, arguments[0], indices, like)
+
+    return vector(array, starts, types.intp, like), generate
+
+
+@intrinsic
+def prefetch(typing_context: Any, where: Any, index: Any) -> Any:
+    """Ask for the cache line of ``where[index]``, which may lie anywhere."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = builder.bitcast(element_pointer(context, builder, where, *arguments), ir.IntType(8).as_pointer())
+        function_type = ir.FunctionType(ir.VoidType(), [address.type, I32, I32, I32])
+        function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
+        # To read, to be kept in all caches, data.
+        builder.call(function, [address, ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)])
+        return context.get_dummy_value()
+
+    return types.void(where, types.intp), generate
 
 
 @intrinsic
@@ -261,6 +297,20 @@ def mantissa(typing_context: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def largest_lane(typing_context: Any, vector: Any) -> Any:
+    """The largest of the lanes, none of which is NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        lane = [builder.extract_element(arguments[0], ir.Constant(I32, i)) for i in range(vector.lanes)]
+        largest = lane[0]
+        for each in lane[1:]:
+            largest = builder.select(builder.fcmp_ordered("<", largest, each), each, largest)
+        return largest
+
+    return vector.dtype(vector), generate
+
+
+@intrinsic
 def add_sum(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
     """``array[index] += sum of the lanes``; the array is float64."""
 
@@ -304,6 +354,7 @@ _define_operator(operator.truediv, "fdiv")
 
 if numba.config.DISABLE_JIT:
     pointer = vector_numpy.pointer
+    prefetch = vector_numpy.prefetch
     number = vector_numpy.number
     put = vector_numpy.put
     lanes = vector_numpy.lanes
@@ -311,6 +362,7 @@ if numba.config.DISABLE_JIT:
     load = vector_numpy.load
     store = vector_numpy.store
     gather = vector_numpy.gather
+    gather_from = vector_numpy.gather_from
     broadcast = vector_numpy.broadcast
     constant = vector_numpy.constant
     fma = vector_numpy.fma
@@ -322,4 +374,5 @@ if numba.config.DISABLE_JIT:
     add_exponent = vector_numpy.add_exponent
     exponent = vector_numpy.exponent
     mantissa = vector_numpy.mantissa
+    largest_lane = vector_numpy.largest_lane
     add_sum = vector_numpy.add_sum

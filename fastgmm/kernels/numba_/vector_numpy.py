@@ -57,8 +57,16 @@ def put(where: Array, index: int, value: Any) -> None:
     where[index] = value
 
 
+def prefetch(where: Array, index: int) -> None:
+    pass
+
+
 def gather(array: Array, start: int, step: int, like: Array) -> Array:
     return array[start + step * np.arange(lanes(like))].astype(like.dtype)
+
+
+def gather_from(array: Array, starts: Array, offset: int, like: Array) -> Array:
+    return array[starts[: lanes(like)] + offset].astype(like.dtype)
 
 
 def square_root(vector: Array) -> Array:
@@ -101,6 +109,10 @@ def mantissa(vector: Array) -> Array:
     integer = _integer_type(vector)
     powers = _binary_exponent(vector) << integer(_MANTISSA_BITS[vector.dtype.itemsize])
     return (vector.view(integer) - powers).view(vector.dtype)
+
+
+def largest_lane(vector: Array) -> Any:
+    return vector.max()
 
 
 def add_sum(array: Array, index: int, vector: Array) -> None:

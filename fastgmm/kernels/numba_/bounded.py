@@ -1,0 +1,139 @@
+"""Sweeps over reordered rows that leave out components which bounds prove to be too far from a whole tile."""
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+from fastgmm.kernels.numba_.drivers import (
+    add_component,
+    joint_density,
+    negligible_margin,
+    points_of,
+    power_of,
+    prepare_tile,
+    slot_of,
+)
+from fastgmm.kernels.numba_.jit import entry, inner
+from fastgmm.kernels.numba_.tile import largest_joint, load_tile_in_order, responsibilities, tile_of
+from fastgmm.kernels.numba_.vector import constant, lanes, largest_lane, load, number, pointer, put, where_less
+
+# Rounding, of densities and of float32 distances, does not reach this share of a distance.
+_CAUTION = 1e-4
+
+
+@entry(parallel=False)
+def bounded_chunks(
+    worker: int, n_workers: int, rows: Any, prepared: Any, section: Any, scratch: Any, slots: Any, bounds: Any
+) -> None:
+    """``drivers.sweep_chunks``, with bounds."""
+    n_components = prepared.log_constants.size
+    tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
+    for chunk in range(worker, section.n_chunks, n_workers):
+        slot = slot_of(slots, chunk)
+        begin = chunk * section.chunk_rows + section.start
+        end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
+        for first in range(begin, end, section.tile_rows):
+            n_valid = min(section.tile_rows, end - first)
+            at = first // section.tile_rows * n_components
+            distances, matters = pointer(bounds.distances, at), pointer(bounds.matters, at)
+            n_members = _sweep_tile(rows, prepared, tile, first, n_valid, slot, bounds, distances, matters)
+            bounds.evaluated[chunk] += n_members
+
+
+@inner
+def _sweep_tile(
+    rows: Any,
+    prepared: Any,
+    tile: Any,
+    first: int,
+    n_valid: int,
+    slot: Any,
+    bounds: Any,
+    distances: Any,
+    matters: Any,
+) -> int:
+    """Moments of the tile from the components that may matter; return how many these are."""
+    n_components, d = prepared.log_constants.size, rows.n_features
+    n_points = points_of(n_valid, tile.joint)
+    margin = negligible_margin(tile, n_components)
+    load_tile_in_order(rows, bounds.order, first, n_valid, n_points, pointer(prepared.means, 0), tile)
+    prepare_tile(prepared, tile, d, n_points)
+    n_near = _members_that_mattered(tile, n_components, matters)
+    for line in range(n_near):
+        # To their ends: a distance that is known in full may keep the component out for many sweeps.
+        joint_density(prepared, tile, d, n_points, number(tile.members, line), line, np.inf)
+    floor = _smallest_maximum(tile, n_near, n_points) - (margin + 1.0)
+    n_members = _members_in_reach(prepared, tile, n_near, bounds, distances, matters, floor)
+    for line in range(n_near, n_members):
+        joint_density(prepared, tile, d, n_points, number(tile.members, line), line, np.inf)
+    for line in range(n_members):
+        k = number(tile.members, line)
+        put(distances, k, _smallest_distance(tile, line, n_points, prepared.log_constants[k]))
+    responsibilities(tile, n_members, n_points, margin, power_of(prepared), slot.totals)
+    for line in range(n_members):
+        k = number(tile.members, line)
+        n_active = add_component(prepared, tile, d, n_points, k, line, slot)
+        put(matters, k, n_active > 0)
+    return n_members
+
+
+@inner
+def _members_that_mattered(tile: Any, n_components: int, matters: Any) -> int:
+    n_members = 0
+    for k in range(n_components):
+        put(tile.members, n_members, k)
+        n_members += number(matters, k)
+    return n_members
+
+
+@inner
+def _members_in_reach(
+    prepared: Any, tile: Any, n_near: int, bounds: Any, distances: Any, matters: Any, floor: float
+) -> int:
+    """Add the other components whose log-density may reach the floor: cₖ − ½m² with m at least sₖm' − δₖ."""
+    n_members = n_near
+    for k in range(prepared.log_constants.size):
+        if number(matters, k) == 0:
+            distance = max(0.0, bounds.shrink[k] * number(distances, k) - bounds.drift[k])
+            put(distances, k, distance * (1.0 - _CAUTION))
+            if not prepared.log_constants[k] - 0.5 * distance * distance < floor:
+                put(tile.members, n_members, k)
+                n_members += 1
+    return n_members
+
+
+@inner
+def _smallest_maximum(tile: Any, n_members: int, n_points: int) -> float:
+    """The smallest, over the points that weigh anything, of the largest joint log-density; −inf without members."""
+    if n_members == 0:
+        return -np.inf
+    everywhere = constant(tile.joint, np.inf)
+    smallest = everywhere
+    for t in range(0, n_points, lanes(tile.joint)):
+        largest = largest_joint(tile, t, n_members)
+        largest = where_less(constant(tile.joint, 0.0), load(tile.weights, t), largest, everywhere)
+        smallest = where_less(largest, smallest, largest, smallest)
+    return -largest_lane(constant(tile.joint, 0.0) - smallest)
+
+
+@inner
+def _smallest_distance(tile: Any, line: int, n_points: int, log_constant: float) -> float:
+    """At most the Mahalanobis distance of any point, from joint log-densities cₖ − ½m² or what bounds them above."""
+    nowhere = constant(tile.joint, -np.inf)
+    largest = nowhere
+    for t in range(0, n_points, lanes(tile.joint)):
+        joint = load(tile.joint, line * tile.stride + t)
+        joint = where_less(constant(tile.joint, 0.0), load(tile.weights, t), joint, nowhere)
+        largest = where_less(largest, joint, joint, largest)
+    squared = 2.0 * (log_constant - largest_lane(largest))
+    return math.sqrt(squared) * (1.0 - _CAUTION) if squared > 0.0 else 0.0
+
+
+@entry(parallel=True)
+def bounded_parallel(
+    n_workers: int, rows: Any, prepared: Any, section: Any, scratch: Any, slots: Any, bounds: Any
+) -> None:
+    for worker in numba.prange(n_workers):
+        bounded_chunks(np.int64(worker), n_workers, rows, prepared, section, scratch, slots, bounds)
