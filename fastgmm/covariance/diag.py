@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import VARIANCES
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.moments import Moments
@@ -51,5 +52,6 @@ DIAG = CovarianceFamily(
     matrices=_matrices,
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
+    coordinates=VARIANCES,
     requirement="positive",
 )

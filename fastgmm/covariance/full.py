@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
     inverse_cholesky,
     inverse_of_precision,
@@ -57,5 +58,6 @@ FULL = CovarianceFamily(
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,
     color=lambda covariances, component, normal: normal @ np.linalg.cholesky(covariances[component]).T,
+    coordinates=MATRICES,
     requirement="symmetric, positive-definite",
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import SINGLE_VARIANCES
 from fastgmm.covariance.diag import inverse_deviations
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily
@@ -45,5 +46,6 @@ SPHERICAL = CovarianceFamily(
     # Regularized by the mean of what other families add feature by feature.
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
+    coordinates=SINGLE_VARIANCES,
     requirement="positive",
 )
