@@ -93,7 +93,13 @@ def runs_of_em(
     start_options = _start_options(options, sweep)
     if earlier is not None:
         yield lambda: run_em(
-            sweep, earlier.parameters, regularization, stopping, observers, lower_bound=earlier.lower_bound
+            sweep,
+            earlier.parameters,
+            regularization,
+            stopping,
+            observers,
+            lower_bound=earlier.lower_bound,
+            accelerate=options["accelerate"],
         )
         return
     random_state = check_random_state(options["random_state"])
@@ -101,7 +107,7 @@ def runs_of_em(
 
         def run(restart: int = restart) -> Fit:
             start = make_start(sweep, start_options, regularization, random_state)
-            return run_em(sweep, start, regularization, stopping, observers, restart)
+            return run_em(sweep, start, regularization, stopping, observers, restart, accelerate=options["accelerate"])
 
         yield run
 
