@@ -84,7 +84,7 @@ def run_em(
     observers: Iterable[Observer] = (),
     restart: int = 0,
     lower_bound: float = -np.inf,
-    accelerate: str | None = None,
+    accelerate: bool = False,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -94,7 +94,7 @@ def run_em(
         Added to the diagonal of every covariance.
     lower_bound : float
         That of an earlier fit which is continued.
-    accelerate : {"squarem"} or None
+    accelerate : bool
         Whether a sweep may be given extrapolated parameters instead of the last M-step's.
 
     Returns
@@ -112,7 +112,7 @@ def run_em(
     steps: list[Step] = []
     for iteration in range(1, stopping.max_iter + 1):
         began = time.perf_counter()
-        jump = None if accelerate is None else extrapolate(sweep, trail, regularization)
+        jump = extrapolate(sweep, trail, regularization) if accelerate else None
         if jump is None:
             reached = _em_step(sweep, state.prepared, regularization)
         else:

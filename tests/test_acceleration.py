@@ -13,7 +13,7 @@ from fastgmm.covariance import FAMILIES
 from fastgmm.covariance.maximize import maximize
 from fastgmm.datasets import load_old_faithful
 from fastgmm.em import Stopping, run_em
-from fastgmm.errors import ConvergenceWarning
+from fastgmm.errors import ConvergenceWarning, DegenerateComponentError
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Parameters
@@ -178,7 +178,7 @@ def test_accepted_likelihoods_never_fall(backend, family):
     for seed in range(4):
         sweep = make_sweep(Rows(overlapping(seed)), family, backend, 1)
         start = draw_parameters(np.random.default_rng(seed), family.name, 2, 3)
-        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-8, 150), accelerate="squarem")
+        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-8, 150), accelerate=True)
         bounds = bounds_of(fit)
         assert (np.diff(bounds) > -1e-12 * np.abs(bounds[1:])).all()
         assert all(step.change < 0 for step in fit.steps if not step.accepted)
@@ -190,7 +190,7 @@ def test_accepted_likelihoods_never_fall(backend, family):
 
 def test_the_end_is_a_step_of_em_that_changes_less_than_tol(family):
     sweep, start = sweep_of(overlapping(1), family), draw_parameters(np.random.default_rng(1), family.name, 2, 3)
-    fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), accelerate="squarem")
+    fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), accelerate=True)
     assert fit.converged
     assert [step.converged for step in fit.steps] == [False] * (len(fit.steps) - 1) + [True]
     assert max(abs(step.change) for step in fit.steps[-2:]) < 1e-5, "two in a row after an extrapolation"
@@ -201,8 +201,8 @@ def test_the_end_is_a_step_of_em_that_changes_less_than_tol(family):
 @pytest.mark.parametrize("max_iter", range(14))
 def test_wherever_it_is_cut_the_parameters_are_those_of_an_accepted_sweep(family, max_iter):
     sweep, start = sweep_of(overlapping(1), family), draw_parameters(np.random.default_rng(1), family.name, 2, 3)
-    whole = run_em(sweep, start, np.zeros(2), Stopping(0.0, 14), accelerate="squarem")
-    fit = run_em(sweep, start, np.zeros(2), Stopping(0.0, max_iter), accelerate="squarem")
+    whole = run_em(sweep, start, np.zeros(2), Stopping(0.0, 14), accelerate=True)
+    fit = run_em(sweep, start, np.zeros(2), Stopping(0.0, max_iter), accelerate=True)
     assert len(fit.steps) == max_iter
     assert np.array_equal(bounds_of(fit), bounds_of(whole)[:max_iter])
     if max_iter:
@@ -246,7 +246,7 @@ def test_a_bad_extrapolation_costs_a_sweep_and_nothing_else(monkeypatch, caplog,
     plain = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000))
     inject(monkeypatch, spoil)
     with caplog.at_level(logging.DEBUG, "fastgmm"), np.errstate(all="ignore"):
-        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), accelerate="squarem")
+        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), accelerate=True)
     assert same_bits(fit.parameters, plain.parameters)
     assert (fit.lower_bound, fit.converged) == (plain.lower_bound, True)
     assert [step.lower_bound for step in fit.steps if step.accepted] == bounds_of(plain).tolist()
@@ -345,6 +345,20 @@ def test_weights_of_zero_in_the_start(family):
     mixture = GaussianMixture(3, random_state=0, accelerate="squarem", **options).fit(overlapping(3))
     assert mixture.converged_
     assert np.isfinite(mixture.means_).all()
+
+
+def test_where_extrapolations_lead_to_a_degenerate_component_plain_em_has_its_say(monkeypatch):
+    values = np.round(np.random.default_rng(0).normal(size=(60, 2)))
+    options = {"covariance_type": "spherical", "reg_covar": 0.0, "random_state": 0, "tol": 1e-4, "max_iter": 300}
+    plain = GaussianMixture(2, **options).fit(values)
+
+    def fail(sweep, trail, regularization):
+        raise DegenerateComponentError("singular", 0, 1.0, 0.0, "duplicated points")
+
+    monkeypatch.setattr(em, "extrapolate", fail)
+    fast = GaussianMixture(2, accelerate="squarem", **options).fit(values)
+    assert np.array_equal(fast.means_, plain.means_)
+    assert fast.lower_bounds_ == plain.lower_bounds_
 
 
 def last_bound(steps, restart):
