@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import BACKEND_NAMES
-from fastgmm.options import INIT_METHODS
+from fastgmm.options import ACCELERATIONS, INIT_METHODS
 from fastgmm.reports import Report, json_ready
 from fastgmm.tables import INPUT_SUFFIXES, OUTPUT_SUFFIXES
 from fastgmm.version import __version__
@@ -184,6 +184,7 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("--max-iter", type=_count, default=100, help="most iterations of a start (default: 100)")
     parser.add_argument("--n-init", type=_positive, default=1, help="starts to try (default: 1)")
     parser.add_argument("--init-params", choices=INIT_METHODS, default="kmeans")
+    parser.add_argument("--accelerate", choices=ACCELERATIONS, help="fewer iterations where they converge slowly")
     _add_running(parser)
 
 

@@ -85,6 +85,7 @@ def fit(arguments: Namespace) -> Report:
         reg_covar=arguments.reg_covar,
         n_init=arguments.n_init,
         init_params=arguments.init_params,
+        accelerate=arguments.accelerate,
     )
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fastgmm.acceleration import Jump, Trail, extrapolate
 from fastgmm.bounds import AnySweep
 from fastgmm.covariance.maximize import maximize
 from fastgmm.degenerate import degenerate_components, prepare_or_explain
 from fastgmm.errors import DegenerateComponentError
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import FloatArray, Parameters, Prepared
 
 logger = logging.getLogger("fastgmm")
 
@@ -34,6 +35,9 @@ class Step:
         Duration of the iteration.
     parameters : Parameters or None
         After the M-step, read-only. None in ``history_``, which would otherwise hold every model of a fit.
+    accepted : bool
+        False where the iteration tried an extrapolation (``accelerate="squarem"``) that did not reach the lower bound
+        before it: ``lower_bound`` and ``parameters`` are those before it, and ``change`` is by how much it fell short.
     """
 
     restart: int
@@ -43,6 +47,7 @@ class Step:
     converged: bool
     seconds: float
     parameters: Parameters | None
+    accepted: bool = True
 
 
 Observer = Callable[[Step], None]
@@ -61,7 +66,11 @@ class Fit:
 
 @dataclass(frozen=True, eq=False)
 class Stopping:
-    """When EM ends: after ``max_iter`` iterations, or once the lower bound changes by less than ``tol``."""
+    """When EM ends: after ``max_iter`` iterations, or once a step of EM changes the lower bound by less than ``tol``.
+
+    Once an extrapolation was accepted, two such steps in a row are asked for: a single one may be small because the
+    extrapolation led to a flat place that EM would have passed at speed.
+    """
 
     tol: float
     max_iter: int
@@ -75,6 +84,7 @@ def run_em(
     observers: Iterable[Observer] = (),
     restart: int = 0,
     lower_bound: float = -np.inf,
+    accelerate: bool = False,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -84,33 +94,70 @@ def run_em(
         Added to the diagonal of every covariance.
     lower_bound : float
         That of an earlier fit which is continued.
+    accelerate : bool
+        Whether a sweep may be given extrapolated parameters instead of the last M-step's.
+
+    Returns
+    -------
+    Fit
+        Its parameters are the M-step of the last accepted sweep, whose lower bound it has.
 
     Raises
     ------
     DegenerateComponentError
         When a covariance stops being positive definite.
     """
-    parameters, converged = start, False
+    state = _State(start, prepare_or_explain(sweep, start), lower_bound)
+    trail, quiet_steps, converged = Trail((start,)), 0, False
     steps: list[Step] = []
-    prepared = prepare_or_explain(sweep, parameters)
     for iteration in range(1, stopping.max_iter + 1):
         began = time.perf_counter()
-        moments = sweep(prepared)
-        parameters = maximize(sweep.family, moments, prepared.means, regularization)
-        prepared = prepare_or_explain(sweep, parameters, moments.counts)
-        previous, lower_bound = lower_bound, moments.log_likelihood / moments.total_weight
-        change = lower_bound - previous
-        converged = abs(change) < stopping.tol
+        jump = extrapolate(sweep, trail, regularization) if accelerate else None
+        if jump is None:
+            reached = _em_step(sweep, state.prepared, regularization)
+        else:
+            reached = _try_jump(sweep, jump, regularization)
+        change = reached.lower_bound - state.lower_bound
+        accepted = jump is None or change >= 0.0
+        state = reached if accepted else state
+        trail = trail.after(state.parameters, jump, accepted)
+        quiet_steps = quiet_steps + 1 if jump is None and abs(change) < stopping.tol else 0
+        converged = quiet_steps >= (2 if trail.has_jumped else 1)
         seconds = time.perf_counter() - began
-        step = Step(restart, iteration, lower_bound, change, converged, seconds, parameters=None)
+        step = Step(restart, iteration, state.lower_bound, change, converged, seconds, None, accepted)
         steps.append(step)
-        logger.debug("restart %d iteration %d: lower bound %.9g", restart, iteration, lower_bound)
+        remark = "" if accepted else ", extrapolation not accepted"
+        logger.debug("restart %d iteration %d: lower bound %.9g%s", restart, iteration, state.lower_bound, remark)
         for observer in observers:
-            observer(replace(step, parameters=_read_only(parameters)))
+            observer(replace(step, parameters=_read_only(state.parameters)))
         if converged:
             break
-    degenerate = degenerate_components(sweep.family, parameters, regularization)
-    return Fit(parameters, lower_bound, converged, tuple(steps), degenerate)
+    degenerate = degenerate_components(sweep.family, state.parameters, regularization)
+    return Fit(state.parameters, state.lower_bound, converged, tuple(steps), degenerate)
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Where EM stands: parameters, ready for the next sweep, and the lower bound of those that they were made from."""
+
+    parameters: Parameters
+    prepared: Prepared
+    lower_bound: float
+
+
+def _em_step(sweep: AnySweep, prepared: Prepared, regularization: FloatArray) -> _State:
+    moments = sweep(prepared)
+    parameters = maximize(sweep.family, moments, prepared.means, regularization)
+    bound = moments.log_likelihood / moments.total_weight
+    return _State(parameters, prepare_or_explain(sweep, parameters, moments.counts), bound)
+
+
+def _try_jump(sweep: AnySweep, jump: Jump, regularization: FloatArray) -> _State:
+    """The step of EM from extrapolated parameters; one that leads to a degenerate component counts as impossible."""
+    try:
+        return _em_step(sweep, jump.prepared, regularization)
+    except DegenerateComponentError:
+        return _State(jump.parameters, jump.prepared, -np.inf)
 
 
 def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step, ...]]:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from fastgmm.bounds import BoundedSweep
 from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
-from fastgmm.errors import convergence_warning
+from fastgmm.errors import DegenerateComponentError, convergence_warning
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows, work_of
@@ -92,24 +93,27 @@ def runs_of_em(
     if options["verbose"]:
         observers.append(print_progress(options["verbose"], options["verbose_interval"], options["max_iter"]))
     start_options = _start_options(options, sweep)
+
+    def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
+        if options["accelerate"] is not None:
+            # Where extrapolations led to a degenerate component, plain EM has its say.
+            with suppress(DegenerateComponentError):
+                bounded = BoundedSweep(sweep)
+                return run_em(
+                    bounded, start, regularization, stopping, observers, restart, lower_bound, accelerate=True
+                )
+        return run_em(BoundedSweep(sweep), start, regularization, stopping, observers, restart, lower_bound)
+
     if earlier is not None:
-        yield lambda: run_em(
-            BoundedSweep(sweep),
-            earlier.parameters,
-            regularization,
-            stopping,
-            observers,
-            lower_bound=earlier.lower_bound,
-        )
+        yield lambda: run(earlier.parameters, lower_bound=earlier.lower_bound)
         return
     random_state = check_random_state(options["random_state"])
     for restart in range(options["n_init"]):
 
-        def run(restart: int = restart) -> Fit:
-            start = make_start(sweep, start_options, regularization, random_state)
-            return run_em(BoundedSweep(sweep), start, regularization, stopping, observers, restart)
+        def run_from_start(restart: int = restart) -> Fit:
+            return run(make_start(sweep, start_options, regularization, random_state), restart)
 
-        yield run
+        yield run_from_start
 
 
 def _start_options(options: Mapping[str, Any], sweep: Sweep) -> StartOptions:

@@ -41,7 +41,10 @@ _FITTED_ATTRIBUTES = (
     "feature_names_in_",
 )
 # Options that a model file keeps: plain values. Arrays, callables and random states stay behind.
-_SAVED_OPTIONS = tuple(name for name in _SHARED_OPTIONS if not name.endswith("_init") or name == "n_init")
+_SAVED_OPTIONS = (
+    *(name for name in _SHARED_OPTIONS if not name.endswith("_init") or name == "n_init"),
+    "accelerate",
+)
 _SAVED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
 
 Estimator = TypeVar("Estimator")

@@ -12,6 +12,7 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.kernels import BACKEND_NAMES
 from fastgmm.parameters import FloatArray, Parameters
 
+ACCELERATIONS = ("squarem",)
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 
 
@@ -97,6 +98,10 @@ _RULES = {
     "verbose_interval": _integer_from(1),
     "n_threads": _or(_integer_from(1), " or None", lambda value: value is None),
     "backend": _choice(BACKEND_NAMES),
+    "accelerate": _Rule(
+        f"None or {_choice(ACCELERATIONS).must_be}",
+        lambda value: value is None or _choice(ACCELERATIONS).allows(value),
+    ),
     "callbacks": _Rule(
         "None or a list of callables",
         lambda value: value is None or (isinstance(value, list | tuple) and all(map(callable, value))),

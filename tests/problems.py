@@ -126,7 +126,7 @@ def assert_close_moments(actual: Moments, expected: Moments, tolerance: float) -
 
 def same_bits(one: object, other: object) -> bool:
     """Whether arrays, numbers, or records of them are the same to the last bit."""
-    if one is None or isinstance(one, int | float | np.ndarray):
+    if one is None or isinstance(one, int | float | str | np.ndarray):
         return np.array_equal(one, other)
     fields = one._asdict() if hasattr(one, "_asdict") else vars(one)
     return all(same_bits(value, getattr(other, name)) for name, value in fields.items())

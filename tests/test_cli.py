@@ -117,6 +117,21 @@ def test_options_reach_the_estimator(files, covariance_type):
     assert mixture.max_iter == 500
 
 
+def test_an_accelerated_fit(files, points, capsys):
+    assert fit("--accelerate", "squarem", "--init-params", "random", "--tol", "1e-9", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    options = {"init_params": "random", "tol": 1e-9, "random_state": 0, "backend": "numpy"}
+    plain = fastgmm.GaussianMixture(2, **options).fit(points)
+    expected = fastgmm.GaussianMixture(2, accelerate="squarem", **options).fit(points)
+    assert facts["iterations"] == expected.n_iter_ < plain.n_iter_
+    model = fastgmm.load("model.npz")
+    assert model.accelerate == "squarem"
+    np.testing.assert_array_equal(model.means_, expected.means_)
+    assert main(["info", "model.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["options"]["accelerate"] == "squarem"
+    assert fit("--accelerate", "anderson") == 2
+
+
 def test_same_command_same_bytes(files):
     assert fit(output="a.npz") == fit(output="b.npz") == 0
     with open("a.npz", "rb") as a, open("b.npz", "rb") as b:

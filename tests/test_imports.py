@@ -82,7 +82,11 @@ def test_imports_go_one_way() -> None:
         ("covariance", "kernels"),
         ("kernels", "covariance"),
         ("sweep", "kernels/"),
-        ("em", "kernels/ moments.py parameters.py errors.py covariance/ sweep.py degenerate.py validation.py"),
+        (
+            "em",
+            "kernels/ moments.py parameters.py errors.py covariance/ sweep.py degenerate.py validation.py "
+            "acceleration.py",
+        ),
         (
             "mixture",
             "em.py sweep.py starts.py kmeans.py sampling.py threads.py model_file.py interchange.py options.py",

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import VARIANCES
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.moments import Moments
@@ -58,5 +59,6 @@ DIAG = CovarianceFamily(
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
     movement=_movement,
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
+    coordinates=VARIANCES,
     requirement="positive",
 )

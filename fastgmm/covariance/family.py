@@ -11,6 +11,25 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
+class Coordinates:
+    """How covariances become unconstrained coordinates about ``reference`` covariances, and come back.
+
+    Attributes
+    ----------
+    of : callable (covariances, reference, d) -> coordinates
+        In the shape of the covariances; those of the reference are 0. Raises ``LinAlgError`` where one has no factor.
+    covariances : callable (coordinates, reference, d) -> covariances
+        The inverse of ``of``.
+    whiten : callable (differences (K, d), reference) -> array (K, d)
+        Differences of means in standard deviations of the reference: L⁻¹δ, or δ/σ.
+    """
+
+    of: Callable[[FloatArray, FloatArray, int], FloatArray]
+    covariances: Callable[[FloatArray, FloatArray, int], FloatArray]
+    whiten: Callable[[FloatArray, FloatArray], FloatArray]
+
+
+@dataclass(frozen=True)
 class CovarianceFamily:
     """The functions that make a family; K is the number of components, d of features.
 
@@ -45,6 +64,8 @@ class CovarianceFamily:
         How a Mahalanobis distance m changes from one set of parameters to another: m' ≥ shrink·m − drift.
     color : callable (covariances, component, normal (n, d)) -> array (n, d)
         Standard normal numbers given the component's covariance.
+    coordinates : Coordinates
+        Of covariances, for extrapolation.
     requirement : str
         What covariances and precisions must be, in scikit-learn's words.
     is_shared : bool
@@ -67,6 +88,7 @@ class CovarianceFamily:
     smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
     color: Callable[[FloatArray, int, FloatArray], FloatArray]
+    coordinates: Coordinates
     requirement: str
     is_shared: bool = False
 

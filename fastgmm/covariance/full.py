@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
     inverse_cholesky,
     inverse_of_precision,
@@ -63,5 +64,6 @@ FULL = CovarianceFamily(
     smallest_variances=smallest_eigenvalues,
     movement=_movement,
     color=lambda covariances, component, normal: normal @ np.linalg.cholesky(covariances[component]).T,
+    coordinates=MATRICES,
     requirement="symmetric, positive-definite",
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import SINGLE_VARIANCES
 from fastgmm.covariance.diag import inverse_deviations
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily
@@ -52,5 +53,6 @@ SPHERICAL = CovarianceFamily(
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
     movement=_movement,
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
+    coordinates=SINGLE_VARIANCES,
     requirement="positive",
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
     inverse_cholesky,
     inverse_of_precision,
@@ -78,6 +79,7 @@ TIED = CovarianceFamily(
     smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
     movement=_movement,
     color=lambda covariance, component, normal: normal @ np.linalg.cholesky(covariance).T,
+    coordinates=MATRICES,
     requirement="symmetric, positive-definite",
     is_shared=True,
 )
