@@ -10,6 +10,8 @@
 
 #ifdef _MSC_VER
 #include <intrin.h>
+#elif defined(__SSE2__)
+#include <immintrin.h>
 #endif
 
 #include "instance.h"
@@ -21,8 +23,16 @@
 #include "spherical.h"
 #include "tied.h"
 
-typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t, int64_t);
-typedef void add_moments(const fastgmm_prepared *, const Tile *, int64_t, int64_t, double *, double *);
+/* `margin`: a component known to lie further below another one at a point need not be computed to its end there. */
+typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t d, int64_t n_points, NUMBER margin);
+/* Add the moments of component k from lines of points and of weighted responsibilities. */
+typedef void add_moments(const fastgmm_prepared *, const Tile *, const NUMBER *points, const NUMBER *weights, int64_t d,
+                         int64_t n_points, int64_t k, double *first, double *second);
+/* Of square roots or of whole responsibilities, as the family's moments want them. */
+typedef void responsibilities_kind(const Tile *, int64_t n_components, int64_t n_points, NUMBER margin, double *totals);
+typedef int64_t scale_and_count_kind(const Tile *, int64_t k, int64_t n_points, double *count);
+/* Whether to copy the points that count for a component together before their moments are taken. */
+typedef int packing_repays(int64_t d, int64_t n_active, int64_t n_points);
 
 /* Rows rounded up to the two vectors that the density kernels take at a time. */
 INLINE int64_t points_of(int64_t n_valid) { return (n_valid + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
@@ -44,23 +54,44 @@ INLINE int is_chunk(int64_t chunk, const fastgmm_section *section, const fastgmm
     return chunk >= 0 && chunk < section->n_chunks && chunk * section->chunk_rows < rows->n_rows;
 }
 
+/* How far below the largest of a point K joint log-densities together do not change its last place. */
+INLINE NUMBER negligible_margin(int64_t n_components) {
+    return (NUMBER)(log((double)n_components) + (SINGLE ? 16.6 : 36.7));
+}
+
+/* Beyond the margin, so that rounding cannot tell a sum that was abandoned from one that was not. */
+#define CAUTION 1
+
 /* Add the moments of the chunks that this worker takes to their slots. */
 INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
                   const fastgmm_slots *slots, const fastgmm_share *share, joint_density *density,
-                  add_moments *moments) {
+                  add_moments *moments, packing_repays *packing, responsibilities_kind *responsibilities,
+                  scale_and_count_kind *scale_and_count) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
+    const NUMBER margin = negligible_margin(n_components);
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
+        double *counts = slots->counts + chunk * n_components, *first_moments = slots->first + chunk * n_components * d;
+        double *second_moments = slots->second + chunk * n_components * slots->second_size;
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
             load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
-            density(prepared, &tile, d, n_points);
-            responsibilities(&tile, n_components, n_points, slots->totals + 2 * chunk);
-            add_counts(&tile, n_components, n_points, slots->counts + chunk * n_components);
-            moments(prepared, &tile, d, n_points, slots->first + chunk * n_components * d,
-                    slots->second + chunk * n_components * slots->second_size);
+            density(prepared, &tile, d, n_points, margin + CAUTION);
+            responsibilities(&tile, n_components, n_points, margin, slots->totals + 2 * chunk);
+            for (int64_t k = 0; k < n_components; k++) {
+                int64_t n_active = scale_and_count(&tile, k, n_points, counts + k);
+                if (n_active == 0) continue;
+                const NUMBER *points = tile.points, *weights = tile.joint + k * tile.stride;
+                int64_t n_taken = n_points;
+                if (packing(d, n_active, n_points)) {
+                    n_taken = pack(&tile, k, d, n_points);
+                    points = tile.packed, weights = tile.packed_weights;
+                }
+                moments(prepared, &tile, points, weights, d, n_taken, k, first_moments + k * d,
+                        second_moments + k * slots->second_size);
+            }
         }
     }
 }
@@ -72,7 +103,7 @@ INLINE void put(void *to, int dtype, int64_t at, NUMBER number) {
         ((double *)to)[at] = (double)number;
 }
 
-INLINE void put_joint(const Tile *tile, const fastgmm_outputs *outputs, int64_t first, int64_t n_valid,
+INLINE void put_table(const Tile *tile, const fastgmm_outputs *outputs, int64_t first, int64_t n_valid,
                       int64_t n_components) {
     for (int64_t t = 0; t < n_valid; t++)
         for (int64_t k = 0; k < n_components; k++)
@@ -84,21 +115,25 @@ INLINE void put_outputs(const Tile *tile, const fastgmm_outputs *outputs, int64_
                         int64_t n_points, int64_t n_components) {
     if (outputs->labels) {
         largest_component(tile, n_components, n_points);
-        for (int64_t t = 0; t < n_valid; t++) outputs->labels[first + t] = (int64_t)tile->labels[t];
+        for (int64_t t = 0; t < n_valid; t++) outputs->labels[first + t] = (int64_t)tile->output[t];
     }
-    if (outputs->joint && !outputs->normalize) put_joint(tile, outputs, first, n_valid, n_components);
+    if (outputs->joint && !outputs->normalize) put_table(tile, outputs, first, n_valid, n_components);
     if (!outputs->log_density && !outputs->normalize) return;
-    log_sum_exp(tile, n_components, n_points, outputs->normalize);
+    log_sum_exp(tile, n_components, n_points, negligible_margin(n_components), outputs->normalize);
     if (outputs->log_density)
         for (int64_t t = 0; t < n_valid; t++)
-            put(outputs->log_density, outputs->dtype, first + t, tile->log_density[t]);
-    if (outputs->joint && outputs->normalize) put_joint(tile, outputs, first, n_valid, n_components);
+            put(outputs->log_density, outputs->dtype, first + t, tile->output[t]);
+    if (outputs->joint && outputs->normalize) put_table(tile, outputs, first, n_valid, n_components);
 }
 
 /* Fill the outputs of the chunks that this worker takes; a row's density is its own, whatever its weight. */
 INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
                         const fastgmm_outputs *outputs, const fastgmm_share *share, joint_density *density) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
+    /* What no output shows need not be computed to its end. */
+    const NUMBER margin = outputs->joint         ? (NUMBER)INFINITY
+                          : outputs->log_density ? negligible_margin(n_components) + CAUTION
+                                                 : 0;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
@@ -106,7 +141,7 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
             load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
-            density(prepared, &tile, d, n_points);
+            density(prepared, &tile, d, n_points, margin);
             put_outputs(&tile, outputs, first, n_valid, n_points, n_components);
         }
     }
@@ -116,11 +151,12 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
 #define JOIN(operation, family, instance) JOIN_(operation, family, instance)
 #define NAME(operation, family) JOIN(operation, family, INSTANCE)
 
-#define DEFINE(family)                                                                                                 \
+#define DEFINE(family, kind)                                                                                              \
     static void NAME(sweep, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                        \
                                     const fastgmm_section *section, const fastgmm_slots *slots,                        \
                                     const fastgmm_share *share) {                                                      \
-        sweep(rows, prepared, section, slots, share, joint_density_##family, add_moments_##family);                    \
+        sweep(rows, prepared, section, slots, share, joint_density_##family, add_moments_##family,                     \
+              packing_repays_##family, responsibilities_##kind, scale_and_count_##kind);                               \
     }                                                                                                                  \
     static void NAME(log_density, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                  \
                                           const fastgmm_section *section, const fastgmm_outputs *outputs,              \
@@ -128,10 +164,10 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
         log_density(rows, prepared, section, outputs, share, joint_density_##family);                                  \
     }
 
-DEFINE(full)
-DEFINE(tied)
-DEFINE(diag)
-DEFINE(spherical)
+DEFINE(full, roots)
+DEFINE(tied, whole)
+DEFINE(diag, whole)
+DEFINE(spherical, whole)
 
 fastgmm_sweep *const NAME(sweep, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = NAME(sweep, full),

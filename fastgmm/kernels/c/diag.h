@@ -3,7 +3,9 @@
  * Joint log-density: c_k - sum_j ((x_j - mu_kj) / sigma_kj)^2 / 2; second moments: S_j = sum wr (x_j - mu_j)^2.
  */
 
-OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
+                                NUMBER margin) {
+    (void)margin;
     const NUMBER *constants = prepared->log_constants, *inverse_deviations = prepared->scales;
     const Vector minus_half = broadcast((NUMBER)-0.5);
     for (int64_t k = 0; k < prepared->n_components; k++) {
@@ -25,7 +27,7 @@ OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *ti
     }
 }
 
-INLINE void add_features_diag(const Tile *tile, const NUMBER *r, Center center, int64_t n_points, double *first,
+INLINE void add_features_diag(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,
                               double *second, int64_t j, const int n) {
     Vector s[4], squares[4];
     UNROLLED
@@ -34,7 +36,7 @@ INLINE void add_features_diag(const Tile *tile, const NUMBER *r, Center center, 
         Vector weight = load(r + t);
         UNROLLED
         for (int i = 0; i < n; i++) {
-            Vector z = difference(tile->points + (j + i) * tile->stride + t, center, j + i);
+            Vector z = difference(points + (j + i) * tile->stride + t, center, j + i);
             Vector weighted = weight * z;
             s[i] = s[i] + weighted;
             squares[i] = fma_(weighted, z, squares[i]);
@@ -44,11 +46,14 @@ INLINE void add_features_diag(const Tile *tile, const NUMBER *r, Center center, 
     add_sums(second + j, squares, n);
 }
 
-OUTLINE void add_moments_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                             double *first, double *second) {
-    for (int64_t k = 0; k < prepared->n_components; k++, first += d, second += d) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const NUMBER *r = tile->joint + k * tile->stride;
-        FOR_BLOCKS_OF_FOUR(d, add_features_diag, tile, r, center, n_points, first, second);
-    }
+OUTLINE void add_moments_diag(const fastgmm_prepared *prepared, const Tile *tile, const NUMBER *points,
+                              const NUMBER *weights, int64_t d, int64_t n_points, int64_t k, double *first,
+                              double *second) {
+    Center center = center_of(tile, prepared->means + k * d, d);
+    FOR_BLOCKS_OF_FOUR(d, add_features_diag, tile, points, weights, center, n_points, first, second);
+}
+
+/* A point costs few multiply-adds, hardly more than its copies. */
+INLINE int packing_repays_diag(int64_t d, int64_t n_active, int64_t n_points) {
+    return d >= 16 && 8 * n_active <= n_points;
 }

@@ -19,19 +19,23 @@ INLINE Vector polynomial(Vector x, const NUMBER *coefficients, int n) {
     return p;
 }
 
-/* exp(x) for x <= 0: x = n ln 2 + r with |r| <= ln(2)/2, exp(x) = 2^n P(r); 0 where exp(x) would be subnormal. */
-INLINE Vector exponential(Vector x) {
+/* Of smaller numbers the exponential would be subnormal. */
+#define SMALLEST_EXPONENT ((NUMBER)(SINGLE ? -87 : -708))
+
+/* exp(x) for x <= 0, and 0 where x < smallest, itself at least SMALLEST_EXPONENT: x = n ln 2 + r with |r| <= ln(2)/2,
+ * exp(x) = 2^n P(r). */
+INLINE Vector exponential(Vector x, Vector smallest) {
 #if SINGLE
     static const NUMBER coefficients[] = {0.0013941118895837f, 0.008375134774624326f, 0.04166635277111221f,
                                           0.16666415414041177f, 0.5000000047146057f,  1.0000000377388714f,
                                           1.0f};
-    const Vector smallest = broadcast(-87.0f), shift = broadcast(12582912.0f); /* 1.5 * 2^23 */
+    const Vector shift = broadcast(12582912.0f); /* 1.5 * 2^23 */
 #else
     static const NUMBER coefficients[] = {
         2.5110049204818658e-08, 2.763265472252779e-07, 2.755724088722987e-06, 2.4801485441561313e-05,
         0.00019841269890076403, 0.0013888888952352863, 0.008333333333319589,  0.04166666666648795,
         0.1666666666666668,     0.5000000000000019,    1.0,                   1.0};
-    const Vector smallest = broadcast(-708.0), shift = broadcast(6755399441055744.0); /* 1.5 * 2^52 */
+    const Vector shift = broadcast(6755399441055744.0); /* 1.5 * 2^52 */
 #endif
     Vector bounded = where_less(x, smallest, smallest, x);
     /* Adding 1.5 * 2^52 leaves n, rounded to an integer, in the lowest bits of the sum. */

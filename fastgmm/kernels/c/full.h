@@ -4,7 +4,7 @@
  *     log w_k + log N(x | mu_k, Sigma_k) = c_k - |y|^2 / 2,   y = W_k (x - mu_k),
  *     c_k = log w_k + log det W_k - (d/2) log 2 pi
  * Moments about the current means, with wr the weighted responsibilities:
- *     N = sum wr,   s = sum wr (x - mu),   S = sum wr (x - mu)(x - mu)^T   (lower triangle)
+ *     s = sum wr (x - mu),   S = sum wr (x - mu)(x - mu)^T = sum u u^T  with  u = sqrt(wr) (x - mu)   (lower triangle)
  *
  * Both triangles are cut into blocks whose sums stay in registers; loops over a block have constant bounds and are
  * unrolled by the compiler.
@@ -17,12 +17,18 @@
 #define BLOCK_COLUMNS 2 /* of 16 */
 #endif
 
-/* q += |y|^2 of the rows i ... i+n-1 of y = W z, for two vectors of points. */
-INLINE void add_squared_norm(const NUMBER *z, const NUMBER *factor, int64_t d, Vector q[2], int64_t i, const int n) {
+/* After so many rows of W (x - mu) a component may be seen to be too far away to matter. */
+#define ROWS_BEFORE_A_LOOK 8
+
+/* q += |y|^2 of the rows i ... i+n-1 of y = W z at two vectors of points; differences z of their features are computed
+ * here, and kept for later rows. */
+INLINE void add_squared_norm(const Tile *tile, Center center, const NUMBER *factor, int64_t d, int64_t t, Vector q[2],
+                             int64_t i, const int n) {
+    NUMBER *z = tile->differences;
     Vector y[4][2];
     UNROLLED
     for (int row = 0; row < n; row++) y[row][0] = y[row][1] = broadcast(0);
-    for (int64_t j = 0; j <= i; j++) {
+    for (int64_t j = 0; j < i; j++) {
         Vector z0 = load(z + 2 * j * LANES), z1 = load(z + (2 * j + 1) * LANES);
         UNROLLED
         for (int row = 0; row < n; row++) {
@@ -31,11 +37,15 @@ INLINE void add_squared_norm(const NUMBER *z, const NUMBER *factor, int64_t d, V
             y[row][1] = fma_(f, z1, y[row][1]);
         }
     }
-    /* The triangle at the end of the block. */
     UNROLLED
-    for (int column = 1; column < n; column++) {
+    for (int column = 0; column < n; column++) {
         int64_t j = i + column;
-        Vector z0 = load(z + 2 * j * LANES), z1 = load(z + (2 * j + 1) * LANES);
+        const NUMBER *x = tile->points + j * tile->stride + t;
+        Vector z0 = difference(x, center, j), z1 = difference(x + LANES, center, j);
+        if (i + 4 < d) {
+            store(z + 2 * j * LANES, z0);
+            store(z + (2 * j + 1) * LANES, z1);
+        }
         UNROLLED
         for (int row = column; row < n; row++) {
             Vector f = broadcast(factor[(i + row) * d + j]);
@@ -50,40 +60,76 @@ INLINE void add_squared_norm(const NUMBER *z, const NUMBER *factor, int64_t d, V
     }
 }
 
-OUTLINE void joint_density_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+/* Whether the joint log-densities are too far below the largest so far; more rows can only lower them. */
+INLINE int is_negligible(const NUMBER *largest, const Vector q[2], Vector c, Vector margin) {
+    const Vector minus_half = broadcast((NUMBER)-0.5);
+    return !(lanes_less(load(largest) - margin, fma_(minus_half, q[0], c)) |
+             lanes_less(load(largest + LANES) - margin, fma_(minus_half, q[1], c)));
+}
+
+/* q = |W (x - mu)|^2 of two vectors of points, or of some of its rows where these settle it. */
+INLINE void squared_norm(const Tile *tile, Center center, const NUMBER *factor, int64_t d, int64_t t, int64_t k,
+                         Vector c, Vector margin, Vector q[2]) {
+    int64_t i = 0;
+    q[0] = q[1] = broadcast(0);
+    while (i + 4 <= d) {
+        add_squared_norm(tile, center, factor, d, t, q, i, 4);
+        i += 4;
+        if (i % ROWS_BEFORE_A_LOOK == 0 && i < d && k > 0 && is_negligible(tile->largest + t, q, c, margin)) return;
+    }
+    switch (d - i) {
+        case 1: add_squared_norm(tile, center, factor, d, t, q, i, 1); break;
+        case 2: add_squared_norm(tile, center, factor, d, t, q, i, 2); break;
+        case 3: add_squared_norm(tile, center, factor, d, t, q, i, 3); break;
+        default: break;
+    }
+}
+
+/* Store joint log-densities of the points at t, and keep the largest so far. */
+INLINE void put_joint(const Tile *tile, int64_t k, int64_t t, Vector joint) {
+    NUMBER *largest = tile->largest + t;
+    joint = finite_or_lowest(joint);
+    store(tile->joint + k * tile->stride + t, joint);
+    if (k == 0)
+        store(largest, joint);
+    else
+        store(largest, where_less(load(largest), joint, joint, load(largest)));
+}
+
+OUTLINE void joint_density_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
+                                NUMBER margin) {
     const NUMBER *constants = prepared->log_constants, *factors = prepared->scales;
     const Vector minus_half = broadcast((NUMBER)-0.5);
     for (int64_t k = 0; k < prepared->n_components; k++) {
         Center center = center_of(tile, prepared->means + k * d, d);
         const Vector c = broadcast(constants[k]);
-        NUMBER *joint = tile->joint + k * tile->stride, *z = tile->differences;
         for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-            for (int64_t j = 0; j < d; j++) {
-                const NUMBER *x = tile->points + j * tile->stride + t;
-                store(z + 2 * j * LANES, difference(x, center, j));
-                store(z + (2 * j + 1) * LANES, difference(x + LANES, center, j));
-            }
-            Vector q[2] = {broadcast(0), broadcast(0)};
-            FOR_BLOCKS_OF_FOUR(d, add_squared_norm, z, factors + k * d * d, d, q);
-            store(joint + t, finite_or_lowest(fma_(minus_half, q[0], c)));
-            store(joint + t + LANES, finite_or_lowest(fma_(minus_half, q[1], c)));
+            Vector q[2];
+            squared_norm(tile, center, factors + k * d * d, d, t, k, c, broadcast(margin), q);
+            put_joint(tile, k, t, fma_(minus_half, q[0], c));
+            put_joint(tile, k, t + LANES, fma_(minus_half, q[1], c));
         }
     }
 }
 
+/* It costs d copies of every point that counts, and saves about d^2/2 multiply-adds for every other one. */
+INLINE int packing_repays_full(int64_t d, int64_t n_active, int64_t n_points) {
+    return d >= 4 && 2 * n_active <= n_points;
+}
+
 /* Add S of n features from i on with `columns` features from j on, all of them before i. */
-INLINE void add_square_block(const NUMBER *r, const NUMBER *z, int64_t stride, int64_t n_points, double *second,
-                             int64_t d, int64_t i, const int n, int64_t j, const int columns) {
+INLINE void add_square_block(const NUMBER *u, int64_t stride, int64_t n_points, double *second, int64_t d, int64_t i,
+                             const int n, int64_t j, const int columns) {
     Vector sums[4][4];
     UNROLLED
     for (int at = 0; at < 16; at++) sums[at / 4][at % 4] = broadcast(0);
     for (int64_t t = 0; t < n_points; t += LANES) {
-        Vector weight = load(r + t), y[4];
+        Vector y[4];
         UNROLLED
-        for (int column = 0; column < columns; column++) y[column] = load(z + (j + column) * stride + t);
+        for (int column = 0; column < columns; column++) y[column] = load(u + (j + column) * stride + t);
         UNROLLED
         for (int row = 0; row < n; row++) {
-            Vector x = weight * load(z + (i + row) * stride + t);
+            Vector x = load(u + (i + row) * stride + t);
             UNROLLED
             for (int column = 0; column < columns; column++)
                 sums[row][column] = fma_(x, y[column], sums[row][column]);
@@ -93,25 +139,28 @@ INLINE void add_square_block(const NUMBER *r, const NUMBER *z, int64_t stride, i
     for (int row = 0; row < n; row++) add_sums(second + (i + row) * d + j, sums[row], columns);
 }
 
-/* Add s of n features from i on, and S of these with each other; zeros where a row of the block reaches into the upper
- * triangle. */
-INLINE void add_diagonal_block(const NUMBER *r, const NUMBER *z, int64_t stride, int64_t n_points, double *first,
-                               double *second, int64_t d, int64_t i, const int n) {
+/* Add s of n features from i on, and S of these with each other; keep their u. Zeros where a row of the block reaches
+ * into the upper triangle. */
+INLINE void add_diagonal_block(const Tile *tile, const NUMBER *points, const NUMBER *roots, Center center,
+                               int64_t n_points, double *first, double *second, int64_t d, int64_t i, const int n) {
     Vector s[4], sums[4][4];
     UNROLLED
     for (int at = 0; at < 16; at++) sums[at / 4][at % 4] = broadcast(0);
     UNROLLED
     for (int row = 0; row < n; row++) s[row] = broadcast(0);
     for (int64_t t = 0; t < n_points; t += LANES) {
-        Vector weight = load(r + t), y[4];
-        UNROLLED
-        for (int row = 0; row < n; row++) y[row] = load(z + (i + row) * stride + t);
+        Vector root = load(roots + t), u[4];
         UNROLLED
         for (int row = 0; row < n; row++) {
-            Vector x = weight * y[row];
-            s[row] = s[row] + x;
+            u[row] = root * difference(points + (i + row) * tile->stride + t, center, i + row);
+            if (d > 4) store(tile->differences + (i + row) * tile->stride + t, u[row]);
+        }
+        UNROLLED
+        for (int row = 0; row < n; row++) {
+            s[row] = fma_(root, u[row], s[row]);
             UNROLLED
-            for (int column = 0; column <= row; column++) sums[row][column] = fma_(x, y[column], sums[row][column]);
+            for (int column = 0; column <= row; column++)
+                sums[row][column] = fma_(u[row], u[column], sums[row][column]);
         }
     }
     add_sums(first + i, s, n);
@@ -120,23 +169,17 @@ INLINE void add_diagonal_block(const NUMBER *r, const NUMBER *z, int64_t stride,
 }
 
 /* Add s of n features from i on, and their rows of S. */
-INLINE void add_rows(const NUMBER *r, const NUMBER *z, int64_t stride, int64_t n_points, double *first, double *second,
-                     int64_t d, int64_t i, const int n) {
+INLINE void add_rows(const Tile *tile, const NUMBER *points, const NUMBER *roots, Center center, int64_t n_points,
+                     double *first, double *second, int64_t d, int64_t i, const int n) {
+    add_diagonal_block(tile, points, roots, center, n_points, first, second, d, i, n);
     for (int64_t j = 0; j < i; j += BLOCK_COLUMNS)
-        add_square_block(r, z, stride, n_points, second, d, i, n, j, BLOCK_COLUMNS);
-    add_diagonal_block(r, z, stride, n_points, first, second, d, i, n);
+        add_square_block(tile->differences, tile->stride, n_points, second, d, i, n, j, BLOCK_COLUMNS);
 }
 
-OUTLINE void add_moments_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                             double *first, double *second) {
-    const int64_t stride = tile->stride;
-    NUMBER *z = tile->differences;
-    for (int64_t k = 0; k < prepared->n_components; k++, first += d, second += d * d) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const NUMBER *r = tile->joint + k * stride;
-        for (int64_t j = 0; j < d; j++)
-            for (int64_t t = 0; t < n_points; t += LANES)
-                store(z + j * stride + t, difference(tile->points + j * stride + t, center, j));
-        FOR_BLOCKS_OF_FOUR(d, add_rows, r, z, stride, n_points, first, second, d);
-    }
+/* `roots` are square roots of weighted responsibilities. */
+OUTLINE void add_moments_full(const fastgmm_prepared *prepared, const Tile *tile, const NUMBER *points,
+                              const NUMBER *roots, int64_t d, int64_t n_points, int64_t k, double *first,
+                              double *second) {
+    Center center = center_of(tile, prepared->means + k * d, d);
+    FOR_BLOCKS_OF_FOUR(d, add_rows, tile, points, roots, center, n_points, first, second, d);
 }

@@ -15,7 +15,9 @@ INLINE void squared_distance(const NUMBER *points, int64_t stride, Center center
     q[0] = q0, q[1] = q1;
 }
 
-OUTLINE void joint_density_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+OUTLINE void joint_density_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
+                                NUMBER margin) {
+    (void)margin;
     const NUMBER *constants = prepared->log_constants, *precisions = prepared->scales;
     for (int64_t k = 0; k < prepared->n_components; k++) {
         Center center = center_of(tile, prepared->means + k * d, d);
@@ -30,7 +32,7 @@ OUTLINE void joint_density_spherical(const fastgmm_prepared *prepared, const Til
     }
 }
 
-INLINE void add_features_spherical(const Tile *tile, const NUMBER *r, Center center, int64_t n_points, double *first,
+INLINE void add_features_spherical(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,
                                    double *second, int64_t j, const int n) {
     Vector s[4], square = broadcast(0);
     UNROLLED
@@ -39,7 +41,7 @@ INLINE void add_features_spherical(const Tile *tile, const NUMBER *r, Center cen
         Vector weight = load(r + t), norm = broadcast(0);
         UNROLLED
         for (int i = 0; i < n; i++) {
-            Vector z = difference(tile->points + (j + i) * tile->stride + t, center, j + i);
+            Vector z = difference(points + (j + i) * tile->stride + t, center, j + i);
             s[i] = fma_(weight, z, s[i]);
             norm = fma_(z, z, norm);
         }
@@ -49,11 +51,14 @@ INLINE void add_features_spherical(const Tile *tile, const NUMBER *r, Center cen
     add_sum(second, square);
 }
 
-OUTLINE void add_moments_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                                  double *first, double *second) {
-    for (int64_t k = 0; k < prepared->n_components; k++, first += d, second++) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const NUMBER *r = tile->joint + k * tile->stride;
-        FOR_BLOCKS_OF_FOUR(d, add_features_spherical, tile, r, center, n_points, first, second);
-    }
+OUTLINE void add_moments_spherical(const fastgmm_prepared *prepared, const Tile *tile, const NUMBER *points,
+                              const NUMBER *weights, int64_t d, int64_t n_points, int64_t k, double *first,
+                              double *second) {
+    Center center = center_of(tile, prepared->means + k * d, d);
+    FOR_BLOCKS_OF_FOUR(d, add_features_spherical, tile, points, weights, center, n_points, first, second);
+}
+
+/* A point costs few multiply-adds, hardly more than its copies. */
+INLINE int packing_repays_spherical(int64_t d, int64_t n_active, int64_t n_points) {
+    return d >= 16 && 8 * n_active <= n_points;
 }

@@ -28,7 +28,9 @@ INLINE void whiten(const fastgmm_prepared *prepared, const Tile *tile, int64_t d
     }
 }
 
-OUTLINE void joint_density_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+OUTLINE void joint_density_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
+                                NUMBER margin) {
+    (void)margin;
     const NUMBER *constants = prepared->log_constants;
     const Vector minus_half = broadcast((NUMBER)-0.5);
     whiten(prepared, tile, d, n_points);
@@ -45,7 +47,7 @@ OUTLINE void joint_density_tied(const fastgmm_prepared *prepared, const Tile *ti
     }
 }
 
-INLINE void add_features_tied(const Tile *tile, const NUMBER *r, Center center, int64_t n_points, double *first,
+INLINE void add_features_tied(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,
                               int64_t j, const int n) {
     Vector s[4];
     UNROLLED
@@ -54,17 +56,20 @@ INLINE void add_features_tied(const Tile *tile, const NUMBER *r, Center center, 
         Vector weight = load(r + t);
         UNROLLED
         for (int i = 0; i < n; i++)
-            s[i] = fma_(weight, difference(tile->points + (j + i) * tile->stride + t, center, j + i), s[i]);
+            s[i] = fma_(weight, difference(points + (j + i) * tile->stride + t, center, j + i), s[i]);
     }
     add_sums(first + j, s, n);
 }
 
-OUTLINE void add_moments_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                             double *first, double *second) {
+OUTLINE void add_moments_tied(const fastgmm_prepared *prepared, const Tile *tile, const NUMBER *points,
+                              const NUMBER *weights, int64_t d, int64_t n_points, int64_t k, double *first,
+                              double *second) {
     (void)second;
-    for (int64_t k = 0; k < prepared->n_components; k++, first += d) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const NUMBER *r = tile->joint + k * tile->stride;
-        FOR_BLOCKS_OF_FOUR(d, add_features_tied, tile, r, center, n_points, first);
-    }
+    Center center = center_of(tile, prepared->means + k * d, d);
+    FOR_BLOCKS_OF_FOUR(d, add_features_tied, tile, points, weights, center, n_points, first);
+}
+
+/* A point costs few multiply-adds, hardly more than its copies. */
+INLINE int packing_repays_tied(int64_t d, int64_t n_active, int64_t n_points) {
+    return d >= 16 && 8 * n_active <= n_points;
 }

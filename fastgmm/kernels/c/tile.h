@@ -6,24 +6,29 @@
  */
 
 typedef struct {
-    NUMBER *points, *differences, *joint;   /* lines of `stride` numbers for each feature, feature, component */
-    NUMBER *weights, *log_density, *labels; /* one line each */
-    NUMBER *centered;                       /* LANES numbers for each feature */
-    NUMBER *high, *low;                     /* one number for each feature, see Center */
+    NUMBER *points, *differences, *packed, *joint;                        /* a line for each feature or component */
+    NUMBER *largest, *scales, *weights, *packed_weights, *output;         /* one line each */
+    NUMBER *centered;                                                     /* LANES numbers for each feature */
+    NUMBER *high, *low;                                                   /* one number for each feature, see Center */
+    int64_t *positions;                                                   /* of packed points */
     int64_t stride;
 } Tile;
 
 INLINE Tile tile_in(void *scratch, int64_t tile_rows, int64_t d, int64_t n_components) {
-    NUMBER *next = scratch;
     Tile tile;
+    tile.positions = scratch;
+    NUMBER *next = (NUMBER *)(tile.positions + tile_rows);
     tile.stride = tile_rows + FASTGMM_ALIGNMENT / (int64_t)sizeof(NUMBER);
 #define LINES(name, n) tile.name = next, next += (n) * tile.stride
     LINES(points, d);
     LINES(differences, d);
+    LINES(packed, d);
     LINES(joint, n_components);
+    LINES(largest, 1);
+    LINES(scales, 1);
     LINES(weights, 1);
-    LINES(log_density, 1);
-    LINES(labels, 1);
+    LINES(packed_weights, 1);
+    LINES(output, 1);
 #undef LINES
     tile.centered = next, next += d * LANES;
     tile.high = next, next += d;
@@ -88,60 +93,98 @@ OUTLINE void load_tile(const fastgmm_rows *rows, int64_t first, int64_t n_valid,
 
 INLINE Vector finite_or_lowest(Vector joint) { return where_less(broadcast(LOWEST), joint, joint, broadcast(LOWEST)); }
 
-/* Replace the joint log-densities of the points at t by exp(joint - m), m the largest of a point.
- * Returns log p(x) = m + log sum_k exp(joint_k - m), -inf where every joint log-density is, and the sum. */
-INLINE Vector exponentials(const Tile *tile, int64_t t, int64_t n_components, Vector *sum) {
-    NUMBER *joint = tile->joint + t;
-    int64_t stride = tile->stride;
-    Vector largest = load(joint), total = broadcast(0);
+/* m = max_k joint_k of the points at t. */
+INLINE Vector largest_joint(const Tile *tile, int64_t t, int64_t n_components) {
+    Vector largest = load(tile->joint + t);
     for (int64_t k = 1; k < n_components; k++) {
-        Vector value = load(joint + k * stride);
-        largest = where_less(largest, value, value, largest);
+        Vector joint = load(tile->joint + k * tile->stride + t);
+        largest = where_less(largest, joint, joint, largest);
     }
-    for (int64_t k = 0; k < n_components; k++) {
-        Vector value = exponential(load(joint + k * stride) - largest);
-        store(joint + k * stride, value);
-        total = total + value;
-    }
-    *sum = total;
-    return where_less(broadcast(LOWEST), largest, largest + logarithm(total), broadcast((NUMBER)-INFINITY));
+    return largest;
 }
 
-INLINE void scale_joint(const Tile *tile, int64_t t, int64_t n_components, Vector scale) {
-    for (int64_t k = 0; k < n_components; k++) {
-        NUMBER *at = tile->joint + k * tile->stride + t;
-        store(at, load(at) * scale);
-    }
+/* log p(x) = m + log sum_k exp(joint_k - m), -inf where every joint log-density is. */
+INLINE Vector log_density_of(Vector largest, Vector sum) {
+    return where_less(broadcast(LOWEST), largest, largest + logarithm(sum), broadcast((NUMBER)-INFINITY));
 }
 
-/* Turn joint log-densities into weighted responsibilities w r_k = exp(joint_k - m) w / sum_k exp(joint_k - m), and add
- * sum w and sum w log p(x) to the totals. */
-OUTLINE void responsibilities(const Tile *tile, int64_t n_components, int64_t n_points, double *totals) {
-    Vector zero = broadcast(0), sum_weights = zero, sum_log_density = zero;
+/* Turn joint log-densities into responsibilities yet to be scaled, and add sum w and sum w log p(x) to the totals:
+ * r_k = exp(joint_k - m) / sum_k exp(joint_k - m). With `roots` the square roots of the exponentials are kept, and the
+ * scales are sqrt(w / sum) instead of w / sum. What lies more than `margin` below m is 0: it would not change the last
+ * place of the sum. */
+INLINE void responsibilities_of(const Tile *tile, int64_t n_components, int64_t n_points, NUMBER margin,
+                                const int roots, double *totals) {
+    const NUMBER power = roots ? (NUMBER)0.5 : 1;
+    const Vector zero = broadcast(0), cutoff = broadcast(-margin), smallest = broadcast(-margin * power);
+    Vector sum_weights = zero, sum_log_density = zero;
     for (int64_t t = 0; t < n_points; t += LANES) {
-        Vector total, log_density = exponentials(tile, t, n_components, &total);
-        Vector weight = load(tile->weights + t);
-        scale_joint(tile, t, n_components, weight / total);
+        Vector largest = largest_joint(tile, t, n_components), sum = zero;
+        for (int64_t k = 0; k < n_components; k++) {
+            NUMBER *at = tile->joint + k * tile->stride + t;
+            Vector x = load(at) - largest;
+            if (!lanes_less(cutoff, x)) {
+                store(at, zero);
+                continue;
+            }
+            Vector value = exponential(roots ? broadcast(power) * x : x, smallest);
+            store(at, value);
+            sum = roots ? fma_(value, value, sum) : sum + value;
+        }
+        Vector weight = load(tile->weights + t), scale = weight / sum;
+        store(tile->scales + t, roots ? square_root(scale) : scale);
         sum_weights = sum_weights + weight;
-        sum_log_density = sum_log_density + where_less(zero, weight, weight * log_density, zero);
+        sum_log_density =
+            sum_log_density + where_less(zero, weight, weight * log_density_of(largest, sum), zero);
     }
     add_sum(totals, sum_weights);
     add_sum(totals + 1, sum_log_density);
 }
 
-INLINE void add_counts_of(const Tile *tile, int64_t n_points, double *counts, int64_t k, const int n) {
-    Vector sums[4];
-    UNROLLED
-    for (int i = 0; i < n; i++) sums[i] = broadcast(0);
-    for (int64_t t = 0; t < n_points; t += LANES)
-        UNROLLED
-        for (int i = 0; i < n; i++) sums[i] = sums[i] + load(tile->joint + (k + i) * tile->stride + t);
-    add_sums(counts + k, sums, n);
+/* Scale the responsibilities of component k and add N = sum wr; returns how many points are not 0. */
+INLINE int64_t scale_and_count_of(const Tile *tile, int64_t k, int64_t n_points, const int roots, double *count) {
+    NUMBER *joint = tile->joint + k * tile->stride;
+    Vector sum = broadcast(0);
+    int64_t n_active = 0;
+    for (int64_t t = 0; t < n_points; t += LANES) {
+        Vector value = load(joint + t) * load(tile->scales + t);
+        store(joint + t, value);
+        sum = roots ? fma_(value, value, sum) : sum + value;
+        n_active += count_ones(lanes_less(broadcast(0), value));
+    }
+    add_sum(count, sum);
+    return n_active;
 }
 
-/* Add N = sum wr of every component, from weighted responsibilities. */
-OUTLINE void add_counts(const Tile *tile, int64_t n_components, int64_t n_points, double *counts) {
-    FOR_BLOCKS_OF_FOUR(n_components, add_counts_of, tile, n_points, counts);
+/* The two kinds, each with the registers to itself. */
+#define DEFINE_RESPONSIBILITIES(kind, roots)                                                                           \
+    OUTLINE void responsibilities_##kind(const Tile *tile, int64_t n_components, int64_t n_points, NUMBER margin,      \
+                                         double *totals) {                                                             \
+        responsibilities_of(tile, n_components, n_points, margin, roots, totals);                                      \
+    }                                                                                                                  \
+    OUTLINE int64_t scale_and_count_##kind(const Tile *tile, int64_t k, int64_t n_points, double *count) {             \
+        return scale_and_count_of(tile, k, n_points, roots, count);                                                    \
+    }
+
+DEFINE_RESPONSIBILITIES(roots, 1)
+DEFINE_RESPONSIBILITIES(whole, 0)
+
+/* Copy the points with a responsibility for component k to `packed`; returns how many, in whole vectors. */
+OUTLINE int64_t pack(const Tile *tile, int64_t k, int64_t d, int64_t n_points) {
+    const NUMBER *joint = tile->joint + k * tile->stride;
+    int64_t n_packed = 0;
+    for (int64_t t = 0; t < n_points; t++) {
+        tile->positions[n_packed] = t;
+        n_packed += joint[t] > 0;
+    }
+    int64_t n_whole = (n_packed + LANES - 1) / LANES * LANES;
+    for (int64_t a = 0; a < n_whole; a++) tile->packed_weights[a] = a < n_packed ? joint[tile->positions[a]] : 0;
+    for (int64_t j = 0; j < d; j++) {
+        const NUMBER *from = tile->points + j * tile->stride;
+        NUMBER *to = tile->packed + j * tile->stride;
+        for (int64_t a = 0; a < n_packed; a++) to[a] = from[tile->positions[a]];
+        for (int64_t a = n_packed; a < n_whole; a++) to[a] = to[0];
+    }
+    return n_whole;
 }
 
 /* The component with the largest joint log-density, the first of equals. */
@@ -153,15 +196,25 @@ INLINE void largest_component(const Tile *tile, int64_t n_components, int64_t n_
             label = where_less(largest, value, broadcast((NUMBER)k), label);
             largest = where_less(largest, value, value, largest);
         }
-        store(tile->labels + t, label);
+        store(tile->output + t, label);
     }
 }
 
-/* log p(x) = log sum_k exp(joint_k), and where asked the joint log-densities turned into responsibilities. */
-OUTLINE void log_sum_exp(const Tile *tile, int64_t n_components, int64_t n_points, int normalize) {
+/* log p(x) = log sum_k exp(joint_k), and where asked the joint log-densities turned into responsibilities. The sum
+ * leaves out what lies more than `margin` below the largest, as if it had been abandoned. */
+OUTLINE void log_sum_exp(const Tile *tile, int64_t n_components, int64_t n_points, NUMBER margin, int normalize) {
     for (int64_t t = 0; t < n_points; t += LANES) {
-        Vector total, log_density = exponentials(tile, t, n_components, &total);
-        store(tile->log_density + t, log_density);
-        if (normalize) scale_joint(tile, t, n_components, broadcast(1) / total);
+        Vector largest = largest_joint(tile, t, n_components), sum = broadcast(0);
+        for (int64_t k = 0; k < n_components; k++) {
+            NUMBER *at = tile->joint + k * tile->stride + t;
+            Vector x = load(at) - largest, value = exponential(x, broadcast(SMALLEST_EXPONENT));
+            store(at, value);
+            sum = sum + where_less(broadcast(-margin), x, value, broadcast(0));
+        }
+        store(tile->output + t, log_density_of(largest, sum));
+        for (int64_t k = 0; normalize && k < n_components; k++) {
+            NUMBER *at = tile->joint + k * tile->stride + t;
+            store(at, load(at) / sum);
+        }
     }
 }

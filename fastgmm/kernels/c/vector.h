@@ -75,6 +75,51 @@ INLINE Vector where_less(Vector a, Vector b, Vector then, Vector otherwise) {
     return vector_of((mask & bits_of(then)) | (~mask & bits_of(otherwise)));
 }
 
+/* A bit for every lane, 1 where a < b. */
+INLINE unsigned lanes_less(Vector a, Vector b) {
+#if !HAS_VECTORS
+    return a < b;
+#elif AVX512
+    return SINGLE ? (unsigned)_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ)
+                  : (unsigned)_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ);
+#elif AVX2
+    return SINGLE ? (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LT_OQ))
+                  : (unsigned)_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_LT_OQ));
+#elif defined(__SSE2__)
+    return SINGLE ? (unsigned)_mm_movemask_ps(_mm_cmplt_ps((__m128)a, (__m128)b))
+                  : (unsigned)_mm_movemask_pd(_mm_cmplt_pd((__m128d)a, (__m128d)b));
+#else
+    unsigned bits = 0;
+    for (int lane = 0; lane < LANES; lane++) bits |= (unsigned)(a[lane] < b[lane]) << lane;
+    return bits;
+#endif
+}
+
+INLINE int64_t count_ones(unsigned bits) {
+#if HAS_VECTORS
+    return __builtin_popcount(bits);
+#else
+    return bits; /* of one lane */
+#endif
+}
+
+INLINE NUMBER root_of(NUMBER number) { return SINGLE ? (NUMBER)sqrtf((float)number) : (NUMBER)sqrt((double)number); }
+
+INLINE Vector square_root(Vector vector) {
+#if !HAS_VECTORS
+    return root_of(vector);
+#elif AVX512
+    return SINGLE ? (Vector)_mm512_sqrt_ps((__m512)vector) : (Vector)_mm512_sqrt_pd((__m512d)vector);
+#elif AVX2
+    return SINGLE ? (Vector)_mm256_sqrt_ps((__m256)vector) : (Vector)_mm256_sqrt_pd((__m256d)vector);
+#elif defined(__SSE2__)
+    return SINGLE ? (Vector)_mm_sqrt_ps((__m128)vector) : (Vector)_mm_sqrt_pd((__m128d)vector);
+#else
+    for (int lane = 0; lane < LANES; lane++) vector[lane] = root_of(vector[lane]);
+    return vector;
+#endif
+}
+
 #if SINGLE
 #define MANTISSA_BITS 23
 #define ROOT_HALF_BITS 0x3F3504F3 /* of the square root of 1/2 */

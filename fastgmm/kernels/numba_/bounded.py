@@ -1,7 +1,7 @@
 """Sweeps over reordered rows that leave out components which bounds prove to be too far from a whole tile."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -10,17 +10,28 @@ from fastgmm.kernels.numba_.drivers import (
     add_component,
     joint_density,
     negligible_margin,
+    pointers_of,
     points_of,
     power_of,
     prepare_tile,
     slot_of,
 )
 from fastgmm.kernels.numba_.jit import entry, inner
-from fastgmm.kernels.numba_.tile import largest_joint, load_tile_in_order, responsibilities, tile_of
+from fastgmm.kernels.numba_.tile import largest_joint, load_tile_in_order, pointers_of_rows, responsibilities, tile_of
 from fastgmm.kernels.numba_.vector import constant, lanes, largest_lane, load, number, pointer, put, where_less
 
 # Rounding, of densities and of float32 distances, does not reach this share of a distance.
 _CAUTION = 1e-4
+
+
+class Known(NamedTuple):
+    """Pointers to ``contract.Bounds``, those of a tile where they have tiles."""
+
+    order: Any
+    distances: Any
+    matters: Any
+    shrink: Any
+    drift: Any
 
 
 @entry(parallel=False)
@@ -30,6 +41,8 @@ def bounded_chunks(
     """``drivers.sweep_chunks``, with bounds."""
     n_components = prepared.log_constants.size
     tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
+    flat, parameters = pointers_of_rows(rows), pointers_of(prepared)
+    order, shrink, drift = pointer(bounds.order, 0), pointer(bounds.shrink, 0), pointer(bounds.drift, 0)
     for chunk in range(worker, section.n_chunks, n_workers):
         slot = slot_of(slots, chunk)
         begin = chunk * section.chunk_rows + section.start
@@ -37,45 +50,37 @@ def bounded_chunks(
         for first in range(begin, end, section.tile_rows):
             n_valid = min(section.tile_rows, end - first)
             at = first // section.tile_rows * n_components
-            distances, matters = pointer(bounds.distances, at), pointer(bounds.matters, at)
-            n_members = _sweep_tile(rows, prepared, tile, first, n_valid, slot, bounds, distances, matters)
+            known = Known(order, pointer(bounds.distances, at), pointer(bounds.matters, at), shrink, drift)
+            n_members = _sweep_tile(flat, parameters, n_components, tile, first, n_valid, slot, known)
             bounds.evaluated[chunk] += n_members
 
 
 @inner
 def _sweep_tile(
-    rows: Any,
-    prepared: Any,
-    tile: Any,
-    first: int,
-    n_valid: int,
-    slot: Any,
-    bounds: Any,
-    distances: Any,
-    matters: Any,
+    rows: Any, prepared: Any, n_components: int, tile: Any, first: int, n_valid: int, slot: Any, known: Any
 ) -> int:
     """Moments of the tile from the components that may matter; return how many these are."""
-    n_components, d = prepared.log_constants.size, rows.n_features
+    d = rows.n_features
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
-    load_tile_in_order(rows, bounds.order, first, n_valid, n_points, pointer(prepared.means, 0), tile)
+    load_tile_in_order(rows, known.order, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
-    n_near = _members_that_mattered(tile, n_components, matters)
+    n_near = _members_that_mattered(tile, n_components, known.matters)
     for line in range(n_near):
         # To their ends: a distance that is known in full may keep the component out for many sweeps.
         joint_density(prepared, tile, d, n_points, number(tile.members, line), line, np.inf)
     floor = _smallest_maximum(tile, n_near, n_points) - (margin + 1.0)
-    n_members = _members_in_reach(prepared, tile, n_near, bounds, distances, matters, floor)
+    n_members = _members_in_reach(prepared, n_components, tile, n_near, known, floor)
     for line in range(n_near, n_members):
         joint_density(prepared, tile, d, n_points, number(tile.members, line), line, np.inf)
     for line in range(n_members):
         k = number(tile.members, line)
-        put(distances, k, _smallest_distance(tile, line, n_points, prepared.log_constants[k]))
+        put(known.distances, k, _smallest_distance(tile, line, n_points, number(prepared.log_constants, k)))
     responsibilities(tile, n_members, n_points, margin, power_of(prepared), slot.totals)
     for line in range(n_members):
         k = number(tile.members, line)
         n_active = add_component(prepared, tile, d, n_points, k, line, slot)
-        put(matters, k, n_active > 0)
+        put(known.matters, k, n_active > 0)
     return n_members
 
 
@@ -89,16 +94,15 @@ def _members_that_mattered(tile: Any, n_components: int, matters: Any) -> int:
 
 
 @inner
-def _members_in_reach(
-    prepared: Any, tile: Any, n_near: int, bounds: Any, distances: Any, matters: Any, floor: float
-) -> int:
+def _members_in_reach(prepared: Any, n_components: int, tile: Any, n_near: int, known: Any, floor: float) -> int:
     """Add the other components whose log-density may reach the floor: cₖ − ½m² with m at least sₖm' − δₖ."""
     n_members = n_near
-    for k in range(prepared.log_constants.size):
-        if number(matters, k) == 0:
-            distance = max(0.0, bounds.shrink[k] * number(distances, k) - bounds.drift[k])
-            put(distances, k, distance * (1.0 - _CAUTION))
-            if not prepared.log_constants[k] - 0.5 * distance * distance < floor:
+    for k in range(n_components):
+        if number(known.matters, k) == 0:
+            distance = number(known.shrink, k) * number(known.distances, k) - number(known.drift, k)
+            distance = max(0.0, distance)
+            put(known.distances, k, distance * (1.0 - _CAUTION))
+            if not number(prepared.log_constants, k) - 0.5 * distance * distance < floor:
                 put(tile.members, n_members, k)
                 n_members += 1
     return n_members

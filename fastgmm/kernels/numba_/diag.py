@@ -20,6 +20,7 @@ from fastgmm.kernels.numba_.blocks import (
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.tile import put_joint, set_center
 from fastgmm.kernels.numba_.vector import broadcast, constant, fma, lanes, load, pointer
+from fastgmm.parameters import PreparedDiag
 
 POWER = 1.0
 
@@ -28,6 +29,16 @@ POWER = 1.0
 def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
     """A point costs few multiply-adds, hardly more than its copies."""
     return d >= 16 and 8 * n_active <= n_points
+
+
+@inline
+def pointers_of(prepared: Any) -> Any:
+    """The parameters as pointers, which are cheaper to hand on than arrays."""
+    return PreparedDiag(
+        pointer(prepared.log_constants, 0),
+        pointer(prepared.means, 0),
+        pointer(prepared.inverse_deviations, 0),
+    )
 
 
 @inline

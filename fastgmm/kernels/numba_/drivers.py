@@ -18,6 +18,7 @@ from fastgmm.kernels.numba_.tile import (
     load_tile,
     log_sum_exp,
     pack,
+    pointers_of_rows,
     responsibilities,
     scale_and_count,
     tile_of,
@@ -53,6 +54,11 @@ def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
     return bool(_FAMILIES[type(prepared)].packing_repays(prepared, d, n_active, n_points))
 
 
+def pointers_of(prepared: Any) -> Any:
+    """The parameters as pointers: arrays cost atomic counts of references in every call that they are handed to."""
+    return _FAMILIES[type(prepared)].pointers_of(prepared)
+
+
 def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
     """What all components have in common."""
     _FAMILIES[type(prepared)].prepare_tile(prepared, tile, d, n_points)
@@ -81,6 +87,11 @@ def _power_of(prepared: Any) -> Any:
 @overload(packing_repays, jit_options=_OPTIONS)
 def _packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> Any:
     return _FAMILIES[prepared.instance_class].packing_repays.py_func
+
+
+@overload(pointers_of, jit_options=_OPTIONS)
+def _pointers_of(prepared: Any) -> Any:
+    return _FAMILIES[prepared.instance_class].pointers_of.py_func
 
 
 @overload(prepare_tile, jit_options=_OPTIONS)
@@ -126,18 +137,20 @@ def sweep_chunks(worker: int, n_workers: int, rows: Any, prepared: Any, section:
     """Add the moments of the chunks ``worker, worker + n_workers, …`` to their slots."""
     n_components = prepared.log_constants.size
     tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
+    flat, parameters = pointers_of_rows(rows), pointers_of(prepared)
     for chunk in range(worker, section.n_chunks, n_workers):
         slot = slot_of(slots, chunk)
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
-            _sweep_tile(rows, prepared, tile, first, min(section.tile_rows, end - first), slot)
+            n_valid = min(section.tile_rows, end - first)
+            _sweep_tile(flat, parameters, n_components, tile, first, n_valid, slot)
 
 
 @inner
-def _sweep_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, slot: Any) -> None:
+def _sweep_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: int, n_valid: int, slot: Any) -> None:
     """Rows to joint log-densities, to responsibilities, to moments."""
-    n_components, d = prepared.log_constants.size, rows.n_features
+    d = rows.n_features
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
@@ -150,7 +163,7 @@ def _sweep_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, s
         add_component(prepared, tile, d, n_points, k, k, slot)
 
 
-@inner
+@inline
 def add_component(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, slot: Any) -> int:
     """Add the moments of component k, whose responsibilities stand in a line; return how many points count."""
     n_active = scale_and_count(tile, line, n_points, power_of(prepared), pointer(slot.counts, k))
@@ -178,16 +191,18 @@ def log_density_chunks(
     """Fill the outputs of the chunks ``worker, worker + n_workers, …``."""
     n_components = prepared.log_constants.size
     tile = tile_of(scratch, worker, section.tile_rows, rows.n_features, n_components)
+    flat, parameters = pointers_of_rows(rows), pointers_of(prepared)
     for chunk in range(worker, section.n_chunks, n_workers):
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
-            _score_tile(rows, prepared, tile, first, min(section.tile_rows, end - first), outputs)
+            n_valid = min(section.tile_rows, end - first)
+            _score_tile(flat, parameters, n_components, tile, first, n_valid, outputs)
 
 
 @inner
-def _score_tile(rows: Any, prepared: Any, tile: Any, first: int, n_valid: int, outputs: Any) -> None:
-    n_components, d = prepared.log_constants.size, rows.n_features
+def _score_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: int, n_valid: int, outputs: Any) -> None:
+    d = rows.n_features
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
     # What no output shows need not be computed to its end.

@@ -40,6 +40,7 @@ from fastgmm.kernels.numba_.vector import (
     store,
     where_less,
 )
+from fastgmm.parameters import PreparedFull
 
 # Responsibilities come as square roots, which make S a sum of outer products of a vector with itself.
 POWER = 0.5
@@ -53,6 +54,16 @@ _COLUMNS = 4 if VECTOR_BYTES == 64 else 2
 def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
     """It costs d copies of every point that counts, and saves about d²/2 multiply-adds for every other one."""
     return d >= 4 and 2 * n_active <= n_points
+
+
+@inline
+def pointers_of(prepared: Any) -> Any:
+    """The parameters as pointers, which are cheaper to hand on than arrays."""
+    return PreparedFull(
+        pointer(prepared.log_constants, 0),
+        pointer(prepared.means, 0),
+        pointer(prepared.inverse_cholesky, 0),
+    )
 
 
 @inline

@@ -21,6 +21,7 @@ from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.spherical import put_density_of_distances
 from fastgmm.kernels.numba_.tile import set_center
 from fastgmm.kernels.numba_.vector import broadcast, constant, lanes, load, pointer
+from fastgmm.parameters import PreparedTied
 
 POWER = 1.0
 
@@ -29,6 +30,18 @@ POWER = 1.0
 def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
     """A point costs few multiply-adds, hardly more than its copies."""
     return d >= 16 and 8 * n_active <= n_points
+
+
+@inline
+def pointers_of(prepared: Any) -> Any:
+    """The parameters as pointers, which are cheaper to hand on than arrays."""
+    return PreparedTied(
+        pointer(prepared.log_constants, 0),
+        pointer(prepared.means, 0),
+        pointer(prepared.inverse_cholesky, 0),
+        pointer(prepared.pivot, 0),
+        pointer(prepared.whitened_means, 0),
+    )
 
 
 @inner

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.numba_.elementary import SMALLEST_EXPONENT, SMALLEST_EXPONENT_SINGLE, exponential, logarithm
 from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
 from fastgmm.kernels.numba_.vector import (
     add_sum,
     constant,
@@ -117,6 +118,20 @@ def tile_of(scratch: Any, worker: int, tile_rows: int, d: int, n_components: int
     )
 
 
+@inline
+def pointers_of_rows(rows: Any) -> Any:
+    """The rows with pointers, which are cheaper to hand on than arrays."""
+    return FlatRows(
+        pointer(rows.values, 0),
+        rows.row_stride,
+        rows.column_stride,
+        pointer(rows.weights, 0),
+        rows.weight_stride,
+        rows.n_rows,
+        rows.n_features,
+    )
+
+
 @inner
 def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
     """Copy rows ``first … first + n_valid`` into the tile, and pad it to ``n_points``."""
@@ -146,7 +161,7 @@ def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points
     """Copy rows ``order[first] … order[first + n_valid - 1]`` into the tile, and pad it to ``n_points``."""
     width = lanes(tile.points)
     zero = constant(tile.points, 0.0)
-    numbers_in_line = CACHE_LINE // rows.values.itemsize
+    numbers_in_line = lanes(rows.values) * CACHE_LINE // VECTOR_BYTES
     starts = tile.positions
     for t in range(0, n_points, width):
         for lane in range(width):
