@@ -185,6 +185,6 @@ def _not_below(
         raise NotPositiveDefiniteError(-1)
     if not (regularization > 0).all():
         return target
-    below = family.smallest_variances(target.covariances, np.sqrt(regularization)) < 1.0
+    below = family.have_smaller_variances(target.covariances, np.sqrt(regularization), 1.0)
     below = below.reshape(below.shape + (1,) * (target.covariances.ndim - 1))
     return Parameters(family.name, target.weights, target.means, np.where(below, after.covariances, target.covariances))

@@ -27,8 +27,8 @@ def degenerate_components(
     """Components whose smallest eigenvalue sits on the regularization: without it they would be singular."""
     if not (regularization > 0).all():
         return ()
-    smallest = family.smallest_variances(parameters.covariances, np.sqrt(regularization))
-    on_the_floor = np.broadcast_to(smallest <= _ON_THE_FLOOR, parameters.n_components)
+    small = family.have_smaller_variances(parameters.covariances, np.sqrt(regularization), _ON_THE_FLOOR)
+    on_the_floor = np.broadcast_to(small, parameters.n_components)
     return tuple(int(k) for k in np.flatnonzero(on_the_floor))
 
 

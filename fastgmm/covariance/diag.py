@@ -57,6 +57,7 @@ DIAG = CovarianceFamily(
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
+    have_smaller_variances=lambda covariances, units, limit: (covariances / units**2).min(axis=1) <= limit,
     movement=_movement,
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
     coordinates=VARIANCES,

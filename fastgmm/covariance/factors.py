@@ -7,7 +7,7 @@ import numpy as np
 
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.forks import IMPORTING
-from fastgmm.parameters import FloatArray
+from fastgmm.parameters import BoolArray, FloatArray
 
 _ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
@@ -69,6 +69,17 @@ def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArr
     """The smallest eigenvalue of every matrix (..., d, d), with feature j measured in units of ``units[j]``."""
     smallest: FloatArray = np.linalg.eigvalsh(covariances / np.outer(units, units))[..., 0].astype(np.float64)
     return smallest
+
+
+def have_smaller_eigenvalues(covariances: FloatArray, units: FloatArray, limit: float) -> BoolArray:
+    """Which matrices (K, d, d) have an eigenvalue of at most ``limit``, feature j measured in units of ``units[j]``.
+
+    Those from which limit·I cannot be subtracted and leave a Cholesky factor. Eigenvalues would cost thirty times more,
+    and on a busy machine far more than that where BLAS computes them on several threads.
+    """
+    lapack = _lapack()
+    rest = covariances / np.outer(units, units) - limit * np.eye(len(units))
+    return np.array([lapack.dpotrf(matrix, lower=1)[1] != 0 for matrix in rest])
 
 
 def movement_of_factors(

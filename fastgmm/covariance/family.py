@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.parameters import BoolArray, FloatArray, Parameters, Prepared
 
 Shape = tuple[int, ...]
 
@@ -60,6 +60,8 @@ class CovarianceFamily:
         Every component's covariance as a matrix.
     smallest_variances : callable (covariances, units (d,)) -> array (K,) or (1,)
         The smallest eigenvalue of every covariance, with feature j measured in units of ``units[j]``.
+    have_smaller_variances : callable (covariances, units (d,), limit) -> bool array (K,) or (1,)
+        Which of the smallest eigenvalues are at most ``limit``.
     movement : callable (Prepared, Prepared) -> (shrink (K,), drift (K,))
         How a Mahalanobis distance m changes from one set of parameters to another: m' ≥ shrink·m − drift.
     color : callable (covariances, component, normal (n, d)) -> array (n, d)
@@ -86,6 +88,7 @@ class CovarianceFamily:
     matrices: Callable[[FloatArray, int, int], FloatArray]
     second_moments: Callable[[FloatArray, FloatArray], FloatArray]
     smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
+    have_smaller_variances: Callable[[FloatArray, FloatArray, float], BoolArray]
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
     color: Callable[[FloatArray, int, FloatArray], FloatArray]
     coordinates: Coordinates

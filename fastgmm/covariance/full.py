@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
+    have_smaller_eigenvalues,
     inverse_cholesky,
     inverse_of_precision,
     log_constants,
@@ -62,6 +63,7 @@ FULL = CovarianceFamily(
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,
+    have_smaller_variances=have_smaller_eigenvalues,
     movement=_movement,
     color=lambda covariances, component, normal: normal @ np.linalg.cholesky(covariances[component]).T,
     coordinates=MATRICES,

@@ -51,6 +51,7 @@ SPHERICAL = CovarianceFamily(
     matrices=_matrices,
     # Regularized by the mean of what other families add feature by feature.
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
+    have_smaller_variances=lambda covariances, units, limit: covariances / np.square(units).mean() <= limit,
     movement=_movement,
     color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
     coordinates=SINGLE_VARIANCES,

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
+    have_smaller_eigenvalues,
     inverse_cholesky,
     inverse_of_precision,
     log_constants,
@@ -77,6 +78,7 @@ TIED = CovarianceFamily(
         covariance, (n_components, n_features, n_features)
     ),
     smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
+    have_smaller_variances=lambda covariance, *how: have_smaller_eigenvalues(covariance[np.newaxis], *how),
     movement=_movement,
     color=lambda covariance, component, normal: normal @ np.linalg.cholesky(covariance).T,
     coordinates=MATRICES,

@@ -228,3 +228,13 @@ def test_a_condition_of_1e12_is_accepted(rng):
     directions, _ = np.linalg.qr(rng.standard_normal((8, 8)))
     covariance = directions * np.geomspace(1e-12, 1.0, 8) @ directions.T
     assert np.isfinite(FAMILIES["full"].precisions_cholesky(covariance[np.newaxis])).all()
+
+
+@pytest.mark.parametrize(("n_features", "n_components"), SIZES)
+def test_small_variances_are_those_whose_smallest_eigenvalue_is_small(family, rng, n_features, n_components):
+    """Without eigenvalues, and with a limit just above and just below each of them."""
+    covariances = draw_parameters(rng, family.name, n_features, n_components).covariances
+    units = rng.uniform(0.5, 2.0, n_features)
+    smallest = family.smallest_variances(covariances, units)
+    for limit in (0.0, *(smallest * (1 - 1e-9)), *(smallest * (1 + 1e-9)), 100.0):
+        assert np.array_equal(family.have_smaller_variances(covariances, units, limit), smallest <= limit)
