@@ -1,0 +1,119 @@
+"""What ``python -m bench`` measures: every sweep by everyone, whole calls, and the memory of a fit."""
+
+import sys
+import time
+from dataclasses import dataclass, replace
+
+from bench import fits, machine, yardstick
+from bench.problems import DIAG, FULL, OTHERS, SEPARATED, SINGLE, Problem, generate
+from bench.rivals import Rival, load_all
+from bench.timing import LeftOut, Timing, time_rival
+from bench.yardstick import Yardstick
+from fastgmm.threads import usable_cpus
+
+LIGHT = tuple(problem for problem in OTHERS if problem.covariance_type != "diag")
+TABLE = (*FULL, *SINGLE, *DIAG, *LIGHT, *SEPARATED[1:3])
+# One of each kind, with a tenth of the rows.
+QUICK = tuple(
+    replace(problem, n_rows=problem.n_rows // 10) for problem in (FULL[1], FULL[3], SINGLE[0], DIAG[1], *LIGHT)
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much time to spend.
+
+    Attributes
+    ----------
+    budget : float
+        Seconds for each rival and problem.
+    """
+
+    quick: bool
+    alone: bool
+    budget: float
+    n_threads: int
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return QUICK if self.quick else TABLE
+
+
+@dataclass(frozen=True)
+class Row:
+    """One problem, and what everyone needed for one iteration of it."""
+
+    problem: Problem
+    timings: dict[str, Timing | LeftOut]
+
+    def share_of_limit(self, name: str, limits: Yardstick) -> float | None:
+        """Useful operations per second, of those of the matrix product."""
+        timing = self.timings[name]
+        if isinstance(timing, LeftOut):
+            return None
+        return self.problem.flops_per_sweep / timing.seconds / limits.limit(self.problem.dtype)
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that one run has found."""
+
+    machine: dict[str, object]
+    yardstick: Yardstick
+    rivals: dict[str, str]
+    missing: tuple[str, ...]
+    rows: tuple[Row, ...]
+    fits: dict[str, fits.Fitted]
+    predictions: dict[str, float]
+    peak_bytes: int | None
+    memory_problem: Problem
+    seconds: float
+    busy: float
+
+
+def run(options: Options) -> Results:
+    """Measure everything; says on standard error what is being measured."""
+    began, others = time.perf_counter(), machine.cpu_seconds_of_others()
+    present, missing = load_all()
+    if options.alone:
+        present = tuple(rival for rival in present if rival.name.startswith("fastgmm"))
+        missing = ()
+    absent = tuple(f"{each.name} is not here: {each.reason}" for each in missing)
+    for line in absent:
+        _say(line)
+    limits = yardstick.measure(options.n_threads)
+    rows = tuple(_row(problem, present, options) for problem in options.problems)
+    scikit_learn = any(rival.name == "scikit-learn" for rival in present)
+    whole = scikit_learn and not options.quick
+    memory = replace(fits.MEMORY, n_rows=fits.MEMORY.n_rows // 10) if options.quick else fits.MEMORY
+    predicted = replace(fits.WHOLE, n_rows=fits.WHOLE.n_rows // 10) if options.quick else fits.WHOLE
+    _say("whole fits, predict, memory")
+    return Results(
+        machine=machine.describe(options.n_threads),
+        yardstick=limits,
+        rivals={rival.name: rival.version for rival in present},
+        missing=absent,
+        rows=rows,
+        fits=fits.whole_fits() if whole else {},
+        predictions=fits.predictions(predicted) if scikit_learn else {},
+        peak_bytes=fits.peak_bytes_above_the_data(memory) if sys.platform.startswith("linux") else None,
+        memory_problem=memory,
+        seconds=(seconds := time.perf_counter() - began),
+        busy=(machine.cpu_seconds_of_others() - others) / (seconds * usable_cpus()),
+    )
+
+
+def _row(problem: Problem, present: tuple[Rival, ...], options: Options) -> Row:
+    _say(problem.name)
+    data, start = generate(problem)
+    return Row(
+        problem,
+        {
+            rival.name: time_rival(rival, present[0], problem, data, start, options.n_threads, options.budget)
+            for rival in present
+        },
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
