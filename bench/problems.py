@@ -59,6 +59,9 @@ OTHERS = tuple(Problem(covariance_type, 500_000, 16, 32) for covariance_type in 
 SINGLE = tuple(replace(problem, dtype="float32") for problem in FULL if problem.n_features >= 16)
 SEPARATED = tuple(replace(problem, separation="separated") for problem in FULL)
 
+# For pytest-benchmark: a tenth of the rows of everything in float64.
+SMALL = tuple(replace(problem, n_rows=problem.n_rows // 10) for problem in (*FULL, *OTHERS))
+
 
 def generate(problem: Problem, seed: int = 0) -> tuple[NDArray[np.floating], Parameters]:
     """The data (n, d), every component with unit variances, and starting parameters near the truth."""
