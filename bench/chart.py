@@ -26,9 +26,11 @@ def draw(results: Results, path: Path) -> None:
     times.set_ylabel("seconds per EM iteration")
     labels = [f"{row.problem.n_rows:,}\n× {row.problem.n_features}\nK={row.problem.n_components}" for row in rows]
     times.set_xticks(range(len(rows)), labels, fontsize=8)
-    times.legend(fontsize=8)
+    figure.legend(*times.get_legend_handles_labels(), loc="outside lower center", ncols=len(results.rivals), fontsize=8)
     shares.set_xscale("log", base=2)
-    shares.set_ylim(0, 1)
+    features = sorted({row.problem.n_features for row in rows})
+    shares.set_xticks(features, [str(each) for each in features])
+    shares.set_ylim(bottom=0)
     shares.set_xlabel("features")
     shares.set_ylabel("useful operations, of dgemm's")
     figure.suptitle(f"full covariances, float64: {results.machine['cpu']}, {results.machine['threads']} threads")

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.problems import DISTANCE
 from bench.suite import Results, Row
-from bench.timing import LeftOut, Timing
+from bench.timing import NOT_OFFERED, LeftOut, Timing
 
 FEW = 3
 OURS = "fastgmm C"
@@ -56,6 +56,8 @@ def _line(row: Row, results: Results, notes: list[str]) -> str:
 def _cell(row: Row, name: str, results: Results, notes: list[str]) -> str:
     """Milliseconds and the share of the limit; or the mark of a note that says why there is no time."""
     timing = row.timings[name]
+    if timing == NOT_OFFERED:
+        return "–"
     if isinstance(timing, LeftOut):
         note = f"{name}: {timing.reason}"
         if note not in notes:
@@ -111,7 +113,8 @@ def _legend() -> str:
         "1e-5 in float32; pomegranate, which mixes in single precision, 1e-6 and 1e-4). "
         f"Means are typically {DISTANCE['overlapping']:g} standard deviations apart, "
         f"{DISTANCE['separated']:g} where separated. ≈: timed on a part of the rows, since all would take too long, "
-        f"and scaled in proportion. ': fewer than {FEW} rounds."
+        f"and scaled in proportion. ': fewer than {FEW} rounds. "
+        "–: the rival does not have this family in this precision."
     )
 
 

@@ -46,6 +46,9 @@ class LeftOut:
     reason: str
 
 
+NOT_OFFERED = LeftOut("does not have this family in this precision")
+
+
 def make_plan(pilot: float, n_rows: int, budget: float, most_iterations: int, least_rows: int) -> Plan:
     """Spend the budget on three rounds, on more iterations in each, on more rounds; with too little, take fewer rows.
 
@@ -77,7 +80,7 @@ def time_rival(
 ) -> Timing | LeftOut:
     """The time per iteration, or why there is none."""
     if not rival.supports(problem):
-        return LeftOut(f"no {problem.covariance_type} covariances in {problem.dtype}")
+        return NOT_OFFERED
 
     def run(n_rows: int, iterations: int) -> tuple[float, Parameters]:
         began = time.perf_counter()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.problems import Problem
+from fastgmm.errors import BackendUnavailableError
 from fastgmm.parameters import Array, Parameters
 
 MODULES = ("fastgmm_c", "fastgmm_numba", "scikit_learn", "daal4py_", "pomegranate_", "gmmx_")
@@ -59,8 +60,9 @@ def load(module: str) -> Rival | Missing:
         rival: Rival = loaded.RIVAL
         return rival
     except ImportError as error:
-        name = module.strip("_").replace("_", " ")
-        return Missing(name, f"{error}; python -m pip install -e '.[bench]' brings it")
+        ours = isinstance(error, BackendUnavailableError)
+        remedy = "" if ours else "; python -m pip install -e '.[bench]' brings it"
+        return Missing(module.strip("_").replace("_", " "), f"{error}{remedy}")
 
 
 def load_all() -> tuple[tuple[Rival, ...], tuple[Missing, ...]]:
