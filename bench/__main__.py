@@ -15,11 +15,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows, some of the shapes: a minute")
     parser.add_argument("--alone", action="store_true", help="time fastgmm only")
-    parser.add_argument("--budget", type=float, help="seconds for each rival and shape (default 3, quick 0.3)")
+    parser.add_argument("--seconds", type=float, help="for all sweeps together (default 450, quick 30)")
     parser.add_argument("--output", type=Path, default=DEFAULT_FOLDER, help="folder of the results")
     arguments = parser.parse_args()
-    budget = arguments.budget or (0.3 if arguments.quick else 3.0)
-    results = run(Options(arguments.quick, arguments.alone, budget, resolve_n_threads(None)))
+    seconds = arguments.seconds or (30.0 if arguments.quick else 450.0)
+    budget = 0.3 if arguments.quick else 4.0
+    results = run(Options(arguments.quick, arguments.alone, budget, seconds, resolve_n_threads(None)))
     print(write(results, arguments.output))
     try:
         draw(results, arguments.output / "results.png")

@@ -26,12 +26,15 @@ class Options:
     Attributes
     ----------
     budget : float
-        Seconds for each rival and problem.
+        Seconds for each rival and problem, at most.
+    seconds : float
+        For all sweeps together: what a slow rival or a busy machine has taken is missing later.
     """
 
     quick: bool
     alone: bool
     budget: float
+    seconds: float
     n_threads: int
 
     @property
@@ -82,7 +85,7 @@ def run(options: Options) -> Results:
     for line in absent:
         _say(line)
     limits = yardstick.measure(options.n_threads)
-    rows = tuple(_row(problem, present, options) for problem in options.problems)
+    rows = _rows(present, options)
     scikit_learn = any(rival.name == "scikit-learn" for rival in present)
     whole = scikit_learn and not options.quick
     memory = replace(fits.MEMORY, n_rows=fits.MEMORY.n_rows // 10) if options.quick else fits.MEMORY
@@ -104,16 +107,23 @@ def run(options: Options) -> Results:
     )
 
 
-def _row(problem: Problem, present: tuple[Rival, ...], options: Options) -> Row:
-    _say(problem.name)
-    data, start = generate(problem)
-    return Row(
-        problem,
-        {
-            rival.name: time_rival(rival, present[0], problem, data, start, options.n_threads, options.budget)
+def _rows(present: tuple[Rival, ...], options: Options) -> tuple[Row, ...]:
+    """One problem after the other, each with its part of the time that is left."""
+    end = time.perf_counter() + options.seconds
+    rows = []
+    for number, problem in enumerate(options.problems):
+        timed = [rival for rival in present if rival.supports(problem)]
+        left = (end - time.perf_counter()) / (len(options.problems) - number)
+        # The pilot of a rival takes about as long as half of its rounds do.
+        budget = max(options.budget / 10, min(options.budget, left / (1.5 * len(timed))))
+        _say(f"{problem.name}, {budget:.2f} s for each")
+        data, start = generate(problem)
+        timings = {
+            rival.name: time_rival(rival, present[0], problem, data, start, options.n_threads, budget)
             for rival in present
-        },
-    )
+        }
+        rows.append(Row(problem, timings))
+    return tuple(rows)
 
 
 def _say(line: str) -> None:
