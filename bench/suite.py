@@ -5,17 +5,19 @@ import time
 from dataclasses import dataclass, replace
 
 from bench import fits, machine, yardstick
-from bench.problems import DIAG, FULL, OTHERS, SEPARATED, SINGLE, Problem, generate
-from bench.rivals import Rival, load_all
-from bench.timing import LeftOut, Timing, time_rival
+from bench.problems import DIAG, FULL, OTHERS, SEPARATED, SINGLE, Problem
+from bench.rivals import MODULES, Missing
+from bench.timing import LeftOut, Timing
+from bench.workers import Introduction, Worker, ask_all, meet, start_worker
 from bench.yardstick import Yardstick
+from fastgmm.kernels import available_backends
 from fastgmm.threads import usable_cpus
 
 LIGHT = tuple(problem for problem in OTHERS if problem.covariance_type != "diag")
 TABLE = (*FULL, *SINGLE, *DIAG, *LIGHT, *SEPARATED[1:3])
 # One of each kind, with a tenth of the rows.
 QUICK = tuple(
-    replace(problem, n_rows=problem.n_rows // 10) for problem in (FULL[1], FULL[3], SINGLE[0], DIAG[1], *LIGHT)
+    replace(problem, n_rows=problem.n_rows // 10) for problem in (FULL[1], FULL[3], SINGLE[0], DIAG[1], LIGHT[0])
 )
 
 
@@ -77,29 +79,27 @@ class Results:
 def run(options: Options) -> Results:
     """Measure everything; says on standard error what is being measured."""
     began, others = time.perf_counter(), machine.cpu_seconds_of_others()
-    present, missing = load_all()
-    if options.alone:
-        present = tuple(rival for rival in present if rival.name.startswith("fastgmm"))
-        missing = ()
-    absent = tuple(f"{each.name} is not here: {each.reason}" for each in missing)
-    for line in absent:
-        _say(line)
+    workers, rivals, absent = _hire(options)
     limits = yardstick.measure(options.n_threads)
-    rows = _rows(present, options)
-    scikit_learn = any(rival.name == "scikit-learn" for rival in present)
-    whole = scikit_learn and not options.quick
+    try:
+        rows = _rows(workers, options)
+    finally:
+        for worker in workers.values():
+            worker.close()
+    # Measured before and after: a machine that was busy for a while could do more than it showed then.
+    limits = limits.best_of(yardstick.measure(options.n_threads))
+    whole = "scikit-learn" in rivals and not options.quick
     memory = replace(fits.MEMORY, n_rows=fits.MEMORY.n_rows // 10) if options.quick else fits.MEMORY
     predicted = replace(fits.WHOLE, n_rows=fits.WHOLE.n_rows // 10) if options.quick else fits.WHOLE
     _say("whole fits, predict, memory")
     return Results(
         machine=machine.describe(options.n_threads),
-        # Measured before and after: a machine that was busy for a while could do more than it showed then.
-        yardstick=limits.best_of(yardstick.measure(options.n_threads)),
-        rivals={rival.name: rival.version for rival in present},
+        yardstick=limits,
+        rivals=rivals,
         missing=absent,
         rows=rows,
         fits=fits.whole_fits() if whole else {},
-        predictions=fits.predictions(predicted) if scikit_learn else {},
+        predictions=fits.predictions(predicted) if "scikit-learn" in rivals else {},
         peak_bytes=fits.peak_bytes_above_the_data(memory) if sys.platform.startswith("linux") else None,
         memory_problem=memory,
         seconds=(seconds := time.perf_counter() - began),
@@ -107,22 +107,30 @@ def run(options: Options) -> Results:
     )
 
 
-def _rows(present: tuple[Rival, ...], options: Options) -> tuple[Row, ...]:
+def _hire(options: Options) -> tuple[dict[str, Worker], dict[str, str], tuple[str, ...]]:
+    """A worker and a version by name of every rival that is here, and a line for each that is not."""
+    # Everyone is compared with the first of ours that is here.
+    reference = "fastgmm_c" if available_backends()["c"] == "available" else "fastgmm_numba"
+    modules = [module for module in MODULES if module.startswith("fastgmm") or not options.alone]
+    started = [start_worker(module, reference) for module in modules]
+    met = [(worker, meet(worker)) for worker in started]
+    absent = tuple(f"{each.name} is not here: {each.reason}" for _, each in met if isinstance(each, Missing))
+    for line in absent:
+        _say(line)
+    present = [(worker, each) for worker, each in met if isinstance(each, Introduction)]
+    return {each.name: worker for worker, each in present}, {each.name: each.version for _, each in present}, absent
+
+
+def _rows(workers: dict[str, Worker], options: Options) -> tuple[Row, ...]:
     """One problem after the other, each with its part of the time that is left."""
     end = time.perf_counter() + options.seconds
     rows = []
     for number, problem in enumerate(options.problems):
-        timed = [rival for rival in present if rival.supports(problem)]
         left = (end - time.perf_counter()) / (len(options.problems) - number)
         # The pilot of a rival takes about as long as half of its rounds do.
-        budget = max(options.budget / 10, min(options.budget, left / (1.5 * len(timed))))
+        budget = max(options.budget / 10, min(options.budget, left / (1.5 * len(workers))))
         _say(f"{problem.name}, {budget:.2f} s for each")
-        data, start = generate(problem)
-        timings = {
-            rival.name: time_rival(rival, present[0], problem, data, start, options.n_threads, budget)
-            for rival in present
-        }
-        rows.append(Row(problem, timings))
+        rows.append(Row(problem, ask_all(workers, problem, options.n_threads, budget)))
     return tuple(rows)
 
 

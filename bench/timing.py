@@ -76,11 +76,18 @@ def is_plausible(difference: float, shortest_one: float) -> bool:
 
 
 def time_rival(
-    rival: Rival, reference: Rival, problem: Problem, data: Array, start: Parameters, n_threads: int, budget: float
+    rival: Rival,
+    reference: Rival,
+    problem: Problem,
+    read: Callable[[], Array],
+    start: Parameters,
+    n_threads: int,
+    budget: float,
 ) -> Timing | LeftOut:
-    """The time per iteration, or why there is none."""
+    """The time per iteration of the rows that ``read`` gives, or why there is none."""
     if not rival.supports(problem):
         return NOT_OFFERED
+    data = read()
 
     def run(n_rows: int, iterations: int) -> tuple[float, Parameters]:
         began = time.perf_counter()

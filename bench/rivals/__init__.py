@@ -63,10 +63,3 @@ def load(module: str) -> Rival | Missing:
         ours = isinstance(error, BackendUnavailableError)
         remedy = "" if ours else "; python -m pip install -e '.[bench]' brings it"
         return Missing(module.strip("_").replace("_", " "), f"{error}{remedy}")
-
-
-def load_all() -> tuple[tuple[Rival, ...], tuple[Missing, ...]]:
-    """Those that are installed, ours first, and those that are not."""
-    loaded = [load(module) for module in MODULES]
-    present = tuple(each for each in loaded if isinstance(each, Rival))
-    return present, tuple(each for each in loaded if isinstance(each, Missing))
