@@ -12,9 +12,9 @@ from fastgmm.sweep import evaluate
 JUDGED_ROWS = 20_000
 
 
-def mean_log_likelihood(parameters: Parameters, data: Array) -> float:
+def mean_log_likelihood(parameters: Parameters, data: Array, judged_rows: int = JUDGED_ROWS) -> float:
     """Of rows spread over the data, by fastgmm in double precision."""
-    step = max(1, len(data) // JUDGED_ROWS)
+    step = max(1, len(data) // judged_rows)
     values = np.ascontiguousarray(data[::step], np.float64)
     prepared = FAMILIES[parameters.covariance_type].prepare(parameters, np.dtype(np.float64))
     return float(evaluate(Rows(values), prepared, get_backend(), None, "log_density").mean())

@@ -1,6 +1,7 @@
 """A process for each rival: their threads do not disturb each other, and one that hangs or dies costs one figure."""
 
 import multiprocessing
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from bench.timing import LeftOut, Timing, time_rival
 from fastgmm.parameters import Parameters
 
 # XLA has been seen to wait for itself forever on two threads.
+# Libraries read these when they are loaded. A limit set later misses what is loaded later still, as SciPy's LAPACK is.
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")
 PATIENCE = 20.0
 PATIENCE_TO_LOAD = 120.0
 
@@ -58,7 +61,7 @@ class Worker:
             return LeftOut("its process died")
         if answer is None:
             self.process.kill()
-            return LeftOut(f"hung: no answer within {PATIENCE + 10 * job.budget:.0f} s")
+            return LeftOut(f"no answer within {PATIENCE + 10 * job.budget:.0f} s")
         answered: Timing | LeftOut = answer
         return answered
 
@@ -68,6 +71,11 @@ class Worker:
         self.process.join(5.0)
         self.process.kill()
         self.process.join()
+
+
+def limit_threads(n_threads: int) -> None:
+    """Let processes that are started from now on use so many threads."""
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(n_threads)))
 
 
 def start_worker(module: str, reference: str) -> Worker:

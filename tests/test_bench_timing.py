@@ -50,3 +50,27 @@ def test_components_overlap_whatever_the_number_of_features(n_features):
     distances = np.linalg.norm(start.means[:, np.newaxis] - start.means, axis=2)[np.triu_indices(64, 1)]
     assert np.sqrt((distances**2).mean()) == pytest.approx(2.0, rel=0.2)
     assert np.all(np.linalg.eigvalsh(start.covariances) > 0.4)
+
+
+def test_a_time_faster_than_the_machine_is_not_shown():
+    pytest.importorskip("threadpoolctl")
+    from bench.suite import Row, possible
+    from bench.timing import LeftOut, Plan, Timing
+    from bench.yardstick import Yardstick
+
+    problem = FULL[4]
+    at_the_limit = problem.flops_per_sweep / 1e11
+    plan = Plan(problem.n_rows, many=2, rounds=3)
+    row = Row(problem, {"sound": Timing(1.5 * at_the_limit, plan), "disturbed": Timing(0.4 * at_the_limit, plan)})
+    shown = possible(row, Yardstick(1e11, 2e11, 1e-9, 3e10)).timings
+    assert shown["sound"] == row.timings["sound"]
+    assert isinstance(shown["disturbed"], LeftOut)
+
+
+def test_a_faster_fit_that_reached_less_is_not_compared():
+    pytest.importorskip("threadpoolctl")
+    from bench.fits import Fitted, is_as_good
+
+    theirs = Fitted(40.0, 10, -12.03905)
+    assert is_as_good(Fitted(0.6, 10, -12.0395), theirs)
+    assert not is_as_good(Fitted(0.6, 10, -12.04028), theirs)

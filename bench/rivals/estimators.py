@@ -4,16 +4,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from fastgmm.covariance import FAMILIES
 from fastgmm.parameters import Array, Parameters
 
 
-def run_estimator(
-    make: Callable[..., Any], data: Array, start: Parameters, iterations: int, n_threads: int
-) -> Parameters:
-    """Fit from ``start`` for so many iterations, without regularization."""
+def run_estimator(make: Callable[..., Any], data: Array, start: Parameters, iterations: int) -> Parameters:
+    """Fit from ``start`` for so many iterations, without regularization; the worker's environment limits BLAS."""
     family = FAMILIES[start.covariance_type]
     estimator = make(
         start.n_components,
@@ -25,7 +21,7 @@ def run_estimator(
         means_init=start.means,
         precisions_init=family.precisions(family.precisions_cholesky(start.covariances)),
     )
-    with warnings.catch_warnings(), threadpool_limits(n_threads):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it did not converge
         estimator.fit(data)
     return Parameters(start.covariance_type, estimator.weights_, estimator.means_, estimator.covariances_)

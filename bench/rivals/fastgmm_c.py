@@ -13,7 +13,7 @@ get_backend("c")  # an error that says what is missing, where it is
 
 def run(data: Array, start: Parameters, iterations: int, n_threads: int) -> Parameters:
     make = partial(GaussianMixture, backend="c", n_threads=n_threads)
-    return run_estimator(make, data, start, iterations, n_threads)
+    return run_estimator(make, data, start, iterations)
 
 
 RIVAL = Rival("fastgmm C", __version__, supports=lambda problem: True, run=run)

@@ -9,7 +9,7 @@ from fastgmm.parameters import Array, Parameters
 
 
 def run(data: Array, start: Parameters, iterations: int, n_threads: int) -> Parameters:
-    return run_estimator(GaussianMixture, data, start, iterations, n_threads)
+    return run_estimator(GaussianMixture, data, start, iterations)
 
 
 RIVAL = Rival("scikit-learn", sklearn.__version__, supports=lambda problem: True, run=run)
