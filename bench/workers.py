@@ -61,6 +61,7 @@ class Worker:
             return LeftOut("its process died")
         if answer is None:
             self.process.kill()
+            self.process.join()  # until then it may seem alive, and would not be replaced
             return LeftOut(f"no answer within {PATIENCE + 10 * job.budget:.0f} s")
         answered: Timing | LeftOut = answer
         return answered
