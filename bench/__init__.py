@@ -1,5 +1,6 @@
-"""Benchmarks: ``python -m bench`` prints the table of the README, ``pytest bench`` tracks regressions.
+"""Benchmarks: ``python -m bench`` measures the README's table, ``pytest bench`` parts, ``ci/benchmark.sh`` is a gate.
 
-``problems.py`` names the shapes, ``yardstick.py`` measures what the machine can do in the same run, ``rivals.py`` runs
-everyone from the same start. Not part of the package.
+``problems.py`` names the shapes, ``rivals/`` holds everyone who fits them, ``timing.py`` times one iteration,
+``agreement.py`` judges the outcome, ``yardstick.py`` measures what the machine can do in the same run. Not part of the
+package.
 """

@@ -1,58 +1,32 @@
-"""Print the table of the README: milliseconds per EM iteration, beside scikit-learn and beside the machine's limit."""
+"""Print and write the table of the README: milliseconds per EM iteration, beside rivals and the machine's limit."""
 
 import argparse
-import sys
+from pathlib import Path
 
-from bench import rivals
-from bench.problems import FULL, OTHERS, Problem, generate
-from bench.yardstick import gemm_flops_per_second
-from fastgmm import show_backend
+from bench.chart import draw
+from bench.report import write
+from bench.suite import Options, run
+from fastgmm.threads import resolve_n_threads
 
-_MANY = 2
-
-
-BACKENDS = ("c", "numba")
-
-
-def measure(problem: Problem, with_rival: bool, rounds: int) -> str:
-    """One row of the table."""
-    data, start = generate(problem)
-    gemm = gemm_flops_per_second(problem.dtype)
-    own = {
-        backend: rivals.seconds_per_iteration(
-            rivals.ours(backend), data, start, few=2, many=2 + 4 * _MANY, rounds=rounds
-        )[0]
-        for backend in BACKENDS
-    }
-    shape = f"{problem.n_rows:,} × {problem.n_features}"
-    row = [problem.covariance_type, shape, str(problem.n_components), *(f"{1e3 * own[each]:.1f}" for each in BACKENDS)]
-    if with_rival:
-        other, other_bound = rivals.seconds_per_iteration(
-            rivals.scikit_learn(), data, start, few=2, many=2 + _MANY, rounds=1
-        )
-        for backend in BACKENDS:
-            # The bounds are compared after the same number of iterations.
-            _, bound = rivals.seconds_per_iteration(rivals.ours(backend), data, start, few=2, many=2 + _MANY, rounds=1)
-            if not rivals.agree(bound, other_bound):
-                raise SystemExit(f"{problem.name}: the likelihoods differ, {bound!r} and {other_bound!r}")
-        row += [f"{1e3 * other:,.0f}", f"{other / own['c']:.0f}"]
-    shares = [f"{problem.flops_per_sweep / own[each] / gemm:.2f}" for each in BACKENDS]
-    row += shares if problem.covariance_type == "full" else ["", ""]
-    return "| " + " | ".join(row) + " |"
+DEFAULT_FOLDER = Path(__file__).parent / "results"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--alone", action="store_true", help="do not time scikit-learn")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of which the best counts (default 3)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows, some of the shapes: a minute")
+    parser.add_argument("--alone", action="store_true", help="time fastgmm only")
+    parser.add_argument("--seconds", type=float, help="for all sweeps together (default 450, quick 25)")
+    parser.add_argument("--output", type=Path, default=DEFAULT_FOLDER, help="folder of the results")
     arguments = parser.parse_args()
-    show_backend()
-    rival_columns = [] if arguments.alone else ["scikit-learn ms", "C times faster"]
-    columns = ["family", "rows × features", "K", "C ms", "Numba ms", *rival_columns, "C of dgemm", "Numba of dgemm"]
-    print("\n| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-    for problem in (*FULL, *OTHERS):
-        print(measure(problem, not arguments.alone, arguments.rounds))
-        sys.stdout.flush()
+    seconds = arguments.seconds or (25.0 if arguments.quick else 450.0)
+    budget = 0.3 if arguments.quick else 4.0
+    results = run(Options(arguments.quick, arguments.alone, budget, seconds, resolve_n_threads(None)))
+    print(write(results, arguments.output))
+    try:
+        draw(results, arguments.output / "results.png")
+    except ModuleNotFoundError as error:
+        print(f"No chart: {error}; python -m pip install -e '.[bench]' brings it.")
 
 
-main()
+if __name__ == "__main__":  # workers import this module too
+    main()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any, get_args
 
-from bench.problems import FULL, OTHERS, Problem, generate
+from bench.problems import FULL, OTHERS, SINGLE, Problem, generate
 from fastgmm import show_backend
 from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import get_backend
@@ -13,7 +13,6 @@ from fastgmm.sweep import Wanted, evaluate, make_sweep
 from fastgmm.threads import resolve_n_threads
 
 ROUNDS = 5
-SINGLE = tuple(Problem(p.covariance_type, p.n_rows, p.n_features, p.n_components, "float32") for p in (*FULL, *OTHERS))
 MANY_ROWS = tuple(
     Problem(covariance_type, 100_000, *shape)
     for covariance_type in FAMILIES
