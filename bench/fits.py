@@ -15,7 +15,7 @@ from bench.yardstick import best_seconds
 from fastgmm import GaussianMixture
 from fastgmm.parameters import Array, Parameters
 
-WHOLE = Problem("full", 1_000_000, 8, 16)
+WHOLE = Problem("full", 1_000_000, 8, 16, separation="clustered")
 MEMORY = Problem("full", 4_000_000, 10, 20)
 # A whole fit is worth as much when its mean log-likelihood is not lower by more than the tolerance EM stops at.
 LIKELIHOOD_TOLERANCE = 1e-3

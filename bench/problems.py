@@ -10,8 +10,8 @@ from fastgmm.parameters import FloatArray, Parameters
 
 # The typical distance between two means, in standard deviations of a component, whatever the number of features.
 # Overlapping: nearly every responsibility is above 1e-4, so leaving out the tiny ones would save nothing. Separated:
-# a row has one responsibility of nearly 1, and the others are nearly 0.
-DISTANCE = {"overlapping": 2.0, "separated": 20.0}
+# a row has one responsibility of nearly 1, and the others are nearly 0. Clustered: what a clustering can find again.
+DISTANCE = {"overlapping": 2.0, "clustered": 6.0, "separated": 20.0}
 
 
 @dataclass(frozen=True)
