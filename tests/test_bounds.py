@@ -15,9 +15,13 @@ from tests.problems import assert_close_moments, draw_parameters, same_bits, wit
 N_ROWS, N_FEATURES, N_COMPONENTS = 5000, 3, 12
 TOLERANCE = {"float64": 1e-11, "float32": 2e-4}
 
-pytestmark = pytest.mark.skipif(
-    available_backends()["numba"] != "available", reason="only the Numba backend sweeps with bounds"
-)
+BACKENDS = [name for name in ("c", "numba") if available_backends()[name] == "available"]
+
+
+@pytest.fixture(params=BACKENDS)
+def bounding(request):
+    """A backend that sweeps with bounds."""
+    return get_backend(request.param)
 
 
 def draw(family, rng, separation=30.0, dtype="float64", weighted=False, n_features=N_FEATURES):
@@ -47,44 +51,46 @@ def iterate(sweep, family, start, dtype, iterations=9):
     return result
 
 
-def ordinary(rows, family, n_threads=1):
-    return make_sweep(rows, family, get_backend("numba"), n_threads)
+def ordinary(rows, family, backend, n_threads=1):
+    return make_sweep(rows, family, backend, n_threads)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["rows", "weighted rows, some of weight 0"])
-def test_moments_are_those_of_ordinary_sweeps(family, dtype, rng, weighted):
+def test_moments_are_those_of_ordinary_sweeps(bounding, family, dtype, rng, weighted):
     rows, start = draw(family, rng, dtype=dtype, weighted=weighted)
-    bounded = BoundedSweep(ordinary(rows, family))
+    bounded = BoundedSweep(ordinary(rows, family, bounding))
     for ours, true in zip(
-        iterate(bounded, family, start, dtype), iterate(ordinary(rows, family), family, start, dtype), strict=True
+        iterate(bounded, family, start, dtype),
+        iterate(ordinary(rows, family, bounding), family, start, dtype),
+        strict=True,
     ):
         assert_close_moments(ours, true, TOLERANCE[dtype])
     assert bounded._share_evaluated() < 0.5
 
 
 @pytest.mark.parametrize("n_features", [1, 8, 9, 17])
-def test_any_number_of_features(rng, n_features):
+def test_any_number_of_features(bounding, rng, n_features):
     family = FAMILIES["full"]
     rows, start = draw(family, rng, n_features=n_features, separation=100.0 if n_features == 1 else 30.0)
-    bounded = BoundedSweep(ordinary(rows, family))
-    ours, true = (iterate(each, family, start, "float64") for each in (bounded, ordinary(rows, family)))
+    bounded = BoundedSweep(ordinary(rows, family, bounding))
+    ours, true = (iterate(each, family, start, "float64") for each in (bounded, ordinary(rows, family, bounding)))
     assert_close_moments(ours[-1], true[-1], 1e-11)
     assert bounded._bounds is not None
 
 
-def test_the_same_bits_for_any_number_of_threads_and_layout(family, rng):
+def test_the_same_bits_for_any_number_of_threads_and_layout(bounding, family, rng):
     rows, start = draw(family, rng)
     fortran = Rows(np.asfortranarray(rows.values))
-    reference = iterate(BoundedSweep(ordinary(rows, family)), family, start, "float64")[-1]
+    reference = iterate(BoundedSweep(ordinary(rows, family, bounding)), family, start, "float64")[-1]
     for each, n_threads in ((rows, 2), (rows, 3), (rows, 7), (fortran, 1), (fortran, 2)):
-        moments = iterate(BoundedSweep(ordinary(each, family, n_threads)), family, start, "float64")[-1]
+        moments = iterate(BoundedSweep(ordinary(each, family, bounding, n_threads)), family, start, "float64")[-1]
         assert same_bits(moments, reference)
 
 
-def test_parameters_that_jump_are_followed(family, rng):
+def test_parameters_that_jump_are_followed(bounding, family, rng):
     """No bound survives a jump to somewhere else, and none may be believed."""
     rows, start = draw(family, rng)
-    sweep = ordinary(rows, family)
+    sweep = ordinary(rows, family, bounding)
     bounded = BoundedSweep(sweep)
     iterate(bounded, family, start, "float64", iterations=4)
     for seed in range(6):
@@ -96,19 +102,19 @@ def test_parameters_that_jump_are_followed(family, rng):
             assert_close_moments(*(with_both_triangles(each(prepared), family) for each in (bounded, sweep)), 1e-11)
 
 
-def test_rows_are_left_as_they_are_where_all_components_overlap(family, rng):
+def test_rows_are_left_as_they_are_where_all_components_overlap(bounding, family, rng):
     rows, start = draw(family, rng, separation=1.0)
-    bounded, sweep = BoundedSweep(ordinary(rows, family)), ordinary(rows, family)
+    bounded, sweep = BoundedSweep(ordinary(rows, family, bounding)), ordinary(rows, family, bounding)
     ours, true = (iterate(each, family, start, "float64") for each in (bounded, sweep))
     assert same_bits(ours[-1], true[-1])
     assert bounded._bounds is None
 
 
-def test_bounds_are_given_up_where_they_exclude_little(rng, monkeypatch):
+def test_bounds_are_given_up_where_they_exclude_little(bounding, rng, monkeypatch):
     family = FAMILIES["full"]
     rows, start = draw(family, rng, separation=1.0)
     monkeypatch.setattr("fastgmm.bounds._SHARE_OF_ROWS", 1.0)
-    bounded = BoundedSweep(ordinary(rows, family))
+    bounded = BoundedSweep(ordinary(rows, family, bounding))
     iterate(bounded, family, start, "float64", iterations=6)
     assert bounded._bounds is None
 

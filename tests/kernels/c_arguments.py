@@ -39,9 +39,9 @@ N_ROWS, N_CHUNKS = 200, 3
 SECTION = (N_CHUNKS, 96, 32, 0, 96)
 # Where the arguments of a call are.
 FAMILY, VALUES = 0, 1
-SWEEP = {"weights": 2, "prepared": 3, "section": 4, "slots": 5}
+SWEEP = {"weights": 2, "prepared": 3, "section": 4, "slots": 5, "bounds": 6}
 LOG_DENSITY = {"prepared": 2, "section": 3, "outputs": 4}
-SLOTS, OUTPUTS = SWEEP["slots"], LOG_DENSITY["outputs"]
+SLOTS, BOUNDS, OUTPUTS = SWEEP["slots"], SWEEP["bounds"], LOG_DENSITY["outputs"]
 GUARD = 64
 
 
@@ -66,7 +66,22 @@ def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2
     slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
     prepared = tuple(problem.prepared(dtype))
     number = list(FAMILIES).index(family)
-    return [number, problem.rows(dtype).values, problem.weights, prepared, SECTION, slots, None]
+    return [number, problem.rows(dtype).values, problem.weights, prepared, SECTION, slots, None, None]
+
+
+def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
+    """With bounds: rows in reversed order, and the first component known to be near every tile."""
+    tiles = (-(-N_ROWS // SECTION[2]), n_components)
+    bounds = (
+        np.arange(N_ROWS, dtype=np.int32)[::-1].copy(),
+        guarded(tiles, "float32"),
+        guarded(tiles, "uint8"),
+        np.ones(n_components),
+        np.zeros(n_components),
+        guarded((N_CHUNKS,), "int64"),
+    )
+    bounds[2][:, 0] = 1
+    return replaced(sweep_arguments(family, dtype, n_features, n_components), (BOUNDS,), bounds)
 
 
 def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):

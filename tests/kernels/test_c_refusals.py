@@ -8,6 +8,7 @@ import pytest
 from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import available_backends
 from tests.kernels.c_arguments import (
+    BOUNDS,
     FAMILY,
     LOG_DENSITY,
     N_CHUNKS,
@@ -18,6 +19,7 @@ from tests.kernels.c_arguments import (
     VALUES,
     Troublesome,
     as_type,
+    bounded_sweep_arguments,
     guards_are_whole,
     item_at,
     log_density_arguments,
@@ -255,7 +257,7 @@ def test_a_call_with_another_number_of_arguments_is_refused():
     sweep, log_density = sweep_arguments(), log_density_arguments()
     for n in range(12):
         if n != len(sweep):
-            with pytest.raises(TypeError, match="seven arguments"):
+            with pytest.raises(TypeError, match="eight arguments"):
                 _kernels.sweep(*(sweep * 2)[:n])
         if n != len(log_density):
             with pytest.raises(TypeError, match="six arguments"):
@@ -298,3 +300,43 @@ def test_parameters_that_are_no_numbers_are_no_crash(family, dtype, constant):
     arguments = log_density_arguments(family.name, dtype)
     arguments[LOG_DENSITY["prepared"]][0][:] = constant
     _kernels.log_density(*arguments)
+
+
+ORDER, DISTANCES, MATTERS, SHRINK, DRIFT, EVALUATED = range(6)
+WRONG_IN_BOUNDS = [
+    *((at, wrong) for at in (DISTANCES, MATTERS, EVALUATED) for wrong in WRONG_RESULTS),
+    *((at, wrong) for at in (ORDER, SHRINK, DRIFT) for wrong in WRONG_PARAMETERS),
+]
+
+
+@pytest.mark.parametrize(("at", "wrong"), WRONG_IN_BOUNDS, ids=str)
+def test_a_sweep_refuses_bounds_that_do_not_fit(at, wrong):
+    arguments = bounded_sweep_arguments()
+    right = (at, wrong) in {(ORDER, "int32"), (DISTANCES, "the other float")}
+    if right or (at == MATTERS and wrong in {"at an odd address", "another byte order"}):
+        pytest.skip("nothing is wrong with that")
+    with pytest.raises(REFUSALS):
+        _kernels.sweep(*replaced(arguments, (BOUNDS, at), WRONG_RESULTS[wrong](arguments[BOUNDS][at])))
+
+
+def test_bounds_belong_to_whole_tiles():
+    for section in ((N_CHUNKS, 100, 32, 0, 96), (N_CHUNKS, 96, 32, 16, 96)):
+        with pytest.raises(ValueError, match="whole tiles"):
+            _kernels.sweep(*replaced(bounded_sweep_arguments(), (SWEEP["section"],), section))
+
+
+@pytest.mark.parametrize("position", [-1, -(2**31), 200, 2**31 - 1])
+def test_an_order_that_points_elsewhere_is_not_followed(family, position):
+    arguments = bounded_sweep_arguments(family.name)
+    arguments[BOUNDS][ORDER][3:50:7] = position
+    _kernels.sweep(*arguments)
+    assert all(guards_are_whole(array) for array in (*arguments[SLOTS], arguments[BOUNDS][DISTANCES]))
+
+
+def test_bounds_change_the_order_of_sums_and_nothing_else(family):
+    plain, bounded = sweep_arguments(family.name), bounded_sweep_arguments(family.name)
+    for arguments in (plain, bounded):
+        _kernels.sweep(*arguments)
+    for true, ours in zip(plain[SLOTS], bounded[SLOTS], strict=True):
+        assert np.allclose(ours.sum(axis=0), true.sum(axis=0), rtol=1e-12, atol=1e-12)
+    assert (bounded[BOUNDS][EVALUATED] > 0).all()

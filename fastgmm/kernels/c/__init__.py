@@ -6,7 +6,7 @@ file for each family; it is compiled for two dtypes and up to three instruction 
 those that run on this CPU. ``launch.py`` brings the threads. May be imported: ``BACKEND``.
 """
 
-from fastgmm.kernels.c.launch import describe, log_density, sweep
+from fastgmm.kernels.c.launch import bounded_sweep, describe, log_density, sweep
 from fastgmm.kernels.contract import Backend
 
-BACKEND = Backend("c", sweep, log_density, describe)
+BACKEND = Backend("c", sweep, log_density, describe, bounded_sweep)

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.kernels.contract import Outputs, Section, Slots
+from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.parameters import Array, FloatArray, Prepared
 
 INSTRUCTION_SET: str
@@ -14,6 +14,7 @@ def sweep(
     prepared: Prepared,
     section: Section,
     slots: Slots,
+    bounds: Bounds | None,
     next: NDArray[np.int64] | None,
     /,
 ) -> None: ...

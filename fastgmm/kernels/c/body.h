@@ -23,8 +23,12 @@
 #include "spherical.h"
 #include "tied.h"
 
-/* `margin`: a component known to lie further below another one at a point need not be computed to its end there. */
-typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t d, int64_t n_points, NUMBER margin);
+/* What a family does before any component sees the tile. */
+typedef void prepare_tile(const fastgmm_prepared *, const Tile *, int64_t d, int64_t n_points);
+/* Write the joint log-densities of component k to a line. A component known to lie further than `margin` below another
+ * one at a point need not be computed to its end there. */
+typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t d, int64_t n_points, int64_t k, int64_t line,
+                           NUMBER margin);
 /* Add the moments of component k from lines of points and of weighted responsibilities. */
 typedef void add_moments(const fastgmm_prepared *, const Tile *, const NUMBER *points, const NUMBER *weights, int64_t d,
                          int64_t n_points, int64_t k, double *first, double *second);
@@ -62,36 +66,78 @@ INLINE NUMBER negligible_margin(int64_t n_components) {
 /* Beyond the margin, so that rounding cannot tell a sum that was abandoned from one that was not. */
 #define CAUTION 1
 
+/* The functions of a family. */
+typedef struct {
+    prepare_tile *prepare;
+    joint_density *density;
+    responsibilities_kind *responsibilities;
+    scale_and_count_kind *scale_and_count;
+    packing_repays *packing;
+    add_moments *moments;
+} Family;
+
+/* Where the moments of one chunk go. */
+typedef struct {
+    double *counts, *first, *second, *totals;
+    int64_t second_size;
+} Slot;
+
+/* Responsibilities of the components whose lines `joint` has, and their moments. `active`, where it is not NULL, hears
+ * of every component whether a point counts for it. */
+INLINE void collect(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points, int64_t n_members,
+                    NUMBER margin, const Slot *slot, uint8_t *active, const Family family) {
+    family.responsibilities(tile, n_members, n_points, margin, slot->totals);
+    for (int64_t line = 0; line < n_members; line++) {
+        const int64_t k = tile->members[line];
+        const int64_t n_active = family.scale_and_count(tile, line, n_points, slot->counts + k);
+        if (active) active[k] = n_active > 0;
+        if (n_active == 0) continue;
+        const NUMBER *points = tile->points, *weights = tile->joint + line * tile->stride;
+        int64_t n_taken = n_points;
+        if (family.packing(d, n_active, n_points)) {
+            n_taken = pack(tile, line, d, n_points);
+            points = tile->packed, weights = tile->packed_weights;
+        }
+        family.moments(prepared, tile, points, weights, d, n_taken, k, slot->first + k * d,
+                       slot->second + k * slot->second_size);
+    }
+}
+
+/* Add the moments of the rows first ... first + n_valid to the slot. */
+INLINE void sweep_tile(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const Tile *tile, int64_t first,
+                       int64_t n_valid, const Slot *slot, const Family family) {
+    const int64_t d = rows->n_features, n_components = prepared->n_components, n_points = points_of(n_valid);
+    const NUMBER margin = negligible_margin(n_components);
+    load_tile(rows, first, n_valid, n_points, prepared->means, tile);
+    family.prepare(prepared, tile, d, n_points);
+    for (int64_t k = 0; k < n_components; k++) {
+        tile->members[k] = k;
+        family.density(prepared, tile, d, n_points, k, k, margin + CAUTION);
+    }
+    collect(prepared, tile, d, n_points, n_components, margin, slot, NULL, family);
+}
+
+#include "bounded.h"
+
 /* Add the moments of the chunks that this worker takes to their slots. */
 INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
-                  const fastgmm_slots *slots, const fastgmm_share *share, joint_density *density,
-                  add_moments *moments, packing_repays *packing, responsibilities_kind *responsibilities,
-                  scale_and_count_kind *scale_and_count) {
+                  const fastgmm_slots *slots, const fastgmm_bounds *bounds, const fastgmm_share *share,
+                  const Family family) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
-    const NUMBER margin = negligible_margin(n_components);
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
-        double *counts = slots->counts + chunk * n_components, *first_moments = slots->first + chunk * n_components * d;
-        double *second_moments = slots->second + chunk * n_components * slots->second_size;
+        const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
+                           slots->second + chunk * n_components * slots->second_size, slots->totals + 2 * chunk,
+                           slots->second_size};
         for (int64_t first = begin; first < end; first += section->tile_rows) {
-            int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
-            load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
-            density(prepared, &tile, d, n_points, margin + CAUTION);
-            responsibilities(&tile, n_components, n_points, margin, slots->totals + 2 * chunk);
-            for (int64_t k = 0; k < n_components; k++) {
-                int64_t n_active = scale_and_count(&tile, k, n_points, counts + k);
-                if (n_active == 0) continue;
-                const NUMBER *points = tile.points, *weights = tile.joint + k * tile.stride;
-                int64_t n_taken = n_points;
-                if (packing(d, n_active, n_points)) {
-                    n_taken = pack(&tile, k, d, n_points);
-                    points = tile.packed, weights = tile.packed_weights;
-                }
-                moments(prepared, &tile, points, weights, d, n_taken, k, first_moments + k * d,
-                        second_moments + k * slots->second_size);
-            }
+            int64_t n_valid = smaller(section->tile_rows, end - first);
+            if (bounds)
+                bounds->evaluated[chunk] += bounded_sweep_tile(rows, prepared, &tile, first, n_valid, &slot, bounds,
+                                                               first / section->tile_rows, family);
+            else
+                sweep_tile(rows, prepared, &tile, first, n_valid, &slot, family);
         }
     }
 }
@@ -128,7 +174,8 @@ INLINE void put_outputs(const Tile *tile, const fastgmm_outputs *outputs, int64_
 
 /* Fill the outputs of the chunks that this worker takes; a row's density is its own, whatever its weight. */
 INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const fastgmm_section *section,
-                        const fastgmm_outputs *outputs, const fastgmm_share *share, joint_density *density) {
+                        const fastgmm_outputs *outputs, const fastgmm_share *share, prepare_tile *prepare,
+                        joint_density *density) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     /* What no output shows need not be computed to its end. */
     const NUMBER margin = outputs->joint         ? (NUMBER)INFINITY
@@ -141,7 +188,8 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
             load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
-            density(prepared, &tile, d, n_points, margin);
+            prepare(prepared, &tile, d, n_points);
+            for (int64_t k = 0; k < n_components; k++) density(prepared, &tile, d, n_points, k, k, margin);
             put_outputs(&tile, outputs, first, n_valid, n_points, n_components);
         }
     }
@@ -151,17 +199,18 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
 #define JOIN(operation, family, instance) JOIN_(operation, family, instance)
 #define NAME(operation, family) JOIN(operation, family, INSTANCE)
 
-#define DEFINE(family, kind)                                                                                              \
+#define DEFINE(family, kind)                                                                                           \
     static void NAME(sweep, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                        \
                                     const fastgmm_section *section, const fastgmm_slots *slots,                        \
-                                    const fastgmm_share *share) {                                                      \
-        sweep(rows, prepared, section, slots, share, joint_density_##family, add_moments_##family,                     \
-              packing_repays_##family, responsibilities_##kind, scale_and_count_##kind);                               \
+                                    const fastgmm_bounds *bounds, const fastgmm_share *share) {                        \
+        const Family functions = {prepare_tile_##family,   joint_density_##family,  responsibilities_##kind,           \
+                                  scale_and_count_##kind,  packing_repays_##family, add_moments_##family};             \
+        sweep(rows, prepared, section, slots, bounds, share, functions);                                               \
     }                                                                                                                  \
     static void NAME(log_density, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                  \
                                           const fastgmm_section *section, const fastgmm_outputs *outputs,              \
                                           const fastgmm_share *share) {                                                \
-        log_density(rows, prepared, section, outputs, share, joint_density_##family);                                  \
+        log_density(rows, prepared, section, outputs, share, prepare_tile_##family, joint_density_##family);           \
     }
 
 DEFINE(full, roots)

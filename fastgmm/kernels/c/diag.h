@@ -3,27 +3,27 @@
  * Joint log-density: c_k - sum_j ((x_j - mu_kj) / sigma_kj)^2 / 2; second moments: S_j = sum wr (x_j - mu_j)^2.
  */
 
+INLINE void prepare_tile_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
+}
+
 OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                                NUMBER margin) {
+                                int64_t k, int64_t line, NUMBER margin) {
     (void)margin;
-    const NUMBER *constants = prepared->log_constants, *inverse_deviations = prepared->scales;
-    const Vector minus_half = broadcast((NUMBER)-0.5);
-    for (int64_t k = 0; k < prepared->n_components; k++) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const Vector c = broadcast(constants[k]);
-        NUMBER *joint = tile->joint + k * tile->stride;
-        for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-            Vector q0 = broadcast(0), q1 = q0;
-            for (int64_t j = 0; j < d; j++) {
-                const NUMBER *x = tile->points + j * tile->stride + t;
-                const Vector scale = broadcast(inverse_deviations[k * d + j]);
-                Vector y0 = scale * difference(x, center, j), y1 = scale * difference(x + LANES, center, j);
-                q0 = fma_(y0, y0, q0);
-                q1 = fma_(y1, y1, q1);
-            }
-            store(joint + t, finite_or_lowest(fma_(minus_half, q0, c)));
-            store(joint + t + LANES, finite_or_lowest(fma_(minus_half, q1, c)));
+    const NUMBER *constants = prepared->log_constants, *inverse_deviations = (const NUMBER *)prepared->scales + k * d;
+    const Vector minus_half = broadcast((NUMBER)-0.5), c = broadcast(constants[k]);
+    Center center = center_of(tile, prepared->means + k * d, d);
+    for (int64_t t = 0; t < n_points; t += 2 * LANES) {
+        Vector q0 = broadcast(0), q1 = q0;
+        for (int64_t j = 0; j < d; j++) {
+            const NUMBER *x = tile->points + j * tile->stride + t;
+            const Vector scale = broadcast(inverse_deviations[j]);
+            Vector y0 = scale * difference(x, center, j), y1 = scale * difference(x + LANES, center, j);
+            q0 = fma_(y0, y0, q0);
+            q1 = fma_(y1, y1, q1);
         }
+        put_joint(tile, line, t, fma_(minus_half, q0, c));
+        put_joint(tile, line, t + LANES, fma_(minus_half, q1, c));
     }
 }
 

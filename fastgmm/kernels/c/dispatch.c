@@ -60,11 +60,13 @@ static int64_t multiply_add(int64_t a, int64_t b, int64_t c) {
 }
 
 int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype) {
-    /* As tile_in of tile.h cuts it: the positions of points; three lines of features, one of components and five more,
+    /* As tile_in of tile.h cuts it: positions and members; three lines of features, one of components and five more,
      * each a cache line longer than the tile; and for each feature a vector and two numbers. */
     int64_t itemsize = dtype == FASTGMM_FLOAT32 ? 4 : 8;
     int64_t lines = multiply_add(3, n_features, multiply_add(1, n_components, 5));
     int64_t line = multiply_add(tile_rows, itemsize, FASTGMM_ALIGNMENT);
-    int64_t others = multiply_add(n_features, FASTGMM_ALIGNMENT + 16, multiply_add(tile_rows, 8, 0));
+    int64_t members = multiply_add(1, n_components, 8);
+    int64_t others = multiply_add(n_features, FASTGMM_ALIGNMENT + 16, multiply_add(8, members, 0));
+    others = multiply_add(tile_rows, 8, others);
     return multiply_add(lines, line, others);
 }

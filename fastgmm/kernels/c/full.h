@@ -68,14 +68,14 @@ INLINE int is_negligible(const NUMBER *largest, const Vector q[2], Vector c, Vec
 }
 
 /* q = |W (x - mu)|^2 of two vectors of points, or of some of its rows where these settle it. */
-INLINE void squared_norm(const Tile *tile, Center center, const NUMBER *factor, int64_t d, int64_t t, int64_t k,
+INLINE void squared_norm(const Tile *tile, Center center, const NUMBER *factor, int64_t d, int64_t t, int64_t line,
                          Vector c, Vector margin, Vector q[2]) {
     int64_t i = 0;
     q[0] = q[1] = broadcast(0);
     while (i + 4 <= d) {
         add_squared_norm(tile, center, factor, d, t, q, i, 4);
         i += 4;
-        if (i % ROWS_BEFORE_A_LOOK == 0 && i < d && k > 0 && is_negligible(tile->largest + t, q, c, margin)) return;
+        if (i % ROWS_BEFORE_A_LOOK == 0 && i < d && line > 0 && is_negligible(tile->largest + t, q, c, margin)) return;
     }
     switch (d - i) {
         case 1: add_squared_norm(tile, center, factor, d, t, q, i, 1); break;
@@ -85,29 +85,29 @@ INLINE void squared_norm(const Tile *tile, Center center, const NUMBER *factor, 
     }
 }
 
-/* Store joint log-densities of the points at t, and keep the largest so far. */
-INLINE void put_joint(const Tile *tile, int64_t k, int64_t t, Vector joint) {
-    NUMBER *largest = tile->largest + t;
-    joint = finite_or_lowest(joint);
-    store(tile->joint + k * tile->stride + t, joint);
-    if (k == 0)
-        store(largest, joint);
-    else
-        store(largest, where_less(load(largest), joint, joint, load(largest)));
+/* Keep the largest joint log-density so far of the points at t. */
+INLINE void note_largest(const Tile *tile, int64_t line, int64_t t) {
+    Vector joint = load(tile->joint + line * tile->stride + t), largest = load(tile->largest + t);
+    store(tile->largest + t, line > 0 ? where_less(largest, joint, joint, largest) : joint);
+}
+
+INLINE void prepare_tile_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
 }
 
 OUTLINE void joint_density_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                                NUMBER margin) {
+                                int64_t k, int64_t line, NUMBER margin) {
     const NUMBER *constants = prepared->log_constants, *factors = prepared->scales;
-    const Vector minus_half = broadcast((NUMBER)-0.5);
-    for (int64_t k = 0; k < prepared->n_components; k++) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const Vector c = broadcast(constants[k]);
-        for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-            Vector q[2];
-            squared_norm(tile, center, factors + k * d * d, d, t, k, c, broadcast(margin), q);
-            put_joint(tile, k, t, fma_(minus_half, q[0], c));
-            put_joint(tile, k, t + LANES, fma_(minus_half, q[1], c));
+    const Vector minus_half = broadcast((NUMBER)-0.5), c = broadcast(constants[k]);
+    Center center = center_of(tile, prepared->means + k * d, d);
+    for (int64_t t = 0; t < n_points; t += 2 * LANES) {
+        Vector q[2];
+        squared_norm(tile, center, factors + k * d * d, d, t, line, c, broadcast(margin), q);
+        put_joint(tile, line, t, fma_(minus_half, q[0], c));
+        put_joint(tile, line, t + LANES, fma_(minus_half, q[1], c));
+        if (d > ROWS_BEFORE_A_LOOK) {
+            note_largest(tile, line, t);
+            note_largest(tile, line, t + LANES);
         }
     }
 }

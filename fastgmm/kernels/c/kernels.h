@@ -41,6 +41,15 @@ typedef struct {
     int64_t second_size; /* numbers in the second moments of one component */
 } fastgmm_slots;
 
+/* What a sweep over reordered rows knows from the one before, as contract.Bounds says. */
+typedef struct {
+    const int32_t *order;
+    float *distances;   /* by tile and component */
+    uint8_t *matters;   /* by tile and component */
+    const double *shrink, *drift; /* by component */
+    int64_t *evaluated; /* by chunk */
+} fastgmm_bounds;
+
 /* What is wanted of every row; NULL is not wanted. `dtype` is that of log_density and joint. */
 typedef struct {
     void *log_density, *joint;
@@ -57,8 +66,9 @@ typedef struct {
 
 #define FASTGMM_ALIGNMENT 64
 
+/* Bounds may be NULL. */
 typedef void fastgmm_sweep(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
-                           const fastgmm_slots *, const fastgmm_share *);
+                           const fastgmm_slots *, const fastgmm_bounds *, const fastgmm_share *);
 typedef void fastgmm_log_density(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
                                  const fastgmm_outputs *, const fastgmm_share *);
 

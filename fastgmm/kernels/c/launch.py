@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastgmm.kernels.c._kernels as _kernels
-from fastgmm.kernels.contract import Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
 from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 
 Work = Callable[[NDArray[np.int64] | None], None]
@@ -70,10 +70,17 @@ def _help(work: Work, next_chunk: NDArray[np.int64], tickets: list[None], outcom
 
 def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
+    bounded_sweep(rows, prepared, section, slots, None, n_threads)
+
+
+def bounded_sweep(
+    rows: Rows, prepared: Prepared, section: Section, slots: Slots, bounds: Bounds | None, n_threads: int
+) -> None:
+    """The same for rows in the order of the bounds, without the components that these exclude."""
     family = _FAMILIES[type(prepared)]
 
     def work(next_chunk: NDArray[np.int64] | None) -> None:
-        _kernels.sweep(family, rows.values, rows.weights, prepared, section, slots, next_chunk)
+        _kernels.sweep(family, rows.values, rows.weights, prepared, section, slots, bounds, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 

@@ -19,7 +19,7 @@
 /* Multiply-adds that an exponential and what goes with it are worth, as in work_of of contract.py. */
 #define WORK_OF_AN_EXPONENTIAL 20.0
 
-#define MOST_VIEWS 12
+#define MOST_VIEWS 18
 
 /* The buffers of one call, released together. */
 typedef struct {
@@ -31,7 +31,7 @@ static void release(Views *views) {
     while (views->n > 0) PyBuffer_Release(&views->views[--views->n]);
 }
 
-/* A buffer of float32, float64 or int64 (`kinds` is some of "fdq"), or NULL with an exception. */
+/* A buffer of numbers (`kinds` is some of "fdqiB", the letters of the struct module), or NULL with an exception. */
 static Py_buffer *view_of(Views *views, PyObject *array, int flags, const char *kinds, const char *name) {
     Py_buffer *view = &views->views[views->n];
     if (PyObject_GetBuffer(array, view, flags | PyBUF_FORMAT) < 0) return NULL;
@@ -234,22 +234,54 @@ static int read_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
     return slots->totals ? 0 : -1;
 }
 
-PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, next)\n--\n\n"
-                        "Add the moments of the chunks that this worker takes to their slots.");
+/* Six arrays; the contents of `order` are checked where they are used. */
+static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 6) {
+        PyErr_SetString(PyExc_TypeError, "bounds are six arrays");
+        return -1;
+    }
+    const fastgmm_section *section = &call->section;
+    if (section->chunk_rows % section->tile_rows || section->start % section->tile_rows) {
+        PyErr_SetString(PyExc_ValueError, "bounds belong to whole tiles");
+        return -1;
+    }
+    const int64_t n_rows = call->rows.n_rows, n_components = call->prepared.n_components;
+    const int64_t tiles[2] = {(n_rows - 1) / section->tile_rows + 1, n_components};
+    const int writable = PyBUF_WRITABLE;
+    Views *views = &call->views;
+    bounds->order = array_of(views, PyTuple_GetItem(tuple, 0), 0, 'i', "order", 1, &n_rows);
+    if (!bounds->order) return -1;
+    bounds->distances = array_of(views, PyTuple_GetItem(tuple, 1), writable, 'f', "distances", 2, tiles);
+    if (!bounds->distances) return -1;
+    bounds->matters = array_of(views, PyTuple_GetItem(tuple, 2), writable, 'B', "matters", 2, tiles);
+    if (!bounds->matters) return -1;
+    bounds->shrink = array_of(views, PyTuple_GetItem(tuple, 3), 0, 'd', "shrink", 1, tiles + 1);
+    if (!bounds->shrink) return -1;
+    bounds->drift = array_of(views, PyTuple_GetItem(tuple, 4), 0, 'd', "drift", 1, tiles + 1);
+    if (!bounds->drift) return -1;
+    bounds->evaluated = array_of(views, PyTuple_GetItem(tuple, 5), writable, 'q', "evaluated", 1, &section->n_chunks);
+    return bounds->evaluated ? 0 : -1;
+}
+
+PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, bounds, next)\n--\n\n"
+                        "Add the moments of the chunks that this worker takes to their slots; bounds may be None.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_slots slots;
-    if (n_arguments != 7) {
-        PyErr_SetString(PyExc_TypeError, "sweep takes seven arguments");
+    fastgmm_bounds bounds;
+    if (n_arguments != 8) {
+        PyErr_SetString(PyExc_TypeError, "sweep takes eight arguments");
         return NULL;
     }
-    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[6]) < 0 ||
-        read_slots(&call, arguments[5], &slots) < 0 || allocate(&call) < 0)
+    const int is_bounded = arguments[6] != Py_None;
+    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[7]) < 0 ||
+        read_slots(&call, arguments[5], &slots) < 0 || (is_bounded && read_bounds(&call, arguments[6], &bounds) < 0) ||
+        allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->sweep[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section, &slots,
-                                                                     &call.share);
+                                                                     is_bounded ? &bounds : NULL, &call.share);
     take_the_gil(released);
     return end(&call, 1);
 }

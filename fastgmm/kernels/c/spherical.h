@@ -15,21 +15,28 @@ INLINE void squared_distance(const NUMBER *points, int64_t stride, Center center
     q[0] = q0, q[1] = q1;
 }
 
+/* Write c + factor |x - center|^2 of lines of points. */
+INLINE void put_density_of_distances(const Tile *tile, const NUMBER *points, Center center, int64_t d,
+                                     int64_t n_points, int64_t line, Vector c, Vector factor) {
+    for (int64_t t = 0; t < n_points; t += 2 * LANES) {
+        Vector q[2];
+        squared_distance(points + t, tile->stride, center, d, q);
+        put_joint(tile, line, t, fma_(factor, q[0], c));
+        put_joint(tile, line, t + LANES, fma_(factor, q[1], c));
+    }
+}
+
+INLINE void prepare_tile_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
+}
+
 OUTLINE void joint_density_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                                NUMBER margin) {
+                                     int64_t k, int64_t line, NUMBER margin) {
     (void)margin;
     const NUMBER *constants = prepared->log_constants, *precisions = prepared->scales;
-    for (int64_t k = 0; k < prepared->n_components; k++) {
-        Center center = center_of(tile, prepared->means + k * d, d);
-        const Vector c = broadcast(constants[k]), factor = broadcast((NUMBER)-0.5 * precisions[k]);
-        NUMBER *joint = tile->joint + k * tile->stride;
-        for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-            Vector q[2];
-            squared_distance(tile->points + t, tile->stride, center, d, q);
-            store(joint + t, finite_or_lowest(fma_(factor, q[0], c)));
-            store(joint + t + LANES, finite_or_lowest(fma_(factor, q[1], c)));
-        }
-    }
+    Center center = center_of(tile, prepared->means + k * d, d);
+    put_density_of_distances(tile, tile->points, center, d, n_points, line, broadcast(constants[k]),
+                             broadcast((NUMBER)-0.5 * precisions[k]));
 }
 
 INLINE void add_features_spherical(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,

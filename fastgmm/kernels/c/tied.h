@@ -18,7 +18,8 @@ INLINE void whiten_rows(const NUMBER *factor, const Tile *tile, int64_t d, int64
     for (int row = 0; row < n; row++) store(tile->differences + (i + row) * tile->stride + t, y[row]);
 }
 
-INLINE void whiten(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+/* All components compare the same whitened rows. */
+OUTLINE void prepare_tile_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
     const NUMBER *factor = prepared->scales;
     Center pivot = center_of(tile, prepared->pivot, d);
     for (int64_t t = 0; t < n_points; t += LANES) {
@@ -29,22 +30,12 @@ INLINE void whiten(const fastgmm_prepared *prepared, const Tile *tile, int64_t d
 }
 
 OUTLINE void joint_density_tied(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
-                                NUMBER margin) {
+                                int64_t k, int64_t line, NUMBER margin) {
     (void)margin;
     const NUMBER *constants = prepared->log_constants;
-    const Vector minus_half = broadcast((NUMBER)-0.5);
-    whiten(prepared, tile, d, n_points);
-    for (int64_t k = 0; k < prepared->n_components; k++) {
-        Center center = center_of(tile, prepared->whitened_means + k * d, d);
-        const Vector c = broadcast(constants[k]);
-        NUMBER *joint = tile->joint + k * tile->stride;
-        for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-            Vector q[2];
-            squared_distance(tile->differences + t, tile->stride, center, d, q);
-            store(joint + t, finite_or_lowest(fma_(minus_half, q[0], c)));
-            store(joint + t + LANES, finite_or_lowest(fma_(minus_half, q[1], c)));
-        }
-    }
+    Center center = center_of(tile, prepared->whitened_means + k * d, d);
+    put_density_of_distances(tile, tile->differences, center, d, n_points, line, broadcast(constants[k]),
+                             broadcast((NUMBER)-0.5));
 }
 
 INLINE void add_features_tied(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,

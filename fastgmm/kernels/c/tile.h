@@ -11,13 +11,15 @@ typedef struct {
     NUMBER *centered;                                                     /* LANES numbers for each feature */
     NUMBER *high, *low;                                                   /* one number for each feature, see Center */
     int64_t *positions;                                                   /* of packed points */
+    int64_t *members;                                                     /* whose the lines of `joint` are */
     int64_t stride;
 } Tile;
 
 INLINE Tile tile_in(void *scratch, int64_t tile_rows, int64_t d, int64_t n_components) {
     Tile tile;
     tile.positions = scratch;
-    NUMBER *next = (NUMBER *)(tile.positions + tile_rows);
+    tile.members = tile.positions + tile_rows;
+    NUMBER *next = (NUMBER *)(tile.members + (n_components + 7) / 8 * 8); /* lines begin with a cache line */
     tile.stride = tile_rows + FASTGMM_ALIGNMENT / (int64_t)sizeof(NUMBER);
 #define LINES(name, n) tile.name = next, next += (n) * tile.stride
     LINES(points, d);
@@ -75,23 +77,39 @@ INLINE void copy_row(const fastgmm_rows *rows, int64_t row, NUMBER *point, int64
     }
 }
 
+/* Put one row into the tile, or padding where it is none or weighs nothing. */
+INLINE void load_row(const fastgmm_rows *rows, int64_t row, int is_row, const double *padding, const Tile *tile,
+                     int64_t t) {
+    double weight = !is_row ? 0.0 : rows->weights ? rows->weights[row * rows->weight_stride] : 1.0;
+    tile->weights[t] = (NUMBER)weight;
+    if (weight > 0.0)
+        copy_row(rows, row, tile->points + t, tile->stride);
+    else
+        for (int64_t j = 0; j < rows->n_features; j++) tile->points[j * tile->stride + t] = (NUMBER)padding[j];
+}
+
 /* Copy the rows first ... first + n_valid into the tile, and pad it to n_points. */
 OUTLINE void load_tile(const fastgmm_rows *rows, int64_t first, int64_t n_valid, int64_t n_points,
-                      const double *padding, const Tile *tile) {
+                       const double *padding, const Tile *tile) {
+    for (int64_t t = 0; t < n_points; t++) load_row(rows, first + t, t < n_valid, padding, tile, t);
+}
+
+/* The same for the rows order[first] ... order[first + n_valid - 1], wherever they lie. */
+OUTLINE void load_tile_in_order(const fastgmm_rows *rows, const int32_t *order, int64_t first, int64_t n_valid,
+                                int64_t n_points, const double *padding, const Tile *tile) {
     for (int64_t t = 0; t < n_points; t++) {
-        double weight = t >= n_valid ? 0.0 : rows->weights ? rows->weights[(first + t) * rows->weight_stride] : 1.0;
-        tile->weights[t] = (NUMBER)weight;
-        if (weight > 0.0)
-            copy_row(rows, first + t, tile->points + t, tile->stride);
-        else
-            for (int64_t j = 0; j < rows->n_features; j++) tile->points[j * tile->stride + t] = (NUMBER)padding[j];
+        int64_t row = t < n_valid ? order[first + t] : 0;
+        if (row < 0 || row >= rows->n_rows) row = 0; /* nobody's word is taken for an address */
+        load_row(rows, row, t < n_valid, padding, tile, t);
     }
 }
 
 /* -inf and NaN (from inf - inf) become the lowest number, so that differences of joint densities stay numbers. */
 #define LOWEST ((NUMBER)(SINGLE ? -3.0e38 : -1.7e308))
 
-INLINE Vector finite_or_lowest(Vector joint) { return where_less(broadcast(LOWEST), joint, joint, broadcast(LOWEST)); }
+INLINE void put_joint(const Tile *tile, int64_t line, int64_t t, Vector joint) {
+    store(tile->joint + line * tile->stride + t, where_less(broadcast(LOWEST), joint, joint, broadcast(LOWEST)));
+}
 
 /* m = max_k joint_k of the points at t. */
 INLINE Vector largest_joint(const Tile *tile, int64_t t, int64_t n_components) {
@@ -140,9 +158,9 @@ INLINE void responsibilities_of(const Tile *tile, int64_t n_components, int64_t 
     add_sum(totals + 1, sum_log_density);
 }
 
-/* Scale the responsibilities of component k and add N = sum wr; returns how many points are not 0. */
-INLINE int64_t scale_and_count_of(const Tile *tile, int64_t k, int64_t n_points, const int roots, double *count) {
-    NUMBER *joint = tile->joint + k * tile->stride;
+/* Scale the responsibilities of a line and add N = sum wr; returns how many points are not 0. */
+INLINE int64_t scale_and_count_of(const Tile *tile, int64_t line, int64_t n_points, const int roots, double *count) {
+    NUMBER *joint = tile->joint + line * tile->stride;
     Vector sum = broadcast(0);
     int64_t n_active = 0;
     for (int64_t t = 0; t < n_points; t += LANES) {
@@ -161,16 +179,16 @@ INLINE int64_t scale_and_count_of(const Tile *tile, int64_t k, int64_t n_points,
                                          double *totals) {                                                             \
         responsibilities_of(tile, n_components, n_points, margin, roots, totals);                                      \
     }                                                                                                                  \
-    OUTLINE int64_t scale_and_count_##kind(const Tile *tile, int64_t k, int64_t n_points, double *count) {             \
-        return scale_and_count_of(tile, k, n_points, roots, count);                                                    \
+    OUTLINE int64_t scale_and_count_##kind(const Tile *tile, int64_t line, int64_t n_points, double *count) {             \
+        return scale_and_count_of(tile, line, n_points, roots, count);                                                    \
     }
 
 DEFINE_RESPONSIBILITIES(roots, 1)
 DEFINE_RESPONSIBILITIES(whole, 0)
 
-/* Copy the points with a responsibility for component k to `packed`; returns how many, in whole vectors. */
-OUTLINE int64_t pack(const Tile *tile, int64_t k, int64_t d, int64_t n_points) {
-    const NUMBER *joint = tile->joint + k * tile->stride;
+/* Copy the points with a responsibility in a line of `joint` to `packed`; returns how many, in whole vectors. */
+OUTLINE int64_t pack(const Tile *tile, int64_t line, int64_t d, int64_t n_points) {
+    const NUMBER *joint = tile->joint + line * tile->stride;
     int64_t n_packed = 0;
     for (int64_t t = 0; t < n_points; t++) {
         tile->positions[n_packed] = t;

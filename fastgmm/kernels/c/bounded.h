@@ -1,0 +1,77 @@
+/* Sweeps over reordered rows that leave out components which bounds prove to be too far from a whole tile; bounds.py has
+ * the proof. The same as numba_/bounded.py.
+ */
+
+/* Rounding, of densities and of float32 distances, does not reach this share of a distance. */
+#define SHARE_OF_CAUTION 1e-4
+
+INLINE NUMBER largest_lane(Vector vector) {
+    NUMBER lanes[LANES], largest;
+    store(lanes, vector);
+    largest = lanes[0];
+    for (int64_t lane = 1; lane < LANES; lane++)
+        if (lanes[lane] > largest) largest = lanes[lane];
+    return largest;
+}
+
+/* The smallest, over the points that weigh anything, of the largest joint log-density; -inf without members. */
+INLINE double smallest_maximum(const Tile *tile, int64_t n_members, int64_t n_points) {
+    const Vector everywhere = broadcast((NUMBER)INFINITY), zero = broadcast(0);
+    Vector smallest = everywhere;
+    if (n_members == 0) return -INFINITY;
+    for (int64_t t = 0; t < n_points; t += LANES) {
+        Vector largest = largest_joint(tile, t, n_members);
+        largest = where_less(zero, load(tile->weights + t), largest, everywhere);
+        smallest = where_less(largest, smallest, largest, smallest);
+    }
+    return -(double)largest_lane(-smallest);
+}
+
+/* At most the Mahalanobis distance of any point, from joint log-densities c - m^2/2. */
+INLINE float smallest_distance(const Tile *tile, int64_t line, int64_t n_points, double log_constant) {
+    const Vector nowhere = broadcast((NUMBER)-INFINITY), zero = broadcast(0);
+    Vector largest = nowhere;
+    for (int64_t t = 0; t < n_points; t += LANES) {
+        Vector joint = load(tile->joint + line * tile->stride + t);
+        joint = where_less(zero, load(tile->weights + t), joint, nowhere);
+        largest = where_less(largest, joint, joint, largest);
+    }
+    double squared = 2.0 * (log_constant - (double)largest_lane(largest));
+    return squared > 0.0 ? (float)(sqrt(squared) * (1.0 - SHARE_OF_CAUTION)) : 0.0f;
+}
+
+/* Moments of the tile from the components that may matter; returns how many these are. */
+INLINE int64_t bounded_sweep_tile(const fastgmm_rows *rows, const fastgmm_prepared *prepared, const Tile *tile,
+                                  int64_t first, int64_t n_valid, const Slot *slot, const fastgmm_bounds *bounds,
+                                  int64_t number, const Family family) {
+    const int64_t d = rows->n_features, n_components = prepared->n_components, n_points = points_of(n_valid);
+    const NUMBER margin = negligible_margin(n_components), *constants = prepared->log_constants;
+    float *distances = bounds->distances + number * n_components;
+    uint8_t *matters = bounds->matters + number * n_components;
+    load_tile_in_order(rows, bounds->order, first, n_valid, n_points, prepared->means, tile);
+    family.prepare(prepared, tile, d, n_points);
+    int64_t n_members = 0;
+    for (int64_t k = 0; k < n_components; k++)
+        if (matters[k]) tile->members[n_members++] = k;
+    /* To their ends: a distance that is known in full may keep the component out for many sweeps. */
+    int64_t line = 0;
+    for (; line < n_members; line++)
+        family.density(prepared, tile, d, n_points, tile->members[line], line, (NUMBER)INFINITY);
+    /* The other components whose log-density may reach the floor: c_k - m^2/2 with m at least s_k m' - delta_k. */
+    const double floor = smallest_maximum(tile, n_members, n_points) - (double)(margin + CAUTION);
+    for (int64_t k = 0; k < n_components; k++) {
+        if (matters[k]) continue;
+        double distance = bounds->shrink[k] * (double)distances[k] - bounds->drift[k];
+        if (!(distance > 0.0)) distance = 0.0;
+        distances[k] = (float)(distance * (1.0 - SHARE_OF_CAUTION));
+        if (!((double)constants[k] - 0.5 * distance * distance < floor)) tile->members[n_members++] = k;
+    }
+    for (; line < n_members; line++)
+        family.density(prepared, tile, d, n_points, tile->members[line], line, (NUMBER)INFINITY);
+    for (line = 0; line < n_members; line++) {
+        const int64_t k = tile->members[line];
+        distances[k] = smallest_distance(tile, line, n_points, (double)constants[k]);
+    }
+    collect(prepared, tile, d, n_points, n_members, margin, slot, matters, family);
+    return n_members;
+}
