@@ -11,7 +11,7 @@ from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import FloatArray, PreparedSpherical
 from fastgmm.sweep import evaluate
 
-_MOST_ITERATIONS = 20
+_MOST_ITERATIONS = 40
 # Seeds are drawn from so many rows, and so many for each cluster: each costs a pass over them.
 _SEED_ROWS = 16_384
 _SEED_ROWS_PER_CLUSTER = 16
@@ -83,7 +83,7 @@ def kmeans(
 ) -> tuple[FloatArray, Labels]:
     """Lloyd's algorithm from k-means++ centers: centers (K, d) and the labels of the rows.
 
-    Stops when the centers hardly move, or after twenty iterations: EM does the rest better.
+    Stops when the centers hardly move, or after forty iterations: EM does the rest better.
     """
     seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
     centers = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
