@@ -3,7 +3,7 @@
 One EM iteration is one *sweep*: each row is read once, its joint log-density with every component is computed, the
 densities are turned into responsibilities, and the responsibilities into moments. Nothing of size n×K is stored::
 
-    rows ──► tile of ≤ 256 points ──► joint log-densities ──► responsibilities ──► moments of the chunk's slot
+    rows ──► tile of ≤ 512 points ──► joint log-densities ──► responsibilities ──► moments of the chunk's slot
              (feature by feature)      cₖ − ½‖L⁻¹(x − μₖ)‖²     exp, normalized       N, s, S about μₖ
 
 Rows are cut into *chunks* by the shape of the problem alone, every chunk has a *slot* of moments, and slots are added
