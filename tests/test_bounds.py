@@ -137,3 +137,37 @@ def test_a_distance_moves_no_further_than_its_bound(family, rng, seed):
 def distances(prepared, rows):
     joint = evaluate(rows, prepared, get_backend("numpy"), 1, "joint")
     return np.sqrt(np.maximum(0.0, 2.0 * (prepared.log_constants - joint)))
+
+
+def test_rows_of_weight_0_in_a_row_leave_the_bounds_as_good(bounding, family, rng):
+    """As where a fold is held out: whole tiles that do not count, and need no component."""
+    rows, start = draw(family, rng)
+    weights = np.ones(N_ROWS)
+    weights[: N_ROWS // 2] = 0.0
+    rows = Rows(rows.values, weights)
+    bounded, sweep = BoundedSweep(ordinary(rows, family, bounding)), ordinary(rows, family, bounding)
+    ours, true = (iterate(each, family, start, "float64", iterations=14) for each in (bounded, sweep))
+    assert_close_moments(ours[-1], true[-1], 1e-11)
+    assert bounded._bounds is not None
+    assert bounded._share_evaluated() < 0.4
+
+
+@pytest.mark.parametrize(("dtype", "scale"), [("float32", 1e18), ("float64", 1e153)])
+def test_a_square_that_overflows_is_no_bound(bounding, rng, dtype, scale):
+    """Distances of components beyond the range of their squares are not known, so components may come back."""
+    family, n_components = FAMILIES["spherical"], 8
+    means = np.stack([30.0 * np.arange(n_components), np.zeros(n_components)], axis=1)
+    labels = np.repeat(np.arange(n_components), 512)
+    values = ((means[labels] + rng.normal(size=(len(labels), 2))) * scale).astype(dtype)
+    bounded, sweep = (
+        each(Rows(values), family, bounding) for each in (lambda *a: BoundedSweep(ordinary(*a)), ordinary)
+    )
+    equal, ones = np.full(n_components, 1 / n_components), np.ones(n_components)
+    moved = means.copy()
+    moved[1] = means[0] + 0.5
+    for centers in (means, means, means, means, moved):
+        with np.errstate(all="ignore"):
+            parameters = Parameters("spherical", equal, centers * scale, ones * float(scale) ** 2)
+            prepared = family.prepare(parameters, np.dtype(dtype))
+            ours, true = bounded(prepared), sweep(prepared)
+        assert np.allclose(ours.counts, true.counts, rtol=1e-5)

@@ -91,7 +91,10 @@ def movement_of_factors(
     that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖.
     """
     before, after = before.astype(np.float64), after.astype(np.float64)
-    changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
+    try:
+        changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
+    except np.linalg.LinAlgError:  # a factor of float32 that underflowed: nothing is known
+        return np.zeros(len(means_after)), np.zeros(len(means_after))
     shrink = 1.0 / (1.0 + np.sqrt(np.square(changes).sum(axis=(1, 2))))
     drift = np.sqrt(np.square(after @ (means_after - means_before)[:, :, np.newaxis]).sum(axis=(1, 2)))
     return np.broadcast_to(shrink, drift.shape).copy(), drift

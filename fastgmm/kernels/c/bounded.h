@@ -4,6 +4,8 @@
 
 /* Rounding, of densities and of float32 distances, does not reach this share of a distance. */
 #define SHARE_OF_CAUTION 1e-4
+/* Distances are kept in float32. */
+#define FARTHEST 1e18
 
 INLINE NUMBER largest_lane(Vector vector) {
     NUMBER lanes[LANES], largest;
@@ -36,8 +38,18 @@ INLINE float smallest_distance(const Tile *tile, int64_t line, int64_t n_points,
         joint = where_less(zero, load(tile->weights + t), joint, nowhere);
         largest = where_less(largest, joint, joint, largest);
     }
-    double squared = 2.0 * (log_constant - (double)largest_lane(largest));
-    return squared > 0.0 ? (float)(sqrt(squared) * (1.0 - SHARE_OF_CAUTION)) : 0.0f;
+    const NUMBER nearest = largest_lane(largest);
+    double squared = 2.0 * (log_constant - (double)nearest);
+    /* A square that overflowed says nothing of the distance. */
+    if (!(squared > 0.0 && nearest > LOWEST)) return 0.0f;
+    double distance = sqrt(squared);
+    return (float)((distance < FARTHEST ? distance : FARTHEST) * (1.0 - SHARE_OF_CAUTION));
+}
+
+INLINE int any_weight(const Tile *tile, int64_t n_points) {
+    for (int64_t t = 0; t < n_points; t += LANES)
+        if (lanes_less(broadcast(0), load(tile->weights + t))) return 1;
+    return 0;
 }
 
 /* Moments of the tile from the components that may matter; returns how many these are. */
@@ -49,6 +61,7 @@ INLINE int64_t bounded_sweep_tile(const fastgmm_rows *rows, const fastgmm_prepar
     float *distances = bounds->distances + number * n_components;
     uint8_t *matters = bounds->matters + number * n_components;
     load_tile_in_order(rows, bounds->order, first, n_valid, n_points, prepared->means, tile);
+    if (!any_weight(tile, n_points)) return 0;
     family.prepare(prepared, tile, d, n_points);
     int64_t n_members = 0;
     for (int64_t k = 0; k < n_components; k++)

@@ -82,7 +82,7 @@ INLINE void load_row(const fastgmm_rows *rows, int64_t row, int is_row, const do
                      int64_t t) {
     double weight = !is_row ? 0.0 : rows->weights ? rows->weights[row * rows->weight_stride] : 1.0;
     tile->weights[t] = (NUMBER)weight;
-    if (weight > 0.0)
+    if (tile->weights[t] > 0)
         copy_row(rows, row, tile->points + t, tile->stride);
     else
         for (int64_t j = 0; j < rows->n_features; j++) tile->points[j * tile->stride + t] = (NUMBER)padding[j];

@@ -17,11 +17,30 @@ from fastgmm.kernels.numba_.drivers import (
     slot_of,
 )
 from fastgmm.kernels.numba_.jit import entry, inner
-from fastgmm.kernels.numba_.tile import largest_joint, load_tile_in_order, pointers_of_rows, responsibilities, tile_of
-from fastgmm.kernels.numba_.vector import constant, lanes, largest_lane, load, number, pointer, put, where_less
+from fastgmm.kernels.numba_.tile import (
+    largest_joint,
+    load_tile_in_order,
+    lowest_number,
+    pointers_of_rows,
+    responsibilities,
+    tile_of,
+)
+from fastgmm.kernels.numba_.vector import (
+    constant,
+    lanes,
+    lanes_less,
+    largest_lane,
+    load,
+    number,
+    pointer,
+    put,
+    where_less,
+)
 
 # Rounding, of densities and of float32 distances, does not reach this share of a distance.
 _CAUTION = 1e-4
+# Distances are kept in float32.
+_FARTHEST = 1e18
 
 
 class Known(NamedTuple):
@@ -64,6 +83,8 @@ def _sweep_tile(
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
     load_tile_in_order(rows, known.order, first, n_valid, n_points, pointer(prepared.means, 0), tile)
+    if not _any_weight(tile, n_points):
+        return 0
     prepare_tile(prepared, tile, d, n_points)
     n_near = _members_that_mattered(tile, n_components, known.matters)
     for line in range(n_near):
@@ -85,6 +106,14 @@ def _sweep_tile(
 
 
 @inner
+def _any_weight(tile: Any, n_points: int) -> bool:
+    for t in range(0, n_points, lanes(tile.weights)):
+        if lanes_less(constant(tile.weights, 0.0), load(tile.weights, t)) != 0:
+            return True
+    return False
+
+
+@inner
 def _members_that_mattered(tile: Any, n_components: int, matters: Any) -> int:
     n_members = 0
     for k in range(n_components):
@@ -100,7 +129,8 @@ def _members_in_reach(prepared: Any, n_components: int, tile: Any, n_near: int, 
     for k in range(n_components):
         if number(known.matters, k) == 0:
             distance = number(known.shrink, k) * number(known.distances, k) - number(known.drift, k)
-            distance = max(0.0, distance)
+            if not distance > 0.0:
+                distance = 0.0
             put(known.distances, k, distance * (1.0 - _CAUTION))
             if not number(prepared.log_constants, k) - 0.5 * distance * distance < floor:
                 put(tile.members, n_members, k)
@@ -131,8 +161,12 @@ def _smallest_distance(tile: Any, line: int, n_points: int, log_constant: float)
         joint = load(tile.joint, line * tile.stride + t)
         joint = where_less(constant(tile.joint, 0.0), load(tile.weights, t), joint, nowhere)
         largest = where_less(largest, joint, joint, largest)
-    squared = 2.0 * (log_constant - largest_lane(largest))
-    return math.sqrt(squared) * (1.0 - _CAUTION) if squared > 0.0 else 0.0
+    nearest = largest_lane(largest)
+    squared = 2.0 * (log_constant - nearest)
+    # A square that overflowed says nothing of the distance.
+    if not (squared > 0.0 and nearest > largest_lane(lowest_number(largest))):
+        return 0.0
+    return min(math.sqrt(squared), _FARTHEST) * (1.0 - _CAUTION)
 
 
 @entry(parallel=True)
