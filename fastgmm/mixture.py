@@ -75,6 +75,7 @@ class GaussianMixture:
         coordinates without constraints and independent of the features' units. Where that falls short of the
         likelihood of θ₁, EM goes on from θ₂. Every sweep counts as an iteration; ``tol`` is compared with plain steps
         of EM only, and with two in a row after an extrapolation. Of several maxima it may find another than plain EM.
+        A start that ends in a degenerate component is run again without, and its iterations count from 1 again.
     callbacks : list of callables, optional
         Each is called with a :class:`fastgmm.Step` after every iteration.
 
