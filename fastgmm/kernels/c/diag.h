@@ -27,8 +27,8 @@ OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *ti
     }
 }
 
-INLINE void add_features_diag(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,
-                              double *second, int64_t j, const int n) {
+INLINE void add_features_diag(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center,
+                              int64_t n_points, double *first, double *second, int64_t j, const int n) {
     Vector s[4], squares[4];
     UNROLLED
     for (int i = 0; i < n; i++) s[i] = squares[i] = broadcast(0);

@@ -39,8 +39,8 @@ OUTLINE void joint_density_spherical(const fastgmm_prepared *prepared, const Til
                              broadcast((NUMBER)-0.5 * precisions[k]));
 }
 
-INLINE void add_features_spherical(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,
-                                   double *second, int64_t j, const int n) {
+INLINE void add_features_spherical(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center,
+                                   int64_t n_points, double *first, double *second, int64_t j, const int n) {
     Vector s[4], square = broadcast(0);
     UNROLLED
     for (int i = 0; i < n; i++) s[i] = broadcast(0);

@@ -38,8 +38,8 @@ OUTLINE void joint_density_tied(const fastgmm_prepared *prepared, const Tile *ti
                              broadcast((NUMBER)-0.5));
 }
 
-INLINE void add_features_tied(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center, int64_t n_points, double *first,
-                              int64_t j, const int n) {
+INLINE void add_features_tied(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center,
+                              int64_t n_points, double *first, int64_t j, const int n) {
     Vector s[4];
     UNROLLED
     for (int i = 0; i < n; i++) s[i] = broadcast(0);

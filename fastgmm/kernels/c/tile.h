@@ -194,8 +194,8 @@ INLINE int64_t scale_and_count_of(const Tile *tile, int64_t line, int64_t n_poin
                                          double *totals) {                                                             \
         responsibilities_of(tile, n_components, n_points, margin, roots, totals);                                      \
     }                                                                                                                  \
-    OUTLINE int64_t scale_and_count_##kind(const Tile *tile, int64_t line, int64_t n_points, double *count) {             \
-        return scale_and_count_of(tile, line, n_points, roots, count);                                                    \
+    OUTLINE int64_t scale_and_count_##kind(const Tile *tile, int64_t line, int64_t n_points, double *count) {          \
+        return scale_and_count_of(tile, line, n_points, roots, count);                                                 \
     }
 
 DEFINE_RESPONSIBILITIES(roots, 1)
