@@ -1,6 +1,7 @@
 """What tests run over: the backends that this machine has, the covariance families, the dtypes."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.kernels import available_backends, get_backend
 from fastgmm.kernels.contract import Backend
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and what they start: some wait for its effect.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BACKENDS = [name for name, state in available_backends().items() if state == "available"]
 
