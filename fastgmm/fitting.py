@@ -95,14 +95,15 @@ def runs_of_em(
     start_options = _start_options(options, sweep)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
+        def em(accelerate: bool) -> Fit:
+            bounded = BoundedSweep(sweep)
+            return run_em(bounded, start, regularization, stopping, observers, restart, lower_bound, accelerate)
+
         if options["accelerate"] is not None:
             # Where extrapolations led to a degenerate component, plain EM has its say.
             with suppress(DegenerateComponentError):
-                bounded = BoundedSweep(sweep)
-                return run_em(
-                    bounded, start, regularization, stopping, observers, restart, lower_bound, accelerate=True
-                )
-        return run_em(BoundedSweep(sweep), start, regularization, stopping, observers, restart, lower_bound)
+                return em(accelerate=True)
+        return em(accelerate=False)
 
     if earlier is not None:
         yield lambda: run(earlier.parameters, lower_bound=earlier.lower_bound)

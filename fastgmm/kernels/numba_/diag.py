@@ -14,21 +14,17 @@ from fastgmm.kernels.numba_.blocks import (
     load_block,
     scale_rows,
     subtract_center,
-    vector_of,
     zeros,
 )
 from fastgmm.kernels.numba_.jit import inline, inner
-from fastgmm.kernels.numba_.tile import put_joint, set_center
-from fastgmm.kernels.numba_.vector import broadcast, constant, fma, lanes, load, pointer
+from fastgmm.kernels.numba_.spherical import packing_repays as packing_repays
+from fastgmm.kernels.numba_.spherical import prepare_tile as prepare_tile
+from fastgmm.kernels.numba_.spherical import put_densities_of_four, put_densities_of_two
+from fastgmm.kernels.numba_.tile import set_center
+from fastgmm.kernels.numba_.vector import broadcast, constant, lanes, load, pointer
 from fastgmm.parameters import PreparedDiag
 
 POWER = 1.0
-
-
-@inline
-def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
-    """A point costs few multiply-adds, hardly more than its copies."""
-    return d >= 16 and 8 * n_active <= n_points
 
 
 @inline
@@ -41,11 +37,6 @@ def pointers_of(prepared: Any) -> Any:
     )
 
 
-@inline
-def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
-    """Nothing is common to all components."""
-
-
 @inner
 def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
     width = lanes(tile.points)
@@ -56,15 +47,11 @@ def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line:
     t = 0
     while t + 4 * width <= n_points:
         q = _squared_norm(tile, scales, d, t, lines(4))
-        put_joint(tile, line, t, fma(minus_half, vector_of(q, 0), c))
-        put_joint(tile, line, t + width, fma(minus_half, vector_of(q, 1), c))
-        put_joint(tile, line, t + 2 * width, fma(minus_half, vector_of(q, 2), c))
-        put_joint(tile, line, t + 3 * width, fma(minus_half, vector_of(q, 3), c))
+        put_densities_of_four(tile, line, t, q, minus_half, c)
         t += 4 * width
     if t < n_points:
         q = _squared_norm(tile, scales, d, t, lines(2))
-        put_joint(tile, line, t, fma(minus_half, vector_of(q, 0), c))
-        put_joint(tile, line, t + width, fma(minus_half, vector_of(q, 1), c))
+        put_densities_of_two(tile, line, t, q, minus_half, c)
 
 
 @inline

@@ -1,4 +1,4 @@
-"""Kernels of the spherical family, and the squared distances that the tied family shares.
+"""Kernels of the spherical family, and what the tied and diag families share with it.
 
 Joint log-density: cₖ − ½‖x − μₖ‖²/σₖ²; second moment: S = Σ wr‖x − μ‖².
 """
@@ -45,21 +45,32 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 
 @inline
+def put_densities_of_two(tile: Any, line: int, t: int, q: Any, factor: Any, c: Any) -> None:
+    """Write ``c + factor·q`` of the first two vectors of points."""
+    put_joint(tile, line, t, fma(factor, vector_of(q, 0), c))
+    put_joint(tile, line, t + lanes(tile.joint), fma(factor, vector_of(q, 1), c))
+
+
+@inline
+def put_densities_of_four(tile: Any, line: int, t: int, q: Any, factor: Any, c: Any) -> None:
+    """Write ``c + factor·q`` of four vectors of points."""
+    put_densities_of_two(tile, line, t, q, factor, c)
+    put_joint(tile, line, t + 2 * lanes(tile.joint), fma(factor, vector_of(q, 2), c))
+    put_joint(tile, line, t + 3 * lanes(tile.joint), fma(factor, vector_of(q, 3), c))
+
+
+@inline
 def put_density_of_distances(tile: Any, points: Any, d: int, n_points: int, line: int, c: Any, factor: Any) -> None:
     """Write ``c + factor·‖x − center‖²``, four vectors of points at a time and then two."""
     width = lanes(points)
     t = 0
     while t + 4 * width <= n_points:
         q = _squared_distance(tile, points, d, t, lines(4))
-        put_joint(tile, line, t, fma(factor, vector_of(q, 0), c))
-        put_joint(tile, line, t + width, fma(factor, vector_of(q, 1), c))
-        put_joint(tile, line, t + 2 * width, fma(factor, vector_of(q, 2), c))
-        put_joint(tile, line, t + 3 * width, fma(factor, vector_of(q, 3), c))
+        put_densities_of_four(tile, line, t, q, factor, c)
         t += 4 * width
     if t < n_points:
         q = _squared_distance(tile, points, d, t, lines(2))
-        put_joint(tile, line, t, fma(factor, vector_of(q, 0), c))
-        put_joint(tile, line, t + width, fma(factor, vector_of(q, 1), c))
+        put_densities_of_two(tile, line, t, q, factor, c)
 
 
 @inline

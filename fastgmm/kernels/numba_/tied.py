@@ -18,18 +18,13 @@ from fastgmm.kernels.numba_.blocks import (
     zeros,
 )
 from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.spherical import packing_repays as packing_repays
 from fastgmm.kernels.numba_.spherical import put_density_of_distances
 from fastgmm.kernels.numba_.tile import set_center
 from fastgmm.kernels.numba_.vector import broadcast, constant, lanes, load, pointer
 from fastgmm.parameters import PreparedTied
 
 POWER = 1.0
-
-
-@inline
-def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
-    """A point costs few multiply-adds, hardly more than its copies."""
-    return d >= 16 and 8 * n_active <= n_points
 
 
 @inline

@@ -225,6 +225,12 @@ def largest_joint(tile: Any, t: int, n_components: int) -> Any:
 
 
 @inline
+def log_density_of(largest: Any, total: Any) -> Any:
+    """log p(x) = m + log Σₖ exp(joint_k − m), −inf where every joint log-density is."""
+    return where_less(lowest_number(largest), largest, largest + logarithm(total), constant(largest, -np.inf))
+
+
+@inline
 def responsibilities(tile: Any, n_components: int, n_points: int, margin: float, power: float, totals: Any) -> None:
     """Turn joint log-densities into responsibilities yet to be scaled, and add Σw and Σw·log p(x) to the totals.
 
@@ -253,9 +259,8 @@ def responsibilities(tile: Any, n_components: int, n_points: int, margin: float,
         scale = weight / total
         store(tile.scales, t, square_root(scale) if power == 0.5 else scale)
         sum_weights = sum_weights + weight
-        nowhere = constant(tile.joint, -np.inf)
-        log_density = where_less(lowest_number(largest), largest, largest + logarithm(total), nowhere)
-        sum_log_density = sum_log_density + where_less(zero, weight, weight * log_density, zero)
+        weighted = weight * log_density_of(largest, total)
+        sum_log_density = sum_log_density + where_less(zero, weight, weighted, zero)
     add_sum(totals, 0, sum_weights)
     add_sum(totals, 1, sum_log_density)
 
@@ -331,8 +336,7 @@ def log_sum_exp(tile: Any, n_components: int, n_points: int, margin: float, norm
             value = exponential(x, smallest)
             store(tile.joint, k * tile.stride + t, value)
             total = total + where_less(cutoff, x, value, zero)
-        nowhere = constant(tile.joint, -np.inf)
-        store(tile.output, t, where_less(lowest_number(largest), largest, largest + logarithm(total), nowhere))
+        store(tile.output, t, log_density_of(largest, total))
         if normalize:
             scale = constant(tile.joint, 1.0) / total
             for k in range(n_components):
