@@ -15,9 +15,9 @@ fresh_environment() { # name
     export PATH="$work/$1/bin:$PATH"
 }
 
-copy_of_the_sources() { # folder: without anything that was built
+copy_of_the_sources() { # folder: without anything that was built, or is being built beside this
     mkdir -p "$1"
-    tar --exclude=.git --exclude=build --exclude='*.egg-info' --exclude='*.so' --exclude=not_built.txt -c . | tar -x -C "$1"
+    git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c | tar -x -C "$1"
     cd "$1"
 }
 
