@@ -446,11 +446,15 @@ def test_an_interrupted_fit_on_threads_leaves_the_estimator_as_it_was_and_the_ne
         warnings.simplefilter("ignore")
         model = GaussianMixture(random_state=0, n_threads=2, backend=name, **options).fit(data)
         expected = scores(model, data)
+
+        def fit_until(seconds):
+            interrupt_after(seconds)
+            model.fit(data)
+
         for seconds in np.random.default_rng(0).uniform(0.001, 0.3, 10):
             before = dict(vars(model.set_params(n_components=30, max_iter=10**6)))
-            interrupt_after(seconds)
             with pytest.raises(KeyboardInterrupt):
-                model.fit(data)
+                fit_until(seconds)
             assert list(vars(model)) == list(before)
             assert all(vars(model)[each] is before[each] for each in before)
             assert scores(model, data) == expected

@@ -13,6 +13,7 @@ from typing import Any
 
 import numba
 import numpy as np
+import numpy.ma
 
 from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
 from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
