@@ -19,8 +19,8 @@
 #include "elementary.h"
 #include "tile.h"
 #include "full.h"
-#include "diag.h"
 #include "spherical.h"
+#include "diag.h"
 #include "tied.h"
 
 /* What a family does before any component sees the tile. */
@@ -112,6 +112,7 @@ INLINE void sweep_tile(const fastgmm_rows *rows, const fastgmm_prepared *prepare
     family.prepare(prepared, tile, d, n_points);
     for (int64_t k = 0; k < n_components; k++) {
         tile->members[k] = k;
+        prefetch_rows(rows, first + n_valid, n_points, k, n_components);
         family.density(prepared, tile, d, n_points, k, k, margin + CAUTION);
     }
     collect(prepared, tile, d, n_points, n_components, margin, slot, NULL, family);
@@ -189,7 +190,10 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
             load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
             prepare(prepared, &tile, d, n_points);
-            for (int64_t k = 0; k < n_components; k++) density(prepared, &tile, d, n_points, k, k, margin);
+            for (int64_t k = 0; k < n_components; k++) {
+                prefetch_rows(rows, first + n_valid, n_points, k, n_components);
+                density(prepared, &tile, d, n_points, k, k, margin);
+            }
             put_outputs(&tile, outputs, first, n_valid, n_points, n_components);
         }
     }

@@ -7,24 +7,30 @@ INLINE void prepare_tile_diag(const fastgmm_prepared *prepared, const Tile *tile
     (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
 }
 
+/* Write c - sum_j ((x_j - mu_j) / sigma_j)^2 / 2 of n vectors of points at t. */
+INLINE void put_density_diag(const Tile *tile, Center center, const NUMBER *inverse_deviations, int64_t d, int64_t line,
+                             Vector c, int64_t t, const int n) {
+    Vector q[4];
+    UNROLLED
+    for (int i = 0; i < n; i++) q[i] = broadcast(0);
+    for (int64_t j = 0; j < d; j++) {
+        const Vector scale = broadcast(inverse_deviations[j]);
+        UNROLLED
+        for (int i = 0; i < n; i++) {
+            Vector y = scale * difference(tile->points + j * tile->stride + t + i * LANES, center, j);
+            q[i] = fma_(y, y, q[i]);
+        }
+    }
+    put_densities(tile, line, t, q, broadcast((NUMBER)-0.5), c, n);
+}
+
 OUTLINE void joint_density_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
                                 int64_t k, int64_t line, NUMBER margin) {
     (void)margin;
     const NUMBER *constants = prepared->log_constants, *inverse_deviations = (const NUMBER *)prepared->scales + k * d;
-    const Vector minus_half = broadcast((NUMBER)-0.5), c = broadcast(constants[k]);
     Center center = center_of(tile, prepared->means + k * d, d);
-    for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-        Vector q0 = broadcast(0), q1 = q0;
-        for (int64_t j = 0; j < d; j++) {
-            const NUMBER *x = tile->points + j * tile->stride + t;
-            const Vector scale = broadcast(inverse_deviations[j]);
-            Vector y0 = scale * difference(x, center, j), y1 = scale * difference(x + LANES, center, j);
-            q0 = fma_(y0, y0, q0);
-            q1 = fma_(y1, y1, q1);
-        }
-        put_joint(tile, line, t, fma_(minus_half, q0, c));
-        put_joint(tile, line, t + LANES, fma_(minus_half, q1, c));
-    }
+    FOR_FOUR_VECTORS_AND_TWO(n_points, put_density_diag, tile, center, inverse_deviations, d, line,
+                             broadcast(constants[k]));
 }
 
 INLINE void add_features_diag(const Tile *tile, const NUMBER *points, const NUMBER *r, Center center,

@@ -3,27 +3,33 @@
  * Joint log-density: c_k - |x - mu_k|^2 / (2 sigma_k^2); second moment: S = sum wr |x - mu|^2.
  */
 
-/* |x - center|^2 of two vectors of points. */
-INLINE void squared_distance(const NUMBER *points, int64_t stride, Center center, int64_t d, Vector q[2]) {
-    Vector q0 = broadcast(0), q1 = q0;
+/* Write c + factor q of n vectors of points. */
+INLINE void put_densities(const Tile *tile, int64_t line, int64_t t, const Vector q[4], Vector factor, Vector c,
+                          const int n) {
+    UNROLLED
+    for (int i = 0; i < n; i++) put_joint(tile, line, t + i * LANES, fma_(factor, q[i], c));
+}
+
+/* Write c + factor |x - center|^2 of n vectors of points at t. */
+INLINE void put_density_of_distance(const Tile *tile, const NUMBER *points, Center center, int64_t d, int64_t line,
+                                    Vector c, Vector factor, int64_t t, const int n) {
+    Vector q[4];
+    UNROLLED
+    for (int i = 0; i < n; i++) q[i] = broadcast(0);
     for (int64_t j = 0; j < d; j++) {
-        Vector z0 = difference(points + j * stride, center, j);
-        Vector z1 = difference(points + j * stride + LANES, center, j);
-        q0 = fma_(z0, z0, q0);
-        q1 = fma_(z1, z1, q1);
+        UNROLLED
+        for (int i = 0; i < n; i++) {
+            Vector z = difference(points + j * tile->stride + t + i * LANES, center, j);
+            q[i] = fma_(z, z, q[i]);
+        }
     }
-    q[0] = q0, q[1] = q1;
+    put_densities(tile, line, t, q, factor, c, n);
 }
 
 /* Write c + factor |x - center|^2 of lines of points. */
 INLINE void put_density_of_distances(const Tile *tile, const NUMBER *points, Center center, int64_t d,
                                      int64_t n_points, int64_t line, Vector c, Vector factor) {
-    for (int64_t t = 0; t < n_points; t += 2 * LANES) {
-        Vector q[2];
-        squared_distance(points + t, tile->stride, center, d, q);
-        put_joint(tile, line, t, fma_(factor, q[0], c));
-        put_joint(tile, line, t + LANES, fma_(factor, q[1], c));
-    }
+    FOR_FOUR_VECTORS_AND_TWO(n_points, put_density_of_distance, tile, points, center, d, line, c, factor);
 }
 
 INLINE void prepare_tile_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {

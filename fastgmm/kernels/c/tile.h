@@ -88,10 +88,50 @@ INLINE void load_row(const fastgmm_rows *rows, int64_t row, int is_row, const do
         for (int64_t j = 0; j < rows->n_features; j++) tile->points[j * tile->stride + t] = (NUMBER)padding[j];
 }
 
+/* Put LANES rows of weight 1 into the tile, a feature at a time: a vector is stored where load_row stores numbers. */
+INLINE void load_rows(const fastgmm_rows *rows, int64_t first, const Tile *tile, int64_t t) {
+    const int64_t start = first * rows->row_stride;
+    store(tile->weights + t, broadcast(1));
+#define LOAD_FEATURES(type)                                                                                            \
+    do {                                                                                                               \
+        const type *values = (const type *)rows->values + start;                                                       \
+        for (int64_t j = 0; j < rows->n_features; j++, values += rows->column_stride) {                                \
+            NUMBER feature[LANES];                                                                                     \
+            UNROLLED                                                                                                   \
+            for (int lane = 0; lane < LANES; lane++) feature[lane] = (NUMBER)values[lane * rows->row_stride];          \
+            store(tile->points + j * tile->stride + t, load(feature));                                                 \
+        }                                                                                                              \
+    } while (0)
+    if (rows->dtype == FASTGMM_FLOAT32)
+        LOAD_FEATURES(float);
+    else
+        LOAD_FEATURES(double);
+#undef LOAD_FEATURES
+}
+
 /* Copy the rows first ... first + n_valid into the tile, and pad it to n_points. */
 OUTLINE void load_tile(const fastgmm_rows *rows, int64_t first, int64_t n_valid, int64_t n_points,
                        const double *padding, const Tile *tile) {
-    for (int64_t t = 0; t < n_points; t++) load_row(rows, first + t, t < n_valid, padding, tile, t);
+    int64_t t = 0;
+    if (!rows->weights)
+        for (; t + LANES <= n_valid; t += LANES) load_rows(rows, first + t, tile, t);
+    for (; t < n_points; t++) load_row(rows, first + t, t < n_valid, padding, tile, t);
+}
+
+/* Ask for a part of the rows that the next tile will copy, while there is arithmetic to do. */
+INLINE void prefetch_rows(const fastgmm_rows *rows, int64_t first, int64_t n_rows, int64_t part, int64_t n_parts) {
+#if defined(__GNUC__)
+    const int64_t d = rows->n_features;
+    if (rows->column_stride != 1 || rows->row_stride != d || first >= rows->n_rows) return;
+    const int64_t itemsize = rows->dtype == FASTGMM_FLOAT32 ? 4 : 8;
+    const int64_t end = (first + n_rows < rows->n_rows ? first + n_rows : rows->n_rows) * d * itemsize;
+    const int64_t size = n_rows * d * itemsize, share = (size + n_parts - 1) / n_parts;
+    const int64_t begin = first * d * itemsize + part * share;
+    for (int64_t at = begin; at < begin + share && at < end; at += FASTGMM_ALIGNMENT)
+        __builtin_prefetch((const char *)rows->values + at, 0, 2);
+#else
+    (void)rows, (void)first, (void)n_rows, (void)part, (void)n_parts;
+#endif
 }
 
 /* Rows that lie about cost a wait each, unless they are asked for in time. */

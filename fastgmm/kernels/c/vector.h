@@ -234,3 +234,12 @@ INLINE void add_sums(double *to, const Vector v[4], int n) {
             default: break;                                                                                            \
         }                                                                                                              \
     } while (0)
+
+/* Call `f(arguments..., t, n)` for n = 4 vectors of points at a time, and for the two that may remain: four share their
+ * constants, and hide the latency of each other's sums. */
+#define FOR_FOUR_VECTORS_AND_TWO(n_points, f, ...)                                                                     \
+    do {                                                                                                               \
+        int64_t point = 0;                                                                                             \
+        for (; point + 4 * LANES <= (n_points); point += 4 * LANES) f(__VA_ARGS__, point, 4);                          \
+        if (point < (n_points)) f(__VA_ARGS__, point, 2);                                                              \
+    } while (0)

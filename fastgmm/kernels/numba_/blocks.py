@@ -18,6 +18,8 @@ from fastgmm.kernels.numba_.lowering import (
     call_vector_function,
     element_pointer,
     fold_halves,
+    is_double,
+    shuffle,
     splat,
     sum_of_four,
     widen,
@@ -91,6 +93,16 @@ def lines(typing_context: Any, count: Any) -> Any:
 
 
 @intrinsic
+def count_of(typing_context: Any, count: Any) -> Any:
+    """The number that ``lines`` made a type."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return context.get_constant(types.intp, count.count)
+
+    return types.intp(count), generate
+
+
+@intrinsic
 def zeros(typing_context: Any, like: Any, rows: Any, columns: Any) -> Any:
     """A block of zeros in the dtype of ``like``."""
     block = Block(like.dtype, rows.count, columns.count)
@@ -149,6 +161,78 @@ def store_block(typing_context: Any, where: Any, start: Any, step: Any, block: A
         return context.get_dummy_value()
 
     return types.void(where, types.intp, types.intp, block), generate
+
+
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Vectors of columns, from as many rows as a vector has lanes; the length of a row is a power of 2."""
+    size = rows[0].type.count
+    # Squares of neighboring rows are put side by side until they fill vectors.
+    squares = [rows[i : i + size] for i in range(0, len(rows), size)]
+    while len(squares) > 1:
+        both = list(range(2 * squares[0][0].type.count))
+        pairs = zip(squares[::2], squares[1::2], strict=True)
+        squares = [[shuffle(builder, *two, both) for two in zip(left, right, strict=True)] for left, right in pairs]
+    vectors = squares[0]
+    # All squares are transposed at once: their quarters off the diagonal change places, then those of the quarters.
+    all_lanes = range(vectors[0].type.count)
+    distance = size // 2
+    while distance > 0:
+        above = [lane + len(all_lanes) - distance if lane & distance else lane for lane in all_lanes]
+        below = [lane + len(all_lanes) if lane & distance else lane + distance for lane in all_lanes]
+        for i in range(size):
+            if not i & distance:
+                upper, lower = vectors[i], vectors[i + distance]
+                vectors[i] = shuffle(builder, upper, lower, above)
+                vectors[i + distance] = shuffle(builder, upper, lower, below)
+        distance //= 2
+    return vectors
+
+
+def _load_row(context: Any, builder: Any, where_type: Any, where: Any, index: Any, vector_type: Any) -> Any:
+    """``where[index : index + count]``, converted to the vector type."""
+    element = context.get_value_type(where_type.dtype)
+    pointer = element_pointer(context, builder, where_type, where, index)
+    pointer = builder.bitcast(pointer, ir.VectorType(element, vector_type.count).as_pointer())
+    row = builder.load(pointer, align=where_type.dtype.bitwidth // 8)
+    if row.type == vector_type:
+        return row
+    return builder.fpext(row, vector_type) if is_double(vector_type) else builder.fptrunc(row, vector_type)
+
+
+@intrinsic
+def load_transposed(typing_context: Any, where: Any, start: Any, step: Any, like: Any, columns: Any) -> Any:
+    """A vector for every column c: ``where[start + lane·step + c]`` in its lanes, converted to the dtype of ``like``.
+
+    Whole rows are read, which takes a third of the time of reading numbers one by one.
+    """
+    block = Block(like.dtype, columns.count, 1)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        full = context.get_value_type(Vector(like.dtype))
+        row_type = ir.VectorType(full.element, block.rows)
+        starts = [_offset(builder, arguments[1], arguments[2], lane) for lane in range(full.count)]
+        rows = [_load_row(context, builder, where, arguments[0], at, row_type) for at in starts]
+        return _pack(builder, _transposed(builder, rows))
+
+    return block(where, types.intp, types.intp, like, columns), generate
+
+
+@intrinsic
+def load_transposed_from(typing_context: Any, where: Any, starts: Any, offset: Any, like: Any, columns: Any) -> Any:
+    """``load_transposed`` of rows that lie about: ``where[starts[lane] + offset + c]``."""
+    block = Block(like.dtype, columns.count, 1)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        full = context.get_value_type(Vector(like.dtype))
+        row_type = ir.VectorType(full.element, block.rows)
+        rows = []
+        for lane in range(full.count):
+            at = element_pointer(context, builder, starts, arguments[1], ir.Constant(ir.IntType(64), lane))
+            start = builder.add(builder.load(at), arguments[2])
+            rows.append(_load_row(context, builder, where, arguments[0], start, row_type))
+        return _pack(builder, _transposed(builder, rows))
+
+    return block(where, starts, types.intp, like, columns), generate
 
 
 @intrinsic
@@ -331,10 +415,13 @@ def _add_sums_of_vectors(builder: Any, pointer: Any, vectors: list[Any]) -> None
 
 if numba.config.DISABLE_JIT:
     lines = vector_numpy.lines
+    count_of = vector_numpy.count_of
     zeros = vector_numpy.zeros
     vector_of = vector_numpy.vector_of
     load_block = vector_numpy.load_block
     store_block = vector_numpy.store_block
+    load_transposed = vector_numpy.load_transposed
+    load_transposed_from = vector_numpy.load_transposed_from
     subtract_center = vector_numpy.subtract_center
     scale_rows = vector_numpy.scale_rows
     add_scaled = vector_numpy.add_scaled

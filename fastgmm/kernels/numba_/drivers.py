@@ -19,6 +19,7 @@ from fastgmm.kernels.numba_.tile import (
     log_sum_exp,
     pack,
     pointers_of_rows,
+    prefetch_rows,
     responsibilities,
     scale_and_count,
     tile_of,
@@ -156,6 +157,7 @@ def _sweep_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
+        prefetch_rows(rows, first + n_points, n_points, k, n_components)
         # Further than the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
         joint_density(prepared, tile, d, n_points, k, k, margin + 1.0)
     responsibilities(tile, n_components, n_points, margin, power_of(prepared), slot.totals)
@@ -212,6 +214,7 @@ def _score_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
+        prefetch_rows(rows, first + n_points, n_points, k, n_components)
         joint_density(prepared, tile, d, n_points, k, k, depth)
     if outputs.labels.size > 0:
         largest_component(tile, n_components, n_points)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.kernels.numba_.blocks import count_of, lines, load_transposed, load_transposed_from, store_block
 from fastgmm.kernels.numba_.elementary import SMALLEST_EXPONENT, SMALLEST_EXPONENT_SINGLE, exponential, logarithm
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
@@ -36,6 +37,8 @@ from fastgmm.kernels.numba_.vector import (
 
 CACHE_LINE = 64
 _ROWS_AHEAD = 16
+# Neighboring features that are read at once where they lie beside each other in memory.
+_LONGEST_ROW = VECTOR_BYTES // 8
 
 
 class FlatRows(NamedTuple):
@@ -85,9 +88,18 @@ def allocate_scratch(n_workers: int, tile_rows: int, n_features: int, n_componen
     stride = tile_rows + CACHE_LINE // np.dtype(dtype).itemsize
     n_numbers = (3 * n_features + n_components + 5) * stride + 2 * n_features
     return Scratch(
-        np.zeros((n_workers, _whole_lines(n_numbers)), dtype),
-        np.zeros((n_workers, _whole_lines(tile_rows + n_components)), np.int64),
+        _zeros_in_lines(n_workers, n_numbers, dtype),
+        _zeros_in_lines(n_workers, tile_rows + n_components, np.int64),
     )
+
+
+def _zeros_in_lines(n_workers: int, size: int, dtype: Any) -> NDArray[Any]:
+    """Zeros for every worker that begin with a cache line, since a vector in two lines is loaded twice."""
+    size = _whole_lines(size)
+    numbers = np.zeros(n_workers * size + CACHE_LINE, dtype)
+    skipped = -numbers.ctypes.data % CACHE_LINE // numbers.itemsize
+    aligned: NDArray[Any] = numbers[skipped : skipped + n_workers * size].reshape(n_workers, size)
+    return aligned
 
 
 def _whole_lines(size: int) -> int:
@@ -141,10 +153,22 @@ def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, 
         start = (first + t) * rows.row_stride
         weights_start = (first + t) * rows.weight_stride
         if t + width <= n_valid:
-            for j in range(rows.n_features):
+            j = 0
+            if rows.column_stride == 1:
+                while j + _LONGEST_ROW <= rows.n_features:
+                    j = _load_columns(rows, start, tile, t, j, lines(_LONGEST_ROW))
+                if j + 4 <= rows.n_features:
+                    j = _load_columns(rows, start, tile, t, j, lines(4))
+                if j + 2 <= rows.n_features:
+                    j = _load_columns(rows, start, tile, t, j, lines(2))
+            while j < rows.n_features:
                 values = gather(rows.values, start + j * rows.column_stride, rows.row_stride, tile.points)
                 store(tile.points, j * tile.stride + t, values)
-            store(tile.weights, t, gather(rows.weights, weights_start, rows.weight_stride, tile.points))
+                j += 1
+            if rows.weight_stride == 0:
+                store(tile.weights, t, constant(tile.points, number(rows.weights, 0)))
+            else:
+                store(tile.weights, t, gather(rows.weights, weights_start, rows.weight_stride, tile.points))
         else:
             store(tile.weights, t, zero)
             for lane in range(n_valid - t):
@@ -154,6 +178,25 @@ def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, 
                     put(tile.points, j * tile.stride + t + lane, number(rows.values, at))
         if count_ones(lanes_less(zero, load(tile.weights, t))) < width:
             _pad(tile, t, rows.n_features, padding)
+
+
+@inline
+def _load_columns(rows: Any, start: int, tile: Any, t: int, j: int, columns: Any) -> int:
+    """Copy neighboring features from j on of as many points as a vector has lanes; return the next feature."""
+    block = load_transposed(rows.values, start + j, rows.row_stride, tile.points, columns)
+    store_block(tile.points, j * tile.stride + t, tile.stride, block)
+    return j + count_of(columns)
+
+
+@inline
+def prefetch_rows(rows: Any, first: int, n_rows: int, part: int, n_parts: int) -> None:
+    """Ask for a part of the rows that the next tile will copy, while there is arithmetic to do."""
+    if rows.column_stride == 1 and rows.row_stride == rows.n_features:
+        size = n_rows * rows.n_features
+        share = (size + n_parts - 1) // n_parts
+        begin = first * rows.n_features + part * share
+        for at in range(begin, begin + share, lanes(rows.values) * CACHE_LINE // VECTOR_BYTES):
+            prefetch(rows.values, at)
 
 
 @inner
@@ -174,11 +217,28 @@ def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points
             later = number(order, min(first + t + lane + _ROWS_AHEAD, rows.n_rows - 1)) * rows.row_stride
             for j in range(0, rows.n_features, numbers_in_line):
                 prefetch(rows.values, later + j * rows.column_stride)
-        for j in range(rows.n_features):
+        j = 0
+        if rows.column_stride == 1:
+            while j + _LONGEST_ROW <= rows.n_features:
+                j = _load_columns_from(rows, starts, tile, t, j, lines(_LONGEST_ROW))
+            if j + 4 <= rows.n_features:
+                j = _load_columns_from(rows, starts, tile, t, j, lines(4))
+            if j + 2 <= rows.n_features:
+                j = _load_columns_from(rows, starts, tile, t, j, lines(2))
+        while j < rows.n_features:
             values = gather_from(rows.values, starts, j * rows.column_stride, tile.points)
             store(tile.points, j * tile.stride + t, values)
+            j += 1
         if count_ones(lanes_less(zero, load(tile.weights, t))) < width:
             _pad(tile, t, rows.n_features, padding)
+
+
+@inline
+def _load_columns_from(rows: Any, starts: Any, tile: Any, t: int, j: int, columns: Any) -> int:
+    """``_load_columns`` of points whose rows begin at ``starts``."""
+    block = load_transposed_from(rows.values, starts, j, tile.points, columns)
+    store_block(tile.points, j * tile.stride + t, tile.stride, block)
+    return j + count_of(columns)
 
 
 @inner

@@ -197,7 +197,7 @@ def prefetch(typing_context: Any, where: Any, index: Any) -> Any:
         function_type = ir.FunctionType(ir.VoidType(), [address.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
         # To read, to be kept in all caches, data.
-        builder.call(function, [address, ir.Constant(I32, 0), ir.Constant(I32, 3), ir.Constant(I32, 1)])
+        builder.call(function, [address, ir.Constant(I32, 0), ir.Constant(I32, 2), ir.Constant(I32, 1)])
         return context.get_dummy_value()
 
     return types.void(where, types.intp), generate

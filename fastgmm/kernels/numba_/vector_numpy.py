@@ -126,6 +126,10 @@ def lines(count: int) -> int:
     return count
 
 
+def count_of(count: int) -> int:
+    return count
+
+
 def zeros(like: Array, rows: int, columns: int) -> Array:
     return np.zeros((rows, columns, lanes(like)), like.dtype)
 
@@ -142,6 +146,15 @@ def load_block(where: Array, start: int, step: int, rows: int, columns: int) -> 
 def store_block(where: Array, start: int, step: int, block: Array) -> None:
     for row, vectors in enumerate(block):
         where[start + row * step :][: vectors.size] = vectors.reshape(-1)
+
+
+def load_transposed(where: Array, start: int, step: int, like: Array, columns: int) -> Array:
+    return load_transposed_from(where, start + step * np.arange(lanes(like)), 0, like, columns)
+
+
+def load_transposed_from(where: Array, starts: Array, offset: int, like: Array, columns: int) -> Array:
+    at = starts[: lanes(like)] + offset + np.arange(columns)[:, np.newaxis]
+    return where[at].astype(like.dtype).reshape(columns, 1, -1)
 
 
 def subtract_center(block: Array, center: Array, feature: int) -> Array:
