@@ -9,6 +9,8 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.forks import IMPORTING
 from fastgmm.parameters import BoolArray, FloatArray
 
+# OpenBLAS factors larger matrices on several threads, for which they wait milliseconds where a core is busy.
+_ROWS_OF_ONE_THREAD = 64
 _ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
 
@@ -19,17 +21,41 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     would be made of them: scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse,
     and the factorization is that of a matrix some d·eps away.
     """
-    lapack = _lapack()
-    factor, failed = lapack.dpotrf(covariance, lower=1, clean=1)
-    if failed or not np.isfinite(factor).all():
+    if not np.isfinite(covariance).all():
         raise NotPositiveDefiniteError(component)
-    inverse, failed = lapack.dtrtri(factor, lower=1)
-    if failed or not np.isfinite(inverse).all():
+    try:
+        inverse = _inverse_of_factor(covariance)
+    except np.linalg.LinAlgError:
+        raise NotPositiveDefiniteError(component) from None
+    if not np.isfinite(inverse).all():
         raise NotPositiveDefiniteError(component)
     trace = np.diagonal(covariance) @ np.square(inverse).sum(axis=0)
     if trace * _ROUNDING * len(covariance) > 1.0:
         raise NotPositiveDefiniteError(component)
-    return np.ascontiguousarray(inverse)
+    return inverse
+
+
+def _inverse_of_factor(matrix: FloatArray) -> FloatArray:
+    """L⁻¹ of a matrix = LLᵀ, of which the lower triangle is read; raises ``LinAlgError`` where there is none.
+
+    A large one is made of blocks:  L = [A 0; B C],  L⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]  with B = QA⁻ᵀ of the block Q below the
+    diagonal, and CCᵀ what BBᵀ leaves of the last one.
+    """
+    if len(matrix) <= _ROWS_OF_ONE_THREAD:
+        lapack = _lapack()
+        factor, failed = lapack.dpotrf(matrix, lower=1, clean=1)
+        inverse, singular = lapack.dtrtri(factor, lower=1)
+        if failed or singular:
+            raise np.linalg.LinAlgError("the matrix is not positive definite")
+        return np.ascontiguousarray(inverse)
+    half = len(matrix) // 2
+    inverse = np.zeros_like(matrix)
+    first = inverse[:half, :half] = _inverse_of_factor(matrix[:half, :half])
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflowed has no inverse that is finite
+        below = matrix[half:, :half] @ first.T
+        last = inverse[half:, half:] = _inverse_of_factor(matrix[half:, half:] - below @ below.T)
+        inverse[half:, :half] = -last @ below @ first
+    return inverse
 
 
 def _lapack() -> Any:
@@ -77,9 +103,16 @@ def have_smaller_eigenvalues(covariances: FloatArray, units: FloatArray, limit: 
     Those from which limit·I cannot be subtracted and leave a Cholesky factor. Eigenvalues would cost thirty times more,
     and on a busy machine far more than that where BLAS computes them on several threads.
     """
-    lapack = _lapack()
     rest = covariances / np.outer(units, units) - limit * np.eye(len(units))
-    return np.array([lapack.dpotrf(matrix, lower=1)[1] != 0 for matrix in rest])
+    return np.array([not _has_factor(matrix) for matrix in rest])
+
+
+def _has_factor(matrix: FloatArray) -> bool:
+    try:
+        _inverse_of_factor(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def movement_of_factors(

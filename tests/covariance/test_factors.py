@@ -1,0 +1,53 @@
+"""Triangular factors of large matrices, which are put together from blocks."""
+
+import numpy as np
+import pytest
+
+from fastgmm.covariance.factors import have_smaller_eigenvalues, inverse_cholesky
+from fastgmm.covariance.family import NotPositiveDefiniteError
+from tests.problems import assert_close
+
+SIZES = [1, 63, 64, 65, 127, 130, 300]
+
+
+def draw_covariance(rng, n_features, smallest=0.1):
+    """A random rotation of variances from ``smallest`` to 1, and the rotation."""
+    axes, _ = np.linalg.qr(rng.normal(size=(n_features, n_features)))
+    variances = np.linspace(1.0, smallest, n_features) if n_features > 1 else np.array([smallest])
+    return (axes * variances) @ axes.T, axes
+
+
+@pytest.mark.parametrize("n_features", SIZES)
+def test_the_inverse_factor_is_lower_triangular_and_whitens(n_features, rng):
+    covariance, _ = draw_covariance(rng, n_features)
+    inverse = inverse_cholesky(covariance, 0)
+    assert np.array_equal(inverse, np.tril(inverse))
+    assert np.all(np.diagonal(inverse) > 0)
+    assert_close(inverse @ covariance @ inverse.T, np.eye(n_features), 1e-13)
+
+
+@pytest.mark.parametrize("n_features", SIZES)
+def test_only_the_lower_triangle_is_read(n_features, rng):
+    covariance, _ = draw_covariance(rng, n_features)
+    assert np.array_equal(inverse_cholesky(np.tril(covariance), 0), inverse_cholesky(covariance, 0))
+
+
+@pytest.mark.parametrize("n_features", SIZES)
+@pytest.mark.parametrize("variance", [0.0, -1e-3, np.nan, np.inf])
+def test_a_component_without_a_factor_is_named_wherever_the_fault_lies(n_features, variance):
+    for feature in {0, n_features // 2, n_features - 1}:
+        covariance = np.eye(n_features)
+        covariance[feature, feature] = variance
+        with pytest.raises(NotPositiveDefiniteError) as caught:
+            inverse_cholesky(covariance, 7)
+        assert caught.value.component == 7
+
+
+@pytest.mark.parametrize("n_features", SIZES)
+def test_eigenvalues_are_compared_with_the_limit_in_units_of_the_features(n_features, rng):
+    covariance, _ = draw_covariance(rng, n_features, smallest=0.1)
+    units = rng.uniform(0.5, 2.0, n_features)
+    matrices = np.array([covariance, 3.0 * covariance]) * np.outer(units, units)
+    assert have_smaller_eigenvalues(matrices, units, 0.09).tolist() == [False, False]
+    assert have_smaller_eigenvalues(matrices, units, 0.11).tolist() == [True, False]
+    assert have_smaller_eigenvalues(matrices, units, 0.31).tolist() == [True, True]
