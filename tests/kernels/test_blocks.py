@@ -5,7 +5,7 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
-from fastgmm.kernels.numba_.blocks import lines, load_transposed, load_transposed_from, store_block  # noqa: E402
+from fastgmm.kernels.numba_.blocks import lines, load_transposed, store_block  # noqa: E402
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES  # noqa: E402
 from fastgmm.kernels.numba_.vector import lanes, pointer  # noqa: E402
 
@@ -20,12 +20,12 @@ def transposing(columns):
 
     @numba.njit
     def regular(values, start, step, result):
-        block = load_transposed(pointer(values, 0), start, step, result, lines(columns))
+        block = load_transposed(pointer(values, 0), (start, step), 0, result, lines(columns))
         store_block(pointer(result, 0), 0, lanes(result), block)
 
     @numba.njit
     def from_starts(values, starts, offset, result):
-        block = load_transposed_from(pointer(values, 0), pointer(starts, 0), offset, result, lines(columns))
+        block = load_transposed(pointer(values, 0), pointer(starts, 0), offset, result, lines(columns))
         store_block(pointer(result, 0), 0, lanes(result), block)
 
     return regular, from_starts

@@ -15,12 +15,15 @@ from numba.extending import intrinsic, models, register_model
 from fastgmm.kernels.numba_ import vector_numpy
 from fastgmm.kernels.numba_.lowering import (
     Vector,
-    call_vector_function,
+    broadcast_number,
     element_pointer,
     fold_halves,
     is_double,
+    load_vector,
+    multiply_add,
     shuffle,
-    splat,
+    starts_of_lanes,
+    store_vector,
     sum_of_four,
     widen,
 )
@@ -65,21 +68,6 @@ def _pack(builder: Any, vectors: list[Any]) -> Any:
 
 def _offset(builder: Any, start: Any, step: Any, times: int) -> Any:
     return builder.add(start, builder.mul(step, ir.Constant(step.type, times)))
-
-
-def _load(context: Any, builder: Any, where_type: Any, where: Any, index: Any) -> Any:
-    pointer = element_pointer(context, builder, where_type, where, index)
-    pointer = builder.bitcast(pointer, context.get_value_type(Vector(where_type.dtype)).as_pointer())
-    return builder.load(pointer, align=where_type.dtype.bitwidth // 8)
-
-
-def _broadcast(context: Any, builder: Any, where_type: Any, where: Any, index: Any) -> Any:
-    scalar = builder.load(element_pointer(context, builder, where_type, where, index))
-    return splat(builder, scalar, context.get_value_type(Vector(where_type.dtype)))
-
-
-def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    return call_vector_function(builder, "llvm.fmuladd", [a, b, c])
 
 
 @intrinsic(prefer_literal=True)
@@ -136,7 +124,7 @@ def load_block(typing_context: Any, where: Any, start: Any, step: Any, rows: Any
             at = _offset(builder, arguments[1], arguments[2], row)
             for column in range(block.columns):
                 index = builder.add(at, ir.Constant(at.type, column * width))
-                vectors.append(_load(context, builder, where, arguments[0], index))
+                vectors.append(load_vector(context, builder, where, arguments[0], index))
         return _pack(builder, vectors)
 
     return block(where, types.intp, types.intp, rows, columns), generate
@@ -154,10 +142,7 @@ def store_block(typing_context: Any, where: Any, start: Any, step: Any, block: A
             for column in range(block.columns):
                 index = builder.add(at, ir.Constant(at.type, column * width))
                 vector = vectors[row * block.columns + column]
-                pointer = element_pointer(context, builder, where, arguments[0], index)
-                builder.store(
-                    vector, builder.bitcast(pointer, vector.type.as_pointer()), align=where.dtype.bitwidth // 8
-                )
+                store_vector(context, builder, where, arguments[0], index, vector)
         return context.get_dummy_value()
 
     return types.void(where, types.intp, types.intp, block), generate
@@ -200,36 +185,20 @@ def _load_row(context: Any, builder: Any, where_type: Any, where: Any, index: An
 
 
 @intrinsic
-def load_transposed(typing_context: Any, where: Any, start: Any, step: Any, like: Any, columns: Any) -> Any:
-    """A vector for every column c: ``where[start + lane·step + c]`` in its lanes, converted to the dtype of ``like``.
+def load_transposed(typing_context: Any, where: Any, starts: Any, offset: Any, like: Any, columns: Any) -> Any:
+    """A vector for every column c: ``where[start + offset + c]`` in its lanes, converted to the dtype of ``like``.
 
-    Whole rows are read, which takes a third of the time of reading numbers one by one.
+    The same as ``gather`` from every column, but whole rows are read, which takes a third of the time.
     """
     block = Block(like.dtype, columns.count, 1)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         full = context.get_value_type(Vector(like.dtype))
         row_type = ir.VectorType(full.element, block.rows)
-        starts = [_offset(builder, arguments[1], arguments[2], lane) for lane in range(full.count)]
-        rows = [_load_row(context, builder, where, arguments[0], at, row_type) for at in starts]
-        return _pack(builder, _transposed(builder, rows))
-
-    return block(where, types.intp, types.intp, like, columns), generate
-
-
-@intrinsic
-def load_transposed_from(typing_context: Any, where: Any, starts: Any, offset: Any, like: Any, columns: Any) -> Any:
-    """``load_transposed`` of rows that lie about: ``where[starts[lane] + offset + c]``."""
-    block = Block(like.dtype, columns.count, 1)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        full = context.get_value_type(Vector(like.dtype))
-        row_type = ir.VectorType(full.element, block.rows)
         rows = []
-        for lane in range(full.count):
-            at = element_pointer(context, builder, starts, arguments[1], ir.Constant(ir.IntType(64), lane))
-            start = builder.add(builder.load(at), arguments[2])
-            rows.append(_load_row(context, builder, where, arguments[0], start, row_type))
+        for start in starts_of_lanes(context, builder, starts, arguments[1], full.count):
+            index = builder.add(start, arguments[2])
+            rows.append(_load_row(context, builder, where, arguments[0], index, row_type))
         return _pack(builder, _transposed(builder, rows))
 
     return block(where, starts, types.intp, like, columns), generate
@@ -244,10 +213,10 @@ def subtract_center(typing_context: Any, block: Any, center: Any, feature: Any) 
         two = ir.Constant(arguments[2].type, 2)
         for row in range(block.rows):
             at = builder.mul(two, builder.add(arguments[2], ir.Constant(two.type, row)))
-            parts = [_broadcast(context, builder, center, arguments[1], at)]
+            parts = [broadcast_number(context, builder, center, arguments[1], at)]
             if center.dtype == types.float32:
                 low = builder.add(at, ir.Constant(two.type, 1))
-                parts.append(_broadcast(context, builder, center, arguments[1], low))
+                parts.append(broadcast_number(context, builder, center, arguments[1], low))
             for column in range(block.columns):
                 for part in parts:
                     i = row * block.columns + column
@@ -273,7 +242,7 @@ def add_scaled(typing_context: Any, sums: Any, vector: Any, block: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[2]), strict=True)
-        return _pack(builder, [_fma(builder, arguments[1], each, total) for total, each in pairs])
+        return _pack(builder, [multiply_add(builder, arguments[1], each, total) for total, each in pairs])
 
     return sums(sums, vector, block), generate
 
@@ -295,7 +264,7 @@ def add_products(typing_context: Any, sums: Any, x: Any, y: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         triples = zip(*(_vectors(builder, argument) for argument in arguments), strict=True)
-        return _pack(builder, [_fma(builder, left, right, total) for total, left, right in triples])
+        return _pack(builder, [multiply_add(builder, left, right, total) for total, left, right in triples])
 
     return sums(sums, x, y), generate
 
@@ -306,10 +275,10 @@ def _add_column(
     """``y[row] += factor[at + row·step]·z`` for the rows from ``first`` on; z is one row of vectors."""
     columns = len(z)
     for row in range(first, len(y) // columns):
-        f = _broadcast(context, builder, where, factor, _offset(builder, at, step, row))
+        f = broadcast_number(context, builder, where, factor, _offset(builder, at, step, row))
         for column in range(columns):
             i = row * columns + column
-            y[i] = _fma(builder, f, z[column], y[i])
+            y[i] = multiply_add(builder, f, z[column], y[i])
 
 
 @intrinsic
@@ -347,7 +316,7 @@ def add_squares(typing_context: Any, sums: Any, block: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         totals = _vectors(builder, arguments[0])
         for i, vector in enumerate(_vectors(builder, arguments[1])):
-            totals[i % block.columns] = _fma(builder, vector, vector, totals[i % block.columns])
+            totals[i % block.columns] = multiply_add(builder, vector, vector, totals[i % block.columns])
         return _pack(builder, totals)
 
     return sums(sums, block), generate
@@ -362,7 +331,7 @@ def add_outer(typing_context: Any, sums: Any, x: Any, y: Any) -> Any:
         for row in range(sums.rows):
             for column in range(sums.columns):
                 i = row * sums.columns + column
-                totals[i] = _fma(builder, left[row], right[column], totals[i])
+                totals[i] = multiply_add(builder, left[row], right[column], totals[i])
         return _pack(builder, totals)
 
     return sums(sums, x, y), generate
@@ -377,7 +346,7 @@ def add_lower_outer(typing_context: Any, sums: Any, x: Any) -> Any:
         for row in range(sums.rows):
             for column in range(row + 1):
                 i = row * sums.columns + column
-                totals[i] = _fma(builder, vectors[row], vectors[column], totals[i])
+                totals[i] = multiply_add(builder, vectors[row], vectors[column], totals[i])
         return _pack(builder, totals)
 
     return sums(sums, x), generate
@@ -421,7 +390,6 @@ if numba.config.DISABLE_JIT:
     load_block = vector_numpy.load_block
     store_block = vector_numpy.store_block
     load_transposed = vector_numpy.load_transposed
-    load_transposed_from = vector_numpy.load_transposed_from
     subtract_center = vector_numpy.subtract_center
     scale_rows = vector_numpy.scale_rows
     add_scaled = vector_numpy.add_scaled

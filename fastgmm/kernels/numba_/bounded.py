@@ -7,6 +7,7 @@ import numba
 import numpy as np
 
 from fastgmm.kernels.numba_.drivers import (
+    CAUTION,
     add_component,
     joint_density,
     negligible_margin,
@@ -38,7 +39,7 @@ from fastgmm.kernels.numba_.vector import (
 )
 
 # Rounding, of densities and of float32 distances, does not reach this share of a distance.
-_CAUTION = 1e-4
+_SHARE_OF_CAUTION = 1e-4
 # Distances are kept in float32.
 _FARTHEST = 1e18
 
@@ -90,7 +91,7 @@ def _sweep_tile(
     for line in range(n_near):
         # To their ends: a distance that is known in full may keep the component out for many sweeps.
         joint_density(prepared, tile, d, n_points, number(tile.members, line), line, np.inf)
-    floor = _smallest_maximum(tile, n_near, n_points) - (margin + 1.0)
+    floor = _smallest_maximum(tile, n_near, n_points) - (margin + CAUTION)
     n_members = _members_in_reach(prepared, n_components, tile, n_near, known, floor)
     for line in range(n_near, n_members):
         joint_density(prepared, tile, d, n_points, number(tile.members, line), line, np.inf)
@@ -131,7 +132,7 @@ def _members_in_reach(prepared: Any, n_components: int, tile: Any, n_near: int, 
             distance = number(known.shrink, k) * number(known.distances, k) - number(known.drift, k)
             if not distance > 0.0:
                 distance = 0.0
-            put(known.distances, k, distance * (1.0 - _CAUTION))
+            put(known.distances, k, distance * (1.0 - _SHARE_OF_CAUTION))
             if not number(prepared.log_constants, k) - 0.5 * distance * distance < floor:
                 put(tile.members, n_members, k)
                 n_members += 1
@@ -166,7 +167,7 @@ def _smallest_distance(tile: Any, line: int, n_points: int, log_constant: float)
     # A square that overflowed says nothing of the distance.
     if not (squared > 0.0 and nearest > largest_lane(lowest_number(largest))):
         return 0.0
-    return min(math.sqrt(squared), _FARTHEST) * (1.0 - _CAUTION)
+    return min(math.sqrt(squared), _FARTHEST) * (1.0 - _SHARE_OF_CAUTION)
 
 
 @entry(parallel=True)

@@ -33,6 +33,8 @@ _FAMILIES: dict[type, Any] = {
     PreparedDiag: diag,
     PreparedSpherical: spherical,
 }
+# Beyond the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
+CAUTION = 1.0
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
@@ -158,8 +160,7 @@ def _sweep_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
         prefetch_rows(rows, first + n_points, n_points, k, n_components)
-        # Further than the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
-        joint_density(prepared, tile, d, n_points, k, k, margin + 1.0)
+        joint_density(prepared, tile, d, n_points, k, k, margin + CAUTION)
     responsibilities(tile, n_components, n_points, margin, power_of(prepared), slot.totals)
     for k in range(n_components):
         add_component(prepared, tile, d, n_points, k, k, slot)
@@ -208,7 +209,7 @@ def _score_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
     # What no output shows need not be computed to its end.
-    depth = margin + 1.0 if outputs.log_density.size > 0 else 0.0
+    depth = margin + CAUTION if outputs.log_density.size > 0 else 0.0
     if outputs.joint.size > 0:
         depth = np.inf
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)

@@ -82,6 +82,38 @@ def element_pointer(context: Any, builder: Any, where_type: Any, where: Any, ind
     return builder.gep(where, [index])
 
 
+def load_vector(context: Any, builder: Any, where_type: Any, where: Any, index: Any) -> Any:
+    """``where[index : index + lanes]``, at any alignment."""
+    pointer = element_pointer(context, builder, where_type, where, index)
+    pointer = builder.bitcast(pointer, context.get_value_type(Vector(where_type.dtype)).as_pointer())
+    return builder.load(pointer, align=where_type.dtype.bitwidth // 8)
+
+
+def store_vector(context: Any, builder: Any, where_type: Any, where: Any, index: Any, vector: Any) -> None:
+    pointer = element_pointer(context, builder, where_type, where, index)
+    builder.store(vector, builder.bitcast(pointer, vector.type.as_pointer()), align=where_type.dtype.bitwidth // 8)
+
+
+def broadcast_number(context: Any, builder: Any, where_type: Any, where: Any, index: Any) -> Any:
+    """``where[index]`` in every lane."""
+    scalar = builder.load(element_pointer(context, builder, where_type, where, index))
+    return splat(builder, scalar, context.get_value_type(Vector(where_type.dtype)))
+
+
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a·b + c``, in one instruction where the machine has one."""
+    return call_vector_function(builder, "llvm.fmuladd", [a, b, c])
+
+
+def starts_of_lanes(context: Any, builder: Any, starts_type: Any, starts: Any, count: int) -> list[Any]:
+    """Where every lane's row begins: ``starts`` is a pair (first, step), or a pointer to a number for each."""
+    if isinstance(starts_type, Pointer):
+        lanes = [ir.Constant(ir.IntType(64), lane) for lane in range(count)]
+        return [builder.load(element_pointer(context, builder, starts_type, starts, lane)) for lane in lanes]
+    first, step = builder.extract_value(starts, 0), builder.extract_value(starts, 1)
+    return [builder.add(first, builder.mul(step, ir.Constant(step.type, lane))) for lane in range(count)]
+
+
 def call_vector_function(builder: Any, name: str, arguments: Any) -> Any:
     """Call one of LLVM's functions of vectors, ``llvm.fmuladd`` and its kin."""
     vector_type = arguments[0].type

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.kernels.numba_.blocks import count_of, lines, load_transposed, load_transposed_from, store_block
+from fastgmm.kernels.numba_.blocks import count_of, lines, load_transposed, store_block
 from fastgmm.kernels.numba_.elementary import SMALLEST_EXPONENT, SMALLEST_EXPONENT_SINGLE, exponential, logarithm
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
@@ -20,7 +20,6 @@ from fastgmm.kernels.numba_.vector import (
     count_ones,
     fma,
     gather,
-    gather_from,
     is_single,
     lanes,
     lanes_less,
@@ -153,22 +152,11 @@ def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, 
         start = (first + t) * rows.row_stride
         weights_start = (first + t) * rows.weight_stride
         if t + width <= n_valid:
-            j = 0
-            if rows.column_stride == 1:
-                while j + _LONGEST_ROW <= rows.n_features:
-                    j = _load_columns(rows, start, tile, t, j, lines(_LONGEST_ROW))
-                if j + 4 <= rows.n_features:
-                    j = _load_columns(rows, start, tile, t, j, lines(4))
-                if j + 2 <= rows.n_features:
-                    j = _load_columns(rows, start, tile, t, j, lines(2))
-            while j < rows.n_features:
-                values = gather(rows.values, start + j * rows.column_stride, rows.row_stride, tile.points)
-                store(tile.points, j * tile.stride + t, values)
-                j += 1
+            _load_features(rows, (start, rows.row_stride), tile, t)
             if rows.weight_stride == 0:
                 store(tile.weights, t, constant(tile.points, number(rows.weights, 0)))
             else:
-                store(tile.weights, t, gather(rows.weights, weights_start, rows.weight_stride, tile.points))
+                store(tile.weights, t, gather(rows.weights, (weights_start, rows.weight_stride), 0, tile.points))
         else:
             store(tile.weights, t, zero)
             for lane in range(n_valid - t):
@@ -181,10 +169,27 @@ def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, 
 
 
 @inline
-def _load_columns(rows: Any, start: int, tile: Any, t: int, j: int, columns: Any) -> int:
-    """Copy neighboring features from j on of as many points as a vector has lanes; return the next feature."""
-    block = load_transposed(rows.values, start + j, rows.row_stride, tile.points, columns)
-    store_block(tile.points, j * tile.stride + t, tile.stride, block)
+def _load_features(rows: Any, starts: Any, tile: Any, t: int) -> None:
+    """Copy as many rows as a vector has lanes to the points at t; see ``gather`` for their ``starts``."""
+    j = 0
+    if rows.column_stride == 1:
+        while j + _LONGEST_ROW <= rows.n_features:
+            j = _load_neighbors(rows, starts, tile, t, j, lines(_LONGEST_ROW))
+        if j + 4 <= rows.n_features:
+            j = _load_neighbors(rows, starts, tile, t, j, lines(4))
+        if j + 2 <= rows.n_features:
+            j = _load_neighbors(rows, starts, tile, t, j, lines(2))
+    while j < rows.n_features:
+        store(tile.points, j * tile.stride + t, gather(rows.values, starts, j * rows.column_stride, tile.points))
+        j += 1
+
+
+@inline
+def _load_neighbors(rows: Any, starts: Any, tile: Any, t: int, j: int, columns: Any) -> int:
+    """Copy some features from j on; return the next one."""
+    store_block(
+        tile.points, j * tile.stride + t, tile.stride, load_transposed(rows.values, starts, j, tile.points, columns)
+    )
     return j + count_of(columns)
 
 
@@ -217,28 +222,9 @@ def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points
             later = number(order, min(first + t + lane + _ROWS_AHEAD, rows.n_rows - 1)) * rows.row_stride
             for j in range(0, rows.n_features, numbers_in_line):
                 prefetch(rows.values, later + j * rows.column_stride)
-        j = 0
-        if rows.column_stride == 1:
-            while j + _LONGEST_ROW <= rows.n_features:
-                j = _load_columns_from(rows, starts, tile, t, j, lines(_LONGEST_ROW))
-            if j + 4 <= rows.n_features:
-                j = _load_columns_from(rows, starts, tile, t, j, lines(4))
-            if j + 2 <= rows.n_features:
-                j = _load_columns_from(rows, starts, tile, t, j, lines(2))
-        while j < rows.n_features:
-            values = gather_from(rows.values, starts, j * rows.column_stride, tile.points)
-            store(tile.points, j * tile.stride + t, values)
-            j += 1
+        _load_features(rows, starts, tile, t)
         if count_ones(lanes_less(zero, load(tile.weights, t))) < width:
             _pad(tile, t, rows.n_features, padding)
-
-
-@inline
-def _load_columns_from(rows: Any, starts: Any, tile: Any, t: int, j: int, columns: Any) -> int:
-    """``_load_columns`` of points whose rows begin at ``starts``."""
-    block = load_transposed_from(rows.values, starts, j, tile.points, columns)
-    store_block(tile.points, j * tile.stride + t, tile.stride, block)
-    return j + count_of(columns)
 
 
 @inner

@@ -22,13 +22,18 @@ from fastgmm.kernels.numba_.lowering import (
     I32,
     Pointer,
     Vector,
+    broadcast_number,
     call_vector_function,
     constant_vector,
     element_pointer,
     fold_halves,
     integers_like,
     is_double,
+    load_vector,
+    multiply_add,
     splat,
+    starts_of_lanes,
+    store_vector,
     widen,
 )
 
@@ -93,9 +98,7 @@ def load(typing_context: Any, array: Any, index: Any) -> Any:
     vector = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = element_pointer(context, builder, array, *arguments)
-        pointer = builder.bitcast(pointer, context.get_value_type(vector).as_pointer())
-        return builder.load(pointer, align=array.dtype.bitwidth // 8)
+        return load_vector(context, builder, array, *arguments)
 
     return vector(array, types.intp), generate
 
@@ -105,9 +108,7 @@ def store(typing_context: Any, array: Any, index: Any, vector: Any) -> Any:
     """``array[index : index + lanes] = vector``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = element_pointer(context, builder, array, *arguments[:2])
-        pointer = builder.bitcast(pointer, arguments[2].type.as_pointer())
-        builder.store(arguments[2], pointer, align=array.dtype.bitwidth // 8)
+        store_vector(context, builder, array, *arguments)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector), generate
@@ -119,8 +120,7 @@ def broadcast(typing_context: Any, array: Any, index: Any) -> Any:
     vector = Vector(array.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        scalar = builder.load(element_pointer(context, builder, array, *arguments))
-        return splat(builder, scalar, context.get_value_type(vector))
+        return broadcast_number(context, builder, array, *arguments)
 
     return vector(array, types.intp), generate
 
@@ -145,45 +145,27 @@ def fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     """``a·b + c``, in one instruction where the machine has one."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return call_vector_function(builder, "llvm.fmuladd", arguments)
+        return multiply_add(builder, *arguments)
 
     return a(a, b, c), generate
 
 
-def _gathered(context: Any, builder: Any, array_type: Any, array: Any, indices: list[Any], like: Any) -> Any:
-    gathered = ir.Constant(context.get_value_type(Vector(like.dtype)), ir.Undefined)
-    for lane, index in enumerate(indices):
-        scalar = builder.load(element_pointer(context, builder, array_type, array, index))
-        scalar = context.cast(builder, scalar, array_type.dtype, like.dtype)
-        gathered = builder.insert_element(gathered, scalar, ir.Constant(I32, lane))
-    return gathered
-
-
 @intrinsic
-def gather(typing_context: Any, array: Any, start: Any, step: Any, like: Any) -> Any:
-    """``array[start + lane·step]`` in every lane, converted to the dtype of ``like``."""
+def gather(typing_context: Any, array: Any, starts: Any, offset: Any, like: Any) -> Any:
+    """``array[start + offset]`` in every lane, converted to the dtype of ``like``.
+
+    ``starts`` is a pair (first, step), or a pointer to a number for each lane.
+    """
     vector = Vector(like.dtype)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        first, stride = arguments[1:3]
-        steps = [builder.mul(stride, ir.Constant(stride.type, lane)) for lane in range(vector.lanes)]
-        indices = [builder.add(first, step) for step in steps]
-        return _gathered(context, builder, array, arguments[0], indices, like)
-
-    return vector(array, types.intp, types.intp, like), generate
-
-
-@intrinsic
-def gather_from(typing_context: Any, array: Any, starts: Any, offset: Any, like: Any) -> Any:
-    """``array[starts[lane] + offset]`` in every lane, converted to the dtype of ``like``."""
-    vector = Vector(like.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        indices = []
-        for lane in range(vector.lanes):
-            at = element_pointer(context, builder, starts, arguments[1], ir.Constant(ir.IntType(64), lane))
-            indices.append(builder.add(builder.load(at), arguments[2]))
-        return _gathered(context, builder, array, arguments[0], indices, like)
+        gathered = ir.Constant(context.get_value_type(vector), ir.Undefined)
+        for lane, start in enumerate(starts_of_lanes(context, builder, starts, arguments[1], vector.lanes)):
+            index = builder.add(start, arguments[2])
+            scalar = builder.load(element_pointer(context, builder, array, arguments[0], index))
+            scalar = context.cast(builder, scalar, array.dtype, like.dtype)
+            gathered = builder.insert_element(gathered, scalar, ir.Constant(I32, lane))
+        return gathered
 
     return vector(array, starts, types.intp, like), generate
 
@@ -362,7 +344,6 @@ if numba.config.DISABLE_JIT:
     load = vector_numpy.load
     store = vector_numpy.store
     gather = vector_numpy.gather
-    gather_from = vector_numpy.gather_from
     broadcast = vector_numpy.broadcast
     constant = vector_numpy.constant
     fma = vector_numpy.fma

@@ -61,12 +61,12 @@ def prefetch(where: Array, index: int) -> None:
     pass
 
 
-def gather(array: Array, start: int, step: int, like: Array) -> Array:
-    return array[start + step * np.arange(lanes(like))].astype(like.dtype)
+def gather(array: Array, starts: Any, offset: int, like: Array) -> Array:
+    return array[_starts_of_lanes(starts, lanes(like)) + offset].astype(like.dtype)
 
 
-def gather_from(array: Array, starts: Array, offset: int, like: Array) -> Array:
-    return array[starts[: lanes(like)] + offset].astype(like.dtype)
+def _starts_of_lanes(starts: Any, count: int) -> Array:
+    return starts[0] + starts[1] * np.arange(count) if isinstance(starts, tuple) else starts[:count]
 
 
 def square_root(vector: Array) -> Array:
@@ -148,12 +148,8 @@ def store_block(where: Array, start: int, step: int, block: Array) -> None:
         where[start + row * step :][: vectors.size] = vectors.reshape(-1)
 
 
-def load_transposed(where: Array, start: int, step: int, like: Array, columns: int) -> Array:
-    return load_transposed_from(where, start + step * np.arange(lanes(like)), 0, like, columns)
-
-
-def load_transposed_from(where: Array, starts: Array, offset: int, like: Array, columns: int) -> Array:
-    at = starts[: lanes(like)] + offset + np.arange(columns)[:, np.newaxis]
+def load_transposed(where: Array, starts: Any, offset: int, like: Array, columns: int) -> Array:
+    at = _starts_of_lanes(starts, lanes(like)) + offset + np.arange(columns)[:, np.newaxis]
     return where[at].astype(like.dtype).reshape(columns, 1, -1)
 
 
