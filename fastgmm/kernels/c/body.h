@@ -38,6 +38,16 @@ typedef int64_t scale_and_count_kind(const Tile *, int64_t k, int64_t n_points, 
 /* Whether to copy the points that count for a component together before their moments are taken. */
 typedef int packing_repays(int64_t d, int64_t n_active, int64_t n_points);
 
+/* For families with nothing common to all components. */
+INLINE void prepare_nothing(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    (void)prepared, (void)tile, (void)d, (void)n_points;
+}
+
+/* Of the light families a point costs few multiply-adds, hardly more than its copies. */
+INLINE int packing_repays_light(int64_t d, int64_t n_active, int64_t n_points) {
+    return d >= 16 && 8 * n_active <= n_points;
+}
+
 /* Rows rounded up to the two vectors that the density kernels take at a time. */
 INLINE int64_t points_of(int64_t n_valid) { return (n_valid + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
 
@@ -203,24 +213,24 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
 #define JOIN(operation, family, instance) JOIN_(operation, family, instance)
 #define NAME(operation, family) JOIN(operation, family, INSTANCE)
 
-#define DEFINE(family, kind)                                                                                           \
+#define DEFINE(family, kind, prepare, packing)                                                                         \
     static void NAME(sweep, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                        \
                                     const fastgmm_section *section, const fastgmm_slots *slots,                        \
                                     const fastgmm_bounds *bounds, const fastgmm_share *share) {                        \
-        const Family functions = {prepare_tile_##family,   joint_density_##family,  responsibilities_##kind,           \
-                                  scale_and_count_##kind,  packing_repays_##family, add_moments_##family};             \
+        const Family functions = {prepare, joint_density_##family, responsibilities_##kind,                            \
+                                  scale_and_count_##kind, packing, add_moments_##family};                              \
         sweep(rows, prepared, section, slots, bounds, share, functions);                                               \
     }                                                                                                                  \
     static void NAME(log_density, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                  \
                                           const fastgmm_section *section, const fastgmm_outputs *outputs,              \
                                           const fastgmm_share *share) {                                                \
-        log_density(rows, prepared, section, outputs, share, prepare_tile_##family, joint_density_##family);           \
+        log_density(rows, prepared, section, outputs, share, prepare, joint_density_##family);                         \
     }
 
-DEFINE(full, roots)
-DEFINE(tied, whole)
-DEFINE(diag, whole)
-DEFINE(spherical, whole)
+DEFINE(full, roots, prepare_nothing, packing_repays_full)
+DEFINE(tied, whole, prepare_tile_tied, packing_repays_light)
+DEFINE(diag, whole, prepare_nothing, packing_repays_light)
+DEFINE(spherical, whole, prepare_nothing, packing_repays_light)
 
 fastgmm_sweep *const NAME(sweep, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = NAME(sweep, full),

@@ -3,10 +3,6 @@
  * Joint log-density: c_k - sum_j ((x_j - mu_kj) / sigma_kj)^2 / 2; second moments: S_j = sum wr (x_j - mu_j)^2.
  */
 
-INLINE void prepare_tile_diag(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
-    (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
-}
-
 /* Write c - sum_j ((x_j - mu_j) / sigma_j)^2 / 2 of n vectors of points at t. */
 INLINE void put_density_diag(const Tile *tile, Center center, const NUMBER *inverse_deviations, int64_t d, int64_t line,
                              Vector c, int64_t t, const int n) {
@@ -57,9 +53,4 @@ OUTLINE void add_moments_diag(const fastgmm_prepared *prepared, const Tile *tile
                               double *second) {
     Center center = center_of(tile, prepared->means + k * d, d);
     FOR_BLOCKS_OF_FOUR(d, add_features_diag, tile, points, weights, center, n_points, first, second);
-}
-
-/* A point costs few multiply-adds, hardly more than its copies. */
-INLINE int packing_repays_diag(int64_t d, int64_t n_active, int64_t n_points) {
-    return d >= 16 && 8 * n_active <= n_points;
 }

@@ -91,10 +91,6 @@ INLINE void note_largest(const Tile *tile, int64_t line, int64_t t) {
     store(tile->largest + t, line > 0 ? where_less(largest, joint, joint, largest) : joint);
 }
 
-INLINE void prepare_tile_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
-    (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
-}
-
 OUTLINE void joint_density_full(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
                                 int64_t k, int64_t line, NUMBER margin) {
     const NUMBER *constants = prepared->log_constants, *factors = prepared->scales;

@@ -32,10 +32,6 @@ INLINE void put_density_of_distances(const Tile *tile, const NUMBER *points, Cen
     FOR_FOUR_VECTORS_AND_TWO(n_points, put_density_of_distance, tile, points, center, d, line, c, factor);
 }
 
-INLINE void prepare_tile_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
-    (void)prepared, (void)tile, (void)d, (void)n_points; /* nothing is common to all components */
-}
-
 OUTLINE void joint_density_spherical(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points,
                                      int64_t k, int64_t line, NUMBER margin) {
     (void)margin;
@@ -69,9 +65,4 @@ OUTLINE void add_moments_spherical(const fastgmm_prepared *prepared, const Tile 
                               double *second) {
     Center center = center_of(tile, prepared->means + k * d, d);
     FOR_BLOCKS_OF_FOUR(d, add_features_spherical, tile, points, weights, center, n_points, first, second);
-}
-
-/* A point costs few multiply-adds, hardly more than its copies. */
-INLINE int packing_repays_spherical(int64_t d, int64_t n_active, int64_t n_points) {
-    return d >= 16 && 8 * n_active <= n_points;
 }

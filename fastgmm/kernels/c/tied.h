@@ -59,8 +59,3 @@ OUTLINE void add_moments_tied(const fastgmm_prepared *prepared, const Tile *tile
     Center center = center_of(tile, prepared->means + k * d, d);
     FOR_BLOCKS_OF_FOUR(d, add_features_tied, tile, points, weights, center, n_points, first);
 }
-
-/* A point costs few multiply-adds, hardly more than its copies. */
-INLINE int packing_repays_tied(int64_t d, int64_t n_active, int64_t n_points) {
-    return d >= 16 && 8 * n_active <= n_points;
-}
