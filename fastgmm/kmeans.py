@@ -1,4 +1,4 @@
-"""k-means++ and Lloyd's algorithm, on the kernels of the spherical family.
+"""k-means++ and Lloyd's algorithm with splits and merges, on the kernels of the spherical family.
 
 With unit variance and no constant the joint log-density is −½‖x − c‖², so that the largest is the nearest center.
 Data are expected to be centered.
@@ -11,13 +11,18 @@ from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import FloatArray, PreparedSpherical
 from fastgmm.sweep import evaluate
 
-_MOST_ITERATIONS = 40
+# Of Lloyd's algorithm before each round of splits and merges, and after the last. Rounds are several, since each cuts
+# in other directions, and early, since what they leave behind takes Lloyd's algorithm some time.
+_ITERATIONS_BEFORE_SPLITS = (3, 3, 6)
+_ITERATIONS_AFTER_SPLITS = 28
 # Seeds are drawn from so many rows, and so many for each cluster: each costs a pass over them.
 _SEED_ROWS = 16_384
 _SEED_ROWS_PER_CLUSTER = 16
 _BLOCK_ROWS = 4096
 # scikit-learn's: the squared movement of all centers, as a share of the mean variance of the features.
 _TOLERANCE = 1e-4
+# In place of a weight of 0 where one divides by it.
+_TINY = 1e-300
 
 Labels = NDArray[np.int64]
 
@@ -81,16 +86,35 @@ def _draw(scores: FloatArray, size: int, random_state: np.random.RandomState) ->
 def kmeans(
     rows: Rows, n_clusters: int, random_state: np.random.RandomState, backend: Backend, n_threads: int
 ) -> tuple[FloatArray, Labels]:
-    """Lloyd's algorithm from k-means++ centers: centers (K, d) and the labels of the rows.
+    """Lloyd's algorithm from k-means++ centers, with splits and merges: centers (K, d) and the labels of the rows.
 
-    Stops when the centers hardly move, or after forty iterations: EM does the rest better.
+    Lloyd's algorithm alone hardly ever moves a center from one dense region to another: it ends where two clusters
+    share a center while a third has two. Splits and merges between its iterations mend that.
+
+    Ends when the centers hardly move, or after forty iterations: EM does the rest better.
     """
     seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
     centers = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
-    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
+    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
     tolerance = _TOLERANCE * float(np.average(np.square(rows.values, dtype=np.float64).mean(axis=1), weights=weights))
+    for n_iterations in _ITERATIONS_BEFORE_SPLITS:
+        centers, labels = _lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
+        centers = split_and_merge(rows, labels, weights, centers, random_state)
+    return _lloyd(rows, weights, centers, tolerance, _ITERATIONS_AFTER_SPLITS, backend, n_threads)
+
+
+def _lloyd(
+    rows: Rows,
+    weights: FloatArray,
+    centers: FloatArray,
+    tolerance: float,
+    most_iterations: int,
+    backend: Backend,
+    n_threads: int,
+) -> tuple[FloatArray, Labels]:
+    """Lloyd's algorithm: assign rows to the nearest centers and move these to their means, until they hardly move."""
     labels = nearest(rows, centers, backend, n_threads)
-    for _ in range(_MOST_ITERATIONS):
+    for _ in range(most_iterations):
         moved = _cluster_means(rows, labels, weights, centers)
         moved = _refill_empty(rows, labels, weights, moved)
         movement = float(np.square(moved - centers).sum())
@@ -101,12 +125,100 @@ def kmeans(
     return centers, labels
 
 
+def split_and_merge(
+    rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray, random_state: np.random.RandomState
+) -> FloatArray:
+    """The centers after every exchange that lowers the inertia: one cluster is split, two others are merged [1]_.
+
+    As one cluster, parts of weights a and b with means p and q have a·b/(a + b)·‖p − q‖² more inertia than as two [2]_:
+    a split gains it, a merge loses it. Centers of clusters that take no part become the means of their rows.
+
+    References
+    ----------
+    .. [1] T. Kaukoranta, P. Fränti and O. Nevalainen, "Iterative split-and-merge algorithm for vector quantization
+       codebook generation", Optical Engineering 37 (1998).
+    .. [2] J. H. Ward, "Hierarchical grouping to optimize an objective function", JASA 58 (1963).
+    """
+    halves, sizes = _halves(rows, labels, weights, centers, random_state)
+    gains = _joined_inertia(*sizes, *halves)
+    counts = sizes.sum(axis=0)
+    means: FloatArray = halves[0] + (sizes[1] / np.maximum(counts, _TINY))[:, np.newaxis] * (halves[1] - halves[0])
+    partners, losses = _cheapest_merges(counts, means)
+    changed, is_taken = means.copy(), np.zeros(len(means), bool)
+    for split in np.argsort(-gains):
+        if is_taken[split]:
+            continue
+        # No cluster takes part twice: after the first time its gain and its loss are others.
+        is_closed = is_taken | is_taken[partners] | (partners == split)
+        is_closed[split] = True
+        merged = int(np.argmin(np.where(is_closed, np.inf, losses)))
+        if is_closed[merged] or gains[split] <= losses[merged]:
+            break
+        pair = [merged, partners[merged]]
+        share = counts[pair[1]] / max(counts[pair].sum(), _TINY)
+        changed[merged] += share * (means[pair[1]] - means[merged])
+        changed[split], changed[pair[1]] = halves[:, split]
+        is_taken[[split, *pair]] = True
+    return changed
+
+
+def _joined_inertia(a: FloatArray, b: FloatArray, p: FloatArray, q: FloatArray) -> FloatArray:
+    """How much more inertia clusters of weights a and b with means p and q have as one than as two."""
+    result: FloatArray = a * (b / np.maximum(a + b, _TINY)) * np.square(p - q).sum(axis=-1)
+    return result
+
+
+def _cheapest_merges(counts: FloatArray, means: FloatArray) -> tuple[NDArray[np.intp], FloatArray]:
+    """For every cluster the one that it merges with at the least loss, and this loss."""
+    partners, losses = np.empty(len(counts), np.intp), np.empty(len(counts))
+    for k in range(len(counts)):
+        loss = _joined_inertia(counts[k : k + 1], counts, means[k], means)
+        loss[k] = np.inf
+        partners[k], losses[k] = np.argmin(loss), loss.min()
+    return partners, losses
+
+
+def _halves(
+    rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray, random_state: np.random.RandomState
+) -> tuple[FloatArray, FloatArray]:
+    """Means (2, K, d) and weights (2, K) of two halves of every cluster.
+
+    A cluster is cut through its center, across the direction of a row drawn with probability proportional to w·D²(x),
+    which most likely lies along a long axis. A step of Lloyd's algorithm between the halves makes the cut a better one.
+    """
+    n_clusters = len(centers)
+    # Of quotients s/e with e from the exponential distribution, the largest is that of a row with probability ∝ s.
+    scores = weights * _own_distances(rows, labels, centers) / random_state.standard_exponential(len(labels))
+    order = np.argsort(scores)
+    drawn = np.zeros(n_clusters, np.intp)
+    drawn[labels[order]] = order  # the last of a cluster stays
+    points, directions = centers, rows.values[drawn] - centers
+    for _ in range(2):
+        sides = _is_beyond(rows, labels, points, directions)
+        half_labels = labels + n_clusters * sides
+        means = _cluster_means(rows, half_labels, weights, np.concatenate([centers, centers]))
+        halves = means.reshape(2, n_clusters, -1)
+        points, directions = halves.mean(axis=0), halves[1] - halves[0]
+    sizes = np.bincount(half_labels, weights, 2 * n_clusters).astype(np.float64)
+    return halves, sizes.reshape(2, n_clusters)
+
+
+def _is_beyond(rows: Rows, labels: Labels, points: FloatArray, directions: FloatArray) -> NDArray[np.bool_]:
+    """Whether a row lies beyond its cluster's point in its cluster's direction, a block of rows at a time."""
+    result = np.empty(rows.shape[0], bool)
+    for begin in range(0, len(result), _BLOCK_ROWS):
+        block = slice(begin, begin + _BLOCK_ROWS)
+        differences = rows.values[block] - points[labels[block]]
+        result[block] = np.einsum("ij,ij->i", differences, directions[labels[block]]) > 0
+    return result
+
+
 def _cluster_means(rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray) -> FloatArray:
     """Weighted means of the clusters; an empty one keeps its center."""
     n_clusters = len(centers)
     counts = np.bincount(labels, weights, n_clusters)
     sums = np.stack([np.bincount(labels, weights * column, n_clusters) for column in rows.values.T], axis=1)
-    return np.where(counts[:, np.newaxis] > 0, sums / np.maximum(counts, 1e-300)[:, np.newaxis], centers)
+    return np.where(counts[:, np.newaxis] > 0, sums / np.maximum(counts, _TINY)[:, np.newaxis], centers)
 
 
 def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
@@ -114,7 +226,8 @@ def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArra
     distances = np.empty(rows.shape[0])
     for begin in range(0, len(distances), _BLOCK_ROWS):
         block = slice(begin, begin + _BLOCK_ROWS)
-        distances[block] = np.square(rows.values[block] - centers[labels[block]]).sum(axis=1)
+        differences = rows.values[block] - centers[labels[block]]
+        distances[block] = np.einsum("ij,ij->i", differences, differences)
     return distances
 
 

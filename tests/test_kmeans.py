@@ -1,10 +1,10 @@
-"""k-means++ and Lloyd's algorithm."""
+"""k-means++, and Lloyd's algorithm with splits and merges."""
 
 import numpy as np
 import pytest
 
 from fastgmm.kernels.contract import Rows
-from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest, squared_distances
+from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest, split_and_merge, squared_distances
 
 
 def blobs(rng, n_blobs=4, size=200):
@@ -51,3 +51,55 @@ def test_more_clusters_than_distinct_rows_end_in_finite_centers(backend, n_disti
     centers, labels = kmeans(Rows(values), 5, np.random.RandomState(0), backend, 1)
     assert np.isfinite(centers).all()
     assert np.array_equal(centers[labels], values)
+
+
+def means_and_inertia(values, weights, labels, n_clusters):
+    means = np.array([np.average(values[labels == k], axis=0, weights=weights[labels == k]) for k in range(n_clusters)])
+    return means, float(weights @ ((values - means[labels]) ** 2).sum(axis=1))
+
+
+def test_a_center_shared_by_two_clusters_and_two_centers_in_a_third_are_mended_at_once(rng):
+    values = blobs(rng)
+    labels = np.concatenate([np.zeros(400, np.int64), np.full(200, 1), rng.integers(2, 4, 200)])
+    weights = np.ones(800)
+    means, _ = means_and_inertia(values, weights, labels, 4)
+    centers = split_and_merge(Rows(values), labels, weights, means, np.random.RandomState(0))
+    found = distances_by_hand(values, centers).argmin(axis=1).reshape(4, 200)
+    assert (found == found[:, :1]).all()
+    assert len(set(found[:, 0])) == 4
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 7])
+def test_splits_and_merges_never_raise_the_inertia(rng, n_features):
+    for seed in range(20):
+        values, weights = rng.standard_t(3, size=(300, n_features)), rng.uniform(0.1, 3.0, 300)
+        rows, n_clusters = Rows(values, weights), int(rng.integers(1, 12))
+        labels = rng.permutation(np.arange(300) % n_clusters)
+        means, before = means_and_inertia(values, weights, labels, n_clusters)
+        centers = split_and_merge(rows, labels, weights, means, np.random.RandomState(seed))
+        after = float(weights @ distances_by_hand(values, centers).min(axis=1))
+        assert after <= before * (1 + 1e-12)
+
+
+def test_clusters_far_apart_are_found_from_every_seed(backend, rng):
+    """Sixteen: k-means++ alone, and Lloyd's algorithm after it, miss one from every third seed."""
+    truth = 10.0 * rng.normal(size=(16, 4))
+    values = np.repeat(truth, 50, axis=0) + rng.normal(size=(800, 4))
+    for seed in range(10):
+        centers, _ = kmeans(Rows(values), 16, np.random.RandomState(seed), backend, 1)
+        assert distances_by_hand(truth, centers).min(axis=1).max() < 2.0
+
+
+def test_only_the_proportions_of_weights_count(backend, rng):
+    values, weights = blobs(rng), rng.uniform(0.5, 2.0, 800)
+    expected, _ = kmeans(Rows(values, weights), 6, np.random.RandomState(0), backend, 1)
+    for scale in (2.0**-400, 2.0**400):
+        centers, _ = kmeans(Rows(values, scale * weights), 6, np.random.RandomState(0), backend, 1)
+        np.testing.assert_allclose(centers, expected, rtol=1e-12)
+
+
+def test_the_number_of_threads_changes_no_bit(backend, rng):
+    values = rng.normal(size=(9000, 3))
+    one, _ = kmeans(Rows(values), 9, np.random.RandomState(0), backend, 1)
+    two, _ = kmeans(Rows(values), 9, np.random.RandomState(0), backend, 2)
+    assert np.array_equal(one, two)

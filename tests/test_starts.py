@@ -67,6 +67,15 @@ def test_a_large_data_set_is_sampled_and_the_start_is_as_good(rng):
     np.testing.assert_allclose(means, [0.0, 9.0, 18.0], atol=0.1)
 
 
+def test_every_seed_finds_the_clusters_of_a_large_data_set(rng):
+    """k-means++ and Lloyd's algorithm alone let two of them share a center from two of these seeds."""
+    truth = 4.0 * rng.normal(size=(32, 16))
+    large = truth[np.arange(40_000) % 32] + rng.normal(size=(40_000, 16))
+    for seed in range(4):
+        means = GaussianMixture(32, random_state=seed, max_iter=0).fit(large).means_
+        assert np.linalg.norm(truth[:, np.newaxis] - means, axis=2).min(axis=1).max() < 0.5
+
+
 def test_the_same_seed_gives_the_same_start(data):
     for method in METHODS:
         assert np.array_equal(start(data, method).means_, start(data, method).means_)
