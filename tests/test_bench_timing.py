@@ -5,7 +5,15 @@ import pytest
 
 from bench.agreement import disagreement
 from bench.problems import FULL, Problem, generate
-from bench.timing import FEW_ROUNDS, MOST_ITERATIONS, MOST_ROUNDS, is_plausible, make_plan
+from bench.timing import (
+    FEW_ROUNDS,
+    LEAST_ITERATIONS,
+    LEAST_ROUNDS,
+    MOST_ITERATIONS,
+    MOST_ROUNDS,
+    is_plausible,
+    make_plan,
+)
 from fastgmm.parameters import Parameters
 
 PLAN = {"n_rows": 100_000, "most_iterations": MOST_ITERATIONS, "least_rows": 5_000}
@@ -18,13 +26,13 @@ def test_a_fast_rival_gets_all_rounds_and_iterations():
 
 def test_a_slower_one_gets_fewer_iterations_and_then_fewer_rounds():
     assert make_plan(0.15, budget=3.0, **PLAN).rounds == FEW_ROUNDS
-    plan = make_plan(0.7, budget=3.0, **PLAN)
-    assert (plan.n_rows, plan.many, plan.rounds) == (100_000, 2, 1)
+    plan = make_plan(0.3, budget=3.0, **PLAN)
+    assert (plan.n_rows, plan.many, plan.rounds) == (100_000, LEAST_ITERATIONS, LEAST_ROUNDS)
 
 
 def test_one_that_is_too_slow_gets_a_part_of_the_rows():
     plan = make_plan(3.0, budget=3.0, **PLAN)
-    assert (plan.n_rows, plan.many, plan.rounds) == (25_000, 2, 1)
+    assert (plan.n_rows, plan.many, plan.rounds) == (10_000, LEAST_ITERATIONS, LEAST_ROUNDS)
     assert make_plan(1000.0, budget=3.0, **PLAN).n_rows == 5_000
 
 
