@@ -1,10 +1,10 @@
 """C beside Numba, and two threads beside one: ``python -m bench.backends``. Figures are ratios within one run."""
 
-import time
 from collections.abc import Callable
 from typing import Any, get_args
 
 from bench.problems import FULL, OTHERS, SINGLE, Problem, generate
+from bench.yardstick import best_times
 from fastgmm import show_backend
 from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import get_backend
@@ -35,16 +35,11 @@ def jobs(problem: Problem, backend: Backend, n_threads: int) -> dict[str, Callab
 
 def ratios(slow: dict[str, Callable[[], Any]], fast: dict[str, Callable[[], Any]]) -> list[str]:
     """How many times faster ``fast`` is at each job, the best of several alternating rounds for both."""
-    best: dict[tuple[str, int], float] = {}
-    for round_ in range(ROUNDS + 1):  # the first only warms up
-        for side, each in enumerate((slow, fast)):
-            for name, job in each.items():
-                began = time.perf_counter()
-                job()
-                seconds = time.perf_counter() - began
-                if round_ > 0:
-                    best[name, side] = min(best.get((name, side), seconds), seconds)
-    return [f"{best[name, 0] / best[name, 1]:.2f}" for name in slow]
+    for job in (*slow.values(), *fast.values()):
+        job()  # warms up
+    both = {(name, side): chosen[name] for side, chosen in (("slow", slow), ("fast", fast)) for name in slow}
+    best = best_times(both, ROUNDS)
+    return [f"{best[name, 'slow'] / best[name, 'fast']:.2f}" for name in slow]
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """What the machine can do, measured in the same run as everything that is compared with it."""
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -55,14 +57,23 @@ def measure(n_threads: int) -> Yardstick:
     )
 
 
+Name = TypeVar("Name")
+
+
 def best_seconds(function: Callable[[], object], rounds: int = 5) -> float:
     """The shortest of several runs: the one that other work on the machine disturbed least."""
-    durations = []
+    return best_times({"": function}, rounds)[""]
+
+
+def best_times(functions: dict[Name, Callable[[], object]], rounds: int = 15) -> dict[Name, float]:
+    """The shortest time of every function, in rounds in which each has its turn."""
+    best = dict.fromkeys(functions, math.inf)
     for _ in range(rounds):
-        began = time.perf_counter()
-        function()
-        durations.append(time.perf_counter() - began)
-    return min(durations)
+        for name, function in functions.items():
+            began = time.perf_counter()
+            function()
+            best[name] = min(best[name], time.perf_counter() - began)
+    return best
 
 
 def gemm_flops_per_second(

@@ -95,8 +95,7 @@ def _few_components_matter(sweep: Sweep, prepared: Prepared) -> bool:
         return False
     if not n_components * _ROWS_OF_A_COMPONENT <= n_rows < 2**31:
         return False
-    n_tiles = -(-n_rows // plan_of(sweep, prepared).tile_rows)
-    if n_tiles * n_components * 5 > _MOST_BYTES:
+    if _count_tiles(sweep, prepared) * n_components * 5 > _MOST_BYTES:
         return False
     some = sweep.rows.thinned(_ROWS_LOOKED_AT)
     if some.weights is not None:
@@ -106,18 +105,20 @@ def _few_components_matter(sweep: Sweep, prepared: Prepared) -> bool:
     return len(matters) > 0 and bool(matters.mean() <= _SHARE_OF_ROWS)
 
 
+def _count_tiles(sweep: Sweep, prepared: Prepared) -> int:
+    return -(-sweep.rows.shape[0] // plan_of(sweep, prepared).tile_rows)
+
+
 def _first_bounds(sweep: Sweep, prepared: Prepared) -> Bounds:
     """Rows in the order of their labels; every component matters until a sweep has found otherwise."""
-    n_components = len(prepared.log_constants)
-    plan = plan_of(sweep, prepared)
-    n_tiles = -(-sweep.rows.shape[0] // plan.tile_rows)
+    n_components, n_tiles = len(prepared.log_constants), _count_tiles(sweep, prepared)
     return Bounds(
         order=_order_by_label(sweep, prepared),
         distances=np.zeros((n_tiles, n_components), np.float32),
         matters=np.ones((n_tiles, n_components), np.uint8),
         shrink=np.ones(n_components),
         drift=np.zeros(n_components),
-        evaluated=np.zeros(plan.n_chunks, np.int64),
+        evaluated=np.zeros(plan_of(sweep, prepared).n_chunks, np.int64),
     )
 
 

@@ -9,7 +9,8 @@ from functools import partial
 import numba
 import numpy as np
 
-from bench.lab.common import best_times, largest_difference, show
+from bench.lab.common import largest_difference, show
+from bench.yardstick import best_times
 from fastgmm.kernels.numba_.blocks import lines, load_transposed, store_block
 from fastgmm.kernels.numba_.vector import gather, lanes, pointer, store
 

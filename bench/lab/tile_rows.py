@@ -9,8 +9,9 @@ from functools import partial
 
 import numpy as np
 
-from bench.lab.common import best_times, largest_difference, show
+from bench.lab.common import largest_difference, show
 from bench.problems import Problem, generate
+from bench.yardstick import best_times
 from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows, Section, Slots
