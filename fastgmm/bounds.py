@@ -128,6 +128,7 @@ def _order_by_label(sweep: Sweep, prepared: Prepared) -> NDArray[np.int32]:
     order = np.empty(rows.shape[0], np.int32)
     block_rows = _BLOCK_ROWS_OF_A_COMPONENT * len(prepared.log_constants)
     for begin in range(0, len(order), block_rows):
+        sweep.check_deadline()
         block = Rows(rows.values[begin : begin + block_rows])
         labels = evaluate(block, prepared, sweep.backend, sweep.n_threads, "labels")
         if rows.weights is not None:  # rows that do not count are no neighbors of those that do

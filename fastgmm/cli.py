@@ -185,6 +185,9 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("--n-init", type=_positive, default=1, help="starts to try (default: 1)")
     parser.add_argument("--init-params", choices=INIT_METHODS, default="kmeans")
     parser.add_argument("--accelerate", choices=ACCELERATIONS, help="fewer iterations where they converge slowly")
+    parser.add_argument(
+        "--deadline", type=_seconds, metavar="SECONDS", help="end with the best so far (default: no deadline)"
+    )
     _add_running(parser)
 
 
@@ -268,6 +271,13 @@ def _not_negative(text: str) -> float:
         if 0 <= float(text) < math.inf:
             return float(text)
     raise ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+
+
+def _seconds(text: str) -> float:
+    seconds = _not_negative(text)
+    if seconds == 0:
+        raise ArgumentTypeError("a deadline of 0 seconds leaves no time for a start")
+    return seconds
 
 
 def _regularization(text: str) -> float | str:

@@ -86,6 +86,7 @@ def fit(arguments: Namespace) -> Report:
         n_init=arguments.n_init,
         init_params=arguments.init_params,
         accelerate=arguments.accelerate,
+        deadline=arguments.deadline,
     )
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)
@@ -105,6 +106,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
         "components": mixture.n_components,
         "covariance_type": mixture.covariance_type,
         "converged": bool(mixture.converged_),
+        "stop_reason": mixture.stop_reason_,
         "iterations": mixture.n_iter_,
         "log_likelihood_per_point": score,
         "bic": bic,

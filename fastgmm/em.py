@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from fastgmm.covariance.maximize import maximize
 from fastgmm.degenerate import degenerate_components, prepare_or_explain
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.sweep import DeadlineError
 
 logger = logging.getLogger("fastgmm")
 
@@ -51,17 +53,27 @@ class Step:
 
 
 Observer = Callable[[Step], None]
+StopReason = Literal["converged", "max_iter", "deadline", "callback"]
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The outcome of one run of EM."""
+    """The outcome of one run of EM, or parameters that were given (``stop_reason`` None)."""
 
     parameters: Parameters
     lower_bound: float
-    converged: bool
+    stop_reason: StopReason | None
     steps: tuple[Step, ...]
     degenerate: tuple[int, ...]
+
+    @property
+    def converged(self) -> bool:
+        return self.stop_reason == "converged"
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether something outside EM ended it, which ends restarts as well."""
+        return self.stop_reason in ("deadline", "callback")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +100,9 @@ def run_em(
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
+    It also ends when the sweep's deadline passes, where the iteration that was begun is lost, and after an iteration
+    for which an observer raises ``StopIteration``.
+
     Parameters
     ----------
     regularization : ndarray of shape (n_features,)
@@ -108,15 +123,20 @@ def run_em(
         When a covariance stops being positive definite.
     """
     state = _State(start, prepare_or_explain(sweep, start), lower_bound)
-    trail, quiet_steps, converged = Trail((start,)), 0, False
+    trail, quiet_steps = Trail((start,)), 0
+    stop_reason: StopReason = "max_iter"
     steps: list[Step] = []
     for iteration in range(1, stopping.max_iter + 1):
         began = time.perf_counter()
         jump = extrapolate(sweep, trail, regularization) if accelerate else None
-        if jump is None:
-            reached = _em_step(sweep, state.prepared, regularization)
-        else:
-            reached = _try_jump(sweep, jump, regularization)
+        try:
+            if jump is None:
+                reached = _em_step(sweep, state.prepared, regularization)
+            else:
+                reached = _try_jump(sweep, jump, regularization)
+        except DeadlineError:
+            stop_reason = "deadline"
+            break
         change = reached.lower_bound - state.lower_bound
         accepted = jump is None or change >= 0.0
         state = reached if accepted else state
@@ -128,12 +148,12 @@ def run_em(
         steps.append(step)
         remark = "" if accepted else ", extrapolation not accepted"
         logger.debug("restart %d iteration %d: lower bound %.9g%s", restart, iteration, state.lower_bound, remark)
-        for observer in observers:
-            observer(replace(step, parameters=_read_only(state.parameters)))
-        if converged:
+        go_on = _tell(observers, replace(step, parameters=_read_only(state.parameters)))
+        if converged or not go_on:
+            stop_reason = "converged" if converged else "callback"
             break
     degenerate = degenerate_components(sweep.family, state.parameters, regularization)
-    return Fit(state.parameters, state.lower_bound, converged, tuple(steps), degenerate)
+    return Fit(state.parameters, state.lower_bound, stop_reason, tuple(steps), degenerate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +163,17 @@ class _State:
     parameters: Parameters
     prepared: Prepared
     lower_bound: float
+
+
+def _tell(observers: Iterable[Observer], step: Step) -> bool:
+    """Show a step to all observers; whether none of them wants to stop."""
+    go_on = True
+    for observer in observers:
+        try:
+            observer(step)
+        except StopIteration:
+            go_on = False
+    return go_on
 
 
 def _em_step(sweep: AnySweep, prepared: Prepared, regularization: FloatArray) -> _State:
@@ -165,7 +196,7 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
 
     A fit without degenerate components beats one with some, whatever the likelihoods: a component that collapsed
     onto a few points has a likelihood without bound and no meaning. A restart that fails is passed over while
-    another succeeds.
+    another succeeds. One that is cut short is the last, and says why the best of all is what it is.
     """
     best: Fit | None = None
     steps: list[Step] = []
@@ -180,6 +211,9 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
         steps.extend(fit.steps)
         if best is None or _merit(fit) > _merit(best):
             best = fit
+        if fit.was_cut_short:
+            best = replace(best, stop_reason=fit.stop_reason)
+            break
     if best is None:
         assert failure is not None, "a fit has at least one restart"
         raise failure

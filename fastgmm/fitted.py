@@ -16,6 +16,7 @@ def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
     """All attributes of a fit but ``feature_names_in_``; ``steps`` are those of every start."""
     return parameter_attributes(fit.parameters) | {
         "converged_": fit.converged,
+        "stop_reason_": fit.stop_reason,
         "n_iter_": len(fit.steps),
         "lower_bound_": fit.lower_bound,
         "lower_bounds_": [step.lower_bound for step in fit.steps],

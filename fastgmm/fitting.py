@@ -1,5 +1,7 @@
 """From hyper-parameters and rows to the best fit: the regularization, a run of EM for each start, the choice."""
 
+import math
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -51,14 +53,15 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
     earlier : EarlierFit or None
         To be continued, instead of starting anew.
     """
+    deadline = math.inf if options["deadline"] is None else time.perf_counter() + options["deadline"]
     regularization = regularization_of(options["reg_covar"], rows)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
         family = FAMILIES[options["covariance_type"]]
         backend = get_backend(options["backend"], work_of(*rows.shape, options["n_components"]))
-        sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]))
+        sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]), deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
-    if not best.converged and options["max_iter"] > 0:
+    if best.stop_reason == "max_iter" and options["max_iter"] > 0:
         warnings.warn(
             "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
             "tol, or check for degenerate data.",

@@ -44,8 +44,9 @@ _FITTED_ATTRIBUTES = (
 _SAVED_OPTIONS = (
     *(name for name in _SHARED_OPTIONS if not name.endswith("_init") or name == "n_init"),
     "accelerate",
+    "deadline",
 )
-_SAVED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
+_SAVED_RESULTS = ("converged_", "stop_reason_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
 
 Estimator = TypeVar("Estimator")
 
@@ -75,7 +76,9 @@ def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) 
             raise ValueError(f"a fitted estimator keeps its {name}, {shared[name]!r}; got {options[name]!r}")
     result = cls(**(shared | options))
     if is_fitted:
-        fitted = _copies(vars(estimator)) | {"history_": (), "degenerate_components_": ()}
+        stop_reason = "converged" if estimator.converged_ else "max_iter"
+        fitted = _copies(vars(estimator))
+        fitted |= {"stop_reason_": stop_reason, "history_": (), "degenerate_components_": ()}
         if estimator.means_.dtype != np.float64:
             single = (estimator.weights_, estimator.means_, estimator.covariances_)
             fitted |= parameter_attributes(check_parameters(*single, estimator.covariance_type))
@@ -94,10 +97,11 @@ def to_saved_model(attributes: Mapping[str, Any]) -> SavedModel:
     given = parameters_of(attributes)
     names = attributes.get("feature_names_in_")
     options = {name: _plain(attributes[name]) for name in _SAVED_OPTIONS}
+    results = {name: _plain(attributes[name]) for name in _SAVED_RESULTS}
     return SavedModel(
         parameters=check_parameters(given.weights, given.means, given.covariances, given.covariance_type),
         options={name: value for name, value in options.items() if value is not None},
-        fit={name.rstrip("_"): _plain(attributes[name]) for name in _SAVED_RESULTS},
+        fit={name.rstrip("_"): value for name, value in results.items() if value is not None},
         feature_names=None if names is None else tuple(names),
         dtype="float64",
     )
@@ -125,8 +129,9 @@ def from_saved_model(cls: type[Estimator], model: SavedModel) -> Estimator:
     )
     for name in _SAVED_RESULTS:
         if name.rstrip("_") in model.fit:
-            kind = type(getattr(estimator, name))  # JSON knows no tuples
-            setattr(estimator, name, kind(model.fit[name.rstrip("_")]))
+            value: Any = model.fit[name.rstrip("_")]
+            # JSON knows no tuples.
+            setattr(estimator, name, tuple(value) if isinstance(getattr(estimator, name), tuple) else value)
     if model.feature_names is not None:
         estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
     result: Estimator = estimator

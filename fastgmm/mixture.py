@@ -76,8 +76,12 @@ class GaussianMixture:
         likelihood of θ₁, EM goes on from θ₂. Every sweep counts as an iteration; ``tol`` is compared with plain steps
         of EM only, and with two in a row after an extrapolation. Of several maxima it may find another than plain EM.
         A start that ends in a degenerate component is run again without, and its iterations count from 1 again.
+    deadline : float, optional
+        Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start, and
+        what a covariance family computes once of all rows, are finished first.
     callbacks : list of callables, optional
-        Each is called with a :class:`fastgmm.Step` after every iteration.
+        Each is called with a :class:`fastgmm.Step` after every iteration. One that raises ``StopIteration`` ends the
+        fit with the best it has found.
 
     Attributes
     ----------
@@ -88,6 +92,8 @@ class GaussianMixture:
     precisions_, precisions_cholesky_ : ndarray
         Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical).
     converged_ : bool
+    stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
+        What ended the fit; None where the parameters were given.
     n_iter_ : int
         Iterations of the best start.
     lower_bound_ : float
@@ -132,6 +138,7 @@ class GaussianMixture:
     precisions_: FloatArray
     precisions_cholesky_: FloatArray
     converged_: bool
+    stop_reason_: str | None
     n_iter_: int
     lower_bound_: float
     lower_bounds_: list[float]
@@ -159,6 +166,7 @@ class GaussianMixture:
         n_threads: int | None = None,
         backend: str = "auto",
         accelerate: str | None = None,
+        deadline: float | None = None,
         callbacks: Sequence[Callable[[Step], None]] | None = None,
     ) -> None:
         self.n_components = n_components
@@ -178,6 +186,7 @@ class GaussianMixture:
         self.n_threads = n_threads
         self.backend = backend
         self.accelerate = accelerate
+        self.deadline = deadline
         self.callbacks = callbacks
 
     # Fitting
@@ -339,7 +348,7 @@ class GaussianMixture:
         """
         parameters = check_parameters(weights, means, covariances, covariance_type)
         estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
-        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, False, (), ()), ()))
+        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, None, (), ()), ()))
         return estimator
 
     def to_sklearn(self) -> Any:

@@ -313,7 +313,7 @@ def _require_sound(model: SavedModel) -> None:
 
 def _require_results(fit: Mapping[str, Any]) -> None:
     """Results of the types they should have; what is not known is left alone."""
-    kinds = {"converged": bool, "n_iter": int, "lower_bound": float}
+    kinds = {"converged": bool, "stop_reason": str, "n_iter": int, "lower_bound": float}
     wrong = [name for name, kind in kinds.items() if name in fit and type(fit[name]) is not kind]
     lists = {"lower_bounds": float, "degenerate_components": int}
     for name, kind in lists.items():

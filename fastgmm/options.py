@@ -102,6 +102,10 @@ _RULES = {
         f"None or {_choice(ACCELERATIONS).must_be}",
         lambda value: value is None or _choice(ACCELERATIONS).allows(value),
     ),
+    "deadline": _Rule(
+        "None or a float in the range (0.0, inf)",
+        lambda value: value is None or (_is_size(value) and value > 0),
+    ),
     "callbacks": _Rule(
         "None or a list of callables",
         lambda value: value is None or (isinstance(value, list | tuple) and all(map(callable, value))),

@@ -3,6 +3,8 @@
 Rows in memory today; whatever can turn prepared parameters into ``Moments`` can stand in for ``Sweep``.
 """
 
+import math
+import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -29,6 +31,10 @@ from fastgmm.threads import resolve_n_threads
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
 
+class DeadlineError(Exception):
+    """There is no time left to finish a sweep."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scatter:
     """The scatter of all rows about a center: moments of a single component, which no iteration changes."""
@@ -39,13 +45,21 @@ class Scatter:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Data, and the way to pass over it: ``sweep(prepared)`` gives the moments of all rows."""
+    """Data, and the way to pass over it: ``sweep(prepared)`` gives the moments of all rows.
+
+    Raises ``DeadlineError`` once ``time.perf_counter()`` is past the ``deadline``, also in the middle of a sweep.
+    """
 
     rows: Rows
     family: CovarianceFamily
     backend: Backend
     n_threads: int
     scatter: Scatter | None = None
+    deadline: float = math.inf
+
+    def check_deadline(self) -> None:
+        if time.perf_counter() > self.deadline:
+            raise DeadlineError
 
     def __call__(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
         moments = _collect_moments(self, prepared, bounds)
@@ -55,10 +69,12 @@ class Sweep:
         return replace(moments, second=second)
 
 
-def make_sweep(rows: Rows, family: CovarianceFamily, backend: Backend, n_threads: int) -> Sweep:
+def make_sweep(
+    rows: Rows, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+) -> Sweep:
     """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
     scatter = total_scatter(rows, backend, n_threads) if family.is_shared else None
-    return Sweep(rows, family, backend, n_threads, scatter)
+    return Sweep(rows, family, backend, n_threads, scatter, deadline)
 
 
 def plan_of(sweep: Sweep, prepared: Prepared) -> ChunkPlan:
@@ -83,6 +99,7 @@ def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) ->
     )
     n_threads = min(sweep.n_threads, plan.useful_threads)
     for section in plan.sections(n_threads):
+        sweep.check_deadline()
         if bounds is None or sweep.backend.bounded_sweep is None:
             sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
         else:
