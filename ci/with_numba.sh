@@ -2,7 +2,8 @@
 # The suite with Numba doing all the work that `auto` would give to C. Tests that go through all backends themselves ran
 # with the README's commands.
 source "$(dirname "$0")/common.sh"
-fresh_environment readme
+copy_of_the_sources "$work/with-numba-sources"
+fresh_environment with-numba
 python -m pip install --quiet -e '.[test]'
 export FASTGMM_BACKEND=numba
 must_choose numba

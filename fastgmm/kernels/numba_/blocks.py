@@ -21,10 +21,10 @@ from fastgmm.kernels.numba_.lowering import (
     is_double,
     load_vector,
     multiply_add,
-    shuffle,
     starts_of_lanes,
     store_vector,
     sum_of_four,
+    transposed,
     widen,
 )
 
@@ -148,31 +148,6 @@ def store_block(typing_context: Any, where: Any, start: Any, step: Any, block: A
     return types.void(where, types.intp, types.intp, block), generate
 
 
-def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
-    """Vectors of columns, from as many rows as a vector has lanes; the length of a row is a power of 2."""
-    size = rows[0].type.count
-    # Squares of neighboring rows are put side by side until they fill vectors.
-    squares = [rows[i : i + size] for i in range(0, len(rows), size)]
-    while len(squares) > 1:
-        both = list(range(2 * squares[0][0].type.count))
-        pairs = zip(squares[::2], squares[1::2], strict=True)
-        squares = [[shuffle(builder, *two, both) for two in zip(left, right, strict=True)] for left, right in pairs]
-    vectors = squares[0]
-    # All squares are transposed at once: their quarters off the diagonal change places, then those of the quarters.
-    all_lanes = range(vectors[0].type.count)
-    distance = size // 2
-    while distance > 0:
-        above = [lane + len(all_lanes) - distance if lane & distance else lane for lane in all_lanes]
-        below = [lane + len(all_lanes) if lane & distance else lane + distance for lane in all_lanes]
-        for i in range(size):
-            if not i & distance:
-                upper, lower = vectors[i], vectors[i + distance]
-                vectors[i] = shuffle(builder, upper, lower, above)
-                vectors[i + distance] = shuffle(builder, upper, lower, below)
-        distance //= 2
-    return vectors
-
-
 def _load_row(context: Any, builder: Any, where_type: Any, where: Any, index: Any, vector_type: Any) -> Any:
     """``where[index : index + count]``, converted to the vector type."""
     element = context.get_value_type(where_type.dtype)
@@ -199,7 +174,7 @@ def load_transposed(typing_context: Any, where: Any, starts: Any, offset: Any, l
         for start in starts_of_lanes(context, builder, starts, arguments[1], full.count):
             index = builder.add(start, arguments[2])
             rows.append(_load_row(context, builder, where, arguments[0], index, row_type))
-        return _pack(builder, _transposed(builder, rows))
+        return _pack(builder, transposed(builder, rows))
 
     return block(where, starts, types.intp, like, columns), generate
 

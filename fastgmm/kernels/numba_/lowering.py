@@ -158,3 +158,28 @@ def sum_of_four(builder: Any, wide: list[Any]) -> Any:
     high = [position + 2 for position in low]
     sums = builder.fadd(shuffle(builder, ab, cd, low), shuffle(builder, ab, cd, high))
     return fold_halves(builder, sums, until=4)
+
+
+def transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Vectors of columns, from as many rows as a vector has lanes; the length of a row is a power of 2."""
+    size = rows[0].type.count
+    # Squares of neighboring rows are put side by side until they fill vectors.
+    squares = [rows[i : i + size] for i in range(0, len(rows), size)]
+    while len(squares) > 1:
+        both = list(range(2 * squares[0][0].type.count))
+        pairs = zip(squares[::2], squares[1::2], strict=True)
+        squares = [[shuffle(builder, *two, both) for two in zip(left, right, strict=True)] for left, right in pairs]
+    vectors = squares[0]
+    # All squares are transposed at once: their quarters off the diagonal change places, then those of the quarters.
+    all_lanes = range(vectors[0].type.count)
+    distance = size // 2
+    while distance > 0:
+        above = [lane + len(all_lanes) - distance if lane & distance else lane for lane in all_lanes]
+        below = [lane + len(all_lanes) if lane & distance else lane + distance for lane in all_lanes]
+        for i in range(size):
+            if not i & distance:
+                upper, lower = vectors[i], vectors[i + distance]
+                vectors[i] = shuffle(builder, upper, lower, above)
+                vectors[i + distance] = shuffle(builder, upper, lower, below)
+        distance //= 2
+    return vectors
