@@ -1,0 +1,61 @@
+"""Fits do not depend on the units of the data, nor on where their origin lies."""
+
+import numpy as np
+import pytest
+
+from fastgmm import GaussianMixture
+from fastgmm.kernels import available_backends
+
+BACKENDS = [name for name, state in available_backends().items() if state == "available"]
+OPTIONS = {"n_components": 4, "random_state": 0, "tol": 1e-6, "max_iter": 500}
+
+
+def draw_rows():
+    """Overlapping clusters in 4 features, in multiples of 2⁻²⁰, so that large shifts are exact."""
+    rng = np.random.default_rng(3)
+    centers = 2.0 * rng.normal(size=(4, 4))
+    mixing = np.eye(4) + 0.3 * rng.normal(size=(4, 4))
+    rows = centers[rng.integers(4, size=2000)] + rng.normal(size=(2000, 4)) @ mixing
+    return np.round(rows * 2**20) / 2**20
+
+
+ROWS = draw_rows()
+
+
+def covariance_error(one, other, unit=1.0):
+    return np.abs(one.covariances_ - other.covariances_ / unit**2).max()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("power", [-40, -1, 40])
+@pytest.mark.parametrize("regularization", ["absolute", "relative"])
+def test_powers_of_two_as_units_change_nothing(family, backend, power, regularization):
+    unit = 2.0**power
+    reg_covar = {"absolute": (1e-6, 1e-6 * unit**2), "relative": ("relative", "relative")}[regularization]
+    options = OPTIONS | {"covariance_type": family.name, "backend": backend}
+    one, other = (
+        GaussianMixture(**options, reg_covar=each).fit(rows)
+        for each, rows in zip(reg_covar, (ROWS, ROWS * unit), strict=True)
+    )
+    assert one.n_iter_ == other.n_iter_
+    assert np.array_equal(one.predict(ROWS), other.predict(ROWS * unit))
+    assert covariance_error(one, other, unit) <= 1e-9
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_shift_of_many_standard_deviations_changes_no_label_and_no_iteration(family, backend):
+    """Means that far from the origin are rounded to 3e-8, and covariances follow."""
+    shift = 2.0**27
+    options = OPTIONS | {"covariance_type": family.name, "backend": backend}
+    one, other = (GaussianMixture(**options).fit(rows) for rows in (ROWS, ROWS + shift))
+    assert one.n_iter_ == other.n_iter_
+    assert np.array_equal(one.predict(ROWS), other.predict(ROWS + shift))
+    assert covariance_error(one, other) <= 1e-7
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.filterwarnings("ignore:reg_covar=0.1 is absolute")
+def test_single_points_have_the_variance_of_the_regularization_in_float32_too(backend):
+    rows = np.array([[9999.0], [0.0]], np.float32)
+    mixture = GaussianMixture(2, reg_covar=0.1, random_state=0, backend=backend).fit(rows)
+    np.testing.assert_allclose(mixture.covariances_.ravel(), 0.1, rtol=1e-6)
