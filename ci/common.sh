@@ -17,7 +17,9 @@ fresh_environment() { # name
 
 copy_of_the_sources() { # folder: without anything that was built, or is being built beside this
     mkdir -p "$1"
-    git ls-files -z --cached --others --exclude-standard | tar --null --files-from=- -c | tar -x -C "$1"
+    git ls-files -z --cached --others --exclude-standard >"$work/sources"
+    git ls-files --deleted >"$work/deleted"
+    grep -z -v -x -F -f "$work/deleted" "$work/sources" | tar --null --files-from=- -c | tar -x -C "$1"
     cd "$1"
 }
 

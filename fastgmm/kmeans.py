@@ -97,7 +97,8 @@ def kmeans(
     centers = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
     tolerance = _TOLERANCE * float(np.average(np.square(rows.values, dtype=np.float64).mean(axis=1), weights=weights))
-    for n_iterations in _ITERATIONS_BEFORE_SPLITS:
+    # An exchange takes three clusters.
+    for n_iterations in _ITERATIONS_BEFORE_SPLITS if n_clusters > 2 else ():
         centers, labels = _lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
         centers = split_and_merge(rows, labels, weights, centers, random_state)
     return _lloyd(rows, weights, centers, tolerance, _ITERATIONS_AFTER_SPLITS, backend, n_threads)

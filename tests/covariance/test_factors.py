@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 from fastgmm.covariance.factors import have_smaller_eigenvalues, inverse_cholesky
 from fastgmm.covariance.family import NotPositiveDefiniteError
@@ -24,6 +25,34 @@ def test_the_inverse_factor_is_lower_triangular_and_whitens(n_features, rng):
     assert np.array_equal(inverse, np.tril(inverse))
     assert np.all(np.diagonal(inverse) > 0)
     assert_close(inverse @ covariance @ inverse.T, np.eye(n_features), 1e-13)
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long doubles have no more digits here")
+@pytest.mark.parametrize("noise", [1e-6, 1e-8, 1e-10])
+@pytest.mark.parametrize("n_features", [65, 130, 200])
+def test_distances_of_smooth_curves_are_as_exact_as_those_of_lapack(n_features, noise, rng):
+    """Neighboring features of spectra or time series nearly agree, so that the corner is nearly singular itself."""
+    times = np.linspace(0.0, 1.0, n_features)
+    covariance = np.exp(-((times[:, np.newaxis] - times) ** 2) / 0.02) + noise * np.eye(n_features)
+    factor = scipy.linalg.cholesky(covariance, lower=True)
+    rows = factor @ rng.normal(size=(n_features, 50))
+    exact = exact_squared_distances(covariance, rows)
+    ours = np.square(inverse_cholesky(covariance, 0) @ rows).sum(axis=0)
+    lapacks = np.square(scipy.linalg.solve_triangular(factor, np.eye(n_features), lower=True) @ rows).sum(axis=0)
+    assert np.abs(ours - exact).max() <= 4 * np.abs(lapacks - exact).max()
+
+
+def exact_squared_distances(covariance, rows):
+    """‖L⁻¹x‖² in long doubles."""
+    covariance, d = covariance.astype(np.longdouble), len(covariance)
+    factor = np.zeros_like(covariance)
+    for j in range(d):
+        column = covariance[j:, j] - factor[j:, :j] @ factor[j, :j]
+        factor[j:, j] = column / np.sqrt(column[0])
+    y = np.zeros(rows.shape, np.longdouble)
+    for i in range(d):
+        y[i] = (rows[i] - factor[i, :i] @ y[:i]) / factor[i, i]
+    return np.square(y).sum(axis=0)
 
 
 @pytest.mark.parametrize("n_features", SIZES)

@@ -1,4 +1,5 @@
-/* Kernels of the spherical family, and the squared distances that the tied family shares.
+/* Kernels of the spherical family, the squared distances that the tied family shares, and how
+ * all light families write their densities.
  *
  * Joint log-density: c_k - |x - mu_k|^2 / (2 sigma_k^2); second moment: S = sum wr |x - mu|^2.
  */

@@ -94,8 +94,8 @@ INLINE void load_rows(const fastgmm_rows *rows, int64_t first, const Tile *tile,
     store(tile->weights + t, broadcast(1));
 #define LOAD_FEATURES(type)                                                                                            \
     do {                                                                                                               \
-        const type *values = (const type *)rows->values + start;                                                       \
-        for (int64_t j = 0; j < rows->n_features; j++, values += rows->column_stride) {                                \
+        for (int64_t j = 0; j < rows->n_features; j++) {                                                               \
+            const type *values = (const type *)rows->values + start + j * rows->column_stride;                         \
             NUMBER feature[LANES];                                                                                     \
             UNROLLED                                                                                                   \
             for (int lane = 0; lane < LANES; lane++) feature[lane] = (NUMBER)values[lane * rows->row_stride];          \
@@ -142,7 +142,8 @@ INLINE void prefetch_row(const fastgmm_rows *rows, int64_t row) {
     const int64_t itemsize = rows->dtype == FASTGMM_FLOAT32 ? 4 : 8, in_line = FASTGMM_ALIGNMENT / itemsize;
     if (row < 0 || row >= rows->n_rows) return;
     for (int64_t j = 0; j < rows->n_features; j += in_line)
-        __builtin_prefetch((const char *)rows->values + (row * rows->row_stride + j * rows->column_stride) * itemsize);
+        __builtin_prefetch((const char *)rows->values + (row * rows->row_stride + j * rows->column_stride) * itemsize,
+                           0, 2);
 #else
     (void)rows, (void)row;
 #endif

@@ -194,13 +194,19 @@ def _load_neighbors(rows: Any, starts: Any, tile: Any, t: int, j: int, columns: 
 
 
 @inline
+def _numbers_in_line(values: Any) -> int:
+    """How many numbers a line of the cache holds."""
+    return lanes(values) * CACHE_LINE // VECTOR_BYTES
+
+
+@inline
 def prefetch_rows(rows: Any, first: int, n_rows: int, part: int, n_parts: int) -> None:
     """Ask for a part of the rows that the next tile will copy, while there is arithmetic to do."""
     if rows.column_stride == 1 and rows.row_stride == rows.n_features:
         size = n_rows * rows.n_features
         share = (size + n_parts - 1) // n_parts
         begin = first * rows.n_features + part * share
-        for at in range(begin, begin + share, lanes(rows.values) * CACHE_LINE // VECTOR_BYTES):
+        for at in range(begin, begin + share, _numbers_in_line(rows.values)):
             prefetch(rows.values, at)
 
 
@@ -209,7 +215,6 @@ def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points
     """Copy rows ``order[first] … order[first + n_valid - 1]`` into the tile, and pad it to ``n_points``."""
     width = lanes(tile.points)
     zero = constant(tile.points, 0.0)
-    numbers_in_line = lanes(rows.values) * CACHE_LINE // VECTOR_BYTES
     starts = tile.positions
     for t in range(0, n_points, width):
         for lane in range(width):
@@ -220,7 +225,7 @@ def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points
             put(starts, lane, row * rows.row_stride)
             # Rows that lie about cost a wait each, unless they are asked for in time.
             later = number(order, min(first + t + lane + _ROWS_AHEAD, rows.n_rows - 1)) * rows.row_stride
-            for j in range(0, rows.n_features, numbers_in_line):
+            for j in range(0, rows.n_features, _numbers_in_line(rows.values)):
                 prefetch(rows.values, later + j * rows.column_stride)
         _load_features(rows, starts, tile, t)
         if count_ones(lanes_less(zero, load(tile.weights, t))) < width:

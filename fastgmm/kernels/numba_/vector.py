@@ -178,7 +178,7 @@ def prefetch(typing_context: Any, where: Any, index: Any) -> Any:
         address = builder.bitcast(element_pointer(context, builder, where, *arguments), ir.IntType(8).as_pointer())
         function_type = ir.FunctionType(ir.VoidType(), [address.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(builder.module, function_type, "llvm.prefetch.p0")
-        # To read, to be kept in all caches, data.
+        # To read, data, to be kept in all caches but the smallest: a tile needs that one now.
         builder.call(function, [address, ir.Constant(I32, 0), ir.Constant(I32, 2), ir.Constant(I32, 1)])
         return context.get_dummy_value()
 
