@@ -58,17 +58,17 @@ StopReason = Literal["converged", "max_iter", "deadline", "callback"]
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """The outcome of one run of EM, or parameters that were given (``stop_reason`` None)."""
+    """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
+
+    Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
+    """
 
     parameters: Parameters
     lower_bound: float
+    converged: bool
     stop_reason: StopReason | None
     steps: tuple[Step, ...]
     degenerate: tuple[int, ...]
-
-    @property
-    def converged(self) -> bool:
-        return self.stop_reason == "converged"
 
     @property
     def was_cut_short(self) -> bool:
@@ -153,7 +153,8 @@ def run_em(
             stop_reason = "converged" if converged else "callback"
             break
     degenerate = degenerate_components(sweep.family, state.parameters, regularization)
-    return Fit(state.parameters, state.lower_bound, stop_reason, tuple(steps), degenerate)
+    converged = stop_reason == "converged"
+    return Fit(state.parameters, state.lower_bound, converged, stop_reason, tuple(steps), degenerate)
 
 
 @dataclass(frozen=True, eq=False)

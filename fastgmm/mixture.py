@@ -92,8 +92,9 @@ class GaussianMixture:
     precisions_, precisions_cholesky_ : ndarray
         Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical).
     converged_ : bool
+        Whether the best start did.
     stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
-        What ended the fit; None where the parameters were given.
+        What ended the fit, be it after the best start had converged; None where the parameters were given.
     n_iter_ : int
         Iterations of the best start.
     lower_bound_ : float
@@ -348,7 +349,7 @@ class GaussianMixture:
         """
         parameters = check_parameters(weights, means, covariances, covariance_type)
         estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
-        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, None, (), ()), ()))
+        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, False, None, (), ()), ()))
         return estimator
 
     def to_sklearn(self) -> Any:

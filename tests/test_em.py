@@ -83,7 +83,9 @@ def test_any_number_of_threads_fits_to_the_same_bits(data):
 
 
 def fit_of(bound, degenerate=()):
-    return Fit(parameters=None, lower_bound=bound, stop_reason="converged", steps=(), degenerate=degenerate)
+    return Fit(
+        parameters=None, lower_bound=bound, converged=True, stop_reason="converged", steps=(), degenerate=degenerate
+    )
 
 
 def failing():

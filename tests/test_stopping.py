@@ -89,6 +89,12 @@ def test_a_callback_ends_all_restarts_and_the_best_so_far_is_kept():
     assert stopped.n_iter_ == 20
 
 
+def test_a_best_start_that_converged_stays_so_when_a_later_one_is_cut_short():
+    options = {"n_init": 3, "init_params": "random_from_data", "tol": 1e-3, "max_iter": 1000}
+    stopped = fit_quietly(mixture(**options, callbacks=[stop_after(1, restart=1)]))
+    assert (stopped.converged_, stopped.stop_reason_) == (True, "callback")
+
+
 def test_other_exceptions_of_a_callback_leave_the_estimator_as_it_was():
     def callback(step):
         raise ArithmeticError
