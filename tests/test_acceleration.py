@@ -294,10 +294,12 @@ PROBLEMS = {
 }
 
 
+# Of 900 such fits four ended lower by more than `tol`, two of these in another maximum; of those below this is one.
+ALLOWED = {("full", "nearly-flat"): 1.5e-5}
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_end_is_no_worse_than_that_of_plain_em(family, problem):
-    """But for what the tolerance leaves open: of 900 such fits four ended lower by more than ``tol``, two of them by
-    less than one and a half times as much, two in another maximum."""
     draw, n_components, options = PROBLEMS[problem]
     options = {"covariance_type": family.name, "max_iter": 3000, "tol": 1e-5} | options
     for seed in range(4):
@@ -310,7 +312,7 @@ def test_the_end_is_no_worse_than_that_of_plain_em(family, problem):
             for accelerate in (None, "squarem")
         )
         assert fast.converged_
-        assert fast.lower_bound_ > plain.lower_bound_ - 1.5e-5
+        assert fast.lower_bound_ > plain.lower_bound_ - ALLOWED.get((family.name, problem), 1e-5)
         assert fast.n_iter_ <= 1.5 * plain.n_iter_ + 1
 
 

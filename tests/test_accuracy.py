@@ -7,10 +7,9 @@ mpmath = pytest.importorskip("mpmath")
 
 from fastgmm import GaussianMixture  # noqa: E402
 from fastgmm.errors import convergence_warning  # noqa: E402
-from fastgmm.kernels import available_backends  # noqa: E402
 from tests import many_digits  # noqa: E402
+from tests.conftest import BACKENDS  # noqa: E402
 
-BACKENDS = [name for name, state in available_backends().items() if state == "available"]
 N_ROWS, N_FEATURES, N_COMPONENTS = 40, 5, 3
 # Condition of the correlation matrices: error of a log-density.
 ERRORS = {1.0: 1e-11, 1e4: 1e-11, 1e8: 1e-7, 1e12: 1e-3}

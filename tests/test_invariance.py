@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.kernels import available_backends
+from tests.conftest import BACKENDS
 
-BACKENDS = [name for name, state in available_backends().items() if state == "available"]
 OPTIONS = {"n_components": 4, "random_state": 0, "tol": 1e-6, "max_iter": 500}
 
 

@@ -35,4 +35,4 @@ def test_a_fit_needs_little_memory_above_the_data(family, distance):
     """
     command = [sys.executable, "-c", MEASURE, family, "500000", distance]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(finished.stdout) <= 20
+    assert int(finished.stdout) <= 16

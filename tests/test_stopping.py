@@ -8,11 +8,10 @@ import pytest
 
 import fastgmm
 from fastgmm import GaussianMixture
+from fastgmm.covariance import FAMILIES
 from fastgmm.errors import convergence_warning
-from fastgmm.kernels import available_backends
+from tests.conftest import BACKENDS
 
-BACKENDS = [name for name, state in available_backends().items() if state == "available"]
-FAMILIES = ("full", "tied", "diag", "spherical")
 rng = np.random.default_rng(0)
 X = rng.normal(size=(3000, 4)) + 2.0 * rng.normal(size=(5, 4))[rng.integers(5, size=3000)]
 
