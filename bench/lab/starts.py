@@ -40,10 +40,9 @@ def main() -> None:
         theirs = ends(ScikitLearn, data, problem.n_components, SEEDS_OF_RIVAL)
         best = max(ours.max(), theirs.max())
         error = np.hypot(ours.std() / np.sqrt(len(ours)), theirs.std() / np.sqrt(len(theirs)))
-        print(
-            f"{problem.name}, data {seed}: {ours.mean() - theirs.mean():+.5f} ± {error:.5f} above scikit-learn", end=""
-        )
-        print(f"; near the best {_near(ours, best):.0%} of the seeds, {_near(theirs, best):.0%} of its", flush=True)
+        higher = f"{ours.mean() - theirs.mean():+.5f} ± {error:.5f} above scikit-learn's"
+        shares = f"near the best {_near(ours, best):.0%} of the seeds, of its {_near(theirs, best):.0%}"
+        print(f"{problem.name}, data {seed}: {higher}; {shares}", flush=True)
 
 
 def _near(found: Array, best: float) -> float:

@@ -66,6 +66,10 @@ INLINE Vector difference(const NUMBER *x, Center center, int64_t j) {
 #endif
 }
 
+INLINE int64_t itemsize_of(const fastgmm_rows *rows) {
+    return rows->dtype == FASTGMM_FLOAT32 ? (int64_t)sizeof(float) : (int64_t)sizeof(double);
+}
+
 INLINE void copy_row(const fastgmm_rows *rows, int64_t row, NUMBER *point, int64_t stride) {
     int64_t start = row * rows->row_stride;
     if (rows->dtype == FASTGMM_FLOAT32) {
@@ -123,7 +127,7 @@ INLINE void prefetch_rows(const fastgmm_rows *rows, int64_t first, int64_t n_row
 #if defined(__GNUC__)
     const int64_t d = rows->n_features;
     if (rows->column_stride != 1 || rows->row_stride != d || first >= rows->n_rows) return;
-    const int64_t itemsize = rows->dtype == FASTGMM_FLOAT32 ? 4 : 8;
+    const int64_t itemsize = itemsize_of(rows);
     const int64_t end = (first + n_rows < rows->n_rows ? first + n_rows : rows->n_rows) * d * itemsize;
     const int64_t size = n_rows * d * itemsize, share = (size + n_parts - 1) / n_parts;
     const int64_t begin = first * d * itemsize + part * share;
@@ -139,7 +143,7 @@ INLINE void prefetch_rows(const fastgmm_rows *rows, int64_t first, int64_t n_row
 
 INLINE void prefetch_row(const fastgmm_rows *rows, int64_t row) {
 #if defined(__GNUC__)
-    const int64_t itemsize = rows->dtype == FASTGMM_FLOAT32 ? 4 : 8, in_line = FASTGMM_ALIGNMENT / itemsize;
+    const int64_t itemsize = itemsize_of(rows), in_line = FASTGMM_ALIGNMENT / itemsize;
     if (row < 0 || row >= rows->n_rows) return;
     for (int64_t j = 0; j < rows->n_features; j += in_line)
         __builtin_prefetch((const char *)rows->values + (row * rows->row_stride + j * rows->column_stride) * itemsize,

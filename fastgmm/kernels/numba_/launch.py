@@ -13,6 +13,8 @@ from typing import Any
 
 import numba
 import numpy as np
+
+# Numba imports it with its first array, and a fork in the middle of that would leave the import locked in the child.
 import numpy.ma
 
 from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
