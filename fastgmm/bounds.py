@@ -129,9 +129,9 @@ def _order_by_label(sweep: Sweep, prepared: Prepared) -> NDArray[np.int32]:
     block_rows = _BLOCK_ROWS_OF_A_COMPONENT * len(prepared.log_constants)
     for begin in range(0, len(order), block_rows):
         sweep.check_deadline()
-        block = Rows(rows.values[begin : begin + block_rows])
+        block = rows.take(slice(begin, begin + block_rows))
         labels = evaluate(block, prepared, sweep.backend, sweep.n_threads, "labels")
-        if rows.weights is not None:  # rows that do not count are no neighbors of those that do
-            labels[rows.weights[begin : begin + block_rows] == 0] = len(prepared.log_constants)
+        if block.weights is not None:  # rows that do not count are no neighbors of those that do
+            labels[block.weights == 0] = len(prepared.log_constants)
         order[begin : begin + block_rows] = begin + np.argsort(labels, kind="stable")
     return order

@@ -13,6 +13,8 @@ from fastgmm.bounds import AnySweep
 from fastgmm.covariance.maximize import maximize
 from fastgmm.degenerate import degenerate_components, prepare_or_explain
 from fastgmm.errors import DegenerateComponentError
+from fastgmm.kernels.contract import Rows
+from fastgmm.origin import plus_origin
 from fastgmm.parameters import FloatArray, Parameters, Prepared
 from fastgmm.sweep import DeadlineError
 
@@ -105,6 +107,8 @@ def run_em(
 
     Parameters
     ----------
+    start : Parameters
+        Whose means, as those of all iterates, are less the origin of the rows; those of steps and fits are not.
     regularization : ndarray of shape (n_features,)
         Added to the diagonal of every covariance.
     lower_bound : float
@@ -148,13 +152,14 @@ def run_em(
         steps.append(step)
         remark = "" if accepted else ", extrapolation not accepted"
         logger.debug("restart %d iteration %d: lower bound %.9g%s", restart, iteration, state.lower_bound, remark)
-        go_on = _tell(observers, replace(step, parameters=_read_only(state.parameters)))
+        go_on = _tell(observers, replace(step, parameters=_as_shown(state.parameters, sweep.rows)))
         if converged or not go_on:
             stop_reason = "converged" if converged else "callback"
             break
     degenerate = degenerate_components(sweep.family, state.parameters, regularization)
     converged = stop_reason == "converged"
-    return Fit(state.parameters, state.lower_bound, converged, stop_reason, tuple(steps), degenerate)
+    parameters = _as_shown(state.parameters, sweep.rows)
+    return Fit(parameters, state.lower_bound, converged, stop_reason, tuple(steps), degenerate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,8 +230,10 @@ def _merit(fit: Fit) -> tuple[bool, float]:
     return not fit.degenerate, fit.lower_bound
 
 
-def _read_only(parameters: Parameters) -> Parameters:
-    copies = [array.copy() for array in (parameters.weights, parameters.means, parameters.covariances)]
+def _as_shown(parameters: Parameters, rows: Rows) -> Parameters:
+    """A copy that is read-only, with means among the values of the data."""
+    means = plus_origin(parameters.means, rows)
+    copies = [array.copy() for array in (parameters.weights, means, parameters.covariances)]
     for copy in copies:
         copy.flags.writeable = False
     return Parameters(parameters.covariance_type, *copies)

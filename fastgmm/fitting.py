@@ -5,7 +5,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows, work_of
 from fastgmm.options import check_given_start, check_random_state
+from fastgmm.origin import less_origin, origin_of
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.starts import StartOptions, make_start
 from fastgmm.sweep import Sweep, make_sweep
@@ -59,6 +60,7 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
         family = FAMILIES[options["covariance_type"]]
         backend = get_backend(options["backend"], work_of(*rows.shape, options["n_components"]))
+        rows = replace(rows, origin=origin_of(rows))
         sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]), deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
     if best.stop_reason == "max_iter" and options["max_iter"] > 0:
@@ -109,7 +111,8 @@ def runs_of_em(
         return em(accelerate=False)
 
     if earlier is not None:
-        yield lambda: run(earlier.parameters, lower_bound=earlier.lower_bound)
+        means = less_origin(earlier.parameters.means, sweep.rows)
+        yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
     random_state = check_random_state(options["random_state"])
     for restart in range(options["n_init"]):
@@ -129,4 +132,5 @@ def _start_options(options: Mapping[str, Any], sweep: Sweep) -> StartOptions:
         options["n_components"],
         sweep.rows.shape[1],
     )
-    return StartOptions(options["init_params"], options["n_components"], given.weights, given.means, given.covariances)
+    means = None if given.means is None else less_origin(given.means, sweep.rows)
+    return StartOptions(options["init_params"], options["n_components"], given.weights, means, given.covariances)

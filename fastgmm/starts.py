@@ -15,6 +15,7 @@ from fastgmm.covariance.maximize import maximize
 from fastgmm.kernels.contract import Rows
 from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest
 from fastgmm.moments import Moments
+from fastgmm.origin import less_origin
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.sweep import Sweep, rough_center
 
@@ -28,7 +29,7 @@ StartFunction = Callable[[Array, int, np.random.RandomState], Any]
 
 @dataclass(frozen=True, eq=False)
 class StartOptions:
-    """What the user said about the start; ``method`` is a name or a callable."""
+    """What the user said about the start; ``method`` is a name or a callable, ``means`` are less the rows' origin."""
 
     method: str | StartFunction
     n_components: int
@@ -69,7 +70,8 @@ def _from_partition(
         return _from_callable(sweep, options.method, n_components, regularization, random_state)
     means = options.means
     if means is None and options.method == "random_from_data":
-        means = sweep.rows.values[_draw_rows(sweep.rows, n_components, random_state)].astype(np.float64)
+        drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
+        means = drawn.points().astype(np.float64)
     shift = rough_center(sweep.rows)
     sample = _centered(_sample(sweep.rows, n_components, random_state), shift)
     if means is not None:
@@ -95,7 +97,8 @@ def _from_callable(
     n_rows, n_features = sweep.rows.shape
     answer = np.asarray(method(sweep.rows.values, n_components, random_state))
     if answer.shape == (n_components, n_features) and np.isfinite(answer).all():
-        options = StartOptions("kmeans", n_components, means=answer.astype(np.float64))
+        means = less_origin(answer.astype(np.float64), sweep.rows)
+        options = StartOptions("kmeans", n_components, means=means)
         return _from_partition(sweep, options, regularization, random_state)
     is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"
     if not is_labels or answer.min() < 0 or answer.max() >= n_components:
@@ -125,7 +128,7 @@ def _parameters_of_partition(
     counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
     first, second = np.zeros(centers.shape), []
     for k, members in enumerate(np.split(order, ends[:-1])):
-        differences = np.subtract(rows.values[members], centers[k], order="C")
+        differences = np.subtract(rows.take(members).points(), centers[k], order="C")
         weighted = weights[members, np.newaxis] * differences
         first[k] = weighted.sum(axis=0)
         second.append(family.second_moments(weighted, differences))
@@ -149,13 +152,14 @@ def _random_responsibilities(
     means = np.broadcast_to(center, (n_components, rows.shape[1]))
     moments: Moments | None = None
     for begin in range(0, rows.shape[0], _BLOCK_ROWS):
-        block = rows.values[begin : begin + _BLOCK_ROWS]
-        responsibilities = random_state.uniform(size=(len(block), n_components))
+        block = rows.take(slice(begin, begin + _BLOCK_ROWS))
+        points = block.points()
+        responsibilities = random_state.uniform(size=(len(points), n_components))
         responsibilities /= responsibilities.sum(axis=1, keepdims=True)
-        if rows.weights is not None:
-            responsibilities *= rows.weights[begin : begin + _BLOCK_ROWS, np.newaxis]
-            block = np.where(rows.weights[begin : begin + _BLOCK_ROWS, np.newaxis] > 0, block, center)
-        differences = np.subtract(block, center, order="C")
+        if block.weights is not None:
+            responsibilities *= block.weights[:, np.newaxis]
+            points = np.where(block.weights[:, np.newaxis] > 0, points, center)
+        differences = np.subtract(points, center, order="C")
         weighted = [column[:, np.newaxis] * differences for column in responsibilities.T]
         second = np.stack([family.second_moments(each, differences) for each in weighted])
         part = Moments(
@@ -186,7 +190,7 @@ def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) 
 
 def _centered(rows: Rows, shift: FloatArray) -> Rows:
     # In C order whatever that of the data, which would decide the order of sums.
-    return Rows((rows.values - shift).astype(rows.values.dtype, order="C"), rows.weights)
+    return Rows((rows.points() - shift).astype(rows.values.dtype, order="C"), rows.weights)
 
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

@@ -126,9 +126,9 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
 
 
 def rough_center(rows: Rows) -> FloatArray:
-    """The mean of a few thousand rows spread over the data: close enough to take moments about."""
+    """The mean of a few thousand rows spread over the data, less its origin: close enough to take moments about."""
     some = rows.thinned(4096)
-    values = some.values.astype(np.float64, order="C")
+    values = some.points().astype(np.float64, order="C")
     if some.weights is not None:
         # A row of weight 0 may hold anything; where all of these do, one that counts is found by its weight.
         values = values[some.weights > 0] if some.weights.any() else _heaviest_row(rows)
@@ -138,7 +138,7 @@ def rough_center(rows: Rows) -> FloatArray:
 
 def _heaviest_row(rows: Rows) -> FloatArray:
     heaviest = 0 if rows.weights is None else int(np.argmax(rows.weights))
-    return rows.values[heaviest : heaviest + 1].astype(np.float64)
+    return rows.take(slice(heaviest, heaviest + 1)).points().astype(np.float64)
 
 
 def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None, wanted: Wanted) -> Array:

@@ -31,10 +31,14 @@ _WORK_OF_AN_EXPONENTIAL = 20
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Validated data: ``values`` (n, d) float32 or float64, strides not negative, ``weights`` (n,) float64 or None."""
+    """Validated data: ``values`` (n, d) float32 or float64, strides not negative, ``weights`` (n,) float64 or None.
+
+    All arithmetic is about ``values − origin``, ``origin`` (d,) float64 or None, which is exact: see ``origin.py``.
+    """
 
     values: Array
     weights: FloatArray | None = None
+    origin: FloatArray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,11 +46,15 @@ class Rows:
 
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, without a copy."""
-        step = max(1, self.shape[0] // n_rows)
-        return Rows(self.values[::step], None if self.weights is None else self.weights[::step])
+        return self.take(slice(None, None, max(1, self.shape[0] // n_rows)))
 
-    def take(self, indices: NDArray[np.intp]) -> "Rows":
-        return Rows(self.values[indices], None if self.weights is None else self.weights[indices])
+    def take(self, indices: NDArray[np.intp] | slice) -> "Rows":
+        weights = None if self.weights is None else self.weights[indices]
+        return Rows(self.values[indices], weights, self.origin)
+
+    def points(self) -> Array:
+        """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""
+        return self.values if self.origin is None else self.values - self.origin.astype(self.values.dtype)
 
 
 class Slots(NamedTuple):

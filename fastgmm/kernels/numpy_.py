@@ -10,7 +10,6 @@ import numpy as np
 
 from fastgmm.kernels.contract import LARGEST_TILE, Backend, Outputs, Rows, Section, Slots
 from fastgmm.parameters import (
-    Array,
     FloatArray,
     Prepared,
     PreparedDiag,
@@ -32,9 +31,9 @@ def _row_blocks(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
             yield chunk, slice(first, min(first + section.tile_rows, end))
 
 
-def _in_double(block: Array) -> FloatArray:
+def _in_double(rows: Rows, block: slice) -> FloatArray:
     """Float64 in C order: the order of memory decides the order of sums."""
-    return block.astype(np.float64, order="C")
+    return rows.take(block).points().astype(np.float64, order="C")
 
 
 def _differences(x: FloatArray, prepared: Prepared) -> FloatArray:
@@ -131,7 +130,7 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
     """Add the moments of the section's rows to the slots of their chunks."""
     _, second = _FAMILIES[type(prepared)]
     for chunk, block in _row_blocks(rows.shape[0], section):
-        x = _in_double(rows.values[block])
+        x = _in_double(rows, block)
         weights = np.ones(len(x)) if rows.weights is None else rows.weights[block]
         x, weights = x[weights > 0], weights[weights > 0]
         log_density, responsibilities = _log_sum_exp(_joint_density(x, prepared))
@@ -148,7 +147,7 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     for _, block in _row_blocks(rows.shape[0], section):
-        joint = _joint_density(_in_double(rows.values[block]), prepared)
+        joint = _joint_density(_in_double(rows, block), prepared)
         densities, responsibilities = _log_sum_exp(joint)
         if len(outputs.log_density):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf

@@ -39,8 +39,8 @@ N_ROWS, N_CHUNKS = 200, 3
 SECTION = (N_CHUNKS, 96, 32, 0, 96)
 # Where the arguments of a call are.
 FAMILY, VALUES = 0, 1
-SWEEP = {"weights": 2, "prepared": 3, "section": 4, "slots": 5, "bounds": 6}
-LOG_DENSITY = {"prepared": 2, "section": 3, "outputs": 4}
+SWEEP = {"weights": 2, "origin": 3, "prepared": 4, "section": 5, "slots": 6, "bounds": 7}
+LOG_DENSITY = {"origin": 2, "prepared": 3, "section": 4, "outputs": 5}
 SLOTS, BOUNDS, OUTPUTS = SWEEP["slots"], SWEEP["bounds"], LOG_DENSITY["outputs"]
 GUARD = 64
 
@@ -66,7 +66,8 @@ def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2
     slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
     prepared = tuple(problem.prepared(dtype))
     number = list(FAMILIES).index(family)
-    return [number, problem.rows(dtype).values, problem.weights, prepared, SECTION, slots, None, None]
+    origin = np.linspace(-1.0, 1.0, n_features)
+    return [number, problem.rows(dtype).values, problem.weights, origin, prepared, SECTION, slots, None, None]
 
 
 def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
@@ -85,9 +86,9 @@ def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_comp
 
 
 def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
-    number, values, _, prepared, section, *_ = sweep_arguments(family, dtype, n_features, n_components)
+    number, values, _, origin, prepared, section, *_ = sweep_arguments(family, dtype, n_features, n_components)
     outputs = (guarded((N_ROWS,), dtype), guarded((N_ROWS,), "int64"), guarded((N_ROWS, n_components), dtype), True)
-    return [number, values, prepared, section, outputs, None]
+    return [number, values, origin, prepared, section, outputs, None]
 
 
 def replaced(arguments, path, item):

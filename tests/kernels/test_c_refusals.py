@@ -70,6 +70,7 @@ WRONG_RESULTS = WRONG_PARAMETERS | {"read-only": read_only}
 WRONG_IN_A_SWEEP = [
     *(((VALUES,), wrong) for wrong in [*WRONG_ARRAYS, "at an odd address"] if wrong != "too short"),
     *(((SWEEP["weights"],), wrong) for wrong in [*WRONG_ARRAYS, "the other float"] if wrong != "None"),
+    *(((SWEEP["origin"],), wrong) for wrong in WRONG_PARAMETERS if wrong != "None"),
     *(((SWEEP["prepared"], at), wrong) for at in range(3) for wrong in WRONG_PARAMETERS),
     *(((SLOTS, at), wrong) for at in range(4) for wrong in WRONG_RESULTS),
 ]
@@ -103,15 +104,15 @@ def test_a_memoryview_at_an_odd_address_is_refused(path):
 
 
 def test_tables_without_rows_or_columns_are_refused():
-    number, values, _, prepared, section, slots, *rest = sweep_arguments("diag")
+    number, values, _, _, prepared, section, slots, *rest = sweep_arguments("diag")
     with pytest.raises(ValueError, match="values are no table"):
-        _kernels.sweep(number, values[:0], None, prepared, section, slots, *rest)
+        _kernels.sweep(number, values[:0], None, None, prepared, section, slots, *rest)
     constants, *tables = prepared
     prepared = (constants, *(table[:, :0].copy() for table in tables))
     counts, first, second, totals = slots
     slots = (counts, first[:, :, :0].copy(), second[:, :, :0].copy(), totals)
     with pytest.raises(ValueError, match="values are no table"):
-        _kernels.sweep(number, values[:, :0], None, prepared, section, slots, *rest)
+        _kernels.sweep(number, values[:, :0], None, None, prepared, section, slots, *rest)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -257,10 +258,10 @@ def test_a_call_with_another_number_of_arguments_is_refused():
     sweep, log_density = sweep_arguments(), log_density_arguments()
     for n in range(12):
         if n != len(sweep):
-            with pytest.raises(TypeError, match="eight arguments"):
+            with pytest.raises(TypeError, match="nine arguments"):
                 _kernels.sweep(*(sweep * 2)[:n])
         if n != len(log_density):
-            with pytest.raises(TypeError, match="six arguments"):
+            with pytest.raises(TypeError, match="seven arguments"):
                 _kernels.log_density(*(log_density * 2)[:n])
     with pytest.raises(TypeError):
         _kernels.sweep(*sweep, next=None)

@@ -11,6 +11,7 @@ def sweep(
     family: int,
     values: Array,
     weights: FloatArray | None,
+    origin: FloatArray | None,
     prepared: Prepared,
     section: Section,
     slots: Slots,
@@ -21,6 +22,7 @@ def sweep(
 def log_density(
     family: int,
     values: Array,
+    origin: FloatArray | None,
     prepared: Prepared,
     section: Section,
     outputs: Outputs,

@@ -18,6 +18,7 @@ typedef struct {
     int64_t n_rows, n_features, row_stride, column_stride;
     const double *weights; /* NULL: every row weighs 1 */
     int64_t weight_stride;
+    const double *origin; /* subtracted from every row, which is exact; NULL: nothing is */
 } fastgmm_rows;
 
 /* parameters.py says what these hold; `dtype` is that of the arithmetic, which may be wider than that of the rows. */

@@ -80,7 +80,7 @@ def bounded_sweep(
     family = _FAMILIES[type(prepared)]
 
     def work(next_chunk: NDArray[np.int64] | None) -> None:
-        _kernels.sweep(family, rows.values, rows.weights, prepared, section, slots, bounds, next_chunk)
+        _kernels.sweep(family, rows.values, rows.weights, rows.origin, prepared, section, slots, bounds, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 
@@ -89,11 +89,11 @@ def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outpu
     """Fill the outputs of the section's rows."""
     family = _FAMILIES[type(prepared)]
     if n_threads == 1:  # without a detour, since a row takes no longer than the detour would
-        _kernels.log_density(family, rows.values, prepared, section, outputs, None)
+        _kernels.log_density(family, rows.values, rows.origin, prepared, section, outputs, None)
         return
 
     def work(next_chunk: NDArray[np.int64] | None) -> None:
-        _kernels.log_density(family, rows.values, prepared, section, outputs, next_chunk)
+        _kernels.log_density(family, rows.values, rows.origin, prepared, section, outputs, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 

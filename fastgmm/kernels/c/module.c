@@ -19,7 +19,7 @@
 /* Multiply-adds that an exponential and what goes with it are worth, as in work_of of contract.py. */
 #define WORK_OF_AN_EXPONENTIAL 20.0
 
-#define MOST_VIEWS 18
+#define MOST_VIEWS 19
 
 /* The buffers of one call, released together. */
 typedef struct {
@@ -66,7 +66,7 @@ static void *array_of(Views *views, PyObject *array, int flags, char kind, const
     return view->buf;
 }
 
-static int read_rows(Views *views, PyObject *values, PyObject *weights, fastgmm_rows *rows) {
+static int read_rows(Views *views, PyObject *values, PyObject *weights, PyObject *origin, fastgmm_rows *rows) {
     Py_buffer *view = view_of(views, values, PyBUF_STRIDES, "fd", "values");
     if (!view) return -1;
     if (view->ndim != 2 || view->shape[0] < 1 || view->shape[1] < 1 || view->strides[0] % view->itemsize ||
@@ -82,6 +82,10 @@ static int read_rows(Views *views, PyObject *values, PyObject *weights, fastgmm_
         .row_stride = view->strides[0] / view->itemsize,
         .column_stride = view->strides[1] / view->itemsize,
     };
+    if (origin != Py_None) {
+        rows->origin = array_of(views, origin, 0, 'd', "origin", 1, &rows->n_features);
+        if (!rows->origin) return -1;
+    }
     if (weights == Py_None) return 0;
     view = view_of(views, weights, PyBUF_STRIDES, "d", "weights");
     if (!view) return -1;
@@ -171,12 +175,12 @@ static int allocate(Call *call) {
 }
 
 /* Read the arguments that both kernels have. */
-static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *prepared,
-                 PyObject *section, PyObject *next) {
+static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *origin,
+                 PyObject *prepared, PyObject *section, PyObject *next) {
     long number = PyLong_AsLong(family);
     if (number == -1 && PyErr_Occurred()) return -1;
     int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
-    if (read_rows(&call->views, values, weights, &call->rows) < 0) return -1;
+    if (read_rows(&call->views, values, weights, origin, &call->rows) < 0) return -1;
     if (read_prepared(&call->views, known, prepared, call->rows.n_features, &call->prepared) < 0) return -1;
     if (read_section(section, &call->section) < 0) return -1;
     if (next == Py_None) return 0;
@@ -263,20 +267,21 @@ static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
     return bounds->evaluated ? 0 : -1;
 }
 
-PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, prepared, section, slots, bounds, next)\n--\n\n"
-                        "Add the moments of the chunks that this worker takes to their slots; bounds may be None.");
+PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, origin, prepared, section, slots, bounds, next)\n--\n\n"
+                        "Add the moments of the chunks that this worker takes to their slots. None: no weights, origin or bounds.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_slots slots;
     fastgmm_bounds bounds;
-    if (n_arguments != 8) {
-        PyErr_SetString(PyExc_TypeError, "sweep takes eight arguments");
+    if (n_arguments != 9) {
+        PyErr_SetString(PyExc_TypeError, "sweep takes nine arguments");
         return NULL;
     }
-    const int is_bounded = arguments[6] != Py_None;
-    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[7]) < 0 ||
-        read_slots(&call, arguments[5], &slots) < 0 || (is_bounded && read_bounds(&call, arguments[6], &bounds) < 0) ||
+    const int is_bounded = arguments[7] != Py_None;
+    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5],
+              arguments[8]) < 0 ||
+        read_slots(&call, arguments[6], &slots) < 0 || (is_bounded && read_bounds(&call, arguments[7], &bounds) < 0) ||
         allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
@@ -322,18 +327,19 @@ static int read_outputs(Call *call, PyObject *tuple, fastgmm_outputs *outputs) {
 }
 
 PyDoc_STRVAR(log_density_doc,
-             "log_density(family, values, prepared, section, outputs, next)\n--\n\n"
+             "log_density(family, values, origin, prepared, section, outputs, next)\n--\n\n"
              "Fill the outputs of the chunks that this worker takes; an output of length 0 is not wanted.");
 
 static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_outputs outputs;
-    if (n_arguments != 6) {
-        PyErr_SetString(PyExc_TypeError, "log_density takes six arguments");
+    if (n_arguments != 7) {
+        PyErr_SetString(PyExc_TypeError, "log_density takes seven arguments");
         return NULL;
     }
-    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[5]) < 0 ||
-        read_outputs(&call, arguments[4], &outputs) < 0 || allocate(&call) < 0)
+    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4],
+              arguments[6]) < 0 ||
+        read_outputs(&call, arguments[5], &outputs) < 0 || allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->log_density[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section,

@@ -85,11 +85,15 @@ INLINE void copy_row(const fastgmm_rows *rows, int64_t row, NUMBER *point, int64
 INLINE void load_row(const fastgmm_rows *rows, int64_t row, int is_row, const double *padding, const Tile *tile,
                      int64_t t) {
     double weight = !is_row ? 0.0 : rows->weights ? rows->weights[row * rows->weight_stride] : 1.0;
+    NUMBER *point = tile->points + t;
     tile->weights[t] = (NUMBER)weight;
-    if (tile->weights[t] > 0)
-        copy_row(rows, row, tile->points + t, tile->stride);
-    else
-        for (int64_t j = 0; j < rows->n_features; j++) tile->points[j * tile->stride + t] = (NUMBER)padding[j];
+    if (tile->weights[t] > 0) {
+        copy_row(rows, row, point, tile->stride);
+        if (!rows->origin) return;
+        for (int64_t j = 0; j < rows->n_features; j++) point[j * tile->stride] -= (NUMBER)rows->origin[j];
+    } else {
+        for (int64_t j = 0; j < rows->n_features; j++) point[j * tile->stride] = (NUMBER)padding[j];
+    }
 }
 
 /* Put LANES rows of weight 1 into the tile, a feature at a time: a vector is stored where load_row stores numbers. */
@@ -111,6 +115,11 @@ INLINE void load_rows(const fastgmm_rows *rows, int64_t first, const Tile *tile,
     else
         LOAD_FEATURES(double);
 #undef LOAD_FEATURES
+    if (!rows->origin) return;
+    for (int64_t j = 0; j < rows->n_features; j++) {
+        NUMBER *feature = tile->points + j * tile->stride + t;
+        store(feature, load(feature) - broadcast((NUMBER)rows->origin[j]));
+    }
 }
 
 /* Copy the rows first ... first + n_valid into the tile, and pad it to n_points. */

@@ -18,11 +18,10 @@ from fastgmm.kernels.numba_.drivers import (
     slot_of,
 )
 from fastgmm.kernels.numba_.jit import entry, inner
+from fastgmm.kernels.numba_.rows import load_tile_in_order, pointers_of_rows
 from fastgmm.kernels.numba_.tile import (
     largest_joint,
-    load_tile_in_order,
     lowest_number,
-    pointers_of_rows,
     responsibilities,
     tile_of,
 )

@@ -13,13 +13,11 @@ from numba.extending import overload
 
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
 from fastgmm.kernels.numba_.jit import entry, inline, inner
+from fastgmm.kernels.numba_.rows import load_tile, pointers_of_rows, prefetch_rows
 from fastgmm.kernels.numba_.tile import (
     largest_component,
-    load_tile,
     log_sum_exp,
     pack,
-    pointers_of_rows,
-    prefetch_rows,
     responsibilities,
     scale_and_count,
     tile_of,

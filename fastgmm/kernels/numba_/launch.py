@@ -25,7 +25,8 @@ from fastgmm.kernels.numba_.drivers import (
     sweep_chunks,
     sweep_parallel,
 )
-from fastgmm.kernels.numba_.tile import FlatRows, allocate_scratch
+from fastgmm.kernels.numba_.rows import FlatRows
+from fastgmm.kernels.numba_.tile import allocate_scratch
 from fastgmm.parameters import Array, Prepared
 
 _IMPORTING_PROCESS = os.getpid()
@@ -46,7 +47,7 @@ def bounded_sweep(
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
-    unweighted = Rows(rows.values)  # a row's density is its own, whatever its weight
+    unweighted = Rows(rows.values, None, rows.origin)  # a row's density is its own, whatever its weight
     _launch(log_density_chunks, log_density_parallel, unweighted, prepared, section, n_threads, outputs)
 
 
@@ -63,6 +64,8 @@ def flat_rows(rows: Rows) -> FlatRows:
         column_stride,
         _flat(weights, (n_rows - 1) * weight_stride + 1),
         weight_stride,
+        np.zeros(n_features) if rows.origin is None else rows.origin,
+        rows.origin is not None,
         n_rows,
         n_features,
     )
