@@ -1,8 +1,13 @@
-"""Exceptions and warnings. Where scikit-learn is loaded, ours are also its own, so that either name catches them."""
+"""Exceptions and warnings, with what a program may want to know of them as attributes.
+
+Where scikit-learn is loaded, ours are also its own, so that either name catches them.
+"""
 
 import functools
 import sys
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+ModelProblem: TypeAlias = Literal["foreign", "damaged", "newer", "unsound"]
 
 
 class FastGMMError(Exception):
@@ -39,19 +44,111 @@ class DegenerateComponentError(FastGMMError, ValueError):
 
 
 class ModelFormatError(FastGMMError, ValueError):
-    """A model file is damaged, truncated, or not a fastgmm model."""
+    """A model cannot be read: it is damaged, truncated, or no fastgmm model; or it cannot be written, as it is unsound.
+
+    Attributes
+    ----------
+    problem : {'foreign', 'damaged', 'newer', 'unsound'}
+        No model of fastgmm; not what was written; written by a later version; parameters that make no mixture.
+    reason : str
+        The message without the path.
+    path : str or None
+        Of the file, where there is one.
+    """
+
+    def __init__(self, reason: str, problem: ModelProblem = "damaged", path: str | None = None) -> None:
+        super().__init__(reason if path is None else f"{path}: {reason}")
+        self.problem = problem
+        self.reason = reason
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason, self.problem, self.path)
 
 
 class BackendUnavailableError(FastGMMError, ImportError):
-    """A backend was asked for by name and cannot be used; the cause is chained."""
+    """A backend was asked for by name and cannot be used; the cause is chained.
+
+    Attributes
+    ----------
+    backend : str
+        Its name.
+    reason : str
+        Why it cannot be used, in words.
+    """
+
+    def __init__(self, backend: str, reason: str) -> None:
+        super().__init__(f"the {backend} backend cannot be used: {reason}")
+        self.backend = backend
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.backend, self.reason)
 
 
-class NotFittedError(ValueError, AttributeError):
-    """The estimator has no parameters yet."""
+class NotFittedError(FastGMMError, ValueError, AttributeError):
+    """The estimator has no parameters yet.
+
+    Attributes
+    ----------
+    estimator : str
+        The name of its class.
+    """
+
+    def __init__(self, estimator: str) -> None:
+        super().__init__(
+            f"This {estimator} instance is not fitted yet. Call 'fit' with appropriate arguments before using this "
+            "estimator."
+        )
+        self.estimator = estimator
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NotFittedError, (self.estimator,)
 
 
 class ConvergenceWarning(UserWarning):
-    """EM stopped at ``max_iter`` before the log-likelihood had settled."""
+    """EM stopped at ``max_iter`` before the log-likelihood had settled.
+
+    Attributes
+    ----------
+    n_iter : int
+        Iterations of the best start.
+    change : float
+        Of the lower bound in the last of them.
+    tol : float
+        What it should have been less than.
+    """
+
+    def __init__(self, message: str, n_iter: int, change: float, tol: float) -> None:
+        super().__init__(message)
+        self.n_iter = n_iter
+        self.change = change
+        self.tol = tol
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ConvergenceWarning, (str(self), self.n_iter, self.change, self.tol)
+
+
+class RegularizationWarning(UserWarning):
+    """An absolute ``reg_covar`` is large enough to hide a feature.
+
+    Attributes
+    ----------
+    reg_covar : float
+    smallest_variance : float
+        The smallest variance of a feature that is not constant.
+    """
+
+    def __init__(self, reg_covar: float, smallest_variance: float) -> None:
+        super().__init__(
+            f"reg_covar={reg_covar:g} is absolute, and more than a thousandth of the smallest feature variance, "
+            f"{smallest_variance:.3g}. Scale the data, or use reg_covar='relative'."
+        )
+        self.reg_covar = reg_covar
+        self.smallest_variance = smallest_variance
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reg_covar, self.smallest_variance)
 
 
 def _also(own: Any, name: str) -> Any:
@@ -65,19 +162,15 @@ def _also(own: Any, name: str) -> Any:
 
 @functools.cache
 def _subclass_of_both(own: Any, foreign: Any) -> Any:
-    # Unpickled where scikit-learn may be missing, it is our own again.
-    members = {"__module__": __name__, "__doc__": own.__doc__, "__reduce__": lambda self: (own, self.args)}
-    return type(own.__name__, (own, foreign), members)
+    # Unpickled where scikit-learn may be missing, it is our own again: see their ``__reduce__``.
+    return type(own.__name__, (own, foreign), {"__module__": __name__, "__doc__": own.__doc__})
 
 
-def not_fitted(estimator: object) -> Exception:
-    name = type(estimator).__name__
-    error: Exception = _also(NotFittedError, "NotFittedError")(
-        f"This {name} instance is not fitted yet. Call 'fit' with appropriate arguments before using this estimator."
-    )
+def not_fitted(estimator: object) -> NotFittedError:
+    error: NotFittedError = _also(NotFittedError, "NotFittedError")(type(estimator).__name__)
     return error
 
 
-def convergence_warning() -> type[Warning]:
-    category: type[Warning] = _also(ConvergenceWarning, "ConvergenceWarning")
-    return category
+def convergence_warning(message: str, n_iter: int, change: float, tol: float) -> ConvergenceWarning:
+    warning: ConvergenceWarning = _also(ConvergenceWarning, "ConvergenceWarning")(message, n_iter, change, tol)
+    return warning

@@ -13,7 +13,7 @@ import numpy as np
 from fastgmm.bounds import BoundedSweep
 from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
-from fastgmm.errors import DegenerateComponentError, convergence_warning
+from fastgmm.errors import DegenerateComponentError, RegularizationWarning, convergence_warning
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows, work_of
@@ -63,30 +63,40 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
         rows = replace(rows, origin=origin_of(rows))
         sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]), deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
-    if best.stop_reason == "max_iter" and options["max_iter"] > 0:
-        warnings.warn(
-            "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
-            "tol, or check for degenerate data.",
-            convergence_warning(),
-            stacklevel=_CALLER_OF_FIT,
-        )
+    warning = _warning_about(options, rows, best)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
     return best, steps
 
 
+def _warning_about(options: Mapping[str, Any], rows: Rows, best: Fit) -> Warning | None:
+    """One at most, which says all there is to say."""
+    regularization = _suspicious_regularization(options["reg_covar"], rows)
+    if best.stop_reason != "max_iter" or options["max_iter"] == 0:
+        return regularization
+    message = (
+        "Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, "
+        "or check for degenerate data."
+    )
+    if regularization is not None:
+        message += f" Besides, {regularization}"
+    return convergence_warning(message, len(best.steps), best.steps[-1].change, options["tol"])
+
+
 def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
-    """What is added to the diagonal of covariances, (n_features,); warns where it would hide a feature."""
+    """What is added to the diagonal of covariances, (n_features,)."""
     if isinstance(reg_covar, str):
         return _RELATIVE_REGULARIZATION * feature_variances(rows)
-    if reg_covar > 0:
-        variances = feature_variances(rows.thinned(_ROWS_FOR_A_WARNING))
-        smallest = variances[variances > 0].min(initial=np.inf)
-        if reg_covar > _SUSPICIOUS_REGULARIZATION * smallest:
-            warnings.warn(
-                f"reg_covar={reg_covar:g} is absolute, and more than a thousandth of the smallest feature variance, "
-                f"{smallest:.3g}. Scale the data, or use reg_covar='relative'.",
-                stacklevel=_CALLER_OF_FIT + 1,
-            )
     return np.full(rows.shape[1], float(reg_covar))
+
+
+def _suspicious_regularization(reg_covar: float | str, rows: Rows) -> RegularizationWarning | None:
+    """Whether it would hide a feature."""
+    if isinstance(reg_covar, str) or reg_covar == 0:
+        return None
+    variances = feature_variances(rows.thinned(_ROWS_FOR_A_WARNING))
+    smallest = float(variances[variances > 0].min(initial=np.inf))
+    return RegularizationWarning(reg_covar, smallest) if reg_covar > _SUSPICIOUS_REGULARIZATION * smallest else None
 
 
 def runs_of_em(

@@ -6,7 +6,7 @@ import pytest
 mpmath = pytest.importorskip("mpmath")
 
 from fastgmm import GaussianMixture  # noqa: E402
-from fastgmm.errors import convergence_warning  # noqa: E402
+from fastgmm.errors import ConvergenceWarning  # noqa: E402
 from tests import many_digits  # noqa: E402
 from tests.conftest import BACKENDS  # noqa: E402
 
@@ -96,7 +96,7 @@ def test_a_step_of_em_has_the_digits_that_the_condition_leaves(family, condition
     for backend in BACKENDS:
         model = GaussianMixture.from_parameters(weights, means, covariances, family)
         model.set_params(backend=backend, warm_start=True, max_iter=1, tol=0.0, reg_covar=0.0)
-        with pytest.warns(convergence_warning()):
+        with pytest.warns(ConvergenceWarning):
             model.fit(rows)
         assert largest_error(model.weights_, true_weights) <= ERRORS[condition]
         spacing = np.spacing(np.abs(model.means_ / UNITS[unit]).max())

@@ -9,7 +9,7 @@ import pytest
 import fastgmm
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
-from fastgmm.errors import convergence_warning
+from fastgmm.errors import ConvergenceWarning
 from tests.conftest import BACKENDS
 
 rng = np.random.default_rng(0)
@@ -46,7 +46,7 @@ def test_convergence_is_a_reason():
 
 
 def test_the_most_iterations_are_a_reason_and_worth_a_warning():
-    with pytest.warns(convergence_warning()):
+    with pytest.warns(ConvergenceWarning):
         model = mixture().fit(X)
     assert (model.converged_, model.stop_reason_, model.n_iter_) == (False, "max_iter", 20)
 
@@ -59,7 +59,7 @@ def test_given_parameters_have_no_reason():
 def test_a_callback_ends_a_fit_after_its_iteration(family):
     stopped = fit_quietly(mixture(covariance_type=family, callbacks=[stop_after(7)]))
     assert (stopped.converged_, stopped.stop_reason_, stopped.n_iter_) == (False, "callback", 7)
-    with pytest.warns(convergence_warning()):
+    with pytest.warns(ConvergenceWarning):
         whole = mixture(covariance_type=family, max_iter=7).fit(X)
     assert same_parameters(stopped, whole)
     assert stopped.lower_bound_ == whole.lower_bound_
@@ -82,7 +82,7 @@ def test_a_callback_ends_all_restarts_and_the_best_so_far_is_kept():
     stopped = fit_quietly(mixture(**options, callbacks=[stop_after(1, restart=1)]))
     assert {step.restart for step in stopped.history_} == {0, 1}
     assert stopped.stop_reason_ == "callback"
-    with pytest.warns(convergence_warning()):
+    with pytest.warns(ConvergenceWarning):
         first = mixture(**(options | {"n_init": 1})).fit(X)
     assert same_parameters(stopped, first)  # twenty iterations are better than one
     assert stopped.n_iter_ == 20
@@ -132,7 +132,7 @@ def test_a_deadline_ends_restarts_too():
 
 
 def test_a_deadline_far_away_changes_nothing():
-    with pytest.warns(convergence_warning()):
+    with pytest.warns(ConvergenceWarning):
         plain, limited = mixture().fit(X), mixture(deadline=1e6).fit(X)
     assert same_parameters(plain, limited)
     assert limited.stop_reason_ == "max_iter"

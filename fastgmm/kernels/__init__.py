@@ -106,6 +106,6 @@ def _load(name: str) -> Backend:
     except (ImportError, OSError) as error:  # OSError: a library that numba loads is missing
         state = available_backends()[name]
         reason = error if state == "available" else state
-        raise BackendUnavailableError(f"the {name} backend cannot be used: {reason}") from error
+        raise BackendUnavailableError(name, str(reason)) from error
     backend: Backend = module.BACKEND
     return backend

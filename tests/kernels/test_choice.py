@@ -96,14 +96,14 @@ def test_a_backend_that_is_there_and_broken_is_replaced_with_a_warning(
 ):
     def load(name):
         if name == broken:
-            raise BackendUnavailableError(f"{broken} is broken")
+            raise BackendUnavailableError(broken, "it is broken")
         return name
 
     having("c", "numba")
     monkeypatch.setattr(kernels, "_load", load)
     with caplog.at_level(logging.WARNING, logger="fastgmm"):
         assert get_backend("auto", work) == instead
-    assert f"{broken} is broken; another one does its work" in caplog.text
+    assert f"the {broken} backend cannot be used: it is broken; another one does its work" in caplog.text
 
 
 def test_work_grows_with_every_side_of_the_problem_and_knows_no_chunks():
