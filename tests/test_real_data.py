@@ -103,7 +103,7 @@ def test_the_default_start_ends_on_average_no_worse_than_scikit_learns(
     differences = []
     for seed in range(12):
         values, n_components = (
-            (flights["times"][seed::16], 8) if problem == "flights" else (overlapping_blobs(seed), 20)
+            (flights["times"][seed::48], 8) if problem == "flights" else (overlapping_blobs(seed), 20)
         )
         options = {"n_components": n_components, "random_state": seed, "tol": 1e-4, "max_iter": 500}
         ours, theirs = GaussianMixture(**options).fit(values), SklearnMixture(**options).fit(values)
