@@ -51,9 +51,9 @@ def test_the_environment_chooses_where_the_caller_does_not(monkeypatch):
 @pytest.mark.skipif(available_backends()["numba"] != "available", reason="needs numba")
 def test_a_change_of_what_kernels_read_by_position_leaves_no_stale_kernel(monkeypatch, tmp_path):
     from fastgmm.kernels import contract
-    from fastgmm.kernels.numba_ import jit
+    from fastgmm.kernels.numba_ import cache
 
-    digest = jit._source_digest.__wrapped__
+    digest = cache._source_digest.__wrapped__
     before = digest()
     changed = tmp_path / "contract.py"
     changed.write_bytes(Path(contract.__file__).read_bytes() + b"# changed")

@@ -3,8 +3,8 @@
 ``vector.py``, ``blocks.py`` and ``elementary.py`` are the vocabulary (``lowering.py`` says it to LLVM,
 ``vector_numpy.py`` to NumPy), ``tile.py`` what all families share, ``full.py``, ``tied.py``, ``diag.py`` and
 ``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``bounded.py`` those with bounds, ``jit.py``
-compiling and caching, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of this package import
-numba.
+compiling, ``cache.py`` what is kept on disk, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of
+this package import numba.
 """
 
 from fastgmm.kernels.contract import Backend
