@@ -174,3 +174,14 @@ def test_auto_scores_one_row_and_many_to_the_same_bits(family, dtype, method, mo
     together = score(many)
     for i in (0, 1, 50, 3299, 3300, len(many) - 1):
         assert same_bits(score(many[i : i + 1]), together[i : i + 1])
+
+
+@row_by_row
+def test_a_row_among_seventy_thousand_has_the_same_bits_on_64_threads(family, dtype, backend_name, method):
+    """A chunk and more for every thread."""
+    parameters, X = overlapping(family, dtype)
+    together = getattr(model_of(parameters, backend_name, 1), method)(X)
+    many = np.tile(X, (22, 1))
+    for n_threads in (16, 64):
+        found = getattr(model_of(parameters, backend_name, n_threads), method)(many)
+        assert all(same_bits(part, together) for part in np.split(found, 22)), f"{n_threads} threads"

@@ -1,6 +1,7 @@
 """The instruction sets of the C module: each calculates as NumPy does, wherever in memory the numbers lie."""
 
 import math
+import os
 from itertools import product
 
 import numpy as np
@@ -22,6 +23,7 @@ from tests.problems import (
     same_bits,
     with_both_triangles,
 )
+from tests.test_backends_agree import ARRAYS, SHAPES, from_a_random_state
 
 if available_backends()["c"] != "available":
     pytest.skip(f"the C backend: {available_backends()['c']}", allow_module_level=True)
@@ -67,6 +69,44 @@ def compare_with_numpy(problem, dtype):
 @every_instruction_set
 def test_every_instruction_set_agrees_with_numpy(instruction_set):
     run_here(check_agreement, instruction_set)
+
+
+FIT_BARS = {"float64": 1e-10, "float32": 1e-5}
+
+
+def fifty_iterations():
+    """Of every family: a few rows, and as many components apart as it takes for bounds."""
+    for family, dtype, shape in product(FAMILIES, FIT_BARS, [*SHAPES, (2560, 2, 8)]):
+        model = from_a_random_state("c", family, dtype, shape)
+        for name in (*ARRAYS, "lower_bounds_"):
+            yield f"{dtype} {family} {shape} {name}", np.array(getattr(model, name))
+
+
+def check_fits(instruction_set):
+    assert instruction_set == _kernels.INSTRUCTION_SET
+    with np.load(os.environ["FITS"]) as expected:
+        for name, found in fifty_iterations():
+            dtype, family, *_ = name.split()
+            try:
+                # The tied family computes in float64 throughout.
+                assert_close(found, expected[name], FIT_BARS["float64" if family == "tied" else dtype])
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from error
+
+
+@pytest.fixture(scope="module")
+def fits_of_the_widest(tmp_path_factory):
+    path = tmp_path_factory.mktemp("fits") / "fits.npz"
+    np.savez(path, **dict(fifty_iterations()))
+    return path
+
+
+@pytest.mark.parametrize("instruction_set", _kernels.INSTRUCTION_SETS[1:])
+def test_fifty_iterations_with_any_instruction_set_lead_to_the_same_model(
+    instruction_set, fits_of_the_widest, monkeypatch
+):
+    monkeypatch.setenv("FITS", str(fits_of_the_widest))
+    run_here(check_fits, instruction_set)
 
 
 def score_constants(constants, dtype):
