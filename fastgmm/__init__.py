@@ -5,9 +5,14 @@ their first use, ``show_backend`` tells what will run. ``Step`` is what callback
 the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
+import logging
+
 from fastgmm.em import Step
 from fastgmm.front import load, show_backend, warmup
 from fastgmm.mixture import GaussianMixture
 from fastgmm.version import __version__
 
 __all__ = ["GaussianMixture", "Step", "__version__", "load", "show_backend", "warmup"]
+
+# Where nobody has asked for the log, Python would print its warnings.
+logging.getLogger("fastgmm").addHandler(logging.NullHandler())

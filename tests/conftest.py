@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -16,6 +16,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BACKENDS = [name for name, state in available_backends().items() if state == "available"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test fails if anything is printed that it does not read with ``capsys``, unless it is marked to print."""
+    report = yield
+    printed = [text for name, text in report.sections if name.startswith("Captured std") and name.endswith(report.when)]
+    if report.passed and any(printed) and item.get_closest_marker("prints") is None:
+        report.outcome, report.longrepr = "failed", f"printed: {printed}"
+    return report
 
 
 @pytest.fixture(autouse=True)

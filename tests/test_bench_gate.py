@@ -105,6 +105,7 @@ def test_a_renewed_baseline_holds_from_then_on(gate, capsys):
     assert "sweep" in capsys.readouterr().out.splitlines()[-2]
 
 
+@pytest.mark.prints
 def test_renewing_keeps_the_baselines_of_other_cpus(gate, tmp_path):
     path = tmp_path / "baseline.json"
     path.write_text(json.dumps({"another CPU": {"machine": {}, "figures": {"sweep": 1.0}}}))

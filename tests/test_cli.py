@@ -105,6 +105,7 @@ def test_max_iter_0_is_json_without_nan(files, capsys):
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.prints
 def test_options_reach_the_estimator(files, covariance_type):
     options = ["--covariance-type", covariance_type, "--reg-covar", "relative", "--n-init", "2", "--seed", "7"]
     assert fit(*options, "--init-params", "random_from_data", "--threads", "1", "--max-iter", "500") == 0
@@ -117,6 +118,7 @@ def test_options_reach_the_estimator(files, covariance_type):
     assert mixture.max_iter == 500
 
 
+@pytest.mark.prints
 def test_an_accelerated_fit(files, points, capsys):
     assert fit("--accelerate", "squarem", "--init-params", "random", "--tol", "1e-9", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
@@ -132,6 +134,7 @@ def test_an_accelerated_fit(files, points, capsys):
     assert fit("--accelerate", "anderson") == 2
 
 
+@pytest.mark.prints
 def test_same_command_same_bytes(files):
     assert fit(output="a.npz") == fit(output="b.npz") == 0
     with open("a.npz", "rb") as a, open("b.npz", "rb") as b:
@@ -167,6 +170,7 @@ def test_one_dimensional_npy(capsys):
 # --- predict, score, info --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.prints
 def test_predict_to_files(model, points):
     for name in ("labels.npy", "labels.csv"):
         assert main(["predict", "model.npz", "points.npy", "-o", name]) == 0
@@ -368,6 +372,7 @@ def test_failure_leaves_the_old_output(model, capsys, monkeypatch, exception, co
     assert err.startswith("fastgmm: ")
 
 
+@pytest.mark.prints
 def test_logger_and_warnings_are_left_as_they_were(files):
     logger = logging.getLogger("fastgmm")
     before = (logger.level, list(logger.handlers), warnings.showwarning)

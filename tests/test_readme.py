@@ -32,6 +32,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+@pytest.mark.prints
 def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
@@ -40,6 +41,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "model.npz").exists()
 
 
+@pytest.mark.prints
 def test_the_shell_example_runs(tmp_path, monkeypatch, capsys, rng):
     monkeypatch.chdir(tmp_path)
     np.save("points.npy", np.concatenate([rng.normal(8 * k, 1, (400, 2)) for k in range(16)]))
