@@ -26,7 +26,7 @@ def usable_cpus(cgroups: Path = _CGROUPS, memberships: Path = _MEMBERSHIPS) -> i
     has_affinity = hasattr(os, "sched_getaffinity")
     allowed = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     quotas = [quota for quota in map(_quota, _own_cgroups(cgroups, memberships)) if quota is not None]
-    return max(1, min([allowed, *map(math.ceil, quotas)]))
+    return max(1, math.ceil(min([allowed, *quotas])))
 
 
 def _own_cgroups(cgroups: Path, memberships: Path) -> Iterator[Path]:
@@ -34,31 +34,30 @@ def _own_cgroups(cgroups: Path, memberships: Path) -> Iterator[Path]:
 
     In a container the root is usually the container's own cgroup, and the path from it leads nowhere.
     """
-    try:
-        lines = memberships.read_text().splitlines()
-    except OSError:
-        lines = []
     paths = {Path(), Path("cpu")}
-    for line in lines:
-        _, controllers, own = line.split(":", 2)
+    for line in _text(memberships).splitlines():
+        _, controllers, own = [*line.split(":", 2), "", ""][:3]
         if not controllers:  # version 2
             paths.add(Path(own.lstrip("/")))
-        elif "cpu" in controllers.split(","):  # version 1
-            paths.add(Path("cpu", own.lstrip("/")))
+        elif "cpu" in controllers.split(","):  # version 1, whose directory may have either name
+            paths |= {Path(name, own.lstrip("/")) for name in ("cpu", controllers)}
     for path in paths:
         yield from (cgroups / each for each in (path, *path.parents))
 
 
 def _quota(cgroup: Path) -> float | None:
     """CPUs' worth of time per period, by cgroup v2 (``cpu.max``) or v1 (``cpu.cfs_*_us``); None without a limit."""
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            quota = (cgroup / "cpu.cfs_quota_us").read_text().strip()
-            period = (cgroup / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    if not (quota.isdecimal() and period.isdecimal()) or int(period) == 0:  # "max", or -1: no limit
+    words = _text(cgroup / "cpu.max").split()
+    words = words or _text(cgroup / "cpu.cfs_quota_us").split() + _text(cgroup / "cpu.cfs_period_us").split()
+    if len(words) != 2 or not all(word.isdecimal() for word in words):  # "max", or -1: no limit
         return None
-    return int(quota) / int(period)
+    quota, period = map(float, words)
+    return quota / period if period > 0 else None
+
+
+def _text(file: Path) -> str:
+    """What stands in it, as names of any bytes do; nothing where it cannot be read."""
+    try:
+        return file.read_text(errors="surrogateescape")
+    except OSError:
+        return ""

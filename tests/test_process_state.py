@@ -89,8 +89,12 @@ def floating_point():
 def control_bits():
     if sys.platform == "linux" and os.uname().machine == "x86_64":
         import ctypes
+        try:
+            libm = ctypes.CDLL("libm.so.6")
+        except OSError:  # not glibc
+            return None
         environment = (ctypes.c_uint32 * 64)()
-        ctypes.CDLL("libm.so.6").fegetenv(environment)
+        libm.fegetenv(environment)
         return environment[7] & ~0x3F  # MXCSR without its notes of what has happened
 
 

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.sweep import make_sweep
 from fastgmm.threads import resolve_n_threads, usable_cpus
 
 V2, V1 = "0::{}\n", "5:memory:/elsewhere\n4:cpu,cpuacct:{}\n0::/\n"
@@ -20,7 +22,7 @@ def sixteen_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cgroup_v2(root: Path, path: str, limit: str) -> None:
     (root / path).mkdir(parents=True, exist_ok=True)
-    (root / path / "cpu.max").write_text(limit)
+    (root / path / "cpu.max").write_text(limit, errors="surrogateescape")
 
 
 def cgroup_v1(root: Path, path: str, quota: str, period: str) -> None:
@@ -51,12 +53,18 @@ def test_where_there_is_no_affinity_all_cpus_count(tmp_path: Path, monkeypatch: 
     ("limit", "expected"),
     [
         ("200000 100000\n", 2),
+        ("150000 100000\n", 2),
         ("250000 100000\n", 3),
         ("10000 100000\n", 1),
         ("max 100000\n", 16),
         ("9900000 100000\n", 16),
         ("200000 0\n", 16),
+        ("9" * 400 + " 100000\n", 16),
         ("nonsense\n", 16),
+        ("200000\n", 16),
+        ("200000 100000 1\n", 16),
+        ("-200000 100000\n", 16),
+        ("\udcff 100000\n", 16),
         ("", 16),
     ],
 )
@@ -65,10 +73,20 @@ def test_a_quota_of_cgroup_v2_is_rounded_up(tmp_path: Path, limit: str, expected
     assert cpus(tmp_path) == expected
 
 
-@pytest.mark.parametrize(("quota", "expected"), [("200000\n", 2), ("150000\n", 2), ("-1\n", 16), ("\n", 16)])
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("200000\n", 2), ("150000\n", 2), ("10000\n", 1), ("-1\n", 16), ("\n", 16), ("max\n", 16)]
+)
 def test_a_quota_of_cgroup_v1_is_rounded_up(tmp_path: Path, quota: str, expected: int) -> None:
     cgroup_v1(tmp_path, ".", quota, "100000\n")
     assert cpus(tmp_path) == expected
+
+
+@pytest.mark.parametrize("period", ["0\n", "\n", "nonsense\n"])
+def test_a_quota_of_cgroup_v1_without_a_period_does_not_count(tmp_path: Path, period: str) -> None:
+    cgroup_v1(tmp_path, ".", "200000\n", period)
+    assert cpus(tmp_path) == 16
+    (tmp_path / "cpu/cpu.cfs_period_us").unlink()
+    assert cpus(tmp_path) == 16
 
 
 @pytest.mark.parametrize("path", ["/", "/machine/job", "/not/visible/from/here"])
@@ -85,6 +103,67 @@ def test_a_quota_of_cgroup_v1_counts_on_every_level_too(tmp_path: Path, path: st
     cgroup_v1(tmp_path, ".", "-1", "100000")
     cgroup_v1(tmp_path, "docker", "400000", "100000")
     assert cpus(tmp_path, V1.format(path)) == (4 if path == "/docker/a" else 16)
+
+
+def test_the_directory_of_cgroup_v1_may_have_the_names_of_all_its_controllers(tmp_path: Path) -> None:
+    cgroup_v1(tmp_path, "docker/a", "300000", "100000")
+    assert cpus(tmp_path, V1.format("/docker/a")) == 3
+    (tmp_path / "cpu").rename(tmp_path / "cpu,cpuacct")
+    assert cpus(tmp_path, V1.format("/docker/a")) == 3
+
+
+def test_of_quotas_of_both_versions_the_smaller_one_counts(tmp_path: Path) -> None:
+    cgroup_v1(tmp_path, "job", "500000", "100000")
+    cgroup_v2(tmp_path, "job", "300000 100000")
+    both = "4:cpu,cpuacct:/job\n0::/job\n"
+    assert cpus(tmp_path, both) == 3
+    cgroup_v1(tmp_path, "job", "200000", "100000")
+    assert cpus(tmp_path, both) == 2
+
+
+@pytest.mark.parametrize("line", ["", "\n\n", "nonsense", "0:", "0::", "::::", "0::/../outside", "0::/\udcff", "1:cpu"])
+def test_a_membership_that_cannot_be_read_leaves_the_quota_of_the_root(tmp_path: Path, line: str) -> None:
+    cgroup_v2(tmp_path, ".", "400000 100000")
+    (tmp_path / "memberships").write_text(line, errors="surrogateescape")
+    assert usable_cpus(tmp_path, tmp_path / "memberships") == 4
+
+
+def test_a_directory_in_place_of_a_file_is_no_quota(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").mkdir()
+    (tmp_path / "memberships").mkdir()
+    assert usable_cpus(tmp_path, tmp_path / "memberships") == 16
+
+
+def test_a_change_of_affinity_or_quota_counts_from_the_next_fit_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = []
+
+    def record(*arguments: Any) -> Any:
+        used.append(arguments[3])
+        return make_sweep(*arguments)
+
+    monkeypatch.setattr("fastgmm.fitting.make_sweep", record)
+    monkeypatch.setattr(usable_cpus, "__defaults__", (tmp_path, tmp_path / "memberships"))
+    model = GaussianMixture(random_state=0)
+    model.fit(np.eye(3))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 3, 5})
+    model.fit(np.eye(3))
+    cgroup_v2(tmp_path, ".", "150000 100000")
+    model.fit(np.eye(3))
+    assert used == [16, 3, 2]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")
+def test_the_affinity_of_the_process_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()  # the sixteen
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert usable_cpus() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert 1 <= usable_cpus() <= len(allowed)
 
 
 def test_the_environment_is_asked_before_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
