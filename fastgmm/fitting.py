@@ -20,6 +20,7 @@ from fastgmm.kernels.contract import Rows, work_of
 from fastgmm.options import check_given_start, check_random_state
 from fastgmm.origin import less_origin, origin_of
 from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.single_precision import with_room_for_squares
 from fastgmm.starts import StartOptions, make_start
 from fastgmm.sweep import Sweep, make_sweep
 from fastgmm.threads import resolve_n_threads
@@ -55,6 +56,7 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
         To be continued, instead of starting anew.
     """
     deadline = math.inf if options["deadline"] is None else time.perf_counter() + options["deadline"]
+    rows = with_room_for_squares(rows)
     regularization = regularization_of(options["reg_covar"], rows)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():

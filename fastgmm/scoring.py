@@ -6,17 +6,18 @@ with it, so a refit in another thread, which puts a new one in its place, is see
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.fitted import ARRAYS, check_shapes
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
-from fastgmm.parameters import Array, Prepared
+from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.single_precision import are_ordinary
 from fastgmm.sweep import Wanted, evaluate
 
 logger = logging.getLogger("fastgmm")
@@ -33,7 +34,7 @@ class Scorer:
     backend_name: str
     backend: Backend
     in_double: Prepared
-    in_single: Prepared
+    in_single: Prepared | None  # None where squares would leave its range
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,7 +56,11 @@ class Scorer:
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweep.evaluate`."""
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
-        return evaluate(rows, prepared, self.backend, n_threads, wanted)
+        if prepared is not None:
+            return evaluate(rows, prepared, self.backend, n_threads, wanted)
+        result = self.evaluate(replace(rows, values=rows.values.astype(np.float64)), n_threads, wanted)
+        with np.errstate(over="ignore"):  # beyond float32's range lies −inf
+            return result if wanted == "labels" else result.astype(rows.values.dtype)
 
 
 def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
@@ -79,14 +84,20 @@ def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     check_shapes(attributes, "precisions_cholesky_")
     weights, means, factors = (attributes[name] for name in ("weights_", "means_", "precisions_cholesky_"))
     family = FAMILIES[attributes["covariance_type"]]
-    in_double, in_single = (
-        family.assemble(
-            np.asarray(weights, np.float64), np.asarray(means, np.float64), np.asarray(factors, np.float64), dtype
-        )
-        for dtype in (np.float64, np.float32)
-    )
+    w, m, f = (np.asarray(array, np.float64) for array in (weights, means, factors))
+    with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
+        in_double = family.assemble(w, m, f, np.float64)
+        in_single = family.assemble(w, m, f, np.float32) if are_ordinary(_deviations(family, m, f)) else None
     backend = get_backend(attributes["backend"])
     return Scorer(weights, means, factors, family.name, attributes["backend"], backend, in_double, in_single)
+
+
+def _deviations(family: CovarianceFamily, means: FloatArray, factors: FloatArray) -> FloatArray:
+    """Standard deviations: of matrices those of a feature where the ones before it are known."""
+    n_features = means.shape[1]
+    has_matrices = family.n_covariance_parameters(1, n_features) > n_features
+    deviations: FloatArray = 1.0 / (np.diagonal(factors, axis1=-2, axis2=-1) if has_matrices else factors)
+    return deviations
 
 
 def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:

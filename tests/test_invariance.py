@@ -61,3 +61,27 @@ def test_single_points_have_the_variance_of_the_regularization_in_float32_too(ba
     rows = np.array([[9999.0], [0.0]], np.float32)
     mixture = GaussianMixture(2, reg_covar=0.1, random_state=0, backend=backend).fit(rows)
     np.testing.assert_allclose(mixture.covariances_.ravel(), 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("power", [-110, -60, 60, 110])
+def test_single_precision_is_left_where_squares_would_leave_its_range(family, backend, power):
+    rows, unit = ROWS.astype(np.float32), np.float32(2.0**power)
+    options = OPTIONS | {"covariance_type": family.name, "backend": backend, "reg_covar": "relative"}
+    double, single = (GaussianMixture(**options).fit(each) for each in (rows.astype(np.float64), rows * unit))
+    assert single.n_iter_ == double.n_iter_
+    assert covariance_error(double, single, 2.0**power) <= 1e-9
+    assert np.array_equal(single.predict(rows * unit), double.predict(rows))
+    proba, densities = single.predict_proba(rows * unit), single.score_samples(rows * unit)
+    assert (proba.dtype, densities.dtype) == (np.float32, np.float32)
+    np.testing.assert_allclose(proba, double.predict_proba(rows.astype(np.float64)), rtol=1e-6, atol=1e-37)
+    # log p(x·unit) = log p(x) − d·log unit
+    expected = double.score_samples(rows.astype(np.float64)) - 4 * power * np.log(2.0)
+    np.testing.assert_allclose(densities, expected, rtol=1e-6)
+
+
+def test_one_absurd_number_is_enough_to_leave_single_precision():
+    rows = np.concatenate([ROWS.astype(np.float32), np.full((1, 4), 2e30, np.float32)])
+    options = {"n_components": 2, "random_state": 0, "covariance_type": "diag", "reg_covar": 1.0}
+    mixture = GaussianMixture(**options, means_init=[[0.0] * 4, [2e30] * 4]).fit(rows)
+    assert np.bincount(mixture.predict(rows)).tolist() == [2000, 1]

@@ -1,0 +1,31 @@
+"""Where single precision ends: float32 numbers whose squares overflow or vanish are computed in float64."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fastgmm.kernels.contract import Rows
+from fastgmm.parameters import Array
+from fastgmm.validation import feature_variances
+
+# Distances between these have squares well within the range of float32, 2⁻¹²⁶ to 2¹²⁸, and so do sums of them.
+_SMALLEST, _LARGEST = 2.0**-40, 2.0**50
+_ROWS_LOOKED_AT = 20_000
+_BLOCK_ROWS = 4096
+
+
+def are_ordinary(deviations: Array) -> bool:
+    """Whether single precision has room for the squares of numbers of these sizes."""
+    return bool(((deviations >= _SMALLEST) & (deviations <= _LARGEST)).all())
+
+
+def with_room_for_squares(rows: Rows) -> Rows:
+    """The rows; a copy in float64 of float32 rows in absurd units."""
+    if rows.values.dtype != np.float32:
+        return rows
+    deviations = np.sqrt(feature_variances(rows.thinned(_ROWS_LOOKED_AT)))
+    blocks = range(0, rows.shape[0], _BLOCK_ROWS)
+    largest = max(float(np.abs(rows.values[begin : begin + _BLOCK_ROWS]).max()) for begin in blocks)
+    if are_ordinary(deviations[deviations > 0]) and largest <= _LARGEST:
+        return rows
+    return replace(rows, values=rows.values.astype(np.float64))
