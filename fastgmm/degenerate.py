@@ -8,6 +8,7 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.validation import feature_variances
 
 # Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
 _ON_THE_FLOOR = 1.01
@@ -35,7 +36,11 @@ def degenerate_components(
 def prepare_or_explain(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
     """Prepare for scoring; where a covariance is not positive definite, say which and probably why."""
     try:
-        return sweep.family.prepare(parameters, sweep.rows.values.dtype)
+        prepared = sweep.family.prepare(parameters, sweep.rows.values.dtype)
+        overflowed = np.argwhere(~np.isfinite(prepared[2]))
+        if len(overflowed):  # too small a variance for single precision
+            raise NotPositiveDefiniteError(int(overflowed[0, 0]))
+        return prepared
     except NotPositiveDefiniteError as error:
         if counts is None:  # a start: its weights are its counts
             total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())
@@ -79,6 +84,8 @@ def _probable_cause(rows: Rows, effective_points: float) -> str:
         return "duplicated points"
     if not np.isfinite(np.square(values[:10_000].astype(np.float64)).sum()):
         return "values so large that their squares overflow"
+    if (feature_variances(Rows(values[:10_000])) < np.finfo(np.float64).tiny).any():
+        return "values so close to each other that their squared distances underflow"
     return "columns that are linearly dependent, within the component or in all data"
 
 

@@ -232,18 +232,17 @@ def feature_variances(rows: Rows) -> FloatArray:
     first_row = 0 if rows.weights is None else int(np.argmax(rows.weights > 0))
     center = rows.values[first_row].astype(np.float64)
     total, first, second = 0.0, np.zeros_like(center), np.zeros_like(center)
-    for begin in range(0, rows.shape[0], _BLOCK_ROWS):
-        # C order, since that of memory would decide the order of sums.
-        differences = np.subtract(rows.values[begin : begin + _BLOCK_ROWS], center, order="C")
-        if rows.weights is None:
-            weights = np.ones(len(differences))
-        else:
-            weights = rows.weights[begin : begin + _BLOCK_ROWS]
-            differences, weights = differences[weights > 0], weights[weights > 0]
-        total += float(weights.sum())
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        for begin in range(0, rows.shape[0], _BLOCK_ROWS):
+            # C order, since that of memory would decide the order of sums.
+            differences = np.subtract(rows.values[begin : begin + _BLOCK_ROWS], center, order="C")
+            if rows.weights is None:
+                weights = np.ones(len(differences))
+            else:
+                weights = rows.weights[begin : begin + _BLOCK_ROWS]
+                differences, weights = differences[weights > 0], weights[weights > 0]
+            total += float(weights.sum())
             first += weights @ differences
             second += weights @ np.square(differences)
-    with np.errstate(over="ignore", invalid="ignore"):
         variances: FloatArray = np.maximum(second / total - (first / total) ** 2, 0.0)
     return variances

@@ -122,6 +122,24 @@ def test_values_whose_squares_overflow_are_named(covariance_type: str, scale: fl
     assert failure(data, covariance_type=covariance_type).cause == "values so large that their squares overflow"
 
 
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("scale", [1e-155, 1e-160, 1e-165])
+@pytest.mark.parametrize("reg_covar", [0.0, "relative"])
+def test_values_whose_squares_underflow_are_named(covariance_type: str, scale: float, reg_covar: float | str) -> None:
+    error = failure(cloud(60, 2) * scale, covariance_type=covariance_type, reg_covar=reg_covar)
+    assert error.cause == "values so close to each other that their squared distances underflow"
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_a_variance_too_small_for_single_precision_is_an_error(covariance_type: str) -> None:
+    data = np.repeat(np.arange(3.0, dtype=np.float32), 20)[:, np.newaxis]
+    options = {"covariance_type": covariance_type, "random_state": 0, "reg_covar": 1e-100}
+    with pytest.raises(DegenerateComponentError, match="passing float64 data") as caught:
+        GaussianMixture(3, **options).fit(data)
+    assert 0 < caught.value.smallest_eigenvalue < 1e-99
+    assert GaussianMixture(3, **options).fit(data.astype(np.float64)).degenerate_components_ == (0, 1, 2)
+
+
 @pytest.mark.parametrize("offset", [1e3, 1e6, 1e8])
 @pytest.mark.parametrize("column", [0, 2])
 def test_a_singular_covariance_is_recognized_far_from_the_origin(offset: float, column: int) -> None:

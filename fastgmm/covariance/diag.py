@@ -12,8 +12,8 @@ from fastgmm.parameters import FloatArray, PreparedDiag
 
 
 def inverse_deviations(variances: FloatArray) -> FloatArray:
-    """1/σ for variances (K,) or (K, d); every variance must be positive and finite."""
-    sound = (variances > 0.0) & np.isfinite(variances)
+    """1/σ for variances (K,) or (K, d); all must be finite, and normal numbers lest 1/σ² overflow."""
+    sound = (variances >= np.finfo(np.float64).tiny) & np.isfinite(variances)
     if not sound.all():
         raise NotPositiveDefiniteError(int(np.argwhere(~sound)[0, 0]))
     inverse: FloatArray = 1.0 / np.sqrt(variances)
