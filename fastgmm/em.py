@@ -20,6 +20,9 @@ from fastgmm.sweep import DeadlineError
 
 logger = logging.getLogger("fastgmm")
 
+# Rounding moves a lower bound by a smaller share of it (of 1 where it is smaller) than this, by the data's dtype.
+_ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
+
 
 @dataclass(frozen=True, eq=False)
 class Step:
@@ -34,7 +37,7 @@ class Step:
     change : float
         Of ``lower_bound`` since the iteration before; ``inf`` in the first.
     converged : bool
-        Whether the change was smaller than ``tol``.
+        Whether the change was smaller than ``tol``, and no fall (but one from where an extrapolation led).
     seconds : float
         Duration of the iteration.
     parameters : Parameters or None
@@ -42,6 +45,28 @@ class Step:
     accepted : bool
         False where the iteration tried an extrapolation (``accelerate="squarem"``) that did not reach the lower bound
         before it: ``lower_bound`` and ``parameters`` are those before it, and ``change`` is by how much it fell short.
+    fell : bool
+        Whether the lower bound fell by more than rounding, 1e-12 of it (1e-6 for float32). EM alone makes it rise; what
+        ``reg_covar`` adds to every covariance then is no part of it, and outweighs that where it is felt.
+
+    Examples
+    --------
+    A small change means that EM is slow here, not that it is near the end. On a plateau the default ``tol`` stops it;
+    a smaller one goes on, and the history shows changes that grow again:
+
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> noise = np.random.RandomState(0).normal(size=(1000, 1))
+    >>> x = np.concatenate([noise - 2, noise + 2])
+    >>> start = {"means_init": [[-0.4], [0.4]], "precisions_init": [[[0.2]], [[0.2]]]}
+    >>> early = GaussianMixture(2, **start).fit(x)
+    >>> print(early.converged_, early.n_iter_, early.means_.ravel().round(1))
+    True 2 [-0.4  0.4]
+    >>> late = GaussianMixture(2, tol=1e-6, **start).fit(x)
+    >>> print([f"{step.change:.0e}" for step in late.history_[1:6]])
+    ['5e-04', '6e-06', '6e-06', '7e-06', '8e-06']
+    >>> print(late.converged_, late.n_iter_, late.means_.ravel().round(1))
+    True 53 [-2.1  1.9]
     """
 
     restart: int
@@ -52,6 +77,7 @@ class Step:
     seconds: float
     parameters: Parameters | None
     accepted: bool = True
+    fell: bool = False
 
 
 Observer = Callable[[Step], None]
@@ -82,8 +108,10 @@ class Fit:
 class Stopping:
     """When EM ends: after ``max_iter`` iterations, or once a step of EM changes the lower bound by less than ``tol``.
 
-    Once an extrapolation was accepted, two such steps in a row are asked for: a single one may be small because the
-    extrapolation led to a flat place that EM would have passed at speed.
+    A fall of the bound is no convergence, however small: a maximum was passed, and EM is on its way to somewhere else.
+    Once an extrapolation was accepted, two small changes in a row are asked for: a single one may be small because the
+    extrapolation led to a flat place that EM would have passed at speed. They may be falls, since it may also have led
+    above the place where regularized EM settles.
     """
 
     tol: float
@@ -145,17 +173,20 @@ def run_em(
         accepted = jump is None or change >= 0.0
         state = reached if accepted else state
         trail = trail.after(state.parameters, jump, accepted)
-        quiet_steps = quiet_steps + 1 if jump is None and abs(change) < stopping.tol else 0
+        fell = accepted and change < -_ROUNDING[sweep.rows.values.dtype] * max(1.0, abs(state.lower_bound))
+        is_quiet = jump is None and abs(change) < stopping.tol and (trail.has_jumped or not fell)
+        quiet_steps = quiet_steps + 1 if is_quiet else 0
         converged = quiet_steps >= (2 if trail.has_jumped else 1)
         seconds = time.perf_counter() - began
-        step = Step(restart, iteration, state.lower_bound, change, converged, seconds, None, accepted)
+        step = Step(restart, iteration, state.lower_bound, change, converged, seconds, None, accepted, fell)
         steps.append(step)
-        remark = "" if accepted else ", extrapolation not accepted"
+        remark = ", it fell" if fell else "" if accepted else ", extrapolation not accepted"
         logger.debug("restart %d iteration %d: lower bound %.9g%s", restart, iteration, state.lower_bound, remark)
         go_on = _tell(observers, replace(step, parameters=_as_shown(state.parameters, sweep.rows)))
         if converged or not go_on:
             stop_reason = "converged" if converged else "callback"
             break
+    _log_falls(steps)
     degenerate = degenerate_components(sweep.family, state.parameters, regularization)
     converged = stop_reason == "converged"
     parameters = _as_shown(state.parameters, sweep.rows)
@@ -169,6 +200,18 @@ class _State:
     parameters: Parameters
     prepared: Prepared
     lower_bound: float
+
+
+def _log_falls(steps: list[Step]) -> None:
+    falls = [-step.change for step in steps if step.fell]
+    if falls:
+        logger.info(
+            "restart %d: regularization or rounding made the lower bound fall in %d of %d iterations, by up to %.3g",
+            steps[0].restart,
+            len(falls),
+            len(steps),
+            max(falls),
+        )
 
 
 def _tell(observers: Iterable[Observer], step: Step) -> bool:

@@ -80,6 +80,8 @@ def _warning_about(options: Mapping[str, Any], rows: Rows, best: Fit) -> Warning
         "Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, "
         "or check for degenerate data."
     )
+    if best.steps[-1].fell:
+        message += " The likelihood was falling, as it may where reg_covar is large."
     if regularization is not None:
         message += f" Besides, {regularization}"
     return convergence_warning(message, len(best.steps), best.steps[-1].change, options["tol"])

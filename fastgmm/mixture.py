@@ -40,7 +40,8 @@ class GaussianMixture:
     covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
         Every component has its own matrix; all share one; own variances without correlations; one own variance.
     tol : float, default=1e-3
-        EM stops when the mean log-likelihood of a point changes by less.
+        EM stops when the mean log-likelihood of a point rises by less, be it on a plateau: see :class:`fastgmm.Step`
+        for how ``history_`` shows that. A fall (``Step.fell``), due to ``reg_covar``, does not stop it.
     reg_covar : float or 'relative', default=1e-6
         Added to the diagonal of covariances, in squared units of the data; ``'relative'`` adds a millionth of
         each feature's variance instead.
