@@ -12,6 +12,9 @@ from fastgmm.validation import feature_variances
 
 # Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
 _ON_THE_FLOOR = 1.01
+# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
+_RELATIVE_REGULARIZATION = 1e-6
+_ROWS_LOOKED_AT = 20_000
 
 # scikit-learn's words, so that code which looks for them finds them.
 _MESSAGE = (
@@ -22,13 +25,22 @@ _MESSAGE = (
 _SINGLE_PRECISION = " The numerical accuracy can also be improved by passing float64 data instead of float32."
 
 
-def degenerate_components(
-    family: CovarianceFamily, parameters: Parameters, regularization: FloatArray
-) -> tuple[int, ...]:
-    """Components whose smallest eigenvalue sits on the regularization: without it they would be singular."""
-    if not (regularization > 0).all():
+def relative_regularization(rows: Rows) -> FloatArray:
+    """What ``reg_covar="relative"`` adds to the diagonal of covariances, (n_features,)."""
+    return _RELATIVE_REGULARIZATION * feature_variances(rows)
+
+
+def degenerate_components(sweep: AnySweep, parameters: Parameters, regularization: FloatArray) -> tuple[int, ...]:
+    """Components whose smallest eigenvalue sits on the regularization: without it they would be singular.
+
+    Without regularization those that relative regularization would hold up: their likelihood, too, has no meaning.
+    """
+    floor = regularization
+    if not floor.any():
+        floor = relative_regularization(sweep.rows.thinned(_ROWS_LOOKED_AT))
+    if not (floor > 0).all():
         return ()
-    small = family.have_smaller_variances(parameters.covariances, np.sqrt(regularization), _ON_THE_FLOOR)
+    small = sweep.family.have_smaller_variances(parameters.covariances, np.sqrt(floor), _ON_THE_FLOOR)
     on_the_floor = np.broadcast_to(small, parameters.n_components)
     return tuple(int(k) for k in np.flatnonzero(on_the_floor))
 

@@ -187,7 +187,7 @@ def run_em(
             stop_reason = "converged" if converged else "callback"
             break
     _log_falls(steps)
-    degenerate = degenerate_components(sweep.family, state.parameters, regularization)
+    degenerate = degenerate_components(sweep, state.parameters, regularization)
     converged = stop_reason == "converged"
     parameters = _as_shown(state.parameters, sweep.rows)
     return Fit(parameters, state.lower_bound, converged, stop_reason, tuple(steps), degenerate)

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastgmm.bounds import BoundedSweep
 from fastgmm.covariance import FAMILIES
+from fastgmm.degenerate import relative_regularization
 from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.errors import DegenerateComponentError, RegularizationWarning, convergence_warning
 from fastgmm.interrupts import no_interrupt_lost
@@ -27,8 +28,6 @@ from fastgmm.threads import resolve_n_threads
 from fastgmm.validation import feature_variances
 from fastgmm.verbose import print_progress
 
-# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
-_RELATIVE_REGULARIZATION = 1e-6
 # An absolute `reg_covar` above this share of a feature's variance is worth a warning.
 _SUSPICIOUS_REGULARIZATION = 1e-3
 # Rows that are looked at to know the variances well enough for that.
@@ -90,7 +89,7 @@ def _warning_about(options: Mapping[str, Any], rows: Rows, best: Fit) -> Warning
 def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
     """What is added to the diagonal of covariances, (n_features,)."""
     if isinstance(reg_covar, str):
-        return _RELATIVE_REGULARIZATION * feature_variances(rows)
+        return relative_regularization(rows)
     return np.full(rows.shape[1], float(reg_covar))
 
 

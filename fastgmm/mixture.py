@@ -106,6 +106,7 @@ class GaussianMixture:
         Every iteration of every start.
     degenerate_components_ : tuple of int
         Components whose smallest eigenvalue is the regularization: collapsed onto a plane or a few points.
+        With ``reg_covar=0`` what ``'relative'`` would add stands in for it.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has column names.

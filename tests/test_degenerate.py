@@ -197,6 +197,14 @@ def test_a_spike_loses_against_a_sound_restart_of_lower_likelihood(
     assert np.array_equal(chosen.means_, sound.means_)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_a_near_spike_is_degenerate_without_regularization_too(covariance_type: str) -> None:
+    near = np.concatenate([cloud(200, 2), 1e-4 * cloud(10, 2)])
+    options = {"covariance_type": covariance_type, "max_iter": 1000, "reg_covar": 0}
+    assert GaussianMixture(2, init_params=labels_in_turn(SPIKE), **options).fit(near).degenerate_components_ == (1,)
+    assert GaussianMixture(2, init_params=labels_in_turn(SOUND), **options).fit(CLUSTERS).degenerate_components_ == ()
+
+
 def test_among_spikes_the_likelihood_decides() -> None:
     data = np.column_stack([cloud(100, 1), np.ones(100)])
     estimator = GaussianMixture(2, n_init=3, random_state=0, max_iter=1000).fit(data)
