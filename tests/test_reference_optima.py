@@ -57,7 +57,7 @@ def log_likelihoods(init_params: str, n_init: int, n_seeds: int, reg_covar: floa
     return found
 
 
-# Seeds of single starts that end in a spike: 54 (a plane), 81, 93 (few points) of rows drawn from the data, 32 of random.
+# Single starts that end in a spike: seeds 54 (a plane), 81 and 93 (few points) of rows drawn from the data.
 @pytest.mark.slow
 @pytest.mark.parametrize("reg_covar", [0.0, 1e-6, "relative"])
 @pytest.mark.parametrize("n_init", [1, 10, 40])

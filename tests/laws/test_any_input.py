@@ -241,3 +241,14 @@ def test_no_point_is_too_far_away_for_responsibilities(
         assert abs(math.fsum(row) - 1.0) <= 4 * np.finfo(dtype).eps
     assert not np.isnan(densities).any()
     assert (densities < np.inf).all()
+
+
+def test_means_as_far_apart_as_numbers_go_are_no_reason_for_a_warning(
+    backend: Backend, family: CovarianceFamily
+) -> None:
+    means = np.array([[1.7e308, 0.0], [-1.7e308, 0.0]])
+    covariances = 1e-200 * (np.eye(2) if family.name in ("full", "tied") else np.ones(2))
+    shape = family.covariance_shape(2, 2)
+    covariances = np.broadcast_to(covariances, shape) if family.name != "spherical" else covariances
+    model = GaussianMixture.from_parameters([0.5, 0.5], means, covariances, family.name, backend=backend.name)
+    assert np.isfinite(model.predict_proba(np.array([[1.0, 2.0], [1.7e308, 0.0]]))).all()
