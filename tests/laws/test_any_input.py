@@ -85,7 +85,8 @@ class Draw(NamedTuple):
             return None
         means = np.repeat(values[:1].astype(np.float64), n_components, axis=0)
         if self.means == "one far away":
-            means[-1] += 1e8 * np.minimum(self.scale, 1e290)
+            with np.errstate(over="ignore"):
+                means[-1] += 1e8 * min(self.scale, 1e290)
         return np.clip(means, -1.7e308, 1.7e308)
 
 
