@@ -122,7 +122,8 @@ def _log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
     """log p(x) = m + log Σₖ exp(joint_k − m), and the responsibilities; −inf where every joint density is."""
     largest = joint.max(axis=0)
     exponentials = np.exp(joint - largest)
-    total = exponentials.sum(axis=0)
+    # In C order NumPy adds up a point's numbers in pairs, and so loses less.
+    total = exponentials.T.copy(order="C").sum(axis=1)
     return np.where(largest > _LOWEST, largest + np.log(total), -np.inf), exponentials / total
 
 

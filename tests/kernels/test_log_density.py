@@ -1,6 +1,7 @@
 """``Backend.log_density``: rows into log-densities, labels, joint log-densities and responsibilities."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -103,3 +104,13 @@ def test_the_weights_of_rows_do_not_touch_their_densities(backend, family):
     weighted = evaluate(backend, dataclasses.replace(problem, weights=weights))
     unweighted = evaluate(backend, problem)
     assert all(np.array_equal(one, other) for one, other in zip(weighted[:3], unweighted[:3], strict=True))
+
+
+@pytest.mark.parametrize("n_components", [2, 32, 1024])
+def test_responsibilities_sum_to_one_however_many_they_are(backend, family, dtype, n_components):
+    """To 4 units of the last place; overlapping components, so that all of them count."""
+    outputs = evaluate(
+        backend, draw_problem(family.name, 300, 2, n_components), dtype, wanted=("joint",), normalize=True
+    )
+    for row in outputs.joint.astype(np.float64).tolist():
+        assert abs(math.fsum(row) - 1.0) <= 4 * np.finfo(dtype).eps
