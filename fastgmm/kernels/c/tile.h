@@ -288,9 +288,9 @@ INLINE void largest_component(const Tile *tile, int64_t n_components, int64_t n_
 }
 
 /* log p(x) = log sum_k exp(joint_k), and where asked the joint log-densities turned into responsibilities. The sum
- * leaves out what lies more than `margin` below the largest, as if it had been abandoned. What its additions lose is
- * added up beside it (D. E. Knuth, "Seminumerical Algorithms", 4.2.2), so that responsibilities sum to 1 however many
- * they are. */
+ * leaves out what lies more than `margin` below the largest, as if it had been abandoned. For responsibilities, what
+ * its additions lose is added up beside it (D. E. Knuth, "Seminumerical Algorithms", 4.2.2), so that they sum to 1
+ * however many they are. */
 OUTLINE void log_sum_exp(const Tile *tile, int64_t n_components, int64_t n_points, NUMBER margin, int normalize) {
     for (int64_t t = 0; t < n_points; t += LANES) {
         Vector largest = largest_joint(tile, t, n_components), sum = broadcast(0), lost = sum;
@@ -300,7 +300,7 @@ OUTLINE void log_sum_exp(const Tile *tile, int64_t n_components, int64_t n_point
             store(at, value);
             Vector term = where_less(broadcast(-margin), x, value, broadcast(0));
             Vector after = sum + term, added = after - sum;
-            lost = lost + ((sum - (after - added)) + (term - added));
+            if (normalize) lost = lost + ((sum - (after - added)) + (term - added));
             sum = after;
         }
         sum = sum + lost;

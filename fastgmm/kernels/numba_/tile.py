@@ -243,9 +243,9 @@ def largest_component(tile: Any, n_components: int, n_points: int) -> None:
 def log_sum_exp(tile: Any, n_components: int, n_points: int, margin: float, normalize: bool) -> None:
     """log p(x) = log Σₖ exp(joint_k) to ``output``; where asked the joint log-densities become responsibilities.
 
-    The sum leaves out what lies more than ``margin`` below the largest, as if it had been abandoned. What its additions
-    lose is added up beside it (D. E. Knuth, "Seminumerical Algorithms", 4.2.2), so that responsibilities sum to 1
-    however many they are.
+    The sum leaves out what lies more than ``margin`` below the largest, as if it had been abandoned. For
+    responsibilities, what its additions lose is added up beside it (D. E. Knuth, "Seminumerical Algorithms", 4.2.2), so
+    that they sum to 1 however many they are.
     """
     zero = constant(tile.joint, 0.0)
     cutoff = constant(tile.joint, -margin)
@@ -260,8 +260,9 @@ def log_sum_exp(tile: Any, n_components: int, n_points: int, margin: float, norm
             store(tile.joint, k * tile.stride + t, value)
             term = where_less(cutoff, x, value, zero)
             after = total + term
-            added = after - total
-            lost = lost + ((total - (after - added)) + (term - added))
+            if normalize:
+                added = after - total
+                lost = lost + ((total - (after - added)) + (term - added))
             total = after
         total = total + lost
         store(tile.output, t, log_density_of(largest, total))
