@@ -18,7 +18,7 @@ from pathlib import Path
 from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import BACKEND_NAMES
 from fastgmm.options import ACCELERATIONS, INIT_METHODS
-from fastgmm.reports import Report, json_ready
+from fastgmm.reports import Report, json_ready, printable
 from fastgmm.tables import INPUT_SUFFIXES, OUTPUT_SUFFIXES
 from fastgmm.version import __version__
 
@@ -90,7 +90,7 @@ def _print(report: Report, as_json: bool) -> None:
 def _say(message: str) -> None:
     """A line on standard error, over a progress bar where there is one: that draws itself anew."""
     erase = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{erase}fastgmm: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    print(f"{erase}fastgmm: {printable(' '.join(message.split()))}", file=sys.stderr, flush=True)
 
 
 def _fail(message: str, exit_code: int = EXIT_FAILED) -> int:

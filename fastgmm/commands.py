@@ -3,6 +3,7 @@
 They neither print nor exit; ``cli.py`` does that.
 """
 
+import math
 import os
 import time
 from argparse import Namespace
@@ -253,6 +254,6 @@ def _model_lines(path: str, parameters: Parameters, results: dict[str, Any]) -> 
         "features": str(parameters.n_features),
     }
     if results.get("n_iter"):
-        lines["iterations"] = f"{results['n_iter']}, {'converged' if results['converged'] else 'NOT converged'}"
-        lines["log-likelihood"] = f"{results['lower_bound']:.6g} per point, before the last iteration"
+        lines["iterations"] = f"{results['n_iter']}, {'converged' if results.get('converged') else 'NOT converged'}"
+        lines["log-likelihood"] = f"{results.get('lower_bound', math.nan):.6g} per point, before the last iteration"
     return lines

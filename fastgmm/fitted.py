@@ -7,6 +7,7 @@ import numpy as np
 
 from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Step
+from fastgmm.options import check_parameters
 from fastgmm.parameters import Parameters
 
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
@@ -64,6 +65,13 @@ def check_shapes(attributes: Mapping[str, Any], matrices: str) -> None:
             "The shapes of the fitted attributes make no mixture with "
             f"covariance_type={attributes['covariance_type']!r}: {listing}"
         )
+
+
+def sound_parameters_of(attributes: Mapping[str, Any]) -> Parameters:
+    """Copies of the parameters that the attributes hold; ``ValueError`` where they make no mixture."""
+    check_shapes(attributes, "covariances_")
+    weights, means, covariances = (attributes[name] for name in ("weights_", "means_", "covariances_"))
+    return check_parameters(weights, means, covariances, attributes["covariance_type"])
 
 
 def parameters_of(attributes: Mapping[str, Any]) -> Parameters:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from fastgmm.fitted import parameter_attributes, parameters_of
+from fastgmm.fitted import parameter_attributes, sound_parameters_of
 from fastgmm.model_file import SavedModel
 from fastgmm.options import check_parameters
 from fastgmm.scoring import adopt
@@ -94,12 +94,11 @@ def _copies(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_saved_model(attributes: Mapping[str, Any]) -> SavedModel:
     """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
-    given = parameters_of(attributes)
     names = attributes.get("feature_names_in_")
     options = {name: _plain(attributes[name]) for name in _SAVED_OPTIONS}
     results = {name: _plain(attributes[name]) for name in _SAVED_RESULTS}
     return SavedModel(
-        parameters=check_parameters(given.weights, given.means, given.covariances, given.covariance_type),
+        parameters=sound_parameters_of(attributes),
         options={name: value for name, value in options.items() if value is not None},
         fit={name.rstrip("_"): value for name, value in results.items() if value is not None},
         feature_names=None if names is None else tuple(names),

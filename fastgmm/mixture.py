@@ -15,7 +15,7 @@ from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_options, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
-from fastgmm.scoring import Scorer, adopt, restore, scorer_of, without_scorer
+from fastgmm.scoring import Scorer, adopt, checked_state, deep_copy, restore, scorer_of, without_scorer
 from fastgmm.starts import StartFunction
 from fastgmm.validation import (
     check_feature_names,
@@ -383,11 +383,14 @@ class GaussianMixture:
         copy.__dict__ = dict(vars(self))  # the scorer never changes, and may be shared
         return copy
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return deep_copy(self, memo)
+
     def __getstate__(self) -> dict[str, Any]:
         return without_scorer(vars(self))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, state)
+        restore(self, checked_state(state))
 
     def __repr__(self) -> str:
         return estimator_protocol.representation(self)

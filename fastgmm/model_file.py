@@ -12,29 +12,29 @@ covariances   float64                in the family's own shape
 digest        uint8 (32,)            SHA-256 of the names and bytes of the members above
 ============  =====================  =================================================================
 
-``numpy.load(path, allow_pickle=False)`` reads it too. JSON has no infinities: a float that is not finite is stored
-as ``{"$float": "inf"}``, ``"-inf"`` or ``"nan"``. The same model always gives the same bytes.
+``numpy.load(path, allow_pickle=False)`` reads it too. The same model always gives the same bytes, and ``archive.py``
+reads no others. The digest is no signature: whoever can write a file can write a digest that fits.
 
 Reading trusts nothing: sizes are checked against the file's own before anything is allocated, the digest before
-anything is interpreted, and the parameters must make sense. A later version of the format keeps the rule of the
-digest and the name of the header, so that this one can say that the file is newer than itself.
+anything is interpreted, and the parameters must make sense. A later version of the format keeps the archive, the rule
+of the digest and the name of the header, so that this one can say that the file is newer than itself.
 """
 
 import hashlib
 import io
-import json
 import math
 import re
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from fastgmm.archive import ENTRY_SIGNATURE, NAME_OFFSET, Bytes, pack, unpack
 from fastgmm.errors import ModelFormatError
 from fastgmm.options import check_options, check_parameters
 from fastgmm.parameters import Parameters
+from fastgmm.strict_json import from_json, to_json
 from fastgmm.version import __version__
 from fastgmm.whole_file import AnyPath, whole_file
 
@@ -43,24 +43,14 @@ FORMAT_VERSION = 1
 
 _ARRAYS = ("weights", "means", "covariances")
 _FIRST_MEMBER = b"header.npy"
-_ZIP_ENTRY = b"PK\x03\x04"
-_NAME_OFFSET = 30
-_SIGNATURE_SIZE = _NAME_OFFSET + len(_FIRST_MEMBER)
-_EARLIEST_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
-_UNIX = 3
+_SIGNATURE_SIZE = NAME_OFFSET + len(_FIRST_MEMBER)
+# The header's objects may take so much memory: for every byte of the file, and besides.
+_MEMORY_OF_A_BYTE, _MEMORY_ALLOWANCE = 8, 2**20
+_LONGEST_REASON = 500
 
-# What zipfile, numpy's header parser and json raise on bytes that are not theirs, and what asking a decoded header
-# for its fields raises. OSError is not here: the bytes are in memory by then, and a disk that fails is no damaged file.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
+# What json and NumPy raise on a header and arrays that are not ours, and what asking a decoded header for its fields
+# raises. OSError is not here: the bytes are in memory by then, and a disk that fails is no damaged file.
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +89,9 @@ def save_model(path: AnyPath, model: SavedModel) -> None:
     OSError
         Where the file cannot be written; what stood there before stays.
     """
-    _require_sound(model)
-    content = _encode(model)
+    pieces = _encode(_checked(model))
     with whole_file(path) as file:
-        file.write(content)
+        file.writelines(pieces)
 
 
 def load_model(path: AnyPath) -> SavedModel:
@@ -124,20 +113,24 @@ def load_model(path: AnyPath) -> SavedModel:
     try:
         return _decode(content)
     except ModelFormatError as error:
-        raise ModelFormatError(f"{path}: {error}") from None
+        raise ModelFormatError(f"{path}: {_brief(error)}") from None
     except _DAMAGE as error:
-        raise ModelFormatError(f"{path}: damaged or truncated ({error})") from error
+        raise ModelFormatError(f"{path}: damaged or truncated ({_brief(error)})") from error
 
 
 def _is_beginning(beginning: bytes) -> bool:
-    is_first_member = beginning[_NAME_OFFSET:] == _FIRST_MEMBER
-    return beginning.startswith(_ZIP_ENTRY) and is_first_member
+    return beginning.startswith(ENTRY_SIGNATURE) and beginning[NAME_OFFSET:] == _FIRST_MEMBER
+
+
+def _brief(error: Exception) -> str:
+    """What an exception says, which may quote what the file holds, at no more than some length."""
+    return str(error)[:_LONGEST_REASON]
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _encode(model: SavedModel) -> bytes:
+def _encode(model: SavedModel) -> Iterable[Bytes]:
     parameters = model.parameters
     header = {
         "format": FORMAT_NAME,
@@ -148,15 +141,14 @@ def _encode(model: SavedModel) -> bytes:
         "n_features": parameters.n_features,
         "dtype": model.dtype,
         "feature_names": model.feature_names,
-        "options": _finite_json(model.options),
-        "fit": _finite_json(model.fit),
+        "options": model.options,
+        "fit": model.fit,
     }
-    text = json.dumps(header, allow_nan=False, ensure_ascii=False)
-    members = {"header": _npy(np.frombuffer(text.encode(), np.uint8))}
+    members = {"header": _npy(np.frombuffer(to_json(header), np.uint8))}
     for name in _ARRAYS:
         members[name] = _npy(np.asarray(getattr(parameters, name), dtype="<f8", order="C"))
     members["digest"] = _npy(np.frombuffer(_digest(members), np.uint8))
-    return _zip(members)
+    return pack({f"{name}.npy": content for name, content in members.items()})
 
 
 def _npy(array: np.ndarray[Any, Any]) -> bytes:
@@ -165,18 +157,7 @@ def _npy(array: np.ndarray[Any, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _zip(members: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
-            # The date, and the system that made it, are the same everywhere and always, and so are the bytes.
-            info = zipfile.ZipInfo(f"{name}.npy", _EARLIEST_ZIP_DATE)
-            info.create_system = _UNIX
-            archive.writestr(info, content)
-    return buffer.getvalue()
-
-
-def _digest(members: Mapping[str, bytes]) -> bytes:
+def _digest(members: Mapping[str, Bytes]) -> bytes:
     """SHA-256 over name, length and bytes of every member but the digest; a ``.npy`` begins with dtype and shape."""
     sha = hashlib.sha256()
     for name, content in members.items():
@@ -186,58 +167,33 @@ def _digest(members: Mapping[str, bytes]) -> bytes:
     return sha.digest()
 
 
-def _finite_json(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"$float": str(float(value))}
-    if isinstance(value, dict):
-        return {key: _finite_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite_json(item) for item in value]
-    return value
-
-
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def _decode(content: bytes) -> SavedModel:
-    members = _unzip(content)
+    members = {name.removesuffix(".npy"): member for name, member in unpack(content).items()}
     if "digest" not in members or "header" not in members:
         raise ModelFormatError("not a fastgmm model")
     if _array(members["digest"], "|u1").tobytes() != _digest(members):
         raise ModelFormatError("damaged: the digest does not match the content")
-    header = _header(members)
-    if set(members) != {"header", *_ARRAYS, "digest"}:
-        raise ModelFormatError(f"unexpected members: {', '.join(sorted(members))}")
-    weights, means, covariances = (_array(members[name], "<f8").astype(np.float64) for name in _ARRAYS)
+    header = _header(members["header"], _MEMORY_OF_A_BYTE * len(content) + _MEMORY_ALLOWANCE)
+    if list(members) != ["header", *_ARRAYS, "digest"]:
+        raise ModelFormatError(f"unexpected members: {', '.join(members)}")
+    weights, means, covariances = (_array(members[name], "<f8") for name in _ARRAYS)
+    if means.shape != (header["n_components"], header["n_features"]):
+        raise ModelFormatError("the means do not have the shape that the header says")
     names = header["feature_names"]
     if names is not None and not isinstance(names, list):
         raise ModelFormatError("feature_names is not a JSON array")
-    model = SavedModel(
-        Parameters(header["covariance_type"], weights, means, covariances),
-        options=_require_dict(header["options"], "options"),
-        fit=_require_dict(header["fit"], "fit"),
-        feature_names=None if names is None else tuple(names),
-        dtype=header["dtype"],
+    return _checked(
+        SavedModel(
+            Parameters(header["covariance_type"], weights, means, covariances),
+            options=_require_dict(header["options"], "options"),
+            fit=_require_dict(header["fit"], "fit"),
+            feature_names=None if names is None else tuple(names),
+            dtype=header["dtype"],
+        )
     )
-    _require_sound(model)
-    if means.shape != (header["n_components"], header["n_features"]):
-        raise ModelFormatError("the means do not have the shape that the header says")
-    return model
-
-
-def _unzip(content: bytes) -> dict[str, bytes]:
-    """The members of an archive by name without ``.npy``; no more bytes than the archive itself has."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        entries = archive.infolist()
-        if any(
-            entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size for entry in entries
-        ):
-            raise ModelFormatError("damaged: a compressed member, where all are stored as they are")
-        if sum(entry.file_size for entry in entries) > len(content):
-            raise ModelFormatError("damaged: the members claim to be larger than the file")
-        if len({entry.filename for entry in entries}) != len(entries):
-            raise ModelFormatError("damaged: two members have the same name")
-        return {entry.filename.removesuffix(".npy"): archive.read(entry) for entry in entries}
 
 
 # What NumPy writes before the numbers of an array in version 1.0 of .npy. NumPy's own reader is not used, since it runs
@@ -250,8 +206,8 @@ _NPY_START = re.compile(
 )
 
 
-def _array(member: bytes, dtype: str) -> np.ndarray[Any, Any]:
-    """The array in a ``.npy`` member, which must be of that dtype, in C order, and as long as its shape says."""
+def _array(member: Bytes, dtype: str) -> np.ndarray[Any, Any]:
+    """A view of the array in a ``.npy`` member: of that dtype, in C order, and as long as its shape says."""
     start = _NPY_START.match(member)
     if start is None or start.end() != 10 + int.from_bytes(start["length"], "little"):
         raise ModelFormatError("an array that is not in version 1.0 of .npy")
@@ -261,13 +217,12 @@ def _array(member: bytes, dtype: str) -> np.ndarray[Any, Any]:
     shape = tuple(int(number) for number in re.findall(rb"\d+", start["shape"]))
     numbers = memoryview(member)[start.end() :]
     if math.prod(shape) * np.dtype(dtype).itemsize != len(numbers):
-        raise ModelFormatError(f"an array whose length does not fit its shape {shape}")
+        raise ModelFormatError("an array whose length does not fit its shape")
     return np.frombuffer(numbers, dtype).reshape(shape)
 
 
-def _header(members: Mapping[str, bytes]) -> dict[str, Any]:
-    text = _array(members["header"], "|u1").tobytes().decode()
-    header = _require_dict(json.loads(text, object_hook=_float_of, parse_constant=_refuse_constant), "header")
+def _header(member: Bytes, most_memory: int) -> dict[str, Any]:
+    header = _require_dict(from_json(_array(member, "|u1").tobytes(), most_memory), "header")
     if header.get("format") != FORMAT_NAME:
         raise ModelFormatError("not a fastgmm model")
     version = header.get("version")
@@ -282,14 +237,6 @@ def _header(members: Mapping[str, bytes]) -> dict[str, Any]:
     return header
 
 
-def _float_of(pairs: dict[str, Any]) -> Any:
-    return float(pairs["$float"]) if pairs.keys() == {"$float"} else pairs
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ModelFormatError(f"the header holds {name}, which JSON does not have")
-
-
 def _require_dict(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelFormatError(f"{name} is not a JSON object")
@@ -299,16 +246,17 @@ def _require_dict(value: Any, name: str) -> dict[str, Any]:
 # --- soundness -------------------------------------------------------------------------------------------------------
 
 
-def _require_sound(model: SavedModel) -> None:
-    """Parameters that make a mixture, options that an estimator may have, and a description that fits them."""
-    parameters = model.parameters
+def _checked(model: SavedModel) -> SavedModel:
+    """The model with arrays of its own, if they make a mixture, options are such, and the description fits them."""
+    given = model.parameters
     try:
-        check_parameters(parameters.weights, parameters.means, parameters.covariances, parameters.covariance_type)
+        parameters = check_parameters(given.weights, given.means, given.covariances, given.covariance_type)
         check_options(model.options, "GaussianMixture")
     except ValueError as error:
         raise ModelFormatError(str(error)) from error
     _require_results(model.fit)
     _require_description(model)
+    return replace(model, parameters=parameters)
 
 
 def _require_results(fit: Mapping[str, Any]) -> None:

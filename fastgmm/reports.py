@@ -33,6 +33,11 @@ class Report:
     exit_code: int = 0
 
 
+def printable(text: str) -> str:
+    """The text without what a terminal would obey rather than show: names in a model file may come from anyone."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def facts_text(facts: Mapping[str, str]) -> str:
     """Lines of a name and a value, the values under each other."""
     width = max(map(len, facts), default=0)
@@ -50,10 +55,11 @@ def mixture_text(parameters: Parameters, names: Sequence[str] | None = None) -> 
     """A mixture as a table: a component a row with weight, means, standard deviations, and, of two features, r."""
     n_components, n_features = parameters.means.shape
     shown_components, shown_features = min(n_components, _MOST_COMPONENTS), min(n_features, _MOST_FEATURES)
-    names = [f"x{feature}" for feature in range(n_features)] if names is None else names
+    names = [f"x{feature}" for feature in range(shown_features)] if names is None else names[:shown_features]
+    names = [printable(name) for name in names]
     header = ["component", "weight"]
-    header += [f"mean {name}" for name in names[:shown_features]]
-    header += [f"std {name}" for name in names[:shown_features]]
+    header += [f"mean {name}" for name in names]
+    header += [f"std {name}" for name in names]
     if n_features == 2:
         header.append("correlation")
     rows = []

@@ -6,14 +6,15 @@ with it, so a refit in another thread, which puts a new one in its place, is see
 
 import logging
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
-from fastgmm.errors import BackendUnavailableError
-from fastgmm.fitted import ARRAYS, check_shapes
+from fastgmm.errors import BackendUnavailableError, ModelFormatError
+from fastgmm.fitted import ARRAYS, check_shapes, sound_parameters_of
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, Prepared
@@ -21,6 +22,8 @@ from fastgmm.single_precision import are_ordinary
 from fastgmm.sweep import Wanted, evaluate
 
 logger = logging.getLogger("fastgmm")
+
+Estimator = TypeVar("Estimator")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,44 @@ def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
 def without_scorer(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What of an estimator can be pickled or deeply copied."""
     return {name: value for name, value in attributes.items() if name != "_scorer"}
+
+
+def deep_copy(estimator: Estimator, memo: dict[int, Any]) -> Estimator:
+    """A copy that shares no array; also of an estimator that cannot score, since some of it was set by hand."""
+    state: dict[str, Any] = estimator.__getstate__()  # type: ignore[assignment]  # a subclass may have its own
+    copied = type(estimator).__new__(type(estimator))
+    restore(copied, deepcopy(state, memo))
+    return copied
+
+
+def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes out of a pickle, if they are as sound as those of a model file.
+
+    Some may be missing, as where only what scoring needs was set by hand: then scoring says what it needs.
+
+    Raises
+    ------
+    ModelFormatError
+        Where the parameters make no mixture.
+    """
+    try:
+        if {"weights_", "means_", "covariances_"} <= attributes.keys():
+            sound_parameters_of(attributes)
+        if {"weights_", "means_", "precisions_cholesky_"} <= attributes.keys():
+            _require_sound_factors(attributes)
+    except (TypeError, ValueError) as error:
+        raise ModelFormatError(f"the pickle holds no sound model: {error}") from error
+    return attributes
+
+
+def _require_sound_factors(attributes: Mapping[str, Any]) -> None:
+    check_shapes(attributes, "precisions_cholesky_")
+    factors = np.asarray(attributes["precisions_cholesky_"], np.float64)
+    n_features = np.shape(attributes["means_"])[1]
+    has_matrices = FAMILIES[attributes["covariance_type"]].n_covariance_parameters(1, n_features) > n_features
+    scales = np.diagonal(factors, axis1=-2, axis2=-1) if has_matrices else factors
+    if not (np.isfinite(factors).all() and (scales > 0).all()):
+        raise ValueError("precisions_cholesky_ should be finite, and positive on the diagonal")
 
 
 def restore(estimator: Any, attributes: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import stat
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,51 +16,7 @@ from fastgmm.model_file import SavedModel, load_model, save_model
 from fastgmm.parameters import Parameters
 from fastgmm.version import __version__
 from fastgmm.whole_file import require_writable, whole_file
-
-FAMILY_NAMES = ["full", "tied", "diag", "spherical"]
-
-
-def make_parameters(covariance_type="full", n_components=3, n_features=2, seed=0):
-    rng = np.random.default_rng(seed)
-    weights = rng.uniform(0.5, 1.5, n_components)
-    factors = rng.normal(size=(n_components, n_features, n_features))
-    matrices = factors @ np.swapaxes(factors, 1, 2) + np.eye(n_features)
-    covariances = {
-        "full": matrices,
-        "tied": matrices[0],
-        "diag": rng.uniform(0.1, 2.0, (n_components, n_features)),
-        "spherical": rng.uniform(0.1, 2.0, n_components),
-    }[covariance_type]
-    means = rng.normal(size=(n_components, n_features)) * 1e3
-    return Parameters(covariance_type, weights / weights.sum(), means, covariances)
-
-
-def make_model(covariance_type="full", **changes):
-    fields = {
-        "parameters": make_parameters(covariance_type),
-        "options": {"n_components": 3, "tol": 1e-3, "random_state": None, "backend": "auto"},
-        "fit": {"converged": True, "n_iter": 7, "lower_bound": -1.0 / 3.0, "lower_bounds": [-2.5, -1.0 / 3.0]},
-        "feature_names": ("eruptions", "Dauer in µs"),
-        "dtype": "float32",
-    }
-    return SavedModel(**(fields | changes))
-
-
-def same(left, right):
-    """Bit for bit, the arrays as well as the rest."""
-    arrays = all(
-        getattr(left.parameters, name).tobytes() == getattr(right.parameters, name).tobytes()
-        and getattr(left.parameters, name).shape == getattr(right.parameters, name).shape
-        for name in ("weights", "means", "covariances")
-    )
-    return (
-        arrays
-        and left.parameters.covariance_type == right.parameters.covariance_type
-        and repr(left.options) == repr(right.options)
-        and repr(left.fit) == repr(right.fit)
-        and left.feature_names == right.feature_names
-        and left.dtype == right.dtype
-    )
+from tests.model_files import FAMILY_NAMES, archived, encoded, make_model, make_parameters, members_of, same, sealed
 
 
 @pytest.fixture
@@ -71,12 +26,9 @@ def path(tmp_path):
 
 def rewrite(path, change):
     """Let ``change`` edit the members of the archive, then write it again with a digest that fits."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    members = members_of(path.read_bytes())
     change(members)
-    if "digest" in members:
-        members["digest"] = model_file._npy(np.frombuffer(model_file._digest(members), np.uint8))
-    path.write_bytes(model_file._zip(members))
+    path.write_bytes(sealed(members))
 
 
 def edit_header(path, **changes):
@@ -188,7 +140,7 @@ def test_unsound_parameters_are_refused_on_saving_and_loading(path, monkeypatch,
     assert not path.exists()
     if name == "means" and np.ndim(value) == 1:
         return
-    path.write_bytes(model_file._encode(model))
+    path.write_bytes(encoded(model))
     with pytest.raises(ModelFormatError, match=message):
         load_model(path)
 
@@ -305,10 +257,9 @@ def test_header_that_does_not_fit_is_refused(path, changes):
 
 def test_changed_array_with_a_valid_zip_checksum_is_refused_by_the_digest(path):
     save_model(path, make_model())
-    with zipfile.ZipFile(path) as archive:
-        members = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    members = members_of(path.read_bytes())
     members["means"] = model_file._npy(np.zeros((3, 2)))
-    path.write_bytes(model_file._zip(members))
+    path.write_bytes(archived(members))
     with pytest.raises(ModelFormatError, match="digest"):
         load_model(path)
 

@@ -276,7 +276,7 @@ def test_a_fitted_model_without_one_of_its_attributes_says_so():
 def test_a_family_that_there_is_not_is_named_and_stops_no_copy():
     model = fit("auto")
     model.covariance_type = "foo"
-    for copied in (model, copy.copy(model), copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    for copied in (model, copy.copy(model), copy.deepcopy(model)):
         with pytest.raises(ValueError, match="covariance_type must be among 'full'"):
             copied.score_samples(BATCH)
 
