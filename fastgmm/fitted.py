@@ -29,13 +29,15 @@ def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
 def parameter_attributes(parameters: Parameters) -> dict[str, Any]:
     """The fitted attributes that follow from the parameters, in float64."""
     family = FAMILIES[parameters.covariance_type]
-    factors = family.precisions_cholesky(parameters.covariances)
+    with np.errstate(over="ignore", invalid="ignore"):  # precisions, which no kernel reads, may be beyond 1e308
+        factors = family.precisions_cholesky(parameters.covariances)
+        precisions = family.precisions(factors)
     return {
         "weights_": np.array(parameters.weights),
         "means_": np.array(parameters.means),
         "covariances_": np.array(parameters.covariances),
         "precisions_cholesky_": np.array(factors, order="C"),
-        "precisions_": family.precisions(factors),
+        "precisions_": precisions,
         "n_features_in_": parameters.n_features,
     }
 

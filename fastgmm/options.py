@@ -203,8 +203,9 @@ def _check_positive_definite(family: CovarianceFamily, array: FloatArray, noun: 
     """Symmetric to single precision, and positive definite by the rule that a fit is held to."""
     has_matrices = family.n_covariance_parameters(1, n_features) > n_features
     try:
-        symmetric = not has_matrices or _is_symmetric(array)
-        family.precisions_cholesky(array)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond 1e308 is refused without a warning
+            symmetric = not has_matrices or _is_symmetric(array)
+            family.precisions_cholesky(array)
     except NotPositiveDefiniteError:
         symmetric = False
     if not symmetric:
