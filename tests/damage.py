@@ -24,6 +24,7 @@ INTERESTING_SHAPES = [
     "(1, 6)",
     "(6, 1)",
     "(3, 0)",
+    "(9999, 9999)",
     "(0, 99999999999999999999)",
 ]
 START = 128  # of the numbers in a small .npy member
