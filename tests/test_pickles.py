@@ -1,0 +1,103 @@
+"""A pickle of the estimator is held to what a model file is held to."""
+
+import copy
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastgmm import GaussianMixture
+from fastgmm.covariance import FAMILIES
+from fastgmm.errors import ModelFormatError
+from tests.problems import draw_parameters
+
+
+def make_estimator(covariance_type: str) -> GaussianMixture:
+    given = draw_parameters(np.random.default_rng(1), covariance_type, 2, 3)
+    return GaussianMixture.from_parameters(given.weights, given.means, given.covariances, covariance_type)
+
+
+def unpickled_with(estimator: GaussianMixture, **changes: Any) -> GaussianMixture:
+    """The estimator out of a pickle in which some attributes are different."""
+    changed = copy.copy(estimator)
+    changed.__dict__.update(changes)
+    return pickle.loads(pickle.dumps(changed))
+
+
+DAMAGES: dict[str, Callable[[np.ndarray], Any]] = {
+    "NaN": lambda array: np.where(np.arange(array.size).reshape(array.shape) == 0, np.nan, array),
+    "infinite": lambda array: np.where(np.arange(array.size).reshape(array.shape) == 0, np.inf, array),
+    "too short": lambda array: array[:1],
+    "flat": lambda array: array.ravel()[:, np.newaxis, np.newaxis, np.newaxis],
+    "empty": lambda array: array[:0],
+    "text": lambda array: array.astype(str).astype(object) + "x",
+    "nothing": lambda array: None,
+    "a dictionary": lambda array: {},
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["weights_", "means_", "covariances_", "precisions_cholesky_"])
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_damaged_array_is_refused(covariance_type: str, name: str, damage: str) -> None:
+    estimator = make_estimator(covariance_type)
+    with pytest.raises(ModelFormatError, match="the pickle holds no sound model"):
+        unpickled_with(estimator, **{name: DAMAGES[damage](getattr(estimator, name))})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weights_": np.array([0.5, 0.4, 0.2])},
+        {"weights_": np.array([1.5, -0.5, 0.0])},
+        {"covariances_": np.array([[[1.0, 2.0], [2.0, 1.0]]] * 3)},
+        {"covariances_": np.array([[[1.0, 0.5], [0.2, 1.0]]] * 3)},
+        {"covariances_": -np.ones((3, 2, 2))},
+        {"precisions_cholesky_": -np.array([np.eye(2)] * 3)},
+        {"covariance_type": "diag"},
+        {"covariance_type": "foo"},
+        {"covariance_type": ["full"]},
+    ],
+    ids=str,
+)
+def test_parameters_that_make_no_mixture_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ModelFormatError, match="the pickle holds no sound model"):
+        unpickled_with(make_estimator("full"), **changes)
+
+
+def test_a_refused_pickle_is_a_value_error_and_names_the_attribute() -> None:
+    with pytest.raises(ValueError, match="'weights' should be normalized"):
+        unpickled_with(make_estimator("full"), weights_=np.array([0.5, 0.4, 0.2]))
+
+
+def test_a_deep_copy_of_what_was_set_by_hand_is_no_pickle() -> None:
+    estimator = make_estimator("full")
+    estimator.weights_ = np.array([0.5, 0.4, 0.2])
+    assert np.array_equal(copy.deepcopy(estimator).weights_, estimator.weights_)
+    assert copy.deepcopy([estimator, estimator])[0] is not estimator
+    twice = copy.deepcopy([estimator, estimator])
+    assert twice[0] is twice[1]
+
+
+NEWER = ("stop_reason_", "degenerate_components_", "history_", "lower_bounds_", "accelerate", "deadline", "callbacks")
+
+
+def test_a_pickle_from_before_an_attribute_there_is_now_scores_as_it_did() -> None:
+    estimator = make_estimator("full")
+    old = copy.copy(estimator)
+    for name in NEWER:
+        del old.__dict__[name]
+    read = pickle.loads(pickle.dumps(old))
+    assert np.array_equal(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]))
+
+
+def test_what_only_scoring_needs_may_be_pickled() -> None:
+    """As set by hand after scikit-learn's example, without covariances."""
+    estimator = make_estimator("full")
+    bare = GaussianMixture(3)
+    for name in ("weights_", "means_", "precisions_cholesky_"):
+        setattr(bare, name, getattr(estimator, name))
+    read = pickle.loads(pickle.dumps(bare))
+    assert np.array_equal(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]))
