@@ -104,7 +104,8 @@ def load_model(path: AnyPath) -> SavedModel:
     OSError
         Where the file is missing or cannot be read.
     """
-    with open(path, "rb") as file:
+    # A buffer for no more than the beginning, or the rest would be joined to what else is in the buffer.
+    with open(path, "rb", buffering=_SIGNATURE_SIZE) as file:
         beginning = file.read(_SIGNATURE_SIZE)
         # Before the rest is read, since a foreign file can have any size.
         if not _is_beginning(beginning):
@@ -222,7 +223,7 @@ def _array(member: Bytes, dtype: str) -> np.ndarray[Any, Any]:
 
 
 def _header(member: Bytes, most_memory: int) -> dict[str, Any]:
-    header = _require_dict(from_json(_array(member, "|u1").tobytes(), most_memory), "header")
+    header = _require_dict(from_json(_array(member, "|u1").data, most_memory), "header")
     if header.get("format") != FORMAT_NAME:
         raise ModelFormatError("not a fastgmm model")
     version = header.get("version")

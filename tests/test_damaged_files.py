@@ -11,7 +11,7 @@ import fastgmm
 from fastgmm.errors import ModelFormatError
 from fastgmm.model_file import load_model
 from tests import damage
-from tests.model_files import FAMILY_NAMES, encoded, make_model, same
+from tests.model_files import FAMILY_NAMES, encoded, make_model, same, writer
 
 MODELS = {encoded(model): model for model in map(make_model, FAMILY_NAMES)}
 
@@ -28,19 +28,6 @@ def load(tmp_path: Path) -> Callable[[bytes], fastgmm.GaussianMixture | None]:
             return None
 
     return load
-
-
-def writer(path: Path) -> Callable[[bytes], Path]:
-    """What gives a file this content. Not emptied first: some file systems then wait for the disk, every time."""
-    path.touch()
-
-    def put(content: bytes) -> Path:
-        with open(path, "r+b", buffering=0) as file:
-            file.write(content)
-            file.truncate()
-        return path
-
-    return put
 
 
 @pytest.mark.slow
