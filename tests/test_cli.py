@@ -16,6 +16,8 @@ import fastgmm
 from fastgmm import commands
 from fastgmm.cli import main
 from fastgmm.datasets import load_old_faithful
+from fastgmm.model_file import SavedModel, save_model
+from fastgmm.parameters import Parameters
 
 
 @pytest.fixture(autouse=True)
@@ -440,3 +442,16 @@ def test_closed_pipe_is_quiet(model):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 1
+
+
+def test_names_from_a_model_file_cannot_steer_the_terminal(capsys):
+    parameters = Parameters("spherical", np.ones(1), np.zeros((1, 2)), np.ones(1))
+    save_model("model.npz", SavedModel(parameters, fit={"n_iter": 3}, feature_names=("a\x1b[2J", "b\nc")))
+    assert main(["info", "model.npz"]) == 0
+    assert "mean a\N{REPLACEMENT CHARACTER}[2J  mean b\N{REPLACEMENT CHARACTER}c" in capsys.readouterr().out
+    with open("points.csv", "w") as file:
+        file.write("x,y\n1,2\n")
+    main(["score", "model.npz", "points.csv"])
+    shown = capsys.readouterr()
+    assert shown.err
+    assert "\x1b" not in shown.out + shown.err

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fastgmm
+from fastgmm.covariance import FAMILIES
 from fastgmm.errors import ModelFormatError
 from fastgmm.model_file import SavedModel, load_model, save_model
 from fastgmm.parameters import Parameters
 from fastgmm.strict_json import to_json
 from tests.damage import START, npy
 from tests.model_files import archived, encoded, make_model, members_of, sealed
+from tests.problems import draw_parameters
 
 BIG = 2**20
 GOOD = members_of(encoded(make_model()))
@@ -167,3 +170,18 @@ def test_a_large_header_that_makes_sense_is_read(make: Callable[[], SavedModel],
     save_model(tmp_path / "model.npz", model)
     found = load_model(tmp_path / "model.npz")
     assert (found.feature_names, found.fit) == (model.feature_names, model.fit)
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_sound_file_takes_no_more_than_eight_times_its_size(covariance_type: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    n_components = 50_000 if covariance_type in ("diag", "spherical") else 500
+    save_model(path, SavedModel(draw_parameters(np.random.default_rng(0), covariance_type, 20, n_components)))
+    fastgmm.load(path)  # what is imported only once
+    tracemalloc.start()
+    try:
+        fastgmm.load(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= 8 * path.stat().st_size + 2**20
