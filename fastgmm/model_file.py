@@ -109,14 +109,14 @@ def load_model(path: AnyPath) -> SavedModel:
         beginning = file.read(_SIGNATURE_SIZE)
         # Before the rest is read, since a foreign file can have any size.
         if not _is_beginning(beginning):
-            raise ModelFormatError(f"{path}: not a fastgmm model")
+            raise ModelFormatError("not a fastgmm model", "foreign", str(path))
         content = beginning + file.read()
     try:
         return _decode(content)
     except ModelFormatError as error:
-        raise ModelFormatError(f"{path}: {_brief(error)}") from None
+        raise ModelFormatError(_brief(error), error.problem, str(path)) from None
     except _DAMAGE as error:
-        raise ModelFormatError(f"{path}: damaged or truncated ({_brief(error)})") from error
+        raise ModelFormatError(f"damaged or truncated ({_brief(error)})", "damaged", str(path)) from error
 
 
 def _is_beginning(beginning: bytes) -> bool:
@@ -148,6 +148,7 @@ def _encode(model: SavedModel) -> Iterable[Bytes]:
     members = {"header": _npy(np.frombuffer(to_json(header), np.uint8))}
     for name in _ARRAYS:
         members[name] = _npy(np.asarray(getattr(parameters, name), dtype="<f8", order="C"))
+    _header(members["header"], sum(map(len, members.values())))  # what would be refused is not written
     members["digest"] = _npy(np.frombuffer(_digest(members), np.uint8))
     return pack({f"{name}.npy": content for name, content in members.items()})
 
@@ -174,10 +175,10 @@ def _digest(members: Mapping[str, Bytes]) -> bytes:
 def _decode(content: bytes) -> SavedModel:
     members = {name.removesuffix(".npy"): member for name, member in unpack(content).items()}
     if "digest" not in members or "header" not in members:
-        raise ModelFormatError("not a fastgmm model")
+        raise ModelFormatError("not a fastgmm model", "foreign")
     if _array(members["digest"], "|u1").tobytes() != _digest(members):
         raise ModelFormatError("damaged: the digest does not match the content")
-    header = _header(members["header"], _MEMORY_OF_A_BYTE * len(content) + _MEMORY_ALLOWANCE)
+    header = _header(members["header"], len(content))
     if list(members) != ["header", *_ARRAYS, "digest"]:
         raise ModelFormatError(f"unexpected members: {', '.join(members)}")
     weights, means, covariances = (_array(members[name], "<f8") for name in _ARRAYS)
@@ -222,10 +223,12 @@ def _array(member: Bytes, dtype: str) -> np.ndarray[Any, Any]:
     return np.frombuffer(numbers, dtype).reshape(shape)
 
 
-def _header(member: Bytes, most_memory: int) -> dict[str, Any]:
+def _header(member: Bytes, size: int) -> dict[str, Any]:
+    """The header in a file of that size."""
+    most_memory = _MEMORY_OF_A_BYTE * size + _MEMORY_ALLOWANCE
     header = _require_dict(from_json(_array(member, "|u1").data, most_memory), "header")
     if header.get("format") != FORMAT_NAME:
-        raise ModelFormatError("not a fastgmm model")
+        raise ModelFormatError("not a fastgmm model", "foreign")
     version = header.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModelFormatError(f"an unknown version of the format: {version!r}")
@@ -233,7 +236,8 @@ def _header(member: Bytes, most_memory: int) -> dict[str, Any]:
         written_by = header.get("fastgmm", "unknown")
         raise ModelFormatError(
             f"written by a newer fastgmm ({written_by}) in version {version} of the format; "
-            f"this one ({__version__}) reads up to version {FORMAT_VERSION}"
+            f"this one ({__version__}) reads up to version {FORMAT_VERSION}",
+            "newer",
         )
     return header
 
@@ -254,7 +258,7 @@ def _checked(model: SavedModel) -> SavedModel:
         parameters = check_parameters(given.weights, given.means, given.covariances, given.covariance_type)
         check_options(model.options, "GaussianMixture")
     except ValueError as error:
-        raise ModelFormatError(str(error)) from error
+        raise ModelFormatError(str(error), "unsound") from error
     _require_results(model.fit)
     _require_description(model)
     return replace(model, parameters=parameters)
@@ -270,12 +274,12 @@ def _require_results(fit: Mapping[str, Any]) -> None:
         if not isinstance(values, list | tuple) or any(type(value) is not kind for value in values):
             wrong.append(name)
     if wrong:
-        raise ModelFormatError(f"results of a wrong type: {', '.join(wrong)}")
+        raise ModelFormatError(f"results of a wrong type: {', '.join(wrong)}", "unsound")
 
 
 def _require_description(model: SavedModel) -> None:
     names = model.feature_names
     if model.dtype not in ("float64", "float32"):
-        raise ModelFormatError(f"unknown dtype {model.dtype!r}")
+        raise ModelFormatError(f"unknown dtype {model.dtype!r}", "unsound")
     if names is not None and (len(names) != model.parameters.n_features or not all(isinstance(n, str) for n in names)):
-        raise ModelFormatError(f"{len(names)} feature names for {model.parameters.n_features} features")
+        raise ModelFormatError(f"{len(names)} feature names for {model.parameters.n_features} features", "unsound")

@@ -148,7 +148,7 @@ def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
         if {"weights_", "means_", "precisions_cholesky_"} <= attributes.keys():
             _require_sound_factors(attributes)
     except (TypeError, ValueError) as error:
-        raise ModelFormatError(f"the pickle holds no sound model: {error}") from error
+        raise ModelFormatError(f"the pickle holds no sound model: {error}", "unsound") from error
     return attributes
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import fastgmm
 from fastgmm.errors import ModelFormatError
-from fastgmm.model_file import load_model
+from fastgmm.model_file import SavedModel, load_model
+from fastgmm.parameters import Parameters
 from tests import damage
 from tests.model_files import FAMILY_NAMES, encoded, make_model, same, writer
 
@@ -82,3 +83,20 @@ def test_a_file_changed_on_purpose_is_refused_or_makes_a_sound_model(load, tmp_p
             assert is_sound(model, tmp_path / "again.npz"), number
             sound += 1
     assert 500 < sound < 2_500  # the changes reach both ends
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "covariance", "is_sound"),
+    [
+        ("spherical", 1e-90, True),  # its precision is beyond float32
+        ("diag", [1e-310, 1.0], True),  # and this one beyond float64
+        ("tied", [[5e-324, 1e-8], [5e-324, 0.5]], False),
+        ("full", [[1.7e308, -1.7e308], [1.7e308, 1.7e308]], False),
+    ],
+)
+def test_numbers_at_the_ends_of_their_range_that_forgeries_found(
+    load, covariance_type: str, covariance: object, is_sound: bool
+) -> None:
+    covariances = np.array(covariance if covariance_type == "tied" else [covariance])
+    parameters = Parameters(covariance_type, np.ones(1), np.zeros((1, 2)), covariances)
+    assert (load(encoded(SavedModel(parameters))) is not None) == is_sound

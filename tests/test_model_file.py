@@ -161,6 +161,17 @@ def test_options_that_json_cannot_hold_are_refused(path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"feature_names": ("a", "b" * 100_000)}, {"fit": {f"{key}": 0 for key in range(10_000)}}],
+    ids=["a long name", "many results"],
+)
+def test_what_would_be_refused_is_not_saved(path, change):
+    with pytest.raises(ModelFormatError, match="the header"):
+        save_model(path, make_model(**change))
+    assert not path.exists()
+
+
 # --- damage ----------------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +318,33 @@ def test_missing_and_extra_members_are_refused(path):
     rewrite(path, lambda members: members.pop("digest"))
     with pytest.raises(ModelFormatError, match="not a fastgmm model"):
         load_model(path)
+
+
+def as_foreign(path):
+    path.write_bytes(b"hello, world" * 10)
+
+
+def as_damaged(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def as_newer(path):
+    edit_header(path, version=2)
+
+
+def as_unsound(path):
+    replace_array(path, "weights", np.full(3, 0.5))
+
+
+@pytest.mark.parametrize("change", [as_foreign, as_damaged, as_newer, as_unsound])
+def test_the_error_says_what_the_problem_is_and_which_file_has_it(path, change):
+    save_model(path, make_model())
+    change(path)
+    with pytest.raises(ModelFormatError) as caught:
+        load_model(path)
+    assert caught.value.problem == change.__name__.removeprefix("as_")
+    assert caught.value.path == str(path)
+    assert str(caught.value) == f"{path}: {caught.value.reason}"
 
 
 # --- whole or not at all ---------------------------------------------------------------------------------------------

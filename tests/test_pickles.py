@@ -68,8 +68,9 @@ def test_parameters_that_make_no_mixture_are_refused(changes: dict[str, Any]) ->
 
 
 def test_a_refused_pickle_is_a_value_error_and_names_the_attribute() -> None:
-    with pytest.raises(ValueError, match="'weights' should be normalized"):
+    with pytest.raises(ValueError, match="'weights' should be normalized") as caught:
         unpickled_with(make_estimator("full"), weights_=np.array([0.5, 0.4, 0.2]))
+    assert (caught.value.problem, caught.value.path) == ("unsound", None)
 
 
 def test_a_deep_copy_of_what_was_set_by_hand_is_no_pickle() -> None:
