@@ -50,7 +50,7 @@ _LONGEST_REASON = 500
 
 # What json and NumPy raise on a header and arrays that are not ours, and what asking a decoded header for its fields
 # raises. OSError is not here: the bytes are in memory by then, and a disk that fails is no damaged file.
-_DAMAGE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +226,10 @@ def _array(member: Bytes, dtype: str) -> np.ndarray[Any, Any]:
 def _header(member: Bytes, size: int) -> dict[str, Any]:
     """The header in a file of that size."""
     most_memory = _MEMORY_OF_A_BYTE * size + _MEMORY_ALLOWANCE
-    header = _require_dict(from_json(_array(member, "|u1").data, most_memory), "header")
+    text = _array(member, "|u1")
+    if text.ndim != 1:
+        raise ModelFormatError("the header is not one row of bytes")
+    header = _require_dict(from_json(text.data, most_memory), "header")
     if header.get("format") != FORMAT_NAME:
         raise ModelFormatError("not a fastgmm model", "foreign")
     version = header.get("version")

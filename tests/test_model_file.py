@@ -310,6 +310,16 @@ def test_absurd_shapes_are_refused_before_anything_is_allocated(path, shape):
         load_model(path)
 
 
+@pytest.mark.parametrize("shape", [(1, -1), (-1, 1), (-1, 1, 1)])
+def test_a_header_of_several_dimensions_is_refused(path, shape):
+    """Found by the fuzzer: a view of it cannot be decoded."""
+    save_model(path, make_model())
+    text = np.frombuffer(members_of(path.read_bytes())["header"][128:], np.uint8)
+    replace_array(path, "header", text.reshape(shape))
+    with pytest.raises(ModelFormatError, match="not one row"):
+        load_model(path)
+
+
 def test_missing_and_extra_members_are_refused(path):
     save_model(path, make_model())
     rewrite(path, lambda members: members.update(extra=model_file._npy(np.zeros(1))))
