@@ -154,11 +154,10 @@ def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
 
 def _require_sound_factors(attributes: Mapping[str, Any]) -> None:
     check_shapes(attributes, "precisions_cholesky_")
-    factors = np.asarray(attributes["precisions_cholesky_"], np.float64)
-    n_features = np.shape(attributes["means_"])[1]
-    has_matrices = FAMILIES[attributes["covariance_type"]].n_covariance_parameters(1, n_features) > n_features
-    scales = np.diagonal(factors, axis1=-2, axis2=-1) if has_matrices else factors
-    if not (np.isfinite(factors).all() and (scales > 0).all()):
+    means, factors = (np.asarray(attributes[name], np.float64) for name in ("means_", "precisions_cholesky_"))
+    with np.errstate(divide="ignore"):
+        deviations = _deviations(FAMILIES[attributes["covariance_type"]], means, factors)
+    if not (np.isfinite(factors).all() and (deviations > 0).all()):
         raise ValueError("precisions_cholesky_ should be finite, and positive on the diagonal")
 
 
