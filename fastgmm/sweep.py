@@ -16,6 +16,7 @@ from fastgmm.covariance.tied import second_about_means
 from fastgmm.kernels.contract import (
     ONE_SMALL_TILE,
     SMALLEST_TILE,
+    WORK_OF_AN_EXPONENTIAL,
     Backend,
     Bounds,
     ChunkPlan,
@@ -157,9 +158,17 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
     useful_threads = plan.useful_threads
     if useful_threads > 1:
         useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
-    for section in plan.sections(useful_threads):
-        backend.log_density(rows, prepared, section, outputs, useful_threads)
+    # Every number of the parameters meets every row about once.
+    work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
+    bytes_per_row = (rows.values.nbytes + result.nbytes) // len(result)
+    for block, section in plan.blocks(len(result), useful_threads, work_per_row, bytes_per_row):
+        backend.log_density(rows.take(block), prepared, section, _part_of(outputs, block), useful_threads)
     return result
+
+
+def _part_of(outputs: Outputs, block: slice) -> Outputs:
+    """Those of some rows; what is not wanted stays empty."""
+    return Outputs(outputs.log_density[block], outputs.labels[block], outputs.joint[block], outputs.normalize)
 
 
 # Log-densities, labels and table that nobody asked for, by the size of the data's numbers.

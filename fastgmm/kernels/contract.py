@@ -21,12 +21,14 @@ _MOST_CHUNKS = 128
 _SLOT_BYTES = 32 * 2**20
 # Even where one slot is enormous, a few threads should find work.
 _FEWEST_CHUNKS = 4
-# Multiply-adds of one kernel call and thread: some 20 to 60 ms, so that signals are answered well within 200 ms.
+# Python answers signals only between kernel calls, and should within 200 ms. Multiply-adds of one call and thread: some
+# 10 to 60 ms. Bytes of rows and outputs: some 50 ms where a file is read, or memory touched for the first time.
 _SECTION_WORK = 5e8
+_SECTION_BYTES = 32 * 2**20
 # Multiply-adds that repay handing them to another thread: some 50 to 100 μs.
 _THREAD_WORK = 5e5
 # Multiply-adds that an exponential and what goes with it are worth.
-_WORK_OF_AN_EXPONENTIAL = 20
+WORK_OF_AN_EXPONENTIAL = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +117,7 @@ class ChunkPlan:
     chunk_rows: int
     tile_rows: int
     work_per_row: int
+    bytes_per_row: int
 
     @property
     def useful_threads(self) -> int:
@@ -123,11 +126,30 @@ class ChunkPlan:
 
     def sections(self, n_threads: int = 1) -> Iterator[Section]:
         """The sections in order; one takes each thread about as long, whatever their number."""
-        rows = int(n_threads * _SECTION_WORK / (self.work_per_row * self.n_chunks))
+        rows = n_threads * _rows_of_a_call(self.work_per_row, self.bytes_per_row) // self.n_chunks
         rows = max(self.tile_rows, rows // LARGEST_TILE * LARGEST_TILE)
         for start in range(0, self.chunk_rows, rows):
             stop = min(start + rows, self.chunk_rows)
             yield Section(self.n_chunks, self.chunk_rows, self.tile_rows, start, stop)
+
+    def blocks(self, n_rows: int, n_threads: int, work: int, n_bytes: int) -> Iterator[tuple[slice, Section]]:
+        """Rows and section of one kernel call after the other, for outputs that are each row's own.
+
+        ``work`` and ``n_bytes`` are those of a row. Sections of all chunks have at least a tile of each, which for
+        large models takes seconds; these can be as short as a tile for each thread.
+        """
+        block_rows = n_threads * max(1, _rows_of_a_call(work, n_bytes) // self.tile_rows) * self.tile_rows
+        for begin in range(0, n_rows, block_rows):
+            stop = min(begin + block_rows, n_rows)
+            n_tiles = -(-(stop - begin) // self.tile_rows)
+            chunk_tiles = max(1, n_tiles // max(_MOST_CHUNKS, n_threads))
+            n_chunks, chunk_rows = -(-n_tiles // chunk_tiles), chunk_tiles * self.tile_rows
+            yield slice(begin, stop), Section(n_chunks, chunk_rows, self.tile_rows, 0, chunk_rows)
+
+
+def _rows_of_a_call(work_per_row: int, bytes_per_row: int) -> int:
+    """As many as one kernel call should take for each thread."""
+    return int(min(_SECTION_WORK / work_per_row, _SECTION_BYTES / bytes_per_row))
 
 
 def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, slot_numbers: int) -> ChunkPlan:
@@ -142,12 +164,13 @@ def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, 
     n_chunks = max(1, min(_MOST_CHUNKS, affordable, n_rows // _SMALLEST_CHUNK))
     chunk_rows = _round_up(-(-n_rows // n_chunks), LARGEST_TILE)
     n_chunks = max(1, -(-n_rows // chunk_rows))
-    return ChunkPlan(n_chunks, chunk_rows, tile_rows, work_of(1, n_features, n_components))
+    work = work_of(1, n_features, n_components)
+    return ChunkPlan(n_chunks, chunk_rows, tile_rows, work, n_features * itemsize)
 
 
 def work_of(n_rows: int, n_features: int, n_components: int) -> int:
     """About how many multiply-adds a sweep takes, from the shape alone: those of the full family for all."""
-    return n_rows * n_components * (n_features * (n_features + 1) + _WORK_OF_AN_EXPONENTIAL)
+    return n_rows * n_components * (n_features * (n_features + 1) + WORK_OF_AN_EXPONENTIAL)
 
 
 def _round_up(number: int, multiple: int) -> int:

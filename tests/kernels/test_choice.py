@@ -198,7 +198,7 @@ def test_without_the_extension_and_numba_fits_and_scores_are_numpys(folder_of_ke
 def test_each_thread_has_its_share_of_work_and_a_chunk(monkeypatch, n_chunks, share):
     """``share``: how many threads the work of all rows repays."""
     monkeypatch.setattr("fastgmm.kernels.contract._THREAD_WORK", n_chunks * 256 * 10 / share)
-    plan = ChunkPlan(n_chunks, chunk_rows=256, tile_rows=256, work_per_row=10)
+    plan = ChunkPlan(n_chunks, chunk_rows=256, tile_rows=256, work_per_row=10, bytes_per_row=8)
     assert plan.useful_threads == max(1, min(n_chunks, int(share)))
 
 

@@ -76,3 +76,55 @@ def test_every_section_carries_the_plan(shape):
 def test_the_number_of_threads_is_no_part_of_the_plan():
     """It comes in only where rows of each chunk are grouped into sections."""
     assert "n_threads" not in inspect.signature(plan_chunks).parameters
+
+
+# Python answers signals between kernel calls. A call of two billion multiply-adds for each thread takes some 50 ms in
+# families with matrices; a tile is the least there is.
+MOST_WORK, MOST_BYTES = 2e9, 2**25
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 64])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_one_call_of_a_sweep_is_short_at_any_shape(shape, n_threads):
+    _, n_features, n_components, itemsize, _ = shape
+    plan = plan_chunks(*shape)
+    for section in plan.sections(n_threads):
+        n_rows = section.n_chunks * (section.stop - section.start)
+        is_least = section.stop - section.start == plan.tile_rows
+        work = n_rows * n_components * n_features**2 / n_threads
+        assert work <= MOST_WORK or (is_least and section.n_chunks <= 4)
+        assert n_rows * n_features * itemsize <= MOST_BYTES * n_threads or is_least
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 64])
+@pytest.mark.parametrize("output_bytes", [8, 16_000])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_one_call_of_scoring_is_short_at_any_shape(shape, output_bytes, n_threads):
+    n_rows, n_features, n_components, itemsize, _ = shape
+    plan = plan_chunks(*shape[:4], 1)
+    work, n_bytes = n_components * n_features**2, n_features * itemsize + output_bytes
+    for rows, section in plan.blocks(n_rows, n_threads, work, n_bytes):
+        rows_of_a_thread = (rows.stop - rows.start) / n_threads
+        is_least = rows_of_a_thread <= plan.tile_rows
+        assert rows_of_a_thread * work <= MOST_WORK or is_least
+        assert rows_of_a_thread * n_bytes <= MOST_BYTES or is_least
+        assert section.n_chunks >= min(n_threads, (rows.stop - rows.start) // plan.tile_rows)
+
+
+@pytest.mark.parametrize("n_threads", [1, 7, 64])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_blocks_cover_every_row_once(shape, n_threads):
+    """And the section of each covers its rows, with whole tiles and no empty chunk."""
+    plan = plan_chunks(*shape[:4], 1)
+    end = 0
+    for rows, section in plan.blocks(shape[0], n_threads, plan.work_per_row, plan.bytes_per_row):
+        assert rows.start == end
+        end = rows.stop
+        assert (section.start, section.stop) == (0, section.chunk_rows)
+        assert section.chunk_rows % section.tile_rows == 0
+        assert (
+            (section.n_chunks - 1) * section.chunk_rows
+            < rows.stop - rows.start
+            <= (section.n_chunks * section.chunk_rows)
+        )
+    assert end == shape[0]
