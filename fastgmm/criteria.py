@@ -1,8 +1,25 @@
-"""Information criteria: what a likelihood is worth, given how many numbers were free to reach it."""
+"""The mean log-density, and information criteria: what it is worth, given how many numbers were free to reach it."""
 
 import math
 
+import numpy as np
+
 from fastgmm.covariance import FAMILIES
+from fastgmm.parameters import Array, FloatArray
+from fastgmm.pieces import pieces
+
+
+def mean(log_density: Array, weights: FloatArray | None) -> float:
+    """The (weighted) mean; a row of weight 0 is the row removed, whatever its density."""
+    total = total_weight = 0.0
+    for part in pieces(len(log_density), log_density.itemsize):
+        some = log_density[part].astype(np.float64, copy=False)
+        if weights is not None:
+            counted = weights[part] > 0
+            some = some[counted] * weights[part][counted]
+            total_weight += float(weights[part].sum())
+        total += float(some.sum())
+    return total / (len(log_density) if weights is None else total_weight)
 
 
 def free_parameters(covariance_type: str, n_components: int, n_features: int) -> int:

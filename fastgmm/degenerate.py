@@ -8,6 +8,7 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.pieces import pieces
 from fastgmm.validation import feature_variances
 
 # Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
@@ -82,9 +83,8 @@ def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, compo
 
 def _probable_cause(rows: Rows, effective_points: float) -> str:
     """The first of the usual causes that fits the data."""
-    values = rows.values if rows.weights is None else rows.values[rows.weights > 0]
-    n_features = values.shape[1]
-    constant = [j for j in range(n_features) if (values[:, j] == values[0, j]).all()]
+    n_features = rows.shape[1]
+    constant = _constant_features(rows)
     if constant:
         noun = "column" if len(constant) == 1 else "columns"
         return f"constant {noun} {', '.join(map(str, constant))}"
@@ -92,15 +92,30 @@ def _probable_cause(rows: Rows, effective_points: float) -> str:
     unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
     if effective_points / unit <= n_features:
         return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
-    if _mostly_duplicates(values):
+    some = _first_counted(rows, 10_000)
+    if 2 * len(np.unique(some, axis=0)) <= len(some):
         return "duplicated points"
-    if not np.isfinite(np.square(values[:10_000].astype(np.float64)).sum()):
+    if not np.isfinite(np.square(some.astype(np.float64)).sum()):
         return "values so large that their squares overflow"
-    if (feature_variances(Rows(values[:10_000])) < np.finfo(np.float64).tiny).any():
+    if (feature_variances(Rows(some)) < np.finfo(np.float64).tiny).any():
         return "values so close to each other that their squared distances underflow"
     return "columns that are linearly dependent, within the component or in all data"
 
 
-def _mostly_duplicates(values: Array) -> bool:
-    some = values[:10_000]
-    return 2 * len(np.unique(some, axis=0)) <= len(some)
+def _first_counted(rows: Rows, n_rows: int) -> Array:
+    """The first rows of positive weight."""
+    if rows.weights is None:
+        return rows.values[:n_rows]
+    first: Array = rows.values[np.flatnonzero(rows.weights)[:n_rows]]
+    return first
+
+
+def _constant_features(rows: Rows) -> list[int]:
+    """Features with the same number in every row of positive weight."""
+    first, is_constant = _first_counted(rows, 1)[0], np.ones(rows.shape[1], bool)
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        same = rows.values[part] == first
+        if rows.weights is not None:
+            same |= rows.weights[part, np.newaxis] == 0
+        is_constant &= same.all(axis=0)
+    return [int(j) for j in np.flatnonzero(is_constant)]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import FloatArray, PreparedSpherical
+from fastgmm.pieces import pieces
 from fastgmm.sweep import evaluate
 
 # Of Lloyd's algorithm before each round of splits and merges, and after the last. Rounds are several, since each cuts
@@ -18,7 +19,6 @@ _ITERATIONS_AFTER_SPLITS = 28
 # Seeds are drawn from so many rows, and so many for each cluster: each costs a pass over them.
 _SEED_ROWS = 16_384
 _SEED_ROWS_PER_CLUSTER = 16
-_BLOCK_ROWS = 4096
 # scikit-learn's: the squared movement of all centers, as a share of the mean variance of the features.
 _TOLERANCE = 1e-4
 # In place of a weight of 0 where one divides by it.
@@ -96,7 +96,8 @@ def kmeans(
     seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
     centers = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
-    tolerance = _TOLERANCE * float(np.average(np.square(rows.values, dtype=np.float64).mean(axis=1), weights=weights))
+    lengths = _own_distances(rows, np.zeros(rows.shape[0], np.int64), np.zeros((1, rows.shape[1])))
+    tolerance = _TOLERANCE * float(np.average(lengths, weights=weights)) / rows.shape[1]
     # An exchange takes three clusters.
     for n_iterations in _ITERATIONS_BEFORE_SPLITS if n_clusters > 2 else ():
         centers, labels = _lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
@@ -207,8 +208,7 @@ def _halves(
 def _is_beyond(rows: Rows, labels: Labels, points: FloatArray, directions: FloatArray) -> NDArray[np.bool_]:
     """Whether a row lies beyond its cluster's point in its cluster's direction, a block of rows at a time."""
     result = np.empty(rows.shape[0], bool)
-    for begin in range(0, len(result), _BLOCK_ROWS):
-        block = slice(begin, begin + _BLOCK_ROWS)
+    for block in pieces(len(result), points[:1].nbytes):
         differences = rows.values[block] - points[labels[block]]
         result[block] = np.einsum("ij,ij->i", differences, directions[labels[block]]) > 0
     return result
@@ -225,8 +225,7 @@ def _cluster_means(rows: Rows, labels: Labels, weights: FloatArray, centers: Flo
 def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
     """The squared distance of every row to the center of its cluster, a block of rows at a time."""
     distances = np.empty(rows.shape[0])
-    for begin in range(0, len(distances), _BLOCK_ROWS):
-        block = slice(begin, begin + _BLOCK_ROWS)
+    for block in pieces(len(distances), centers[:1].nbytes):
         differences = rows.values[block] - centers[labels[block]]
         distances[block] = np.einsum("ij,ij->i", differences, differences)
     return distances

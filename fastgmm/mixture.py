@@ -283,10 +283,7 @@ class GaussianMixture:
         """The score, and the numbers of rows and of free parameters of the same model."""
         scorer, rows = self._ready_to_score(X)
         n_rows, weights = rows.shape[0], check_sample_weight(sample_weight, rows.shape[0])
-        if weights is not None:  # a row of weight 0 is the row removed, whatever its density
-            rows, weights = rows.take(np.flatnonzero(weights)), weights[weights > 0]
-        log_density = scorer.evaluate(rows, self.n_threads, "log_density")
-        score = float(np.average(log_density.astype(np.float64, copy=False), weights=weights))
+        score = criteria.mean(scorer.evaluate(rows, self.n_threads, "log_density"), weights)
         return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
 
     def bic(self, X: Any) -> float:

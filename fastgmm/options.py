@@ -213,7 +213,10 @@ def _check_positive_definite(family: CovarianceFamily, array: FloatArray, noun: 
 
 
 def _is_symmetric(matrices: FloatArray) -> bool:
-    """Whether entries and their mirror images differ by less than 1e-5 of √(aᵢᵢaⱼⱼ)."""
-    deviations = np.sqrt(np.abs(np.diagonal(matrices, axis1=-2, axis2=-1)))
-    scales = deviations[..., :, np.newaxis] * deviations[..., np.newaxis, :]
-    return bool((np.abs(matrices - np.swapaxes(matrices, -1, -2)) <= 1e-5 * scales).all())
+    """Whether entries and their mirror images differ by less than 1e-5 of √(aᵢᵢaⱼⱼ), matrix by matrix."""
+    return all(map(_is_matrix_symmetric, matrices.reshape(-1, *matrices.shape[-2:])))
+
+
+def _is_matrix_symmetric(matrix: FloatArray) -> bool:
+    deviations = np.sqrt(np.abs(np.diagonal(matrix)))
+    return bool((np.abs(matrix - matrix.T) <= 1e-5 * np.outer(deviations, deviations)).all())

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from fastgmm.covariance import FAMILIES
 from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.pieces import pieces
 
 
 def sample(
@@ -17,11 +18,17 @@ def sample(
     X : ndarray of shape (n_samples, n_features)
     labels : ndarray of shape (n_samples,)
     """
-    n_components, n_features = parameters.means.shape
+    n_features = parameters.n_features
     counts = random_state.multinomial(n_samples, parameters.weights / parameters.weights.sum())
     color = FAMILIES[parameters.covariance_type].color
-    points = [
-        parameters.means[k] + color(parameters.covariances, k, random_state.standard_normal((count, n_features)))
-        for k, count in enumerate(counts)
-    ]
-    return np.concatenate(points), np.repeat(np.arange(n_components, dtype=np.int64), counts)
+    points, labels = np.empty((n_samples, n_features)), np.empty(n_samples, np.int64)
+    end = 0
+    # As many points as features at a time, since the covariance is factored for every piece.
+    for k, count in enumerate(counts):
+        begin, end = end, end + int(count)
+        for part in pieces(end - begin, points[:1].nbytes, at_least=n_features):
+            rows = slice(begin + part.start, begin + part.stop)
+            normal = random_state.standard_normal((part.stop - part.start, n_features))
+            points[rows] = parameters.means[k] + color(parameters.covariances, k, normal)
+            labels[rows] = k
+    return points, labels

@@ -27,7 +27,11 @@ from fastgmm.kernels.contract import (
 )
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.pieces import pieces
 from fastgmm.threads import resolve_n_threads
+
+# Slots of models that are not large take half of it.
+_MOST_UNTOUCHED_BYTES = 64 * 2**20
 
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
@@ -95,7 +99,7 @@ def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) ->
     slots = Slots(
         counts=np.zeros((plan.n_chunks, n_components)),
         first=np.zeros((plan.n_chunks, n_components, n_features)),
-        second=np.zeros((plan.n_chunks, *slot_shape)),
+        second=_zeros((plan.n_chunks, *slot_shape)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
     n_threads = min(sweep.n_threads, plan.useful_threads)
@@ -105,15 +109,32 @@ def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) ->
             sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
         else:
             sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
-    # Summing over the first axis adds whole slots one after the other, so the order is that of the chunks.
     total_weight, log_likelihood = slots.totals.sum(axis=0)
     return Moments(
         slots.counts.sum(axis=0),
         slots.first.sum(axis=0),
-        slots.second.sum(axis=0),
+        _sum_of_slots(slots.second),
         float(total_weight),
         float(log_likelihood),
     )
+
+
+def _zeros(shape: tuple[int, ...]) -> FloatArray:
+    """Zeros; many of them are touched here, lest the first kernel call wait for all of their memory at once."""
+    result = np.zeros(shape)
+    if result.nbytes > _MOST_UNTOUCHED_BYTES:
+        numbers = result.reshape(-1)
+        for part in pieces(numbers.size, numbers.itemsize):
+            numbers[part] = 0.0
+    return result
+
+
+def _sum_of_slots(slots: FloatArray) -> FloatArray:
+    """The sum over the first axis, which adds whole slots one after the other: the order is that of the chunks."""
+    result = np.empty(slots.shape[1:])
+    for part in pieces(slots.shape[1], slots[:, :1].nbytes):
+        slots[:, part].sum(axis=0, out=result[part])
+    return result
 
 
 def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray
+from fastgmm.pieces import pieces
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
-_BLOCK_ROWS = 65_536
+# Not worth a loop.
+_FEW_NUMBERS = 65_536
 _LARGEST_EXPONENT = 60
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
@@ -170,14 +172,14 @@ def _all_finite(values: Array) -> bool:
 
 
 def _check_finite(values: Array, estimator: str) -> None:
-    if len(values) <= _BLOCK_ROWS and _all_finite(values):
+    if values.size <= _FEW_NUMBERS and _all_finite(values):
         return
-    for begin in range(0, len(values), _BLOCK_ROWS):
-        block = values[begin : begin + _BLOCK_ROWS]
+    for part in pieces(len(values), values[:1].nbytes):
+        block = values[part]
         if _all_finite(block):
             continue
         row, column = (int(position) for position in np.argwhere(~np.isfinite(block))[0])
-        where = f"The first is at row {begin + row}, column {column} (counted from 0)."
+        where = f"The first is at row {part.start + row}, column {column} (counted from 0)."
         if np.isnan(block[row, column]):
             raise ValueError(
                 f"Input X contains NaN. {where}\n{estimator} does not accept missing values encoded as NaN "
@@ -197,11 +199,14 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
-    if not np.isfinite(weights).all():
-        row = int(np.argmin(np.isfinite(weights)))
-        raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
-    if (weights < 0).any():
-        raise ValueError(f"Negative values in data passed to `sample_weight`: row {int(np.argmax(weights < 0))}.")
+    for part in pieces(n_rows, weights.itemsize):
+        some = weights[part]
+        if not np.isfinite(some).all():
+            row = part.start + int(np.argmin(np.isfinite(some)))
+            raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
+        if (some < 0).any():
+            row = part.start + int(np.argmax(some < 0))
+            raise ValueError(f"Negative values in data passed to `sample_weight`: row {row}.")
     if not weights.any():
         raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
     return np.ascontiguousarray(_moderate(weights))
@@ -233,13 +238,13 @@ def feature_variances(rows: Rows) -> FloatArray:
     center = rows.values[first_row].astype(np.float64)
     total, first, second = 0.0, np.zeros_like(center), np.zeros_like(center)
     with np.errstate(over="ignore", invalid="ignore"):
-        for begin in range(0, rows.shape[0], _BLOCK_ROWS):
+        for part in pieces(rows.shape[0], center.nbytes):
             # C order, since that of memory would decide the order of sums.
-            differences = np.subtract(rows.values[begin : begin + _BLOCK_ROWS], center, order="C")
+            differences = np.subtract(rows.values[part], center, order="C")
             if rows.weights is None:
                 weights = np.ones(len(differences))
             else:
-                weights = rows.weights[begin : begin + _BLOCK_ROWS]
+                weights = rows.weights[part]
                 differences, weights = differences[weights > 0], weights[weights > 0]
             total += float(weights.sum())
             first += weights @ differences
