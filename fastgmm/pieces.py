@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-# Some 5 ms of memory touched for the first time; and temporary copies of a piece are no memory worth a word.
-_PIECE_BYTES = 4 * 2**20
+# Two milliseconds of memory touched for the first time, half a second-level cache, and too little for BLAS to wait for
+# threads on a busy machine.
+_PIECE_BYTES = 2**20
 
 
 def pieces(length: int, n_bytes: int, at_least: int = 1) -> Iterator[slice]:

@@ -28,7 +28,7 @@ def test_pieces_cover_everything_once_and_are_small_or_one_item(length, n_bytes)
     for part in pieces(length, n_bytes):
         assert part.start == end < part.stop
         end = part.stop
-        assert (part.stop - part.start) * n_bytes <= 2**22 or part.stop - part.start == 1
+        assert (part.stop - part.start) * n_bytes <= 2**20 or part.stop - part.start == 1
     assert end == length
 
 
