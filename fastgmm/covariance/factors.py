@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.covariance.family import NotPositiveDefiniteError
-from fastgmm.forks import IMPORTING
+from fastgmm.importing import import_whole
 from fastgmm.parameters import BoolArray, FloatArray
 
 # OpenBLAS factors larger matrices on several threads, for which they wait milliseconds where a core is busy. Up to
@@ -76,9 +76,7 @@ def _lower_of(corner: FloatArray, below: FloatArray, last: FloatArray) -> FloatA
 
 def _lapack() -> Any:
     """LAPACK, loaded when first needed: that takes longer than to load all of fastgmm."""
-    with IMPORTING:
-        from scipy.linalg import lapack
-    return lapack
+    return import_whole("scipy.linalg.lapack")
 
 
 def log_constants(weights: FloatArray, log_determinants: FloatArray, n_features: int) -> FloatArray:

@@ -21,7 +21,6 @@ May be imported: ``get_backend``, ``available_backends``, ``BACKEND_NAMES``, ``H
 ``contract.py``.
 """
 
-import importlib
 import importlib.util
 import logging
 import os
@@ -29,7 +28,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from fastgmm.errors import BackendUnavailableError
-from fastgmm.forks import IMPORTING
+from fastgmm.importing import import_whole
 from fastgmm.kernels.contract import Backend
 
 logger = logging.getLogger("fastgmm")
@@ -101,8 +100,7 @@ def _load(name: str) -> Backend:
     if name not in _MODULES:
         raise ValueError(f"backend must be one of {', '.join(map(repr, BACKEND_NAMES))}; got {name!r}")
     try:
-        with IMPORTING:
-            module = importlib.import_module(_MODULES[name])
+        module = import_whole(_MODULES[name])
     except (ImportError, OSError) as error:  # OSError: a library that numba loads is missing
         state = available_backends()[name]
         reason = error if state == "available" else state
