@@ -1,4 +1,4 @@
-"""Memory above the data does not grow with the number of rows."""
+"""Memory above the data, and above what is asked for, does not grow with the number of rows."""
 
 import subprocess
 import sys
@@ -36,3 +36,38 @@ def test_a_fit_needs_little_memory_above_the_data(family, distance):
     command = [sys.executable, "-c", MEASURE, family, "500000", distance]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(finished.stdout) <= 16
+
+
+SCORE = """
+import resource, sys
+import numpy as np
+from fastgmm import GaussianMixture
+
+family, dtype, order = sys.argv[1:]
+rng = np.random.default_rng(0)
+small = rng.standard_normal((20_000, 10)).astype(dtype)
+estimator = GaussianMixture(20, covariance_type=family, tol=1e9, random_state=0).fit(small)
+for method in ("predict", "score_samples", "score"):
+    getattr(estimator, method)(small)
+data = np.empty((500_000, 10), dtype, order=order)
+for begin in range(0, len(data), len(small)):
+    data[begin : begin + len(small)] = small
+answers = []
+for method in ("predict", "score_samples", "predict_proba", "score"):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answers.append(getattr(estimator, method)(data))
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print((after - before) / 1024 - getattr(answers[-1], "nbytes", data.itemsize * len(data)) / 2**20)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere")
+@pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize(("dtype", "order"), [("float64", "C"), ("float32", "F")])
+def test_a_score_needs_little_memory_above_its_answer(family, dtype, order):
+    """Of half a million rows a copy would take 20 or 40 MB, and responsibilities 40 or 80."""
+    command = [sys.executable, "-c", SCORE, family, dtype, order]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    above = [float(line) for line in finished.stdout.split()]
+    assert len(above) == 4
+    assert max(above) <= 8, above
