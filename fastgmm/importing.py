@@ -17,24 +17,23 @@ from fastgmm.forks import IMPORTING
 # Of the thread that imports, however small the application wants those of its own.
 _STACK_BYTES = 16 * 2**20
 
-_whole: dict[str, ModuleType] = {}
-
 
 def import_whole(name: str) -> ModuleType:
     """The module of that name, imported as a whole; raises what its import raises."""
-    module = _whole.get(name)
-    if module is None or sys.modules.get(name) is not module:
+    module = sys.modules.get(name)
+    # A module that another thread is importing is among them already.
+    if module is None or getattr(module.__spec__, "_initializing", False):
         if threading.current_thread() is threading.main_thread():
             _import_in_a_thread(name)
         else:
             _import(name)
-        module = _whole[name]
+        module = sys.modules[name]
     return module
 
 
 def _import(name: str) -> None:
     with IMPORTING:
-        _whole[name] = importlib.import_module(name)
+        importlib.import_module(name)
 
 
 def _import_in_a_thread(name: str) -> None:
