@@ -95,18 +95,18 @@ def test_two_hundred_interruptions_leave_estimators_and_the_process_as_they_were
                 call(mixture(family, backend).fit(X[:100]))
                 durations[family, backend, name] = time.perf_counter() - began
         expected = {key: bits(estimator) for key, estimator in fitted.items()}
-        n_interrupted = 0
-        for (family, backend, name), number in zip(cycle(durations), range(N_INTERRUPTIONS), strict=False):
+        n_interrupted, keys = 0, cycle(durations)
+        while n_interrupted < N_INTERRUPTIONS:
+            family, backend, name = key = next(keys)
             estimator = fitted[family, backend]
             before = fitted_attributes(estimator)
-            seconds = draw() * durations[family, backend, name]
-            if not is_interrupted(CALLS[name], estimator, seconds, SIGNALS[number % 2]):
+            if not is_interrupted(CALLS[name], estimator, draw() * durations[key], SIGNALS[n_interrupted % 2]):
+                durations[key] *= 0.8  # the machine may have been busier when it was measured
                 continue
             n_interrupted += 1
             after = fitted_attributes(estimator)
             assert after.keys() == before.keys()
             assert all(after[name] is before[name] for name in before)
-        assert n_interrupted > N_INTERRUPTIONS / 2
         for (family, backend), estimator in fitted.items():
             assert bits(estimator.fit(X)) == expected[family, backend]
             assert bits(mixture(family, backend).fit(X)) == expected[family, backend]
