@@ -10,12 +10,12 @@ import numpy as np
 
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import BoolArray, FloatArray
+from fastgmm.pieces import pieces
 from fastgmm.sweep import rough_center
 
 # How many times its range a feature must be from zero: below that its means keep all digits that matter.
 _FAR = 128.0
 _ROWS_LOOKED_AT = 4096
-_BLOCK_ROWS = 65_536
 
 
 def origin_of(rows: Rows) -> FloatArray | None:
@@ -41,8 +41,8 @@ def plus_origin(means: FloatArray, rows: Rows) -> FloatArray:
 def _are_far(center: FloatArray, rows: Rows) -> BoolArray:
     """Which features are, as seen from zero, in one place: those of the rows that count."""
     lowest, highest = np.full(rows.shape[1], np.inf), np.full(rows.shape[1], -np.inf)
-    for begin in range(0, rows.shape[0], _BLOCK_ROWS):
-        block = rows.take(slice(begin, begin + _BLOCK_ROWS))
+    for part in pieces(rows.shape[0], lowest.nbytes):
+        block = rows.take(part)
         values = block.values if block.weights is None else block.values[block.weights > 0]
         lowest = np.minimum(lowest, values.min(axis=0, initial=np.inf))
         highest = np.maximum(highest, values.max(axis=0, initial=-np.inf))

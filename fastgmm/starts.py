@@ -17,12 +17,15 @@ from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest
 from fastgmm.moments import Moments
 from fastgmm.origin import less_origin
 from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.pieces import pieces
 from fastgmm.sweep import Sweep, rough_center
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
 _SAMPLE_ROWS_PER_COMPONENT = 32
 _BLOCK_ROWS = 4096
+# Fewer would not repay adding their products of d × d numbers to those of others.
+_ROWS_OF_A_PRODUCT = 512
 
 StartFunction = Callable[[Array, int, np.random.RandomState], Any]
 
@@ -73,7 +76,7 @@ def _from_partition(
         drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
         means = drawn.points().astype(np.float64)
     shift = rough_center(sweep.rows)
-    sample = _centered(_sample(sweep.rows, n_components, random_state), shift)
+    sample = _centered(sweep.rows, _sample(sweep.rows, n_components, random_state), shift)
     if means is not None:
         centers = means - shift
         labels = nearest(sample, centers, backend, n_threads)
@@ -126,17 +129,19 @@ def _parameters_of_partition(
     order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels, minlength=n_components))
     counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
-    first, second = np.zeros(centers.shape), []
-    for k, members in enumerate(np.split(order, ends[:-1])):
-        differences = np.subtract(rows.take(members).points(), centers[k], order="C")
-        weighted = weights[members, np.newaxis] * differences
-        first[k] = weighted.sum(axis=0)
-        second.append(family.second_moments(weighted, differences))
-    stacked = np.stack(second)
+    first, second = np.zeros(centers.shape), np.zeros(family.covariance_shape(*centers.shape))
+    for k, cluster in enumerate(np.split(order, ends[:-1])):
+        own = second if family.is_shared else second[k : k + 1]
+        for part in pieces(len(cluster), centers[k].nbytes, at_least=_ROWS_OF_A_PRODUCT):
+            members = cluster[part]
+            differences = np.subtract(rows.take(members).points(), centers[k], order="C")
+            weighted = weights[members, np.newaxis] * differences
+            first[k] += weighted.sum(axis=0)
+            own += family.second_moments(weighted, differences)
     moments = Moments(
         counts,
         np.zeros_like(first) if keep_means else first,
-        stacked.sum(axis=0) if family.is_shared else stacked,
+        second,
         float(weights.sum()),
         np.nan,
     )
@@ -174,23 +179,36 @@ def _random_responsibilities(
     return maximize(family, moments, means, regularization)
 
 
-def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> Rows:
+def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """One row drawn from each of as many equal stretches as the sample has rows; rows of weight 0 are left out."""
     n_features = rows.shape[1]
     wanted = max(_SAMPLE_ROWS, n_components * max(_SAMPLE_ROWS_PER_COMPONENT, 8 * n_features))
-    candidates = None if rows.weights is None else np.flatnonzero(rows.weights)
+    candidates = None if rows.weights is None else _positive(rows.weights)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)
     if n_candidates <= wanted:
-        return rows if candidates is None else rows.take(candidates)
+        return np.arange(n_candidates) if candidates is None else candidates
     edges = np.linspace(0, n_candidates, wanted + 1)
     positions = (edges[:-1] + random_state.uniform(size=wanted) * np.diff(edges)).astype(np.intp)
     positions = np.minimum(positions, n_candidates - 1)
-    return rows.take(positions if candidates is None else candidates[positions])
+    return positions if candidates is None else candidates[positions]
 
 
-def _centered(rows: Rows, shift: FloatArray) -> Rows:
-    # In C order whatever that of the data, which would decide the order of sums.
-    return Rows((rows.points() - shift).astype(rows.values.dtype, order="C"), rows.weights)
+def _positive(weights: FloatArray) -> NDArray[np.intp]:
+    """The rows of positive weight."""
+    result, end = np.empty(np.count_nonzero(weights), np.intp), 0
+    for part in pieces(len(weights), result.itemsize):
+        found = part.start + np.flatnonzero(weights[part])
+        begin, end = end, end + len(found)
+        result[begin:end] = found
+    return result
+
+
+def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
+    """Some of the rows less the shift, in C order whatever that of the data, which would decide the order of sums."""
+    values = np.empty((len(members), rows.shape[1]), rows.values.dtype)
+    for part in pieces(len(members), shift.nbytes):
+        values[part] = rows.take(members[part]).points() - shift
+    return Rows(values, None if rows.weights is None else rows.weights[members])
 
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
@@ -198,5 +216,5 @@ def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> ND
     if rows.weights is None:
         drawn: NDArray[np.intp] = random_state.choice(rows.shape[0], size=size, replace=False)
         return drawn
-    drawn = random_state.choice(np.flatnonzero(rows.weights), size=size, replace=False)
+    drawn = random_state.choice(_positive(rows.weights), size=size, replace=False)
     return drawn
