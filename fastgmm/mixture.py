@@ -15,7 +15,7 @@ from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_options, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
-from fastgmm.scoring import Scorer, adopt, checked_state, deep_copy, restore, scorer_of, without_scorer
+from fastgmm.scoring import Scorer, adopt, checked_state, deep_copy, make_scorer, restore, scorer_of, without_scorer
 from fastgmm.starts import StartFunction
 from fastgmm.validation import (
     check_feature_names,
@@ -217,15 +217,19 @@ class GaussianMixture:
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
         """
-        self._fit(X, sample_weight)
+        _, fitted = self._fit(X, sample_weight)
+        adopt(self, fitted)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
-        rows, scorer = self._fit(X, sample_weight)
-        return scorer.evaluate(rows, self.n_threads, "labels")
+        rows, fitted = self._fit(X, sample_weight)
+        labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
+        adopt(self, fitted)
+        return labels
 
-    def _fit(self, X: Any, sample_weight: Any) -> tuple[Rows, Scorer]:
+    def _fit(self, X: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
+        """Validated rows, and the attributes of their fit."""
         name = type(self).__name__
         check_options(vars(self), name)
         names = feature_names(X)
@@ -234,7 +238,7 @@ class GaussianMixture:
         check_n_components(rows, self.n_components)
         best, steps = fit_rows(vars(self), rows, self._earlier_fit(values.shape[1]))
         fitted = fitted_attributes(best, steps)
-        return rows, adopt(self, fitted if names is None else fitted | {"feature_names_in_": names})
+        return rows, fitted if names is None else fitted | {"feature_names_in_": names}
 
     def _earlier_fit(self, n_features: int) -> EarlierFit | None:
         attributes = vars(self)

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.scoring import Scorer
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
@@ -53,3 +54,18 @@ def test_any_exception_in_a_callback_leaves_the_estimator_as_it_was(rng):
     with pytest.raises(RuntimeError, match="stop here"):
         estimator.fit(rng.standard_normal((100, 2)))
     assert not hasattr(estimator, "means_")
+
+
+def test_an_interruption_of_the_labels_of_a_fit_leaves_the_estimator_as_it_was(rng, monkeypatch):
+    """They are computed when EM has ended."""
+    data = rng.standard_normal((1000, 2))
+    estimator = GaussianMixture(2, random_state=0, tol=1.0).fit(data)
+    before = dict(vars(estimator))
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Scorer, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit_predict(data)
+    assert vars(estimator) == before

@@ -85,17 +85,18 @@ def is_interrupted(call, estimator, seconds, number):
 
 def test_two_hundred_interruptions_leave_estimators_and_the_process_as_they_were():
     draw = random.Random(0).random
-    fitted, durations = {}, {}
+    fitted, expected, durations = {}, {}, {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for family, backend in product(FAMILIES, COMPILED):
             fitted[family, backend] = mixture(family, backend).fit(X)
+            expected[family, backend] = bits(fitted[family, backend])
             for name, call in CALLS.items():
+                call(mixture(family, backend).fit(X[:100]))  # compiles
                 began = time.perf_counter()
-                call(mixture(family, backend).fit(X[:100]))
+                call(fitted[family, backend])
                 durations[family, backend, name] = time.perf_counter() - began
-        expected = {key: bits(estimator) for key, estimator in fitted.items()}
-        n_interrupted, keys = 0, cycle(durations)
+        n_interrupted, n_too_late, keys = 0, 0, cycle(durations)
         while n_interrupted < N_INTERRUPTIONS:
             family, backend, name = key = next(keys)
             estimator = fitted[family, backend]
@@ -105,8 +106,11 @@ def test_two_hundred_interruptions_leave_estimators_and_the_process_as_they_were
                 continue
             n_interrupted += 1
             after = fitted_attributes(estimator)
-            assert after.keys() == before.keys()
-            assert all(after[name] is before[name] for name in before)
+            changed = {name for name in before.keys() | after.keys() if after.get(name) is not before.get(name)}
+            assert not changed or changed >= {"weights_", "means_", "covariances_", "precisions_", "_scorer"}
+            n_too_late += bool(changed)
+        # Within microseconds of the end, when nothing is left but to return.
+        assert n_too_late <= 2
         for (family, backend), estimator in fitted.items():
             assert bits(estimator.fit(X)) == expected[family, backend]
             assert bits(mixture(family, backend).fit(X)) == expected[family, backend]

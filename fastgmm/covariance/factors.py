@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from fastgmm.covariance.family import NotPositiveDefiniteError
-from fastgmm.importing import import_whole
 from fastgmm.parameters import BoolArray, FloatArray
+from fastgmm.uninterrupted import import_whole
 
 # OpenBLAS factors larger matrices on several threads, for which they wait milliseconds where a core is busy. Up to
 # twice as many rows the products of blocks stay on one thread as well.

@@ -28,8 +28,8 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from fastgmm.errors import BackendUnavailableError
-from fastgmm.importing import import_whole
 from fastgmm.kernels.contract import Backend
+from fastgmm.uninterrupted import import_whole
 
 logger = logging.getLogger("fastgmm")
 

@@ -9,6 +9,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from fastgmm.forks import hold_across_forks
 from fastgmm.kernels.numba_.cache import cache_directory, keep_on_disk
+from fastgmm.uninterrupted import uninterrupted
 
 hold_across_forks(global_compiler_lock)
 
@@ -30,6 +31,8 @@ def entry(parallel: bool) -> Callable[[Callable[..., Any]], Any]:
         dispatcher = numba.njit(nogil=True, error_model="numpy", parallel=parallel)(function)
         if not numba.config.DISABLE_JIT:
             keep_on_disk(dispatcher)
+            compile_for = dispatcher._compile_for_args  # what Numba calls for arguments of new types
+            dispatcher._compile_for_args = lambda *args, **kw: uninterrupted(lambda: compile_for(*args, **kw))
         return dispatcher
 
     return decorate

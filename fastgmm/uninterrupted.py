@@ -1,0 +1,73 @@
+"""Work in the middle of a call that no signal's exception cuts in two: to import a package, to compile a kernel.
+
+A package whose import is interrupted is gone, while some of its modules stay: a second import finds these, and raises
+``AttributeError`` for as long as the process lives. An interrupted compiler may have lost what it knew of types.
+Exceptions of signal handlers come to the main thread only. So another one does such work, to the end whatever becomes
+of the call, while the main thread waits and answers signals.
+"""
+
+import importlib
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import ModuleType
+from typing import Any, TypeVar
+
+from fastgmm.forks import IMPORTING
+
+T = TypeVar("T")
+
+# However small the application wants those of its own threads.
+_STACK_BYTES = 16 * 2**20
+
+def import_whole(name: str) -> ModuleType:
+    """The module of that name; raises what its import raises."""
+    module = sys.modules.get(name)
+    # A module that another thread is importing is among them already.
+    if module is None or getattr(module.__spec__, "_initializing", False):
+        module = uninterrupted(lambda: _import(name))
+    return module
+
+
+def _import(name: str) -> ModuleType:
+    with IMPORTING:
+        return importlib.import_module(name)
+
+
+def uninterrupted(work: Callable[[], T]) -> T:
+    """Do the work, and return or raise what it does; an exception of a signal handler ends the waiting only."""
+    if threading.current_thread() is not threading.main_thread():
+        return work()
+    outcome: SimpleQueue[Callable[[], T]] = SimpleQueue()
+
+    def do() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            outcome.put(_raiser(error))
+        else:
+            outcome.put(lambda: result)
+
+    if not _start(do):
+        return work()
+    return outcome.get()()
+
+
+def _start(work: Callable[[], None]) -> bool:
+    """Start a thread, for whose end the interpreter waits before it ends; False where the system gives none."""
+    before = threading.stack_size(_STACK_BYTES)
+    try:
+        threading.Thread(target=work, name="fastgmm-uninterrupted").start()
+    except RuntimeError:
+        return False
+    finally:
+        threading.stack_size(before)
+    return True
+
+
+def _raiser(error: BaseException) -> Callable[[], Any]:
+    def raise_it() -> None:
+        raise error
+
+    return raise_it
