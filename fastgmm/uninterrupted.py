@@ -21,6 +21,7 @@ T = TypeVar("T")
 # However small the application wants those of its own threads.
 _STACK_BYTES = 16 * 2**20
 
+
 def import_whole(name: str) -> ModuleType:
     """The module of that name; raises what its import raises."""
     module = sys.modules.get(name)
