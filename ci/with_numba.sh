@@ -7,5 +7,5 @@ fresh_environment with-numba
 python -m pip install --quiet -e '.[test]'
 export FASTGMM_BACKEND=numba
 must_choose numba
-python -m pytest -m 'not slow' --ignore tests/kernels --ignore tests/test_backends_agree.py \
+python -m pytest -m 'not slow' "${without_files[@]}" --ignore tests/kernels --ignore tests/test_backends_agree.py \
     --ignore tests/test_processes.py --ignore tests/test_threads_and_models.py
