@@ -178,6 +178,7 @@ WRONG_SECTIONS = {
 }
 
 
+@pytest.mark.prints  # AddressSanitizer says so where no memory is left
 @pytest.mark.parametrize("section", WRONG_SECTIONS)
 def test_a_section_that_is_none_is_refused(section):
     section = WRONG_SECTIONS[section]
