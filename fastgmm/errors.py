@@ -157,7 +157,8 @@ def _also(own: Any, name: str) -> Any:
     A caller who never imported scikit-learn cannot be catching its classes, so it is not imported for them.
     """
     exceptions = sys.modules.get("sklearn.exceptions")
-    return own if exceptions is None else _subclass_of_both(own, getattr(exceptions, name))
+    foreign = getattr(exceptions, name, None)  # None too while it is being imported
+    return own if foreign is None else _subclass_of_both(own, foreign)
 
 
 @functools.cache

@@ -6,8 +6,9 @@ with it, so a refit in another thread, which puts a new one in its place, is see
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +19,8 @@ from fastgmm.fitted import ARRAYS, check_shapes, sound_parameters_of
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, Prepared
-from fastgmm.single_precision import are_ordinary
+from fastgmm.pieces import pieces
+from fastgmm.single_precision import are_ordinary, in_double
 from fastgmm.sweep import Wanted, evaluate
 
 logger = logging.getLogger("fastgmm")
@@ -61,9 +63,12 @@ class Scorer:
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
         if prepared is not None:
             return evaluate(rows, prepared, self.backend, n_threads, wanted)
-        result = self.evaluate(replace(rows, values=rows.values.astype(np.float64)), n_threads, wanted)
-        with np.errstate(over="ignore"):  # beyond float32's range lies −inf
-            return result if wanted == "labels" else result.astype(rows.values.dtype)
+        shape = self.shape[:1] if wanted in ("joint", "responsibilities") else ()
+        result = np.empty((rows.shape[0], *shape), np.int64 if wanted == "labels" else rows.values.dtype)
+        for part in pieces(rows.shape[0], 8 * rows.shape[1]):
+            with np.errstate(over="ignore"):  # beyond float32's range lies −inf
+                result[part] = self.evaluate(in_double(rows.take(part)), n_threads, wanted)
+        return result
 
 
 def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
@@ -135,7 +140,8 @@ def deep_copy(estimator: Estimator, memo: dict[int, Any]) -> Estimator:
 def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
     """Attributes out of a pickle, if they are as sound as those of a model file.
 
-    Some may be missing, as where only what scoring needs was set by hand: then scoring says what it needs.
+    Some may be missing, as where only what scoring needs was set by hand, and ``covariance_type`` may have been changed
+    since the fit: then scoring says what it needs.
 
     Raises
     ------
@@ -144,11 +150,22 @@ def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
     """
     try:
         if {"weights_", "means_", "covariances_"} <= attributes.keys():
-            sound_parameters_of(attributes)
+            sound_parameters_of(_as_fitted(attributes, "covariances_"))
         if {"weights_", "means_", "precisions_cholesky_"} <= attributes.keys():
-            _require_sound_factors(attributes)
-    except (TypeError, ValueError) as error:
+            _require_sound_factors(_as_fitted(attributes, "precisions_cholesky_"))
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ModelFormatError(f"the pickle holds no sound model: {error}", "unsound") from error
+    return attributes
+
+
+def _as_fitted(attributes: Mapping[str, Any], matrices: str) -> Mapping[str, Any]:
+    """The attributes with the family that fits the shapes of the matrices, if the one they name does not."""
+    if attributes["covariance_type"] in FAMILIES:
+        for name in (attributes["covariance_type"], *FAMILIES):
+            candidate = {**attributes, "covariance_type": name}
+            with suppress(ValueError):
+                check_shapes(candidate, matrices)
+                return candidate
     return attributes
 
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array
+from fastgmm.pieces import converted, pieces
 from fastgmm.validation import feature_variances
 
 # Distances between these have squares well within the range of float32, 2⁻¹²⁶ to 2¹²⁸, and so do sums of them.
 _SMALLEST, _LARGEST = 2.0**-40, 2.0**50
 _ROWS_LOOKED_AT = 20_000
-_BLOCK_ROWS = 4096
 
 
 def are_ordinary(deviations: Array) -> bool:
@@ -24,8 +24,22 @@ def with_room_for_squares(rows: Rows) -> Rows:
     if rows.values.dtype != np.float32:
         return rows
     deviations = np.sqrt(feature_variances(rows.thinned(_ROWS_LOOKED_AT)))
-    blocks = range(0, rows.shape[0], _BLOCK_ROWS)
-    largest = max(float(np.abs(rows.values[begin : begin + _BLOCK_ROWS]).max()) for begin in blocks)
-    if are_ordinary(deviations[deviations > 0]) and largest <= _LARGEST:
+    if are_ordinary(deviations[deviations > 0]) and _are_within(rows, _LARGEST):
         return rows
-    return replace(rows, values=rows.values.astype(np.float64))
+    return in_double(rows)
+
+
+def in_double(rows: Rows) -> Rows:
+    """A copy in float64."""
+    return replace(rows, values=converted(rows.values, np.float64))
+
+
+def _are_within(rows: Rows, limit: float) -> bool:
+    """Whether no number of a row that counts is larger."""
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        too_large = (np.abs(rows.values[part]) > limit).any(axis=1)
+        if rows.weights is not None:
+            too_large &= rows.weights[part] > 0
+        if too_large.any():
+            return False
+    return True

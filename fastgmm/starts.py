@@ -133,7 +133,7 @@ def _parameters_of_partition(
     for k, cluster in enumerate(np.split(order, ends[:-1])):
         own = second if family.is_shared else second[k : k + 1]
         for part in pieces(len(cluster), centers[k].nbytes, at_least=_ROWS_OF_A_PRODUCT):
-            members = cluster[part]
+            members = cluster[part][weights[cluster[part]] > 0]  # others may hold anything
             differences = np.subtract(rows.take(members).points(), centers[k], order="C")
             weighted = weights[members, np.newaxis] * differences
             first[k] += weighted.sum(axis=0)

@@ -150,17 +150,10 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
 def rough_center(rows: Rows) -> FloatArray:
     """The mean of a few thousand rows spread over the data, less its origin: close enough to take moments about."""
     some = rows.thinned(4096)
-    values = some.points().astype(np.float64, order="C")
-    if some.weights is not None:
-        # A row of weight 0 may hold anything; where all of these do, one that counts is found by its weight.
-        values = values[some.weights > 0] if some.weights.any() else _heaviest_row(rows)
+    # Where no row weighs anything one is as good as another.
+    values = (some if len(some.values) else rows.take(slice(1))).points().astype(np.float64, order="C")
     center: FloatArray = values[0] + (values - values[0]).mean(axis=0, dtype=np.float64)
     return center
-
-
-def _heaviest_row(rows: Rows) -> FloatArray:
-    heaviest = 0 if rows.weights is None else int(np.argmax(rows.weights))
-    return rows.take(slice(heaviest, heaviest + 1)).points().astype(np.float64)
 
 
 def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None, wanted: Wanted) -> Array:

@@ -25,8 +25,8 @@ _STACK_BYTES = 16 * 2**20
 def import_whole(name: str) -> ModuleType:
     """The module of that name; raises what its import raises."""
     module = sys.modules.get(name)
-    # A module that another thread is importing is among them already.
-    if module is None or getattr(module.__spec__, "_initializing", False):
+    # A module that is being imported is among them already.
+    if module is None or getattr(getattr(module, "__spec__", None), "_initializing", False):
         module = uninterrupted(lambda: _import(name))
     return module
 
@@ -38,7 +38,7 @@ def _import(name: str) -> ModuleType:
 
 def uninterrupted(work: Callable[[], T]) -> T:
     """Do the work, and return or raise what it does; an exception of a signal handler ends the waiting only."""
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or _is_import_under_way():
         return work()
     outcome: SimpleQueue[Callable[[], T]] = SimpleQueue()
 
@@ -55,10 +55,18 @@ def uninterrupted(work: Callable[[], T]) -> T:
     return outcome.get()()
 
 
+def _is_import_under_way() -> bool:
+    """Of a package that the work may need: one that a handler interrupted in this thread, others await in vain."""
+    packages = ("numba", "llvmlite", "scipy", "numpy", "fastgmm")
+    modules = [module for name, module in list(sys.modules.items()) if name.split(".")[0] in packages]
+    return any(getattr(getattr(module, "__spec__", None), "_initializing", False) for module in modules)
+
+
 def _start(work: Callable[[], None]) -> bool:
     """Start a thread, for whose end the interpreter waits before it ends; False where the system gives none."""
-    before = threading.stack_size(_STACK_BYTES)
+    before = threading.stack_size()
     try:
+        threading.stack_size(_STACK_BYTES)
         threading.Thread(target=work, name="fastgmm-uninterrupted").start()
     except RuntimeError:
         return False
@@ -69,6 +77,10 @@ def _start(work: Callable[[], None]) -> bool:
 
 def _raiser(error: BaseException) -> Callable[[], Any]:
     def raise_it() -> None:
-        raise error
+        nonlocal error
+        try:
+            raise error
+        finally:
+            del error  # which knows this frame, and so would keep all that it knows
 
     return raise_it

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray
-from fastgmm.pieces import pieces
+from fastgmm.pieces import converted, pieces
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # Not worth a loop.
@@ -129,7 +129,8 @@ def _as_float(data: Any, name: str) -> Array:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers; got {array.dtype}")
     is_kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
-    return array.astype(array.dtype.newbyteorder("=") if is_kept else np.float64, copy=False)
+    dtype = array.dtype.newbyteorder("=") if is_kept else np.dtype(np.float64)
+    return array.astype(dtype, copy=False) if array.dtype == dtype or array.ndim == 0 else converted(array, dtype)
 
 
 def _holds_complex(objects: Array) -> bool:

@@ -154,3 +154,30 @@ assert np.allclose(fit("numba").means_, fit("numpy").means_, rtol=1e-9)
 def test_a_process_interrupted_while_it_loads_and_compiles_kernels_can_do_so_afterwards():
     """Again and again, each time somewhat later, until a fit is done before its interruption."""
     run(WHILE_LOADING)
+
+
+IN_A_HANDLER = """
+import signal
+import numpy as np
+from fastgmm import GaussianMixture
+
+X = np.random.default_rng(0).normal(size=(300, 2))
+fits = []
+
+def fit(*_):
+    try:
+        fits.append(GaussianMixture(2, backend="numba", n_threads=1, random_state=0).fit(X))
+    except Exception as error:  # half of Numba is there
+        fits.append(error)
+
+signal.signal(signal.SIGALRM, fit)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+import numba
+while not fits:
+    pass
+"""
+
+
+@pytest.mark.skipif("numba" not in BACKENDS, reason="needs Numba")
+def test_a_handler_that_fits_while_numba_is_imported_comes_to_an_end():
+    run(IN_A_HANDLER)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.kernels.contract import Rows
+from fastgmm.single_precision import with_room_for_squares
 from tests.conftest import BACKENDS
 
 OPTIONS = {"n_components": 4, "random_state": 0, "tol": 1e-6, "max_iter": 500}
@@ -86,3 +88,12 @@ def test_one_absurd_number_among_many_rows_is_enough_to_leave_single_precision()
     options = {"n_components": 2, "random_state": 0, "covariance_type": "diag", "reg_covar": 1e-4}
     mixture = GaussianMixture(**options, means_init=[[0.0] * 4, [2e30] * 4]).fit(rows)
     assert np.bincount(mixture.predict(rows)).tolist() == [41_999, 1]
+
+
+def test_rows_of_weight_zero_do_not_leave_single_precision():
+    rows, weights = ROWS.astype(np.float32), np.ones(len(ROWS))
+    rows[::5], weights[::5] = 3e38, 0.0
+    kept = Rows(rows, weights)
+    assert with_room_for_squares(kept) is kept
+    far = Rows(rows * np.float32(1e-30), weights)
+    assert with_room_for_squares(far).values.dtype == np.float64

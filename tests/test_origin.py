@@ -125,3 +125,24 @@ def test_a_start_of_labels_is_the_same_far_away(family, rng):
     here, there = (GaussianMixture(3, **options).fit(X + shift) for shift in (0.0, 2.0**27))
     np.testing.assert_allclose(there.covariances_, here.covariances_, rtol=1e-14, atol=1e-14)
     assert np.abs(there.means_ - 2.0**27 - here.means_).max() <= 2.0**-26
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_every_other_row_may_weigh_nothing(family, first):
+    """A regular look at some rows would meet these alone."""
+    rng = np.random.default_rng(0)
+    X = np.round(rng.normal(size=(16_384, 2)) * 2**20) / 2**20 + 2.0**27
+    counted = np.arange(len(X)) % 2 == first
+    options = {"covariance_type": family.name, "max_iter": 3, "tol": 10.0, "means_init": X[counted][:2]}
+    weighted = GaussianMixture(2, **options).fit(X, sample_weight=counted.astype(float))
+    removed = GaussianMixture(2, **options).fit(X[counted])
+    np.testing.assert_allclose(weighted.covariances_, removed.covariances_, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_rows", [10, 1000])
+def test_a_look_at_some_rows_sees_those_that_count(rng, n_rows):
+    values, weights = rng.normal(size=(16_384, 2)), np.zeros(16_384)
+    weights[1::2] = 1.0
+    some = Rows(values, weights).thinned(n_rows)
+    assert some.weights.all()
+    assert n_rows <= len(some.values) <= 2 * n_rows

@@ -56,7 +56,6 @@ def test_a_damaged_array_is_refused(covariance_type: str, name: str, damage: str
         {"covariances_": np.array([[[1.0, 0.5], [0.2, 1.0]]] * 3)},
         {"covariances_": -np.ones((3, 2, 2))},
         {"precisions_cholesky_": -np.array([np.eye(2)] * 3)},
-        {"covariance_type": "diag"},
         {"covariance_type": "foo"},
         {"covariance_type": ["full"]},
     ],
@@ -102,3 +101,10 @@ def test_what_only_scoring_needs_may_be_pickled() -> None:
         setattr(bare, name, getattr(estimator, name))
     read = pickle.loads(pickle.dumps(bare))
     assert np.array_equal(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]))
+
+
+def test_an_estimator_whose_covariance_type_was_changed_since_its_fit_can_be_sent_and_fitted_again() -> None:
+    estimator = pickle.loads(pickle.dumps(make_estimator("full").set_params(covariance_type="diag")))
+    with pytest.raises(ValueError, match="make no mixture"):
+        estimator.predict(np.zeros((1, 2)))
+    assert estimator.fit(np.random.default_rng(0).normal(size=(50, 2))).covariances_.shape == (3, 2)

@@ -7,7 +7,7 @@ import fastgmm.pieces
 from fastgmm import GaussianMixture, criteria
 from fastgmm.degenerate import _constant_features
 from fastgmm.kernels.contract import Rows
-from fastgmm.pieces import pieces
+from fastgmm.pieces import converted, pieces
 from fastgmm.sampling import sample
 from fastgmm.sweep import _sum_of_slots, _zeros
 from fastgmm.validation import check_sample_weight, check_values, feature_variances
@@ -30,6 +30,14 @@ def test_pieces_cover_everything_once_and_are_small_or_one_item(length, n_bytes)
         end = part.stop
         assert (part.stop - part.start) * n_bytes <= 2**20 or part.stop - part.start == 1
     assert end == length
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_is_converted_in_pieces(rng, order):
+    numbers = np.asarray(rng.integers(-9, 9, (300_000, 2)), dtype=np.int32, order=order)
+    result = converted(numbers, np.float64)
+    assert np.array_equal(result, numbers)
+    assert (result.dtype, result.strides) == (np.float64, tuple(2 * stride for stride in numbers.strides))
 
 
 def test_a_piece_may_be_asked_to_hold_more():

@@ -47,8 +47,16 @@ class Rows:
         return self.values.shape[0], self.values.shape[1]
 
     def thinned(self, n_rows: int) -> "Rows":
-        """About ``n_rows`` rows spread evenly over the data, without a copy."""
-        return self.take(slice(None, None, max(1, self.shape[0] // n_rows)))
+        """About ``n_rows`` rows spread evenly over the data, without a copy; of those alone that weigh something."""
+        some = self.take(slice(None, None, max(1, self.shape[0] // n_rows)))
+        if some.weights is None or some.weights.all():
+            return some
+        counted = np.flatnonzero(some.weights)
+        if 2 * len(counted) > len(some.weights) or self.weights is None:
+            return some.take(counted)
+        # The stride may meet the others alone.
+        counted = np.flatnonzero(self.weights)
+        return self.take(counted[:: max(1, len(counted) // n_rows)])
 
     def take(self, indices: NDArray[np.intp] | slice) -> "Rows":
         weights = None if self.weights is None else self.weights[indices]
