@@ -9,6 +9,7 @@ import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.covariance.family import NotPositiveDefiniteError
+from fastgmm.errors import FastGMMError
 from fastgmm.kernels import BACKEND_NAMES
 from fastgmm.parameters import FloatArray, Parameters
 
@@ -16,7 +17,7 @@ ACCELERATIONS = ("squarem",)
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
 
 
-class InvalidParameterError(ValueError, TypeError):
+class InvalidParameterError(FastGMMError, ValueError, TypeError):
     """A hyper-parameter is not what it may be."""
 
 
@@ -48,7 +49,12 @@ def _is_integer(value: Any) -> bool:
 
 def _is_size(value: Any) -> bool:
     """Whether it is a number in [0, inf)."""
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and 0.0 <= float(value) < np.inf
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return 0.0 <= float(value) < np.inf
+    except OverflowError:  # an integer beyond the range of floats
+        return False
 
 
 def _is_array_like(value: Any) -> bool:

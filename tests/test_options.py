@@ -20,7 +20,7 @@ from tests.problems import draw_parameters
 X = np.random.RandomState(0).normal(size=(60, 2))
 BAD: dict[str, list[Any]] = {
     "n_components": [0, -1, 1.0, "2", None, True, np.nan],
-    "tol": [-1e-9, "x", None, np.nan, np.inf, True],
+    "tol": [-1e-9, "x", None, np.nan, np.inf, True, 10**400],
     "reg_covar": [-1e-9, "relativ", None, np.nan, np.inf, False],
     "max_iter": [-1, 1.0, None],
     "n_init": [0, 1.5],
