@@ -8,14 +8,12 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
-from fastgmm.pieces import pieces
-from fastgmm.validation import feature_variances
+from fastgmm.validation import feature_ranges, feature_variances, rough_variances
 
 # Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
 _ON_THE_FLOOR = 1.01
 # `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
 _RELATIVE_REGULARIZATION = 1e-6
-_ROWS_LOOKED_AT = 20_000
 
 # scikit-learn's words, so that code which looks for them finds them.
 _MESSAGE = (
@@ -26,9 +24,9 @@ _MESSAGE = (
 _SINGLE_PRECISION = " The numerical accuracy can also be improved by passing float64 data instead of float32."
 
 
-def relative_regularization(rows: Rows) -> FloatArray:
-    """What ``reg_covar="relative"`` adds to the diagonal of covariances, (n_features,)."""
-    return _RELATIVE_REGULARIZATION * feature_variances(rows)
+def relative_regularization(variances: FloatArray) -> FloatArray:
+    """What ``reg_covar="relative"`` adds to the diagonal of covariances where features have these, (n_features,)."""
+    return _RELATIVE_REGULARIZATION * variances
 
 
 def degenerate_components(sweep: AnySweep, parameters: Parameters, regularization: FloatArray) -> tuple[int, ...]:
@@ -38,7 +36,7 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     """
     floor = regularization
     if not floor.any():
-        floor = relative_regularization(sweep.rows.thinned(_ROWS_LOOKED_AT))
+        floor = relative_regularization(rough_variances(sweep.rows))
     if not (floor > 0).all():
         return ()
     small = sweep.family.have_smaller_variances(parameters.covariances, np.sqrt(floor), _ON_THE_FLOOR)
@@ -112,10 +110,5 @@ def _first_counted(rows: Rows, n_rows: int) -> Array:
 
 def _constant_features(rows: Rows) -> list[int]:
     """Features with the same number in every row of positive weight."""
-    first, is_constant = _first_counted(rows, 1)[0], np.ones(rows.shape[1], bool)
-    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
-        same = rows.values[part] == first
-        if rows.weights is not None:
-            same |= rows.weights[part, np.newaxis] == 0
-        is_constant &= same.all(axis=0)
-    return [int(j) for j in np.flatnonzero(is_constant)]
+    lowest, highest = feature_ranges(rows)
+    return [int(j) for j in np.flatnonzero(lowest == highest)]

@@ -25,13 +25,11 @@ from fastgmm.single_precision import with_room_for_squares
 from fastgmm.starts import StartOptions, make_start
 from fastgmm.sweep import Sweep, make_sweep
 from fastgmm.threads import resolve_n_threads
-from fastgmm.validation import feature_variances
+from fastgmm.validation import feature_variances, rough_variances
 from fastgmm.verbose import print_progress
 
 # An absolute `reg_covar` above this share of a feature's variance is worth a warning.
 _SUSPICIOUS_REGULARIZATION = 1e-3
-# Rows that are looked at to know the variances well enough for that.
-_ROWS_FOR_A_WARNING = 20_000
 # Warnings of `fit_rows` point at the user's line: past the estimator's helper and its public method.
 _CALLER_OF_FIT = 4
 
@@ -89,7 +87,7 @@ def _warning_about(options: Mapping[str, Any], rows: Rows, best: Fit) -> Warning
 def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
     """What is added to the diagonal of covariances, (n_features,)."""
     if isinstance(reg_covar, str):
-        return relative_regularization(rows)
+        return relative_regularization(feature_variances(rows))
     return np.full(rows.shape[1], float(reg_covar))
 
 
@@ -97,7 +95,7 @@ def _suspicious_regularization(reg_covar: float | str, rows: Rows) -> Regulariza
     """Whether it would hide a feature."""
     if isinstance(reg_covar, str) or reg_covar == 0:
         return None
-    variances = feature_variances(rows.thinned(_ROWS_FOR_A_WARNING))
+    variances = rough_variances(rows)
     smallest = float(variances[variances > 0].min(initial=np.inf))
     return RegularizationWarning(reg_covar, smallest) if reg_covar > _SUSPICIOUS_REGULARIZATION * smallest else None
 

@@ -193,7 +193,7 @@ def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type
 def check_covariances(family: CovarianceFamily, covariances: Any, n_components: int, n_features: int) -> FloatArray:
     """Covariances in the shape of the family, symmetric and positive definite."""
     array = _check_array(covariances, family.covariance_shape(n_components, n_features), "covariances")
-    _check_positive_definite(family, array, "covariance", n_features)
+    _check_positive_definite(family, array, "covariance")
     return array
 
 
@@ -201,16 +201,15 @@ def _covariances_of(family: CovarianceFamily, precisions: Any, n_components: int
     """Covariances of given precisions, which must be symmetric and positive definite."""
     shape = family.covariance_shape(n_components, n_features)
     array = _check_array(precisions, shape, f"{family.name} precision")
-    _check_positive_definite(family, array, "precision", n_features)
+    _check_positive_definite(family, array, "precision")
     return family.covariances_of_precisions(array)
 
 
-def _check_positive_definite(family: CovarianceFamily, array: FloatArray, noun: str, n_features: int) -> None:
+def _check_positive_definite(family: CovarianceFamily, array: FloatArray, noun: str) -> None:
     """Symmetric to single precision, and positive definite by the rule that a fit is held to."""
-    has_matrices = family.n_covariance_parameters(1, n_features) > n_features
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what is beyond 1e308 is refused without a warning
-            symmetric = not has_matrices or _is_symmetric(array)
+            symmetric = not family.has_matrices or _is_symmetric(array)
             family.precisions_cholesky(array)
     except NotPositiveDefiniteError:
         symmetric = False

@@ -10,8 +10,8 @@ import numpy as np
 
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import BoolArray, FloatArray
-from fastgmm.pieces import pieces
 from fastgmm.sweep import rough_center
+from fastgmm.validation import feature_ranges
 
 # How many times its range a feature must be from zero: below that its means keep all digits that matter.
 _FAR = 128.0
@@ -40,12 +40,7 @@ def plus_origin(means: FloatArray, rows: Rows) -> FloatArray:
 
 def _are_far(center: FloatArray, rows: Rows) -> BoolArray:
     """Which features are, as seen from zero, in one place: those of the rows that count."""
-    lowest, highest = np.full(rows.shape[1], np.inf), np.full(rows.shape[1], -np.inf)
-    for part in pieces(rows.shape[0], lowest.nbytes):
-        block = rows.take(part)
-        values = block.values if block.weights is None else block.values[block.weights > 0]
-        lowest = np.minimum(lowest, values.min(axis=0, initial=np.inf))
-        highest = np.maximum(highest, values.max(axis=0, initial=-np.inf))
+    lowest, highest = feature_ranges(rows)
     counted = lowest <= highest
     with np.errstate(over="ignore", invalid="ignore"):
         far: BoolArray = counted & (center != 0.0) & (np.abs(center) >= _FAR * (highest - lowest))

@@ -20,7 +20,7 @@ from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, Prepared
 from fastgmm.pieces import pieces
-from fastgmm.single_precision import are_ordinary, in_double
+from fastgmm.single_precision import are_ordinary, as_float64
 from fastgmm.sweep import Wanted, evaluate
 
 logger = logging.getLogger("fastgmm")
@@ -67,7 +67,7 @@ class Scorer:
         result = np.empty((rows.shape[0], *shape), np.int64 if wanted == "labels" else rows.values.dtype)
         for part in pieces(rows.shape[0], 8 * rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
-                result[part] = self.evaluate(in_double(rows.take(part)), n_threads, wanted)
+                result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
         return result
 
 
@@ -90,21 +90,20 @@ def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     BackendUnavailableError
     """
     check_shapes(attributes, "precisions_cholesky_")
-    weights, means, factors = (attributes[name] for name in ("weights_", "means_", "precisions_cholesky_"))
+    given = attributes["weights_"], attributes["means_"], attributes["precisions_cholesky_"]
+    weights, means, factors = (np.asarray(array, np.float64) for array in given)
     family = FAMILIES[attributes["covariance_type"]]
-    w, m, f = (np.asarray(array, np.float64) for array in (weights, means, factors))
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
-        in_double = family.assemble(w, m, f, np.float64)
-        in_single = family.assemble(w, m, f, np.float32) if are_ordinary(_deviations(family, m, f)) else None
+        in_double = family.assemble(weights, means, factors, np.float64)
+        is_ordinary = are_ordinary(_deviations(family, factors))
+        in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
     backend = get_backend(attributes["backend"])
-    return Scorer(weights, means, factors, family.name, attributes["backend"], backend, in_double, in_single)
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single)
 
 
-def _deviations(family: CovarianceFamily, means: FloatArray, factors: FloatArray) -> FloatArray:
+def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
     """Standard deviations: of matrices those of a feature where the ones before it are known."""
-    n_features = means.shape[1]
-    has_matrices = family.n_covariance_parameters(1, n_features) > n_features
-    deviations: FloatArray = 1.0 / (np.diagonal(factors, axis1=-2, axis2=-1) if has_matrices else factors)
+    deviations: FloatArray = 1.0 / (np.diagonal(factors, axis1=-2, axis2=-1) if family.has_matrices else factors)
     return deviations
 
 
@@ -171,9 +170,9 @@ def _as_fitted(attributes: Mapping[str, Any], matrices: str) -> Mapping[str, Any
 
 def _require_sound_factors(attributes: Mapping[str, Any]) -> None:
     check_shapes(attributes, "precisions_cholesky_")
-    means, factors = (np.asarray(attributes[name], np.float64) for name in ("means_", "precisions_cholesky_"))
+    factors = np.asarray(attributes["precisions_cholesky_"], np.float64)
     with np.errstate(divide="ignore"):
-        deviations = _deviations(FAMILIES[attributes["covariance_type"]], means, factors)
+        deviations = _deviations(FAMILIES[attributes["covariance_type"]], factors)
     if not (np.isfinite(factors).all() and (deviations > 0).all()):
         raise ValueError("precisions_cholesky_ should be finite, and positive on the diagonal")
 

@@ -26,7 +26,7 @@ def import_whole(name: str) -> ModuleType:
     """The module of that name; raises what its import raises."""
     module = sys.modules.get(name)
     # A module that is being imported is among them already.
-    if module is None or getattr(getattr(module, "__spec__", None), "_initializing", False):
+    if module is None or _is_being_imported(module):
         module = uninterrupted(lambda: _import(name))
     return module
 
@@ -55,11 +55,15 @@ def uninterrupted(work: Callable[[], T]) -> T:
     return outcome.get()()
 
 
+def _is_being_imported(module: ModuleType) -> bool:
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
+
+
 def _is_import_under_way() -> bool:
     """Of a package that the work may need: one that a handler interrupted in this thread, others await in vain."""
     packages = ("numba", "llvmlite", "scipy", "numpy", "fastgmm")
     modules = [module for name, module in list(sys.modules.items()) if name.split(".")[0] in packages]
-    return any(getattr(getattr(module, "__spec__", None), "_initializing", False) for module in modules)
+    return any(map(_is_being_imported, modules))
 
 
 def _start(work: Callable[[], None]) -> bool:

@@ -95,6 +95,11 @@ class CovarianceFamily:
     requirement: str
     is_shared: bool = False
 
+    @property
+    def has_matrices(self) -> bool:
+        """Whether covariances are matrices, not variances."""
+        return self.covariance_shape(2, 3)[-2:] == (3, 3)
+
     def prepare(self, parameters: Parameters, dtype: Any) -> Prepared:
         """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
         factors = self.precisions_cholesky(parameters.covariances)
