@@ -28,7 +28,7 @@ class _Forking:
     def __init__(self, first: Lock) -> None:
         self.locks = [first]
         self.held: list[Lock] = []
-        self.was_interrupted = False
+        self.interruption: BaseException | None = None
 
     def before(self) -> None:
         # The first lock also keeps two forking threads apart, and lock-adding imports from running meanwhile.
@@ -37,27 +37,29 @@ class _Forking:
             self._take(lock)
 
     def _take(self, lock: Lock) -> None:
-        """Wait for the lock. A fork cannot be called off by an exception of its hooks, so Ctrl-C waits until after."""
+        """Wait for the lock. A fork cannot be called off by an exception, so what a signal raises waits until after."""
         while lock not in self.held:
             try:
                 lock.acquire()
                 self.held.append(lock)
-            except KeyboardInterrupt:
-                self.was_interrupted = True
+            except BaseException as error:
+                self.interruption = error
 
     def release(self) -> None:
         while self.held:
             self.held.pop().release()
 
     def after_in_parent(self) -> None:
-        was_interrupted, self.was_interrupted = self.was_interrupted, False
+        interruption, self.interruption = self.interruption, None
         self.release()
-        if was_interrupted:
+        if isinstance(interruption, KeyboardInterrupt):
             # By another thread, which comes when this hook has ended: what is raised in a hook is lost.
             _thread.start_new_thread(_thread.interrupt_main, ())
+        elif interruption is not None:
+            raise interruption  # lost but for `sys.unraisablehook`, as what a handler raises in a hook always is
 
     def after_in_child(self) -> None:
-        self.was_interrupted = False
+        self.interruption = None
         self.release()
 
 

@@ -267,14 +267,23 @@ def hold():
 
 threading.Thread(target=hold, daemon=True).start()
 moment.wait()
-signal.signal(signal.SIGALRM, signal.default_int_handler)
+lost = []
+sys.unraisablehook = lambda event: lost.append(event.exc_type)
+
+
+def raise_timeout(number, frame):
+    raise TimeoutError
+
+
+signal.signal(signal.SIGALRM, signal.default_int_handler if sys.argv[2] == "Ctrl-C" else raise_timeout)
 signal.setitimer(signal.ITIMER_REAL, 0.2)
 try:
     child = os.fork()
     if child == 0:
         os._exit(0 if held.acquire(timeout=20) and np.random.random_sample() < 1 else 1)
     time.sleep(1.0)
-    raise SystemExit("Ctrl-C was lost")
+    assert sys.argv[2] != "Ctrl-C", "it was lost"
+    assert lost == [TimeoutError]
 except KeyboardInterrupt:
     pass
 assert os.waitstatus_to_exitcode(os.waitpid(-1, 0)[1]) == 0
@@ -381,8 +390,9 @@ def test_a_fork_while_another_thread_compiles_gives_a_child_that_fits(tmp_path):
 
 
 @needs_fork
-def test_an_interrupt_while_a_fork_waits_comes_after_it_and_leaves_no_lock_taken(tmp_path):
-    run(tmp_path, INTERRUPTED_FORK, BACKENDS[0])
+@pytest.mark.parametrize("signal", ["Ctrl-C", "another signal"])
+def test_an_interrupt_while_a_fork_waits_comes_after_it_and_leaves_no_lock_taken(tmp_path, signal):
+    run(tmp_path, INTERRUPTED_FORK, BACKENDS[0], signal)
 
 
 @needs_fork
