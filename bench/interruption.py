@@ -33,6 +33,9 @@ SHAPES = (
     Problem("full", 20_000, 300, 10),
     Problem("diag", 400_000, 8, 2000),
     Problem("spherical", 30_000, 500, 200),
+    # Many large covariances: 80 and 256 MB.
+    Problem("full", 20_000, 500, 40),
+    Problem("full", 4000, 2000, 8),
 )
 _INTERVAL = 0.004
 _SENDER = f"""
@@ -75,6 +78,9 @@ def calls(problem: Problem) -> Iterator[tuple[str, Callable[[], Any]]]:
     weights = np.ones(len(data))
     few = data[: 50_000_000 // problem.n_components]
     yield "fit", lambda: estimator.fit(data)
+    names = ("weights_", "means_", "covariances_")
+    parameters = [getattr(estimator, name) for name in names]
+    yield "from_parameters", lambda: GaussianMixture.from_parameters(*parameters, problem.covariance_type)
     yield "predict", lambda: estimator.predict(data)
     yield "predict_proba", lambda: estimator.predict_proba(few)
     turned = np.asfortranarray(few)

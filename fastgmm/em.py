@@ -16,6 +16,7 @@ from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.origin import plus_origin
 from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.pieces import converted
 from fastgmm.sweep import DeadlineError
 
 logger = logging.getLogger("fastgmm")
@@ -276,7 +277,7 @@ def _merit(fit: Fit) -> tuple[bool, float]:
 def _as_shown(parameters: Parameters, rows: Rows) -> Parameters:
     """A copy that is read-only, with means among the values of the data."""
     means = plus_origin(parameters.means, rows)
-    copies = [array.copy() for array in (parameters.weights, means, parameters.covariances)]
+    copies = [converted(array, np.float64) for array in (parameters.weights, means, parameters.covariances)]
     for copy in copies:
         copy.flags.writeable = False
     return Parameters(parameters.covariance_type, *copies)

@@ -9,6 +9,7 @@ from fastgmm.covariance import FAMILIES
 from fastgmm.em import Fit, Step
 from fastgmm.options import check_parameters
 from fastgmm.parameters import Parameters
+from fastgmm.pieces import by_piece, converted
 
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
@@ -30,13 +31,13 @@ def parameter_attributes(parameters: Parameters) -> dict[str, Any]:
     """The fitted attributes that follow from the parameters, in float64."""
     family = FAMILIES[parameters.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):  # precisions, which no kernel reads, may be beyond 1e308
-        factors = family.precisions_cholesky(parameters.covariances)
+        factors = by_piece(np.ascontiguousarray, family.precisions_cholesky(parameters.covariances))
         precisions = family.precisions(factors)
     return {
-        "weights_": np.array(parameters.weights),
-        "means_": np.array(parameters.means),
-        "covariances_": np.array(parameters.covariances),
-        "precisions_cholesky_": np.array(factors, order="C"),
+        "weights_": converted(parameters.weights, np.float64),
+        "means_": converted(parameters.means, np.float64),
+        "covariances_": converted(parameters.covariances, np.float64),
+        "precisions_cholesky_": factors,
         "precisions_": precisions,
         "n_features_in_": parameters.n_features,
     }

@@ -12,6 +12,7 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.errors import FastGMMError
 from fastgmm.kernels import BACKEND_NAMES
 from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.pieces import by_piece, converted
 
 ACCELERATIONS = ("squarem",)
 INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -163,10 +164,11 @@ def check_weights(weights: Any, n_components: int) -> FloatArray:
 
 
 def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
-    array = np.array(values, dtype=np.float64)
+    is_array = isinstance(values, np.ndarray) and values.ndim > 0
+    array = converted(np.asarray(values), np.float64) if is_array else np.array(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
-    if not np.isfinite(array).all():
+    if not by_piece(np.isfinite, array).all():
         what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
         raise ValueError(f"Input contains {what}. The parameter '{name}' should be finite.")
     return array

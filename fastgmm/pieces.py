@@ -1,6 +1,6 @@
 """Pieces of large arrays: a call of NumPy on one takes milliseconds, and signals are answered between them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,19 @@ def pieces(length: int, n_bytes: int, at_least: int = 1) -> Iterator[slice]:
     step = max(at_least, _PIECE_BYTES // max(1, n_bytes))
     for begin in range(0, length, step):
         yield slice(begin, min(begin + step, length))
+
+
+def by_piece(function: Callable[..., Array], *arrays: Array) -> Array:
+    """``function`` of arrays whose entries along the first axis it takes each for itself, of some at a time."""
+    length, result = len(arrays[0]), np.empty(0)
+    for part in pieces(length, max(array[:1].nbytes for array in arrays)):
+        values = function(*(array[part] for array in arrays))
+        if len(values) == length:
+            return values
+        if part.start == 0:
+            result = np.empty((length, *values.shape[1:]), values.dtype)
+        result[part] = values
+    return result
 
 
 def converted(array: Array, dtype: Any) -> Array:

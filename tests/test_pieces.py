@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastgmm.pieces
-from fastgmm import GaussianMixture, criteria
+from fastgmm import GaussianMixture, criteria, fitted
 from fastgmm.degenerate import _constant_features
 from fastgmm.kernels.contract import Rows
 from fastgmm.pieces import converted, pieces
@@ -52,6 +52,25 @@ def test_points_are_drawn_alike_in_pieces(rng, monkeypatch, name):
     again, labels_again = sample(parameters, 1000, np.random.RandomState(0))
     np.testing.assert_allclose(again, points, rtol=1e-12, atol=1e-12)
     assert np.array_equal(labels, labels_again)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])
+def test_a_fit_with_every_component_a_piece_is_the_same_to_the_bit(rng, monkeypatch, name):
+    data = np.concatenate([rng.normal(30 * k, 1 + k, (400, 3)) for k in range(8)])
+    options = {"n_components": 8, "covariance_type": name, "random_state": 0, "tol": 1e-9, "accelerate": "squarem"}
+    whole = GaussianMixture(**options).fit(data)
+    given = (whole.weights_, whole.means_, whole.covariances_, name)
+
+    def one_by_one(length, n_bytes):
+        return (slice(k, k + 1) for k in range(length))
+
+    for module in ("fastgmm.pieces", "fastgmm.covariance.full"):
+        monkeypatch.setattr(f"{module}.pieces", one_by_one)
+    in_pieces = GaussianMixture(**options).fit(data)
+    for model in (in_pieces, GaussianMixture.from_parameters(*given)):
+        for attribute in fitted.ARRAYS:
+            assert np.array_equal(getattr(model, attribute), getattr(whole, attribute)), attribute
+    assert in_pieces.n_iter_ == whole.n_iter_
 
 
 @pytest.mark.parametrize("row", [0, 6, 7, 999])

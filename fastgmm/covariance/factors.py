@@ -79,6 +79,13 @@ def _lapack() -> Any:
     return import_whole("scipy.linalg.lapack")
 
 
+def colored(normal: FloatArray, covariance: FloatArray) -> FloatArray:
+    """Standard normal numbers (n, d) given the covariance LLᵀ: every row z as Lz."""
+    factor, _ = _factor_and_inverse(covariance)
+    result: FloatArray = normal @ factor.T
+    return result
+
+
 def log_constants(weights: FloatArray, log_determinants: FloatArray, n_features: int) -> FloatArray:
     """cₖ = log wₖ + log det L⁻¹ₖ − (d/2) log 2π; −inf for a weight of zero."""
     with np.errstate(divide="ignore"):
@@ -129,10 +136,8 @@ def _has_factor(matrix: FloatArray) -> bool:
     return True
 
 
-def movement_of_factors(
-    before: FloatArray, after: FloatArray, means_before: FloatArray, means_after: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """s and δ with ‖L⁻¹'(x − μ')‖ ≥ s·‖L⁻¹(x − μ)‖ − δ for factors L⁻¹ (K or 1, d, d).
+def movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """s and δ with ‖L⁻¹'(x − μ')‖ ≥ s·‖L⁻¹(x − μ)‖ − δ for factors L⁻¹ (K or 1, d, d) and ``shifts`` μ' − μ (K, d).
 
     s = 1/(1 + ‖A − I‖) with A = L⁻¹·L', since ‖y‖ = ‖A·A⁻¹y‖ ≤ ‖A‖₂·‖A⁻¹y‖ and the norm of Frobenius is no less than
     that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖.
@@ -141,7 +146,7 @@ def movement_of_factors(
     try:
         changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
     except np.linalg.LinAlgError:  # a factor of float32 that underflowed: nothing is known
-        return np.zeros(len(means_after)), np.zeros(len(means_after))
+        return np.zeros(len(shifts)), np.zeros(len(shifts))
     shrink = 1.0 / (1.0 + np.sqrt(np.square(changes).sum(axis=(1, 2))))
-    drift = np.sqrt(np.square(after @ (means_after - means_before)[:, :, np.newaxis]).sum(axis=(1, 2)))
+    drift = np.sqrt(np.square(after @ shifts[:, :, np.newaxis]).sum(axis=(1, 2)))
     return np.broadcast_to(shrink, drift.shape).copy(), drift

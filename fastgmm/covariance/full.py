@@ -1,4 +1,7 @@
-"""Every component has its own covariance matrix."""
+"""Every component has its own covariance matrix.
+
+Many large ones take seconds in one call of NumPy, in which no signal is answered: all is done some matrices at a time.
+"""
 
 from typing import Any
 
@@ -6,6 +9,7 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
+    colored,
     have_smaller_eigenvalues,
     inverse_cholesky,
     inverse_of_precision,
@@ -15,39 +19,67 @@ from fastgmm.covariance.factors import (
     smallest_eigenvalues,
     symmetric_from_lower,
 )
-from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.covariance.family import Coordinates, CovarianceFamily
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, PreparedFull
+from fastgmm.parameters import BoolArray, FloatArray, PreparedFull
+from fastgmm.pieces import by_piece, pieces
 
 
 def _assemble(weights: FloatArray, means: FloatArray, precisions_cholesky: FloatArray, dtype: Any) -> PreparedFull:
     log_determinants = np.log(np.diagonal(precisions_cholesky, axis1=1, axis2=2)).sum(axis=1)
     constants = log_constants(weights, log_determinants, means.shape[1])
-    factors = np.array(np.swapaxes(precisions_cholesky, 1, 2), dtype, order="C")
+    factors = by_piece(lambda upper: np.array(np.swapaxes(upper, 1, 2), dtype, order="C"), precisions_cholesky)
     return PreparedFull(constants.astype(dtype), np.array(means, np.float64, order="C"), factors)
 
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
     """Σ' = S/N − δδᵀ, S given by its lower triangle."""
-    scatter = symmetric_from_lower(moments.second) / counts[:, np.newaxis, np.newaxis]
+    return by_piece(_covariances_of_moments, moments.second, counts, shifts)
+
+
+def _covariances_of_moments(second: FloatArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+    scatter = symmetric_from_lower(second) / counts[:, np.newaxis, np.newaxis]
     return scatter - shifts[:, :, np.newaxis] * shifts[:, np.newaxis, :]
 
 
 def _regularize(covariances: FloatArray, variances: FloatArray) -> FloatArray:
-    return covariances + np.diag(variances)
+    diagonal = np.diag(variances)
+    return by_piece(lambda matrices: matrices + diagonal, covariances)
 
 
 def _precisions_cholesky(covariances: FloatArray) -> FloatArray:
-    return np.stack([inverse_cholesky(matrix, k).T for k, matrix in enumerate(covariances)])
+    inverses = np.empty(covariances.shape)
+    for k, matrix in enumerate(covariances):
+        inverses[k] = inverse_cholesky(matrix, k)
+    return np.swapaxes(inverses, 1, 2)
 
 
 def _covariances_of_precisions(precisions: FloatArray) -> FloatArray:
-    return np.stack([inverse_of_precision(precision) for precision in precisions])
+    covariances = np.empty(precisions.shape)
+    for k, precision in enumerate(precisions):
+        covariances[k] = inverse_of_precision(precision)
+    return covariances
+
+
+def _have_smaller_eigenvalues(covariances: FloatArray, units: FloatArray, limit: float) -> BoolArray:
+    return by_piece(lambda matrices: have_smaller_eigenvalues(matrices, units, limit), covariances)
 
 
 def _movement(before: PreparedFull, after: PreparedFull) -> tuple[FloatArray, FloatArray]:
-    return movement_of_factors(before.inverse_cholesky, after.inverse_cholesky, before.means, after.means)
+    shrink, drift = np.empty(len(after.means)), np.empty(len(after.means))
+    for part in pieces(len(after.means), after.inverse_cholesky[:1].nbytes):
+        factors = before.inverse_cholesky[part], after.inverse_cholesky[part]
+        shrink[part], drift[part] = movement_of_factors(*factors, after.means[part] - before.means[part])
+    return shrink, drift
 
+
+_COORDINATES = Coordinates(
+    of=lambda covariances, reference, d: by_piece(lambda a, b: MATRICES.of(a, b, d), covariances, reference),
+    covariances=lambda coordinates, reference, d: by_piece(
+        lambda a, b: MATRICES.covariances(a, b, d), coordinates, reference
+    ),
+    whiten=lambda differences, reference: by_piece(MATRICES.whiten, differences, reference),
+)
 
 FULL = CovarianceFamily(
     name="full",
@@ -59,13 +91,13 @@ FULL = CovarianceFamily(
     regularize=_regularize,
     second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=_precisions_cholesky,
-    precisions=precision_of_upper,
+    precisions=lambda factors: by_piece(precision_of_upper, factors),
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,
-    have_smaller_variances=have_smaller_eigenvalues,
+    have_smaller_variances=_have_smaller_eigenvalues,
     movement=_movement,
-    color=lambda covariances, component, normal: normal @ np.linalg.cholesky(covariances[component]).T,
-    coordinates=MATRICES,
+    color=lambda covariances, component, normal: colored(normal, covariances[component]),
+    coordinates=_COORDINATES,
     requirement="symmetric, positive-definite",
 )

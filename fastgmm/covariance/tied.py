@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
+    colored,
     have_smaller_eigenvalues,
     inverse_cholesky,
     inverse_of_precision,
@@ -59,7 +60,7 @@ def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, mea
 
 def _movement(before: PreparedTied, after: PreparedTied) -> tuple[FloatArray, FloatArray]:
     factors = before.inverse_cholesky[np.newaxis], after.inverse_cholesky[np.newaxis]
-    return movement_of_factors(*factors, before.means, after.means)
+    return movement_of_factors(*factors, after.means - before.means)
 
 
 TIED = CovarianceFamily(
@@ -80,7 +81,7 @@ TIED = CovarianceFamily(
     smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
     have_smaller_variances=lambda covariance, *how: have_smaller_eigenvalues(covariance[np.newaxis], *how),
     movement=_movement,
-    color=lambda covariance, component, normal: normal @ np.linalg.cholesky(covariance).T,
+    color=lambda covariance, component, normal: colored(normal, covariance),
     coordinates=MATRICES,
     requirement="symmetric, positive-definite",
     is_shared=True,
