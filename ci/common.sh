@@ -23,11 +23,23 @@ copy_of_the_sources() { # folder: without anything that was built, or is being b
     cd "$1"
 }
 
-# Tests of files, tables and reports, which no backend touches: the suite on C alone runs them, others need not.
-without_files=()
-for name in archive cli damaged_files hostile_files model_file pickles plots security tables whole_file; do
-    without_files+=(--ignore "tests/test_$name.py")
+environment_of_developers() { # its sources and all that they are developed with, once
+    copy_of_the_sources "$work/developers-sources"
+    fresh_environment developers
+    [ -e "$work/developers/complete" ] || python -m pip install --quiet -e '.[dev]'
+    touch "$work/developers/complete"
+}
+
+# The README's commands run all tests. Elsewhere those are left out that go through all backends by themselves or touch
+# none, and of the second kind all but C alone leave out what may depend on what else is installed.
+other_environment=() other_backend=()
+for name in kernels/test_{blocks,c_fuzz,c_instruction_sets,c_process,contract,elementary,huge,log_density,sweep} \
+    laws/test_{any_input,em_laws} \
+    test_{accuracy,backends_agree,falls,invariance,moments,origin,out_of_memory,process_state,processes,same_bits} \
+    test_{soak,sweep,threads_and_models} test_{archive,damaged_files,hostile_files,whole_file}; do
+    other_environment+=(--ignore "tests/$name.py")
 done
+for name in cli model_file pickles plots security tables; do other_backend+=(--ignore "tests/test_$name.py"); done
 
 must_be_missing() { # modules
     for module in "$@"; do

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # Style, types, and the wheel: what it must hold is inside.
 source "$(dirname "$0")/common.sh"
-fresh_environment readme
-python -m pip install --quiet -e '.[dev]'
+environment_of_developers
 ruff check .
 ruff format --check .
 mypy

@@ -7,5 +7,5 @@ python -m pip install --quiet numpy scipy pytest pytest-benchmark hypothesis
 python -m pip install --no-deps -e .
 must_be_missing numba sklearn pandas matplotlib tqdm pyarrow
 must_choose c
-python -m pytest -m 'not slow'
+python -m pytest -m 'not slow' "${other_environment[@]}"
 fastgmm demo

