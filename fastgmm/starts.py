@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.covariance.maximize import maximize
 from fastgmm.kernels.contract import Rows
 from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest
@@ -19,11 +20,13 @@ from fastgmm.origin import less_origin
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.pieces import pieces
 from fastgmm.sweep import Sweep, rough_center
+from fastgmm.uninterrupted import answering_signals
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
 _SAMPLE_ROWS_PER_COMPONENT = 32
-_BLOCK_ROWS = 4096
+# Narrower rows go 4096 at a time, too.
+_BYTES_OF_A_NARROW_ROW = 256
 # Fewer would not repay adding their products of d × d numbers to those of others.
 _ROWS_OF_A_PRODUCT = 512
 
@@ -126,18 +129,15 @@ def _parameters_of_partition(
     """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves."""
     family, n_components = sweep.family, len(centers)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    order = np.argsort(labels, kind="stable")
+    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
     ends = np.cumsum(np.bincount(labels, minlength=n_components))
     counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
     first, second = np.zeros(centers.shape), np.zeros(family.covariance_shape(*centers.shape))
     for k, cluster in enumerate(np.split(order, ends[:-1])):
-        own = second if family.is_shared else second[k : k + 1]
         for part in pieces(len(cluster), centers[k].nbytes, at_least=_ROWS_OF_A_PRODUCT):
             members = cluster[part][weights[cluster[part]] > 0]  # others may hold anything
             differences = np.subtract(rows.take(members).points(), centers[k], order="C")
-            weighted = weights[members, np.newaxis] * differences
-            first[k] += weighted.sum(axis=0)
-            own += family.second_moments(weighted, differences)
+            _add_moments(family, k, weights[members], differences, first, second)
     moments = Moments(
         counts,
         np.zeros_like(first) if keep_means else first,
@@ -155,9 +155,13 @@ def _random_responsibilities(
     rows, family = sweep.rows, sweep.family
     center = rough_center(rows)
     means = np.broadcast_to(center, (n_components, rows.shape[1]))
-    moments: Moments | None = None
-    for begin in range(0, rows.shape[0], _BLOCK_ROWS):
-        block = rows.take(slice(begin, begin + _BLOCK_ROWS))
+    counts, first, second = (
+        np.zeros(n_components),
+        np.zeros(means.shape),
+        np.zeros(family.covariance_shape(*means.shape)),
+    )
+    for part in pieces(rows.shape[0], max(center.nbytes, _BYTES_OF_A_NARROW_ROW), at_least=_ROWS_OF_A_PRODUCT):
+        block = rows.take(part)
         points = block.points()
         responsibilities = random_state.uniform(size=(len(points), n_components))
         responsibilities /= responsibilities.sum(axis=1, keepdims=True)
@@ -165,18 +169,25 @@ def _random_responsibilities(
             responsibilities *= block.weights[:, np.newaxis]
             points = np.where(block.weights[:, np.newaxis] > 0, points, center)
         differences = np.subtract(points, center, order="C")
-        weighted = [column[:, np.newaxis] * differences for column in responsibilities.T]
-        second = np.stack([family.second_moments(each, differences) for each in weighted])
-        part = Moments(
-            responsibilities.sum(axis=0),
-            np.stack([each.sum(axis=0) for each in weighted]),
-            second.sum(axis=0) if family.is_shared else second,
-            float(responsibilities.sum()),
-            np.nan,
-        )
-        moments = part if moments is None else moments + part
-    assert moments is not None, "validated data have at least two rows"
-    return maximize(family, moments, means, regularization)
+        counts += responsibilities.sum(axis=0)
+        for k, column in enumerate(responsibilities.T):
+            _add_moments(family, k, column, differences, first, second)
+    return maximize(family, Moments(counts, first, second, float(counts.sum()), np.nan), means, regularization)
+
+
+def _add_moments(
+    family: CovarianceFamily,
+    component: int,
+    weights: FloatArray,
+    differences: FloatArray,
+    first: FloatArray,
+    second: FloatArray,
+) -> None:
+    """Add Σ w(x − μ) and Σ w(x − μ)(x − μ)ᵀ of some rows to the moments of a component."""
+    weighted = weights[:, np.newaxis] * differences
+    first[component] += weighted.sum(axis=0)
+    own = second if family.is_shared else second[component : component + 1]
+    own += family.second_moments(weighted, differences)
 
 
 def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
@@ -213,8 +224,8 @@ def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """Distinct rows of positive weight, scikit-learn's draws."""
-    if rows.weights is None:
-        drawn: NDArray[np.intp] = random_state.choice(rows.shape[0], size=size, replace=False)
-        return drawn
-    drawn = random_state.choice(_positive(rows.weights), size=size, replace=False)
+    candidates = rows.shape[0] if rows.weights is None else _positive(rows.weights)
+    drawn: NDArray[np.intp] = answering_signals(
+        lambda: random_state.choice(candidates, size=size, replace=False), rows.shape[0]
+    )
     return drawn

@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 # However small the application wants those of its own threads.
 _STACK_BYTES = 16 * 2**20
+# Some 20 milliseconds of a permutation, or of a sort.
+_MANY_ITEMS = 2**20
 
 
 def import_whole(name: str) -> ModuleType:
@@ -53,6 +55,11 @@ def uninterrupted(work: Callable[[], T]) -> T:
     if not _start(do):
         return work()
     return outcome.get()()
+
+
+def answering_signals(work: Callable[[], T], n_items: int) -> T:
+    """The same for a single call of NumPy that cannot be made in pieces; on few items it takes no time to speak of."""
+    return uninterrupted(work) if n_items > _MANY_ITEMS else work()
 
 
 def _is_being_imported(module: ModuleType) -> bool:

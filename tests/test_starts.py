@@ -1,10 +1,13 @@
 """Where EM starts."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
+from fastgmm.uninterrupted import answering_signals
 
 METHODS = ["kmeans", "k-means++", "random", "random_from_data"]
 
@@ -79,3 +82,29 @@ def test_every_seed_finds_the_clusters_of_a_large_data_set(rng):
 def test_the_same_seed_gives_the_same_start(data):
     for method in METHODS:
         assert np.array_equal(start(data, method).means_, start(data, method).means_)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_are_drawn_alike_where_signals_are_answered_meanwhile(data, monkeypatch, weighted):
+    weights = np.repeat([0.0, 1.0, 2.0], 500) if weighted else None
+    means = []
+    for n_items in (10**9, 0):
+        monkeypatch.setattr("fastgmm.uninterrupted._MANY_ITEMS", n_items)
+        options = {"init_params": "random_from_data", "max_iter": 0, "random_state": 0}
+        means.append(GaussianMixture(3, **options).fit(data, sample_weight=weights).means_)
+    assert np.array_equal(*means)
+
+
+def test_a_single_call_on_many_items_goes_on_in_another_thread_and_one_on_few_does_not():
+    threads = [answering_signals(threading.current_thread, n_items) for n_items in (1000, 10**9)]
+    assert threads[0] is threading.main_thread() is not threads[1]
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_wide_rows_start_at_random_in_smaller_blocks(rng, monkeypatch, covariance_type):
+    wide, starts = rng.normal(size=(3000, 4)), []
+    for n_bytes in (2**20, 32):
+        monkeypatch.setattr("fastgmm.pieces._PIECE_BYTES", n_bytes)
+        starts.append(start(wide, "random", covariance_type))
+    for name in ("weights_", "means_", "covariances_"):
+        np.testing.assert_allclose(*(getattr(each, name) for each in starts), rtol=1e-9, atol=1e-12)
