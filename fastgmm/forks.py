@@ -6,7 +6,10 @@ free.
 """
 
 import _thread
+import collections
 import concurrent.futures.thread  # noqa: F401 - has fork hooks of its own, and must not register them during a fork
+import itertools
+import operator
 import os
 import threading
 from typing import Protocol
@@ -22,12 +25,24 @@ class Lock(Protocol):
     def release(self) -> object: ...
 
 
-class _Forking:
-    """The hooks of ``os.fork``. Locks may be added by another thread while a fork waits, so what it took is noted."""
+_acquire, _release, _lock_of = (
+    operator.methodcaller("acquire"),
+    operator.methodcaller("release"),
+    operator.itemgetter(0),
+)
 
-    def __init__(self, first: Lock) -> None:
-        self.locks = [first]
-        self.held: list[Lock] = []
+
+class _Forking(threading.local):
+    """The hooks of ``os.fork``, and what the forking thread took, since locks may be added while a fork waits.
+
+    Signals' handlers run between any two instructions of Python, and may raise: a lock is taken and noted in a single
+    call of C code, and so are all released. A hook that a handler ends just as it begins is lost, wherefore each is
+    there twice; what is left to do for the second is nothing, or what the first did not do.
+    """
+
+    def __init__(self, locks: list[Lock]) -> None:
+        self.locks = locks
+        self.held: list[tuple[Lock, object]] = []
         self.interruption: BaseException | None = None
 
     def before(self) -> None:
@@ -38,20 +53,19 @@ class _Forking:
 
     def _take(self, lock: Lock) -> None:
         """Wait for the lock. A fork cannot be called off by an exception, so what a signal raises waits until after."""
-        while lock not in self.held:
+        while lock not in map(_lock_of, self.held):
             try:
-                lock.acquire()
-                self.held.append(lock)
+                self.held.extend(zip((lock,), map(_acquire, (lock,)), strict=True))
             except BaseException as error:
                 self.interruption = error
 
     def release(self) -> None:
-        while self.held:
-            self.held.pop().release()
+        last_first = map(self.held.pop, itertools.repeat(-1, len(self.held)))
+        collections.deque(map(_release, map(_lock_of, last_first)), maxlen=0)
 
     def after_in_parent(self) -> None:
-        interruption, self.interruption = self.interruption, None
         self.release()
+        interruption, self.interruption = self.interruption, None
         if isinstance(interruption, KeyboardInterrupt):
             # By another thread, which comes when this hook has ended: what is raised in a hook is lost.
             _thread.start_new_thread(_thread.interrupt_main, ())
@@ -59,15 +73,15 @@ class _Forking:
             raise interruption  # lost but for `sys.unraisablehook`, as what a handler raises in a hook always is
 
     def after_in_child(self) -> None:
-        self.interruption = None
         self.release()
+        self.interruption = None
 
 
 # Held by whoever imports a module in the middle of a fit: Python's own lock of a half-imported module does not survive
 # a fork.
 IMPORTING = threading.RLock()
 
-_forking = _Forking(IMPORTING)
+_forking = _Forking([IMPORTING])
 
 
 def hold_across_forks(lock: Lock) -> None:
@@ -78,6 +92,7 @@ def hold_across_forks(lock: Lock) -> None:
 # NumPy's global generator is drawn from without the GIL, under a lock.
 hold_across_forks(np.random.mtrand._rand._bit_generator.lock)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_forking.before, after_in_parent=_forking.after_in_parent, after_in_child=_forking.after_in_child
-    )
+    for _ in range(2):
+        os.register_at_fork(
+            before=_forking.before, after_in_parent=_forking.after_in_parent, after_in_child=_forking.after_in_child
+        )

@@ -302,6 +302,53 @@ other.start()
 other.join()
 assert free == [True] and np.random.random_sample() < 1
 """
+# Any function of Python may begin with a handler that raises, and any call of one in C end with it.
+INTERRUPTED_HOOKS = """
+from fastgmm import forks
+
+LOCKS = [forks.IMPORTING, np.random.mtrand._rand._bit_generator.lock]
+
+
+def are_free():
+    "As another thread sees it."
+    def look():
+        for lock in LOCKS:
+            found.append(lock.acquire(timeout=10))
+            lock.release()
+
+    found = []
+    other = threading.Thread(target=look)
+    other.start()
+    other.join()
+    return found == [True, True]
+
+
+def raise_at(moment):
+    def look(frame, event, argument):
+        nonlocal moment
+        if frame.f_code.co_filename.endswith("forks.py") and event in ("call", "c_call", "c_return"):
+            moment -= 1
+            if moment == 0:
+                sys.setprofile(None)
+                raise TimeoutError
+
+    return look
+
+
+sys.unraisablehook = lambda event: None
+n_moments, was_raised = 0, True
+while was_raised:
+    n_moments += 1
+    sys.setprofile(raise_at(n_moments))
+    child = os.fork()
+    was_raised = sys.getprofile() is None
+    sys.setprofile(None)
+    if child == 0:
+        os._exit(0 if are_free() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, n_moments
+    assert are_free(), n_moments
+assert n_moments > 10
+"""
 POOL = """
 def score(model):
     return hashlib.sha256(model.score_samples(data).tobytes()).hexdigest()
@@ -402,6 +449,11 @@ def test_a_fork_while_another_thread_compiles_gives_a_child_that_fits(tmp_path):
 @pytest.mark.parametrize("signal", ["Ctrl-C", "another signal"])
 def test_an_interrupt_while_a_fork_waits_comes_after_it_and_leaves_no_lock_taken(tmp_path, signal):
     run(tmp_path, INTERRUPTED_FORK, BACKENDS[0], signal)
+
+
+@needs_fork
+def test_an_interrupt_at_any_moment_of_the_hooks_of_a_fork_leaves_no_lock_taken(tmp_path):
+    run(tmp_path, INTERRUPTED_HOOKS, BACKENDS[0])
 
 
 @needs_fork

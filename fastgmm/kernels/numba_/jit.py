@@ -11,7 +11,8 @@ from fastgmm.forks import hold_across_forks
 from fastgmm.kernels.numba_.cache import cache_directory, keep_on_disk
 from fastgmm.uninterrupted import uninterrupted
 
-hold_across_forks(global_compiler_lock)
+# Numba's own methods are Python code around this one.
+hold_across_forks(getattr(global_compiler_lock, "_lock", global_compiler_lock))
 
 
 def inner(function: Callable[..., Any]) -> Any:
