@@ -29,6 +29,8 @@ _SAMPLE_ROWS_PER_COMPONENT = 32
 _BYTES_OF_A_NARROW_ROW = 256
 # Fewer would not repay adding their products of d × d numbers to those of others.
 _ROWS_OF_A_PRODUCT = 512
+# A tenth of a second.
+_MOST_ROWS_TO_PERMUTE = 2**22
 
 StartFunction = Callable[[Array, int, np.random.RandomState], Any]
 
@@ -223,9 +225,11 @@ def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
 
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
-    """Distinct rows of positive weight, scikit-learn's draws."""
+    """Distinct rows of positive weight: scikit-learn's draws, which permute all rows, where these are not too many."""
     candidates = rows.shape[0] if rows.weights is None else _positive(rows.weights)
-    drawn: NDArray[np.intp] = answering_signals(
-        lambda: random_state.choice(candidates, size=size, replace=False), rows.shape[0]
-    )
-    return drawn
+    if rows.shape[0] <= _MOST_ROWS_TO_PERMUTE:
+        drawn: NDArray[np.intp] = random_state.choice(candidates, size=size, replace=False)
+        return drawn
+    # The same stream of random numbers, of which this needs no more than rows are drawn.
+    generator = np.random.Generator(random_state._bit_generator)
+    return generator.choice(candidates, size=size, replace=False)

@@ -1,13 +1,12 @@
 """Where EM starts."""
 
-import threading
-
 import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
-from fastgmm.uninterrupted import answering_signals
+from fastgmm.kernels.contract import Rows
+from fastgmm.starts import _draw_rows
 
 METHODS = ["kmeans", "k-means++", "random", "random_from_data"]
 
@@ -85,19 +84,16 @@ def test_the_same_seed_gives_the_same_start(data):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_rows_are_drawn_alike_where_signals_are_answered_meanwhile(data, monkeypatch, weighted):
-    weights = np.repeat([0.0, 1.0, 2.0], 500) if weighted else None
-    means = []
-    for n_items in (10**9, 0):
-        monkeypatch.setattr("fastgmm.uninterrupted._MANY_ITEMS", n_items)
-        options = {"init_params": "random_from_data", "max_iter": 0, "random_state": 0}
-        means.append(GaussianMixture(3, **options).fit(data, sample_weight=weights).means_)
-    assert np.array_equal(*means)
-
-
-def test_a_single_call_on_many_items_goes_on_in_another_thread_and_one_on_few_does_not():
-    threads = [answering_signals(threading.current_thread, n_items) for n_items in (1000, 10**9)]
-    assert threads[0] is threading.main_thread() is not threads[1]
+def test_of_very_many_rows_distinct_ones_that_count_are_drawn_evenly_and_again_from_the_same_seed(
+    data, monkeypatch, weighted
+):
+    monkeypatch.setattr("fastgmm.starts._MOST_ROWS_TO_PERMUTE", 100)
+    rows = Rows(data, np.repeat([0.0, 1.0, 2.0], 500) if weighted else None)
+    draws = [_draw_rows(rows, 300, np.random.RandomState(seed)) for seed in (0, *range(20))]
+    assert np.array_equal(draws[0], draws[1])
+    assert all(len(set(drawn)) == 300 for drawn in draws)
+    thirds = np.bincount(np.concatenate(draws[1:]) // 500, minlength=3) / 6000
+    np.testing.assert_allclose(thirds, [0.0, 0.5, 0.5] if weighted else [1 / 3] * 3, atol=0.03)
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
