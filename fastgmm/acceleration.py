@@ -28,6 +28,7 @@ import numpy as np
 from fastgmm.bounds import AnySweep
 from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.pieces import by_piece
 
 # Weights below the M-step's floor are at the floor: a weight of 0 has no logarithm.
 _SMALLEST_WEIGHT = 10 * float(np.finfo(np.float64).eps)
@@ -143,7 +144,7 @@ def combine(a: float, one: Displacement, b: float, other: Displacement) -> Displ
     return Displacement(
         a * one.log_weights + b * other.log_weights,
         a * one.means + b * other.means,
-        a * one.covariances + b * other.covariances,
+        by_piece(lambda x, y: a * x + b * y, one.covariances, other.covariances),
     )
 
 
@@ -154,8 +155,8 @@ def length(family: CovarianceFamily, step: Displacement, reference: Parameters) 
     if family.is_shared:
         of_covariances = float((step.covariances**2).sum())
     else:
-        squares = (step.covariances**2).reshape(reference.n_components, -1)
-        of_covariances = float(reference.weights @ squares.sum(axis=1))
+        squares = by_piece(lambda part: (part**2).reshape(len(part), -1).sum(axis=1), step.covariances)
+        of_covariances = float(reference.weights @ squares)
     return float(np.sqrt(reference.weights @ by_component + of_covariances))
 
 
@@ -181,10 +182,12 @@ def _not_below(
 ) -> Parameters:
     """``target`` where it is at least the regularization, else the covariances of ``after``; all must be finite."""
     arrays = (target.weights, target.means, target.covariances)
-    if not all(np.isfinite(array).all() for array in arrays):
+    if not all(by_piece(np.isfinite, array).all() for array in arrays):
         raise NotPositiveDefiniteError(-1)
     if not (regularization > 0).all():
         return target
     below = family.have_smaller_variances(target.covariances, np.sqrt(regularization), 1.0)
     below = below.reshape(below.shape + (1,) * (target.covariances.ndim - 1))
-    return Parameters(family.name, target.weights, target.means, np.where(below, after.covariances, target.covariances))
+    below = np.broadcast_to(below, (len(target.covariances), *below.shape[1:]))
+    covariances = by_piece(np.where, below, after.covariances, target.covariances)
+    return Parameters(family.name, target.weights, target.means, covariances)

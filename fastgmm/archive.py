@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from fastgmm.errors import ModelFormatError
+from fastgmm.pieces import pieces
 
 Bytes: TypeAlias = bytes | memoryview
 
@@ -87,13 +88,17 @@ def unpack(archive: Bytes) -> dict[str, memoryview]:
         position = start + size
     position = 0
     for piece in pack(members):
-        if view[position : position + len(piece)] != piece:
+        if not _are_equal(view[position : position + len(piece)], piece):
             what = "damaged or truncated" if position else "not a fastgmm model, or damaged"
             raise ModelFormatError(f"{what}: byte {position} and on are not as fastgmm writes them")
         position += len(piece)
     if position != len(view):
         raise ModelFormatError(f"damaged: {len(view) - position} bytes after the end")
     return members
+
+
+def _are_equal(one: memoryview, other: Bytes) -> bool:
+    return len(one) == len(other) and all(one[part] == other[part] for part in pieces(len(one), 1))
 
 
 def _entry(view: memoryview, position: int) -> tuple[str, int, int]:

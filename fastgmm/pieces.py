@@ -21,6 +21,8 @@ def pieces(length: int, n_bytes: int, at_least: int = 1) -> Iterator[slice]:
 
 def by_piece(function: Callable[..., Array], *arrays: Array) -> Array:
     """``function`` of arrays whose entries along the first axis it takes each for itself, of some at a time."""
+    if all(array.nbytes <= _PIECE_BYTES for array in arrays):
+        return function(*arrays)
     length, result = len(arrays[0]), np.empty(0)
     for part in pieces(length, max(array[:1].nbytes for array in arrays)):
         values = function(*(array[part] for array in arrays))
@@ -34,6 +36,8 @@ def by_piece(function: Callable[..., Array], *arrays: Array) -> Array:
 
 def converted(array: Array, dtype: Any) -> Array:
     """A copy in another dtype and the same order of memory."""
+    if array.nbytes <= _PIECE_BYTES:
+        return array.astype(dtype)
     result = np.empty_like(array, dtype=dtype)
     for part in pieces(len(array), result[:1].nbytes):
         result[part] = array[part]

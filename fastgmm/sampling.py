@@ -20,15 +20,17 @@ def sample(
     """
     n_features = parameters.n_features
     counts = random_state.multinomial(n_samples, parameters.weights / parameters.weights.sum())
-    color = FAMILIES[parameters.covariance_type].color
+    family = FAMILIES[parameters.covariance_type]
     points, labels = np.empty((n_samples, n_features)), np.empty(n_samples, np.int64)
     end = 0
-    # As many points as features at a time, since the covariance is factored for every piece.
     for k, count in enumerate(counts):
+        if count == 0:
+            continue
         begin, end = end, end + int(count)
-        for part in pieces(end - begin, points[:1].nbytes, at_least=n_features):
+        color = family.coloring(parameters.covariances, k)
+        for part in pieces(end - begin, points[:1].nbytes):
             rows = slice(begin + part.start, begin + part.stop)
             normal = random_state.standard_normal((part.stop - part.start, n_features))
-            points[rows] = parameters.means[k] + color(parameters.covariances, k, normal)
+            points[rows] = parameters.means[k] + color(normal)
             labels[rows] = k
     return points, labels

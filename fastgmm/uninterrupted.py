@@ -14,14 +14,16 @@ from queue import SimpleQueue
 from types import ModuleType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from fastgmm.forks import IMPORTING
 
 T = TypeVar("T")
 
 # However small the application wants those of its own threads.
 _STACK_BYTES = 16 * 2**20
-# Some 20 milliseconds of a permutation, or of a sort.
-_MANY_ITEMS = 2**20
+# Some 20 milliseconds of a sort, or to factor a matrix.
+_MANY_ITEMS = 2**18
 
 
 def import_whole(name: str) -> ModuleType:
@@ -58,8 +60,16 @@ def uninterrupted(work: Callable[[], T]) -> T:
 
 
 def answering_signals(work: Callable[[], T], n_items: int) -> T:
-    """The same for a single call of NumPy that cannot be made in pieces; on few items it takes no time to speak of."""
-    return uninterrupted(work) if n_items > _MANY_ITEMS else work()
+    """The same for calls of NumPy that cannot be made in pieces; on few items they take no time to speak of."""
+    if n_items <= _MANY_ITEMS:
+        return work()
+    errors = np.geterr()  # which every thread has of its own
+
+    def with_errors() -> T:
+        with np.errstate(**errors):
+            return work()
+
+    return uninterrupted(with_errors)
 
 
 def _is_being_imported(module: ModuleType) -> bool:

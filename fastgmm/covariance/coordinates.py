@@ -14,10 +14,13 @@ import numpy as np
 
 from fastgmm.covariance.family import Coordinates
 from fastgmm.parameters import FloatArray
+from fastgmm.uninterrupted import answering_signals
 
 
 def _coordinates_of_matrices(covariances: FloatArray, reference: FloatArray, n_features: int) -> FloatArray:
-    relative = np.linalg.solve(np.linalg.cholesky(reference), np.linalg.cholesky(covariances))
+    relative = answering_signals(
+        lambda: np.linalg.solve(np.linalg.cholesky(reference), np.linalg.cholesky(covariances)), reference.size
+    )
     logarithms = np.sqrt(2.0) * np.log(np.diagonal(relative, axis1=-2, axis2=-1))
     coordinates: FloatArray = np.tril(relative, -1) + logarithms[..., np.newaxis] * np.eye(n_features)
     return coordinates
@@ -25,15 +28,16 @@ def _coordinates_of_matrices(covariances: FloatArray, reference: FloatArray, n_f
 
 def _matrices_of_coordinates(coordinates: FloatArray, reference: FloatArray, n_features: int) -> FloatArray:
     diagonals = np.exp(np.diagonal(coordinates, axis1=-2, axis2=-1) / np.sqrt(2.0))
-    factors = np.linalg.cholesky(reference) @ (
-        np.tril(coordinates, -1) + diagonals[..., np.newaxis] * np.eye(n_features)
-    )
-    covariances: FloatArray = factors @ np.swapaxes(factors, -1, -2)
+    relative = np.tril(coordinates, -1) + diagonals[..., np.newaxis] * np.eye(n_features)
+    factors = answering_signals(lambda: np.linalg.cholesky(reference) @ relative, relative.size)
+    covariances: FloatArray = answering_signals(lambda: factors @ np.swapaxes(factors, -1, -2), factors.size)
     return covariances
 
 
 def _whiten_by_matrices(differences: FloatArray, reference: FloatArray) -> FloatArray:
-    whitened: FloatArray = np.linalg.solve(np.linalg.cholesky(reference), differences[..., np.newaxis])[..., 0]
+    whitened: FloatArray = answering_signals(
+        lambda: np.linalg.solve(np.linalg.cholesky(reference), differences[..., np.newaxis])[..., 0], reference.size
+    )
     return whitened
 
 

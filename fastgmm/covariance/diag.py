@@ -59,7 +59,7 @@ DIAG = CovarianceFamily(
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
     have_smaller_variances=lambda covariances, units, limit: (covariances / units**2).min(axis=1) <= limit,
     movement=_movement,
-    color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
+    coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=VARIANCES,
     requirement="positive",
 )

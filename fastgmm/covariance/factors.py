@@ -1,13 +1,14 @@
 """Triangular factors shared by the families with covariance matrices, and the log-constant of all."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.parameters import BoolArray, FloatArray
-from fastgmm.uninterrupted import import_whole
+from fastgmm.uninterrupted import answering_signals, import_whole
 
 # OpenBLAS factors larger matrices on several threads, for which they wait milliseconds where a core is busy. Up to
 # twice as many rows the products of blocks stay on one thread as well.
@@ -25,7 +26,7 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     if not np.isfinite(covariance).all():
         raise NotPositiveDefiniteError(component)
     try:
-        _, inverse = _factor_and_inverse(covariance)
+        _, inverse = factor_and_inverse(covariance)
     except np.linalg.LinAlgError:
         raise NotPositiveDefiniteError(component) from None
     if not np.isfinite(inverse).all():
@@ -36,8 +37,13 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     return inverse
 
 
+def factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """L and L⁻¹ of a matrix = LLᵀ, of which the lower triangle is read; raises ``LinAlgError`` where there is none."""
+    return answering_signals(lambda: _factor_and_inverse(matrix), matrix.size)
+
+
 def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """L and L⁻¹ of a matrix = LLᵀ, of which the lower triangle is read; raises ``LinAlgError`` where there is none.
+    """The same, in which a signal may have to wait.
 
     A large one is made of blocks:  L = [A 0; B C],  L⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]  with B = QA⁻ᵀ of the block Q below the
     diagonal, and CCᵀ what BBᵀ leaves of the last one. To multiply by A⁻¹ is less exact than to solve with A, by the
@@ -79,11 +85,16 @@ def _lapack() -> Any:
     return import_whole("scipy.linalg.lapack")
 
 
-def colored(normal: FloatArray, covariance: FloatArray) -> FloatArray:
-    """Standard normal numbers (n, d) given the covariance LLᵀ: every row z as Lz."""
-    factor, _ = _factor_and_inverse(covariance)
-    result: FloatArray = normal @ factor.T
-    return result
+def coloring(covariance: FloatArray) -> Callable[[FloatArray], FloatArray]:
+    """What gives standard normal numbers (n, d) the covariance LLᵀ: every row z becomes Lz."""
+    # By its multiplications, since BLAS waits for threads where there are more than of 64 features.
+    factor = answering_signals(lambda: np.linalg.cholesky(covariance), len(covariance) ** 3)
+
+    def color(normal: FloatArray) -> FloatArray:
+        result: FloatArray = normal @ factor.T
+        return result
+
+    return color
 
 
 def log_constants(weights: FloatArray, log_determinants: FloatArray, n_features: int) -> FloatArray:
@@ -101,20 +112,21 @@ def symmetric_from_lower(matrices: FloatArray) -> FloatArray:
 
 def precision_of_upper(factor: FloatArray) -> FloatArray:
     """UUᵀ."""
-    product: FloatArray = factor @ np.swapaxes(factor, -1, -2)
+    product: FloatArray = answering_signals(lambda: factor @ np.swapaxes(factor, -1, -2), factor.size)
     return product
 
 
 def inverse_of_precision(precision: FloatArray) -> FloatArray:
     """Σ of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction."""
-    inverse, _ = _lapack().dtrtri(np.linalg.cholesky(precision), lower=1)
-    covariance: FloatArray = inverse.T @ inverse
+    _, inverse = factor_and_inverse(precision)
+    covariance: FloatArray = answering_signals(lambda: inverse.T @ inverse, inverse.size)
     return covariance
 
 
 def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArray:
     """The smallest eigenvalue of every matrix (..., d, d), with feature j measured in units of ``units[j]``."""
-    smallest: FloatArray = np.linalg.eigvalsh(covariances / np.outer(units, units))[..., 0].astype(np.float64)
+    scaled = covariances / np.outer(units, units)
+    smallest: FloatArray = answering_signals(lambda: np.linalg.eigvalsh(scaled), scaled.size)[..., 0].astype(np.float64)
     return smallest
 
 
@@ -130,7 +142,7 @@ def have_smaller_eigenvalues(covariances: FloatArray, units: FloatArray, limit: 
 
 def _has_factor(matrix: FloatArray) -> bool:
     try:
-        _factor_and_inverse(matrix)
+        factor_and_inverse(matrix)
     except np.linalg.LinAlgError:
         return False
     return True
@@ -144,7 +156,8 @@ def movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArra
     """
     before, after = before.astype(np.float64), after.astype(np.float64)
     try:
-        changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
+        inverse = answering_signals(lambda: np.linalg.inv(after), after.size)
+        changes = before @ inverse - np.eye(before.shape[-1])
     except np.linalg.LinAlgError:  # a factor of float32 that underflowed: nothing is known
         return np.zeros(len(shifts)), np.zeros(len(shifts))
     shrink = 1.0 / (1.0 + np.sqrt(np.square(changes).sum(axis=(1, 2))))

@@ -64,8 +64,8 @@ class CovarianceFamily:
         Which of the smallest eigenvalues are at most ``limit``.
     movement : callable (Prepared, Prepared) -> (shrink (K,), drift (K,))
         How a Mahalanobis distance m changes from one set of parameters to another: m' ≥ shrink·m − drift.
-    color : callable (covariances, component, normal (n, d)) -> array (n, d)
-        Standard normal numbers given the component's covariance.
+    coloring : callable (covariances, component) -> callable (normal (n, d)) -> array (n, d)
+        What gives standard normal numbers the component's covariance.
     coordinates : Coordinates
         Of covariances, for extrapolation.
     requirement : str
@@ -90,7 +90,7 @@ class CovarianceFamily:
     smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
     have_smaller_variances: Callable[[FloatArray, FloatArray, float], BoolArray]
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
-    color: Callable[[FloatArray, int, FloatArray], FloatArray]
+    coloring: Callable[[FloatArray, int], Callable[[FloatArray], FloatArray]]
     coordinates: Coordinates
     requirement: str
     is_shared: bool = False

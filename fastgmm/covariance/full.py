@@ -9,7 +9,7 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
-    colored,
+    coloring,
     have_smaller_eigenvalues,
     inverse_cholesky,
     inverse_of_precision,
@@ -97,7 +97,7 @@ FULL = CovarianceFamily(
     smallest_variances=smallest_eigenvalues,
     have_smaller_variances=_have_smaller_eigenvalues,
     movement=_movement,
-    color=lambda covariances, component, normal: colored(normal, covariances[component]),
+    coloring=lambda covariances, component: coloring(covariances[component]),
     coordinates=_COORDINATES,
     requirement="symmetric, positive-definite",
 )

@@ -53,7 +53,7 @@ SPHERICAL = CovarianceFamily(
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
     have_smaller_variances=lambda covariances, units, limit: covariances / np.square(units).mean() <= limit,
     movement=_movement,
-    color=lambda covariances, component, normal: normal * np.sqrt(covariances[component]),
+    coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=SINGLE_VARIANCES,
     requirement="positive",
 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
-    colored,
+    coloring,
     have_smaller_eigenvalues,
     inverse_cholesky,
     inverse_of_precision,
@@ -81,7 +81,7 @@ TIED = CovarianceFamily(
     smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
     have_smaller_variances=lambda covariance, *how: have_smaller_eigenvalues(covariance[np.newaxis], *how),
     movement=_movement,
-    color=lambda covariance, component, normal: colored(normal, covariance),
+    coloring=lambda covariance, component: coloring(covariance),
     coordinates=MATRICES,
     requirement="symmetric, positive-definite",
     is_shared=True,

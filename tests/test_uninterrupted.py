@@ -1,0 +1,39 @@
+"""What signals interrupt by waiting for it only."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from fastgmm.covariance.factors import factor_and_inverse, precision_of_upper, smallest_eigenvalues
+from fastgmm.uninterrupted import answering_signals
+
+
+def test_a_single_call_on_many_items_goes_on_in_another_thread_and_one_on_few_does_not():
+    threads = [answering_signals(threading.current_thread, n_items) for n_items in (1000, 10**9)]
+    assert threads[0] is threading.main_thread() is not threads[1]
+
+
+def test_a_single_call_on_many_items_has_the_errors_of_its_caller():
+    with np.errstate(over="raise", invalid="ignore"):
+        expected = np.geterr()
+        assert answering_signals(np.geterr, 10**9) == expected
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_a_handler_runs_while_a_matrix_is_factored_or_multiplied():
+    """Not at its end: of many signals sent at even intervals, more than a few are answered one by one."""
+    times = []
+    before = signal.signal(signal.SIGALRM, lambda *_: times.append(time.perf_counter()))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        for call, size in ((factor_and_inverse, 1500), (precision_of_upper, 2500), (smallest_eigenvalues, 700)):
+            times.clear()
+            call(np.eye(size) + 0.1, *([np.ones(size)] if call is smallest_eigenvalues else []))
+            assert len(times) > 5, call
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
