@@ -32,6 +32,8 @@ from fastgmm.threads import resolve_n_threads
 
 # Slots of models that are not large take half of it.
 _MOST_UNTOUCHED_BYTES = 64 * 2**20
+# The mean of 4096 rows, or of fewer where they have more than 256 features.
+_NUMBERS_FOR_A_CENTER = 2**20
 
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
@@ -148,8 +150,8 @@ def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
 
 
 def rough_center(rows: Rows) -> FloatArray:
-    """The mean of a few thousand rows spread over the data, less its origin: close enough to take moments about."""
-    some = rows.thinned(4096)
+    """The mean of some rows spread over the data, less its origin: close enough to take moments about."""
+    some = rows.thinned(max(64, min(4096, _NUMBERS_FOR_A_CENTER // rows.shape[1])))
     # Where no row weighs anything one is as good as another.
     values = (some if len(some.values) else rows.take(slice(1))).points().astype(np.float64, order="C")
     center: FloatArray = values[0] + (values - values[0]).mean(axis=0, dtype=np.float64)

@@ -154,10 +154,13 @@ def movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArra
     s = 1/(1 + ‖A − I‖) with A = L⁻¹·L', since ‖y‖ = ‖A·A⁻¹y‖ ≤ ‖A‖₂·‖A⁻¹y‖ and the norm of Frobenius is no less than
     that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖.
     """
+    return answering_signals(lambda: _movement_of_factors(before, after, shifts), after.size)
+
+
+def _movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
     before, after = before.astype(np.float64), after.astype(np.float64)
     try:
-        inverse = answering_signals(lambda: np.linalg.inv(after), after.size)
-        changes = before @ inverse - np.eye(before.shape[-1])
+        changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
     except np.linalg.LinAlgError:  # a factor of float32 that underflowed: nothing is known
         return np.zeros(len(shifts)), np.zeros(len(shifts))
     shrink = 1.0 / (1.0 + np.sqrt(np.square(changes).sum(axis=(1, 2))))
