@@ -16,18 +16,22 @@ build_and_test() { # name, flags, environment of the tests...
     )
 }
 
+translate() { # source, more flags...
+    $compiler -std=c11 -O3 -ffp-contract=fast $strict "${@:2}" -c "$1" -o /dev/null
+}
+
 for compiler in gcc clang; do
     command -v $compiler >/dev/null || continue
     echo "--- $compiler"
     for source in fastgmm/kernels/c/float*.c fastgmm/kernels/c/dispatch.c; do
-        $compiler -std=c11 -O3 -ffp-contract=fast $strict -c "$source" -o /dev/null
+        translate "$source"
     done
     # Without vectors the other instances are the same code.
     for source in fastgmm/kernels/c/float*_baseline.c; do
-        $compiler -std=c11 -O3 -ffp-contract=fast $strict -DFASTGMM_NO_VECTORS -c "$source" -o /dev/null
+        translate "$source" -DFASTGMM_NO_VECTORS
     done
     headers="$(python -c "import sysconfig; print(sysconfig.get_path('include'))")"
-    $compiler -std=c11 -O3 $strict -isystem "$headers" -c fastgmm/kernels/c/module.c -o /dev/null
+    translate fastgmm/kernels/c/module.c -isystem "$headers"
 done
 echo "--- without vectors"
 build_and_test scalar "-DFASTGMM_NO_VECTORS" FASTGMM_BACKEND=c

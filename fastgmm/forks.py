@@ -25,11 +25,9 @@ class Lock(Protocol):
     def release(self) -> object: ...
 
 
-_acquire, _release, _lock_of = (
-    operator.methodcaller("acquire"),
-    operator.methodcaller("release"),
-    operator.itemgetter(0),
-)
+_acquire = operator.methodcaller("acquire")
+_release = operator.methodcaller("release")
+_lock_of = operator.itemgetter(0)
 
 
 class _Forking(threading.local):

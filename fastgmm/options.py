@@ -164,7 +164,7 @@ def check_weights(weights: Any, n_components: int) -> FloatArray:
 
 
 def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
-    is_array = isinstance(values, np.ndarray) and values.ndim > 0
+    is_array = isinstance(values, np.ndarray)
     array = converted(np.asarray(values), np.float64) if is_array else np.array(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")

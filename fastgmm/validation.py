@@ -131,7 +131,7 @@ def _as_float(data: Any, name: str) -> Array:
         raise TypeError(f"{name} must be numbers; got {array.dtype}")
     is_kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
     dtype = array.dtype.newbyteorder("=") if is_kept else np.dtype(np.float64)
-    return array.astype(dtype, copy=False) if array.dtype == dtype or array.ndim == 0 else converted(array, dtype)
+    return array if array.dtype == dtype else converted(array, dtype)
 
 
 def _holds_complex(objects: Array) -> bool:

@@ -193,6 +193,8 @@ def means(family, values):
     start = {"weights_init": [0.5, 0.5], "means_init": values[:2], "precisions_init": precisions}
     fitted = GaussianMixture(2, covariance_type=family, max_iter=3, tol=0.0, n_threads=2, backend=BACKEND, **start)
     return fitted.fit(values).means_.tobytes().hex()
+
+
 state = {"compiled": 0}
 
 

@@ -12,6 +12,7 @@ Variances have log(σ²/σ₀²)/√2, times √d where one variance stands for 
 
 import numpy as np
 
+from fastgmm.covariance.factors import times_transpose
 from fastgmm.covariance.family import Coordinates
 from fastgmm.parameters import FloatArray
 from fastgmm.uninterrupted import answering_signals
@@ -30,8 +31,7 @@ def _matrices_of_coordinates(coordinates: FloatArray, reference: FloatArray, n_f
     diagonals = np.exp(np.diagonal(coordinates, axis1=-2, axis2=-1) / np.sqrt(2.0))
     relative = np.tril(coordinates, -1) + diagonals[..., np.newaxis] * np.eye(n_features)
     factors = answering_signals(lambda: np.linalg.cholesky(reference) @ relative, relative.size)
-    covariances: FloatArray = answering_signals(lambda: factors @ np.swapaxes(factors, -1, -2), factors.size)
-    return covariances
+    return times_transpose(factors)
 
 
 def _whiten_by_matrices(differences: FloatArray, reference: FloatArray) -> FloatArray:

@@ -87,7 +87,7 @@ def _lapack() -> Any:
 
 def coloring(covariance: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """What gives standard normal numbers (n, d) the covariance LLᵀ: every row z becomes Lz."""
-    # By its multiplications, since BLAS waits for threads where there are more than of 64 features.
+    # By its multiplications, since BLAS waits for threads where there are more than 64 features.
     factor = answering_signals(lambda: np.linalg.cholesky(covariance), len(covariance) ** 3)
 
     def color(normal: FloatArray) -> FloatArray:
@@ -110,8 +110,8 @@ def symmetric_from_lower(matrices: FloatArray) -> FloatArray:
     return np.tril(matrices) + np.swapaxes(lower, -1, -2)
 
 
-def precision_of_upper(factor: FloatArray) -> FloatArray:
-    """UUᵀ."""
+def times_transpose(factor: FloatArray) -> FloatArray:
+    """FFᵀ of matrices (..., d, d): Σ of L, Σ⁻¹ of U = L⁻ᵀ."""
     product: FloatArray = answering_signals(lambda: factor @ np.swapaxes(factor, -1, -2), factor.size)
     return product
 
@@ -119,8 +119,7 @@ def precision_of_upper(factor: FloatArray) -> FloatArray:
 def inverse_of_precision(precision: FloatArray) -> FloatArray:
     """Σ of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction."""
     _, inverse = factor_and_inverse(precision)
-    covariance: FloatArray = answering_signals(lambda: inverse.T @ inverse, inverse.size)
-    return covariance
+    return times_transpose(inverse.T)
 
 
 def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArray:

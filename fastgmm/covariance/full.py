@@ -15,9 +15,9 @@ from fastgmm.covariance.factors import (
     inverse_of_precision,
     log_constants,
     movement_of_factors,
-    precision_of_upper,
     smallest_eigenvalues,
     symmetric_from_lower,
+    times_transpose,
 )
 from fastgmm.covariance.family import Coordinates, CovarianceFamily
 from fastgmm.moments import Moments
@@ -91,7 +91,7 @@ FULL = CovarianceFamily(
     regularize=_regularize,
     second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=_precisions_cholesky,
-    precisions=lambda factors: by_piece(precision_of_upper, factors),
+    precisions=lambda factors: by_piece(times_transpose, factors),
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,

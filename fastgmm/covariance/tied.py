@@ -12,8 +12,8 @@ from fastgmm.covariance.factors import (
     inverse_of_precision,
     log_constants,
     movement_of_factors,
-    precision_of_upper,
     smallest_eigenvalues,
+    times_transpose,
 )
 from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.moments import Moments
@@ -73,7 +73,7 @@ TIED = CovarianceFamily(
     regularize=lambda covariance, variances: covariance + np.diag(variances),
     second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=lambda covariance: inverse_cholesky(covariance, -1).T,
-    precisions=precision_of_upper,
+    precisions=times_transpose,
     covariances_of_precisions=inverse_of_precision,
     matrices=lambda covariance, n_components, n_features: np.broadcast_to(
         covariance, (n_components, n_features, n_features)
