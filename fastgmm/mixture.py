@@ -213,7 +213,7 @@ class GaussianMixture:
         Raises
         ------
         ValueError
-            For NaN, infinity, wrong shapes, or fewer rows than components.
+            For NaN, infinity, integers that float64 does not hold, wrong shapes, or fewer rows than components.
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
         """

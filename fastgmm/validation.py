@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.pieces import converted, pieces
+from fastgmm.times import WAY_OUT, is_time, kind_of_time
+from fastgmm.whole_numbers import require_exact
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # Not worth a loop.
@@ -81,9 +83,10 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
     Raises
     ------
     TypeError
-        For sparse data, ``numpy.matrix``, and for objects that are no numbers.
+        For sparse data, ``numpy.matrix``, dates, times and durations, and for objects that are no numbers.
     ValueError
-        For NaN and infinity (naming the first), complex numbers, masked arrays, and wrong shapes.
+        For NaN and infinity (naming the first), whole numbers that float64 does not hold (naming the first), complex
+        numbers, masked arrays, and wrong shapes.
     """
     if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0 and len(X) >= min_rows and X.dtype in _READ_AS_THEY_ARE:
         values = _readable_in_place(X)  # what follows would find nothing to say about it
@@ -103,6 +106,7 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
             "(i.e. single sample) or a single column (i.e. single feature) instead."
         )
     _check_shape(values, estimator, min_rows)
+    require_exact(X, values)
     values = _readable_in_place(values)
     _check_finite(values, estimator)
     return values
@@ -115,16 +119,18 @@ def _as_float(data: Any, name: str) -> Array:
             f"Masked arrays are not supported for {name}, since their mask would be ignored. Drop the masked rows, or "
             f"use {name}.filled(...) to give them values."
         )
+    array = np.empty(0)
     try:
         array = np.asarray(data)
-        if array.dtype.kind == "O" and hasattr(data, "iloc"):
-            # A pandas frame with nullable columns: its missing values become NaN.
-            array = data.to_numpy(dtype=np.float64, na_value=np.nan)
-        elif array.dtype.kind in "SU" or (array.dtype.kind == "O" and not _holds_complex(array)):
-            array = array.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        message = f"{error}. {name} cannot be read as an array of numbers."
+        time = kind_of_time(array)
+        if time is None:
+            array = _numbers(data, array)
+    except (TypeError, ValueError, OverflowError) as error:
+        way_out = f" {WAY_OUT}" if any(map(is_time, array.flat)) else ""
+        message = f"{error}. {name} cannot be read as an array of numbers.{way_out}"
         raise (TypeError if isinstance(error, TypeError) else ValueError)(message) from error
+    if time is not None:
+        raise TypeError(f"{name} must be numbers; got {time}. {WAY_OUT}")
     if array.dtype.kind in "cO":
         raise ValueError(f"Complex data not supported\n{array}\n")
     if array.dtype.kind not in "biuf":
@@ -132,6 +138,17 @@ def _as_float(data: Any, name: str) -> Array:
     is_kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
     dtype = array.dtype.newbyteorder("=") if is_kept else np.dtype(np.float64)
     return array if array.dtype == dtype else converted(array, dtype)
+
+
+def _numbers(data: Any, array: Array) -> Array:
+    """The array that NumPy makes of the data, with objects and strings read as numbers where they are any."""
+    if array.dtype.kind == "O" and hasattr(data, "iloc"):
+        # A pandas frame with nullable columns: its missing values become NaN.
+        numbers: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
+        return numbers
+    if array.dtype.kind in "SU" or (array.dtype.kind == "O" and not _holds_complex(array)):
+        return array.astype(np.float64)
+    return array
 
 
 def _holds_complex(objects: Array) -> bool:
