@@ -39,7 +39,7 @@ for name in kernels/test_{blocks,c_fuzz,c_instruction_sets,c_process,contract,el
     test_{soak,sweep,threads_and_models} test_{archive,damaged_files,hostile_files,whole_file}; do
     other_environment+=(--ignore "tests/$name.py")
 done
-for name in cli model_file pickles plots security tables; do other_backend+=(--ignore "tests/test_$name.py"); done
+for name in tables test_{cli,model_file,pickles,plots,security}.py; do other_backend+=(--ignore "tests/$name"); done
 
 must_be_missing() { # modules
     for module in "$@"; do

@@ -19,7 +19,7 @@ from fastgmm.covariance import FAMILIES
 from fastgmm.kernels import BACKEND_NAMES
 from fastgmm.options import ACCELERATIONS, INIT_METHODS
 from fastgmm.reports import Report, json_ready, printable
-from fastgmm.tables import INPUT_SUFFIXES, OUTPUT_SUFFIXES
+from fastgmm.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES, require_known_kind
 from fastgmm.version import __version__
 
 EXIT_FAILED = 1
@@ -157,8 +157,17 @@ def _add_command(commands: "_SubParsersAction[ArgumentParser]", name: str, about
 
 
 def _add_points(parser: ArgumentParser) -> None:
-    parser.add_argument("points", type=_input_file, help="points, one a row: .npy, .csv or .parquet")
+    parser.add_argument("points", type=_input_file, help=f"points, one a row: {INPUT_KINDS}")
     parser.add_argument("--columns", type=_columns, metavar="A,B,...", help="only these columns, by name or from 0")
+    parser.add_argument(
+        "--header", choices=HEADERS, default="auto", help="does the first row hold names? (text; default: auto)"
+    )
+    parser.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="CHARACTER|tab|space",
+        help="between cells (text; default: by file name)",
+    )
 
 
 def _add_running(parser: ArgumentParser) -> None:
@@ -221,7 +230,11 @@ def _add_demo(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 
 def _input_file(text: str) -> str:
-    return _with_suffix(text, INPUT_SUFFIXES)
+    try:
+        require_known_kind(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _output_file(text: str) -> str:
@@ -236,6 +249,13 @@ def _with_suffix(text: str, known: Sequence[str]) -> str:
     if Path(text).suffix.lower() not in known:
         raise ArgumentTypeError(f"{text}: expected a file name that ends in {' or '.join(known)}")
     return text
+
+
+def _delimiter(text: str) -> str:
+    delimiter = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
+    if len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n.+-':
+        raise ArgumentTypeError(f"{text!r} is not a character that separates cells, tab or space")
+    return delimiter
 
 
 def _columns(text: str) -> list[str]:

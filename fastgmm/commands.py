@@ -32,7 +32,7 @@ from fastgmm.reports import (
     rate,
     typical_seconds,
 )
-from fastgmm.tables import Table, column_names, read_points, rows_as_text, write_rows
+from fastgmm.tables import Table, TextForm, read_points, rows_as_text, write_rows
 from fastgmm.validation import check_values
 from fastgmm.whole_file import require_writable
 
@@ -69,13 +69,17 @@ def _require_output(arguments: Namespace, *inputs: str) -> None:
             raise ValueError(f"the output would replace the input {path}")
 
 
+def _form(arguments: Namespace) -> TextForm:
+    return TextForm(arguments.header, arguments.delimiter)
+
+
 # --- fit -------------------------------------------------------------------------------------------------------------
 
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
     _require_output(arguments, arguments.points)
-    points = read_points(arguments.points, arguments.columns)
+    points = read_points(arguments.points, arguments.columns, form=_form(arguments))
     mixture, seconds = timed_fit(
         arguments,
         points,
@@ -158,10 +162,8 @@ def predict(arguments: Namespace) -> Report:
 def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
     """The points to score: of a file with names, the columns that the model was fitted to, in its order."""
     fitted = getattr(mixture, "feature_names_in_", None)
-    columns = arguments.columns
-    if columns is None and fitted is not None and column_names(arguments.points) is not None:
-        columns = list(fitted)
-    points = read_points(arguments.points, columns)
+    if_named = None if fitted is None else list(fitted)
+    points = read_points(arguments.points, arguments.columns, if_named, _form(arguments))
     # A model without names does not care for those of the file.
     return points.values if fitted is None or points.columns is None else points
 

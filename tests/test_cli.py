@@ -1,5 +1,7 @@
 """The command line: results on stdout, the rest on stderr, exit codes, and output files whole or not at all."""
 
+import gzip
+import io
 import json
 import logging
 import os
@@ -169,6 +171,86 @@ def test_one_dimensional_npy(capsys):
     assert "272 x 1" in capsys.readouterr().out
 
 
+# --- files of points -------------------------------------------------------------------------------------------------
+
+
+def as_text(points, delimiter=","):
+    return "".join(delimiter.join(map(repr, row)) + "\n" for row in points.tolist()).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("p.csv", as_text, []),
+        ("p.csv.gz", lambda points: gzip.compress(as_text(points)), []),
+        ("p.tsv", lambda points: as_text(points, "\t"), []),
+        ("p.tsv.gz", lambda points: gzip.compress(as_text(points, "\t")), []),
+        ("p.txt", lambda points: as_text(points, "  "), []),
+        ("p.csv", lambda points: as_text(points, ";"), ["--delimiter", ";"]),
+        ("p.csv", lambda points: as_text(points, "\t"), ["--delimiter", "\\t"]),
+        ("p.csv", lambda points: as_text(points, "\t"), ["--delimiter", "tab"]),
+        ("p.csv", lambda points: as_text(points, "   "), ["--delimiter", "space"]),
+        ("p.csv", lambda points: b"2019,2020\n" + as_text(points), ["--header", "yes"]),
+        ("-", as_text, []),
+        ("-", lambda points: as_text(points, ";"), ["--delimiter", ";"]),
+    ],
+)
+def test_every_kind_of_text_gives_the_same_model_and_scores(monkeypatch, points, capsys, name, content, options):
+    np.save("points.npy", points)
+    assert fit() == 0
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content(points))))
+        assert main([*arguments, *options]) == 0
+
+    if name != "-":
+        with open(name, "wb") as file:
+            file.write(content(points))
+    run("fit", name, "-k", "2", "-o", "other.npz", "--backend", "numpy")
+    expected, model = fastgmm.load("model.npz"), fastgmm.load("other.npz")
+    np.testing.assert_array_equal(model.means_, expected.means_)
+    run("predict", "other.npz", name, "-o", "labels.npy")
+    np.testing.assert_array_equal(np.load("labels.npy"), expected.predict(points))
+    capsys.readouterr()
+    run("score", "other.npz", name, "--json")
+    assert json.loads(capsys.readouterr().out)["log_likelihood_per_point"] == pytest.approx(expected.score(points))
+
+
+def test_names_that_are_numbers_are_found_again_without_being_told(points, capsys):
+    with open("points.csv", "wb") as file:
+        file.write(b"2020,2019\n" + as_text(points))
+    assert fit("--header", "yes", "--columns", "2019,2020", source="points.csv") == 0
+    assert list(fastgmm.load("model.npz").feature_names_in_) == ["2019", "2020"]
+    capsys.readouterr()
+    assert main(["predict", "model.npz", "points.csv", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["points"] == len(points)
+
+
+@pytest.mark.parametrize(
+    "command", [["fit", "-k", "1", "-o", "m.npz"], ["predict", "model.npz"], ["score", "model.npz"]]
+)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("NA,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'NA' is not a number (if this row holds names: --header yes)"),
+        ("a;b\n1;2\n3;4\n", "p.csv, line 2, column 1: '1;2' is not a number (semicolons seem to separate cells: "),
+        ("2024-01-31,1\n", "p.csv, line 1, column 1: '2024-01-31' is not a number. Times as numbers are"),
+        ("1,9007199254740993\n", "p.csv, line 1, column 2: 9007199254740993 is a whole number that float64 does not"),
+    ],
+)
+def test_bad_text_is_exit_1_with_one_line(model, capsys, command, content, message):
+    with open("p.csv", "w") as file:
+        file.write(content)
+    assert main([*command, "p.csv"]) == 1
+    assert_one_line_error(capsys, message)
+
+
+def test_a_kind_of_file_that_is_not_read_is_refused_with_what_to_do(capsys):
+    assert fit(source="points.xlsx") == 2
+    assert "points.xlsx: unknown kind of file: save the sheet as CSV. Known are .npy" in capsys.readouterr().err
+
+
 # --- predict, score, info --------------------------------------------------------------------------------------------
 
 
@@ -259,7 +341,11 @@ def test_info_of_a_large_model_shows_a_part(capsys):
         ["fit", "points.npy"],
         ["fit", "points.npy", "-k", "0", "-o", "m.npz"],
         ["fit", "points.npy", "-k", "two", "-o", "m.npz"],
-        ["fit", "points.txt", "-k", "2", "-o", "m.npz"],
+        ["fit", "points.xlsx", "-k", "2", "-o", "m.npz"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--header", "maybe"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--delimiter", "::"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--delimiter", "1"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--delimiter", ""],
         ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--tol", "-1"],
         ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--tol", "nan"],
         ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--reg-covar", "absolute"],
@@ -299,7 +385,9 @@ def assert_one_line_error(capsys, message):
         (np.ones((1, 2)), "minimum of 2"),
         (np.ones((5, 2), complex), "holds complex128"),
         (np.ones((50, 2)), "ill-defined empirical covariance"),
-        (b"junk", "not a .npy file"),
+        (b"junk", "not a .npy or .npz file"),
+        (np.array([[1, 2**53 + 1], [3, 4]]), "The first is 9007199254740993 at row 0, column 1"),
+        (np.zeros((5, 2), "M8[s]"), "holds datetime64[s], not numbers. Times as numbers are"),
         (None, "points.npy: No such file or directory"),
     ],
 )
@@ -322,6 +410,8 @@ def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
         (["predict", "points.npy", "points.npy"], "not a fastgmm model"),
         (["info", "points.csv"], "not a fastgmm model"),
         (["score", "model.npz", "missing.csv"], "missing.csv: No such file"),
+        (["score", "model.npz", "model.npz"], "model.npz: a fastgmm model, where points are expected"),
+        (["score", "model.npz", "points.npy", "--header", "no"], "can be told of text only"),
         (["score", "model.npz", "points.csv", "--columns", "eruptions"], "expecting 2 features"),
         (["score", "model.npz", "points.csv", "--columns", "height"], "no column 'height'"),
         (["score", "model.npz", "points.csv"], "line 2, column 2: 'geyser' is not a number"),

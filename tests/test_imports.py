@@ -20,8 +20,8 @@ HOMES = {
     "scipy": ("covariance/factors.py", True),
     "matplotlib": ("plots.py", True),
     "tqdm": ("progress.py", True),
-    "pyarrow": ("tables.py", True),
-    "pandas": ("tables.py", True),
+    "pyarrow": ("tables/parquet_files.py", True),
+    "pandas": ("tables/parquet_files.py", True),
     "sklearn": ("interchange.py estimator_protocol.py", True),
 }
 

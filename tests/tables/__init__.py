@@ -1,0 +1,1 @@
+"""Tests of points out of files and results into files."""
