@@ -1,10 +1,14 @@
-"""scikit-learn's estimator protocol as functions, so that the estimator needs no base class from it."""
+"""scikit-learn's estimator protocol as functions, so that the estimator needs no base class from it.
+
+``GaussianMixture`` has them as methods: the first argument is the estimator.
+"""
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+Estimator = TypeVar("Estimator")
 
 
 def parameter_names(estimator: object) -> list[str]:
@@ -19,17 +23,20 @@ def _parameters(estimator: object) -> dict[str, inspect.Parameter]:
     return {name: each for name, each in parameters.items() if name != "self" and each.kind not in variable}
 
 
-def get_params(estimator: object) -> dict[str, Any]:
+def get_params(estimator: object, deep: bool = True) -> dict[str, Any]:
+    """The constructor's parameters by name; ``deep`` changes nothing, since none of them is an estimator."""
     return {name: getattr(estimator, name) for name in parameter_names(estimator)}
 
 
-def set_params(estimator: object, params: Mapping[str, Any]) -> None:
+def set_params(estimator: Estimator, **params: Any) -> Estimator:
+    """Set constructor parameters by name: all, or none where one is unknown, which is a ``ValueError``."""
     names = parameter_names(estimator)
     for name in params:
         if name not in names:
             raise ValueError(f"Invalid parameter {name!r} for estimator {estimator}. Valid parameters are: {names!r}.")
     for name, value in params.items():
         setattr(estimator, name, value)
+    return estimator
 
 
 def representation(estimator: object) -> str:
@@ -48,7 +55,7 @@ def _same(value: Any, default: Any) -> bool:
     )
 
 
-def sklearn_tags() -> Any:
+def sklearn_tags(estimator: object) -> Any:
     """scikit-learn's description of what the estimator takes; only scikit-learn asks for it."""
     from sklearn.utils import InputTags, Tags, TargetTags
 

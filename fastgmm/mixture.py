@@ -1,4 +1,4 @@
-"""``GaussianMixture``: hyper-parameters, validation, and the fitted attributes; ``fitting.py`` wires a fit."""
+"""``GaussianMixture``: hyper-parameters, methods, fitted attributes; ``calls.py`` and ``fitting.py`` wire a fit."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -7,24 +7,17 @@ from typing import Any, Self
 import numpy as np
 
 from fastgmm import criteria, estimator_protocol, interchange, model_file
+from fastgmm.calls import checked_fit
 from fastgmm.em import Fit, Step
 from fastgmm.errors import not_fitted
 from fastgmm.fitted import fitted_attributes, parameters_of
-from fastgmm.fitting import EarlierFit, fit_rows
 from fastgmm.kernels.contract import Rows
-from fastgmm.options import check_options, check_parameters, check_random_state
+from fastgmm.options import check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
-from fastgmm.scoring import Scorer, adopt, checked_state, deep_copy, make_scorer, restore, scorer_of, without_scorer
+from fastgmm.scoring import Scorer, adopt, deep_copy, get_state, make_scorer, scorer_of, set_state, shallow_copy
 from fastgmm.starts import StartFunction
-from fastgmm.validation import (
-    check_feature_names,
-    check_n_components,
-    check_n_features,
-    check_sample_weight,
-    check_values,
-    feature_names,
-)
+from fastgmm.validation import check_feature_names, check_n_features, check_sample_weight, check_values
 
 
 class GaussianMixture:
@@ -217,35 +210,16 @@ class GaussianMixture:
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
         """
-        _, fitted = self._fit(X, sample_weight)
+        _, fitted = checked_fit(self, X, sample_weight)
         adopt(self, fitted)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
-        rows, fitted = self._fit(X, sample_weight)
+        rows, fitted = checked_fit(self, X, sample_weight)
         labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
         adopt(self, fitted)
         return labels
-
-    def _fit(self, X: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
-        """Validated rows, and the attributes of their fit."""
-        name = type(self).__name__
-        check_options(vars(self), name)
-        names = feature_names(X)
-        values = check_values(X, name, min_rows=2)
-        rows = Rows(values, check_sample_weight(sample_weight, len(values)))
-        check_n_components(rows, self.n_components)
-        best, steps = fit_rows(vars(self), rows, self._earlier_fit(values.shape[1]))
-        fitted = fitted_attributes(best, steps)
-        return rows, fitted if names is None else fitted | {"feature_names_in_": names}
-
-    def _earlier_fit(self, n_features: int) -> EarlierFit | None:
-        attributes = vars(self)
-        if not (self.warm_start and "converged_" in attributes):
-            return None
-        check_n_features(n_features, attributes["n_features_in_"], type(self).__name__)
-        return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
 
     # Scoring
 
@@ -370,31 +344,11 @@ class GaussianMixture:
 
     # The estimator protocol: scikit-learn's, without inheriting from it
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name."""
-        return estimator_protocol.get_params(self)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor parameters by name."""
-        estimator_protocol.set_params(self, params)
-        return self
-
-    def __copy__(self) -> Self:
-        copy = type(self).__new__(type(self))
-        copy.__dict__ = dict(vars(self))  # the scorer never changes, and may be shared
-        return copy
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return deep_copy(self, memo)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return without_scorer(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, checked_state(state))
-
-    def __repr__(self) -> str:
-        return estimator_protocol.representation(self)
-
-    def __sklearn_tags__(self) -> Any:
-        return estimator_protocol.sklearn_tags()
+    get_params = estimator_protocol.get_params
+    set_params = estimator_protocol.set_params
+    __repr__ = estimator_protocol.representation
+    __sklearn_tags__ = estimator_protocol.sklearn_tags
+    __copy__ = shallow_copy
+    __deepcopy__ = deep_copy
+    __getstate__ = get_state
+    __setstate__ = set_state

@@ -19,10 +19,10 @@ def test_parameters_are_those_of_the_constructor_sorted() -> None:
 
 def test_parameters_are_set_all_or_none() -> None:
     estimator = Estimator()
-    set_params(estimator, {"size": 2, "start": [1]})
+    assert set_params(estimator, size=2, start=[1]) is estimator
     assert (estimator.size, estimator.start) == (2, [1])
     with pytest.raises(ValueError, match=r"^Invalid parameter 'sise' for .* Valid parameters are: \['name', "):
-        set_params(estimator, {"size": 5, "sise": 5})
+        set_params(estimator, size=5, sise=5)
     assert estimator.size == 2
 
 
