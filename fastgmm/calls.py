@@ -7,7 +7,14 @@ from fastgmm.fitted import fitted_attributes, parameters_of
 from fastgmm.fitting import EarlierFit, fit_rows
 from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_options
-from fastgmm.validation import check_n_components, check_n_features, check_sample_weight, check_values, feature_names
+from fastgmm.validation import (
+    check_n_components,
+    check_n_features,
+    check_sample_weight,
+    check_values,
+    feature_names,
+    moderate,
+)
 
 
 def checked_fit(estimator: object, X: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
@@ -16,7 +23,7 @@ def checked_fit(estimator: object, X: Any, sample_weight: Any) -> tuple[Rows, di
     check_options(options, name)
     names = feature_names(X)
     values = check_values(X, name, min_rows=2)
-    rows = Rows(values, check_sample_weight(sample_weight, len(values)))
+    rows = Rows(values, moderate(check_sample_weight(sample_weight, len(values))))
     check_n_components(rows, options["n_components"])
     best, steps = fit_rows(options, rows, _earlier_fit(options, values.shape[1], name))
     fitted = fitted_attributes(best, steps)

@@ -17,7 +17,7 @@ from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
 from fastgmm.scoring import Scorer, adopt, deep_copy, get_state, make_scorer, scorer_of, set_state, shallow_copy
 from fastgmm.starts import StartFunction
-from fastgmm.validation import check_feature_names, check_n_features, check_sample_weight, check_values
+from fastgmm.validation import check_feature_names, check_n_features, check_sample_weight, check_values, moderate
 
 
 class GaussianMixture:
@@ -257,20 +257,28 @@ class GaussianMixture:
         """The (weighted) mean log-density of the rows."""
         return self._score(X, sample_weight)[0]
 
-    def _score(self, X: Any, sample_weight: Any = None) -> tuple[float, int, int]:
+    def _score(self, X: Any, sample_weight: Any) -> tuple[float, float, int]:
         """The score, and the numbers of rows and of free parameters of the same model."""
         scorer, rows = self._ready_to_score(X)
-        n_rows, weights = rows.shape[0], check_sample_weight(sample_weight, rows.shape[0])
-        score = criteria.mean(scorer.evaluate(rows, self.n_threads, "log_density"), weights)
+        weights = check_sample_weight(sample_weight, rows.shape[0])
+        score = criteria.mean(scorer.evaluate(rows, self.n_threads, "log_density"), moderate(weights))
+        n_rows = criteria.number_of_rows(rows.shape[0], weights)
         return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
 
-    def bic(self, X: Any) -> float:
-        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
-        return criteria.bic(*self._score(X))
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
 
-    def aic(self, X: Any) -> float:
-        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better."""
-        return criteria.aic(*self._score(X))
+        n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
+        nothing, such as inverse variances, should be scaled to sum to the number of observations first.
+        """
+        return criteria.bic(*self._score(X, sample_weight))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
+
+        The log-likelihood is a sum over rows times their weights: see ``bic``.
+        """
+        return criteria.aic(*self._score(X, sample_weight))
 
     def sample(self, n_samples: int = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.

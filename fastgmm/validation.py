@@ -191,7 +191,10 @@ def _check_finite(values: Array, estimator: str) -> None:
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
-    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows."""
+    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows.
+
+    They are the user's, who may ask for their sum; what needs only their ratios takes ``moderate`` ones.
+    """
     if sample_weight is None:
         return None
     weights = _as_float(sample_weight, "sample_weight").astype(np.float64, copy=False)
@@ -211,11 +214,13 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
             raise ValueError(f"Negative values in data passed to `sample_weight`: row {row}.")
     if not weights.any():
         raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
-    return np.ascontiguousarray(_moderate(weights))
+    return np.ascontiguousarray(weights)
 
 
-def _moderate(weights: FloatArray) -> FloatArray:
-    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish: only their ratios matter."""
+def moderate(weights: FloatArray | None) -> FloatArray | None:
+    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish."""
+    if weights is None:
+        return None
     _, exponent = np.frexp(weights.max())
     return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
 
