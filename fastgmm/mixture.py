@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastgmm import criteria, estimator_protocol, interchange, model_file
+from fastgmm import criteria, estimator_protocol, interchange, metadata_routing, model_file
 from fastgmm.calls import checked_fit
 from fastgmm.em import Fit, Step
 from fastgmm.errors import not_fitted
@@ -356,6 +356,11 @@ class GaussianMixture:
     set_params = estimator_protocol.set_params
     __repr__ = estimator_protocol.representation
     __sklearn_tags__ = estimator_protocol.sklearn_tags
+    get_metadata_routing = metadata_routing.get_metadata_routing
+    set_fit_request = metadata_routing.set_fit_request
+    set_score_request = metadata_routing.set_score_request
+    # scikit-learn's ``clone`` and its scorers read and set it.
+    _metadata_request = property(metadata_routing.get_metadata_routing, metadata_routing.keep_requests)
     __copy__ = shallow_copy
     __deepcopy__ = deep_copy
     __getstate__ = get_state

@@ -22,7 +22,7 @@ HOMES = {
     "tqdm": ("progress.py", True),
     "pyarrow": ("tables.py", True),
     "pandas": ("tables.py", True),
-    "sklearn": ("interchange.py estimator_protocol.py", True),
+    "sklearn": ("interchange.py estimator_protocol.py metadata_routing.py", True),
 }
 
 
