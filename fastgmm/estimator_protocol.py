@@ -4,6 +4,9 @@
 """
 
 import inspect
+import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -53,6 +56,24 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (
         isinstance(value, str | int | float) and not isinstance(value, np.generic) and value == default
     )
+
+
+def html_representation(estimator: object) -> Callable[[], str]:
+    """What shows the estimator in a notebook, as scikit-learn's are: a method where scikit-learn is loaded.
+
+    Raises
+    ------
+    AttributeError
+        Elsewhere, and where scikit-learn is set to show text: then notebooks, too, show ``repr``.
+    """
+    if sys.modules.get("sklearn") is None:
+        raise AttributeError("_repr_html_ is there only where scikit-learn is loaded")
+    from sklearn import get_config
+    from sklearn.utils import estimator_html_repr
+
+    if get_config()["display"] != "diagram":
+        raise AttributeError("_repr_html_ is there only where scikit-learn's option 'display' is 'diagram'")
+    return partial(estimator_html_repr, estimator)
 
 
 def sklearn_tags(estimator: object) -> Any:

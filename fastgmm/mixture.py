@@ -355,6 +355,7 @@ class GaussianMixture:
     get_params = estimator_protocol.get_params
     set_params = estimator_protocol.set_params
     __repr__ = estimator_protocol.representation
+    _repr_html_ = property(estimator_protocol.html_representation)
     __sklearn_tags__ = estimator_protocol.sklearn_tags
     get_metadata_routing = metadata_routing.get_metadata_routing
     set_fit_request = metadata_routing.set_fit_request

@@ -1,5 +1,7 @@
 """scikit-learn's estimator protocol, without scikit-learn."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -70,3 +72,14 @@ def test_a_subclass_may_take_keywords_of_any_name() -> None:
 
     assert Named(3).get_params() == {"n_components": 3}
     assert repr(Named(3)) == "Named(n_components=3)"
+
+
+@pytest.mark.parametrize("loaded", [{}, {"sklearn": None}])
+def test_a_notebook_shows_text_where_scikit_learn_is_not_loaded(
+    loaded: dict[str, None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "sklearn", raising=False)
+    for name, module in loaded.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert not hasattr(GaussianMixture(), "_repr_html_")
+    assert sys.modules.get("sklearn") is None, "it is not imported to show an estimator"

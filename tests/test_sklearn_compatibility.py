@@ -13,6 +13,7 @@ from fastgmm.parameters import FloatArray
 pytest.importorskip("sklearn")
 
 import pandas as pd
+import sklearn
 from sklearn.base import clone, is_clusterer
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture as SklearnMixture
@@ -77,6 +78,21 @@ def test_a_pipeline_fits_scores_and_shows_itself(blobs: FloatArray) -> None:
     assert np.isfinite(pipeline.score(blobs))
     assert "GaussianMixture(n_components=2, random_state=0)" in repr(pipeline)
     assert "GaussianMixture" in pipeline._repr_html_()
+
+
+def test_a_notebook_shows_the_html_of_scikit_learn(blobs: FloatArray) -> None:
+    estimator = GaussianMixture(2, random_state=0)
+    unfitted, fitted = estimator._repr_html_(), estimator.fit(blobs)._repr_html_()
+    assert "<span>Not fitted</span>" in unfitted
+    assert "<span>Fitted</span>" in fitted
+    for shown in (estimator, make_pipeline(StandardScaler(), estimator), GridSearchCV(estimator, {"tol": [0.1]})):
+        assert "<pre>GaussianMixture(n_components=2, random_state=0)</pre>" in shown._repr_html_()
+
+
+def test_a_notebook_shows_text_where_scikit_learn_is_told_to() -> None:
+    with sklearn.config_context(display="text"):
+        assert not hasattr(GaussianMixture(2), "_repr_html_")
+    assert hasattr(GaussianMixture(2), "_repr_html_")
 
 
 def test_a_pipeline_passes_sample_weight(blobs: FloatArray) -> None:
