@@ -142,6 +142,7 @@ class GaussianMixture:
     degenerate_components_: tuple[int, ...]
     n_features_in_: int
 
+    @estimator_protocol.with_advice
     def __init__(
         self,
         n_components: int = 1,
