@@ -12,7 +12,7 @@ from fastgmm.em import Fit, Step
 from fastgmm.errors import not_fitted
 from fastgmm.fitted import fitted_attributes, parameters_of
 from fastgmm.kernels.contract import Rows
-from fastgmm.options import check_parameters, check_random_state
+from fastgmm.options import check_n_samples, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
 from fastgmm.scoring import Scorer, adopt, deep_copy, get_state, make_scorer, scorer_of, set_state, shallow_copy
@@ -281,8 +281,13 @@ class GaussianMixture:
         """
         return criteria.aic(*self._score(X, sample_weight))
 
-    def sample(self, n_samples: int = 1) -> tuple[FloatArray, Array]:
+    def sample(self, n_samples: float = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            A float is taken where it is whole, as 1e3 is.
 
         Returns
         -------
@@ -291,9 +296,7 @@ class GaussianMixture:
             The component of each; rows are ordered by it.
         """
         parameters = parameters_of(self._fitted())
-        if n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        return sample(parameters, n_samples, check_random_state(self.random_state))
+        return sample(parameters, check_n_samples(n_samples), check_random_state(self.random_state))
 
     def _fitted(self) -> dict[str, Any]:
         """All attributes as they are now: a fit replaces them together, so one look sees one model."""
