@@ -31,8 +31,17 @@ def checked_fit(estimator: object, X: Any, sample_weight: Any) -> tuple[Rows, di
 
 
 def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
-    """What a warm start continues, if it is one."""
+    """What a warm start continues, if it is one; ``ValueError`` where that is a model of another shape."""
     if not (attributes["warm_start"] and "converged_" in attributes):
         return None
     check_n_features(n_features, attributes["n_features_in_"], estimator)
+    earlier: dict[str, Any] = {"n_components": len(attributes["means_"])}
+    if "_scorer" in attributes:  # the shapes of arrays do not always tell the family
+        earlier["covariance_type"] = attributes["_scorer"].covariance_type
+    for name, value in earlier.items():
+        if attributes[name] != value:
+            raise ValueError(
+                f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
+                f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
+            )
     return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
