@@ -26,8 +26,11 @@ def get_metadata_routing(estimator: object) -> Any:
 
 def keep_requests(estimator: object, requests: Any) -> None:
     """The counterpart of ``get_metadata_routing``: what it gave, perhaps of another estimator, is this one's."""
-    kept = {method: getattr(requests, method).requests.get("sample_weight") for method in _METHODS}
-    vars(estimator)["_sample_weight_requests"] = kept
+    asked = {method: getattr(requests, method).requests.get("sample_weight") for method in _METHODS}
+    attributes = vars(estimator)
+    attributes.pop("_sample_weight_requests", None)
+    if any(alias is not None for alias in asked.values()):
+        attributes["_sample_weight_requests"] = asked
 
 
 def set_fit_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:

@@ -119,6 +119,7 @@ def test_what_was_asked_stays_with_clones_copies_pickles_and_fits() -> None:
     assert requests(pickle.loads(pickle.dumps(estimator.fit(X)))) == asked
     assert requests(estimator.set_fit_request()) == asked
     assert requests(mixture()) == requests(clone(mixture())) == {"fit": None, "score": None}
+    assert vars(asking(None, None)) == vars(clone(mixture())) == vars(mixture())
 
 
 @pytest.mark.usefixtures("routing")
