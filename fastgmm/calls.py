@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastgmm import criteria
+from fastgmm.errors import not_fitted
 from fastgmm.fitted import fitted_attributes, parameters_of
 from fastgmm.fitting import EarlierFit, fit_rows
 from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_options
+from fastgmm.scoring import Scorer, scorer_of
 from fastgmm.validation import (
+    check_feature_names,
     check_n_components,
     check_n_features,
     check_sample_weight,
@@ -45,3 +49,29 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
                 f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
             )
     return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
+
+
+def require_fitted(estimator: object) -> dict[str, Any]:
+    """All attributes as they are now: a fit replaces them together, so one look sees one model."""
+    attributes = vars(estimator)
+    if "means_" not in attributes:
+        raise not_fitted(estimator)
+    return attributes
+
+
+def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
+    """A scorer, and validated rows for it."""
+    attributes, name = require_fitted(estimator), type(estimator).__name__
+    scorer = scorer_of(attributes)
+    check_feature_names(X, attributes.get("feature_names_in_"), name)
+    values = check_values(X, name)
+    check_n_features(values.shape[1], scorer.shape[1], name)
+    return scorer, Rows(values)
+
+
+def checked_score(scorer: Scorer, rows: Rows, n_threads: int | None, sample_weight: Any) -> tuple[float, float, int]:
+    """The score, and the numbers of rows and of free parameters of the same model."""
+    weights = check_sample_weight(sample_weight, rows.shape[0])
+    score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
+    n_rows = criteria.number_of_rows(rows.shape[0], weights)
+    return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)

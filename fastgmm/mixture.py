@@ -7,17 +7,14 @@ from typing import Any, Self
 import numpy as np
 
 from fastgmm import criteria, estimator_protocol, interchange, metadata_routing, model_file
-from fastgmm.calls import checked_fit
+from fastgmm.calls import checked_fit, checked_score, ready_to_score, require_fitted
 from fastgmm.em import Fit, Step
-from fastgmm.errors import not_fitted
 from fastgmm.fitted import fitted_attributes, parameters_of
-from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_n_samples, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
-from fastgmm.scoring import Scorer, adopt, deep_copy, get_state, make_scorer, scorer_of, set_state, shallow_copy
+from fastgmm.scoring import adopt, deep_copy, get_state, make_scorer, set_state, shallow_copy
 from fastgmm.starts import StartFunction
-from fastgmm.validation import check_feature_names, check_n_features, check_sample_weight, check_values, moderate
 
 
 class GaussianMixture:
@@ -256,15 +253,7 @@ class GaussianMixture:
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The (weighted) mean log-density of the rows."""
-        return self._score(X, sample_weight)[0]
-
-    def _score(self, X: Any, sample_weight: Any) -> tuple[float, float, int]:
-        """The score, and the numbers of rows and of free parameters of the same model."""
-        scorer, rows = self._ready_to_score(X)
-        weights = check_sample_weight(sample_weight, rows.shape[0])
-        score = criteria.mean(scorer.evaluate(rows, self.n_threads, "log_density"), moderate(weights))
-        n_rows = criteria.number_of_rows(rows.shape[0], weights)
-        return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
+        return checked_score(*self._ready_to_score(X), self.n_threads, sample_weight)[0]
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
@@ -272,14 +261,14 @@ class GaussianMixture:
         n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
         nothing, such as inverse variances, should be scaled to sum to the number of observations first.
         """
-        return criteria.bic(*self._score(X, sample_weight))
+        return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, sample_weight))
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
 
         The log-likelihood is a sum over rows times their weights: see ``bic``.
         """
-        return criteria.aic(*self._score(X, sample_weight))
+        return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, sample_weight))
 
     def sample(self, n_samples: float = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.
@@ -298,20 +287,8 @@ class GaussianMixture:
         parameters = parameters_of(self._fitted())
         return sample(parameters, check_n_samples(n_samples), check_random_state(self.random_state))
 
-    def _fitted(self) -> dict[str, Any]:
-        """All attributes as they are now: a fit replaces them together, so one look sees one model."""
-        attributes = vars(self)
-        if "means_" not in attributes:
-            raise not_fitted(self)
-        return attributes
-
-    def _ready_to_score(self, X: Any) -> tuple[Scorer, Rows]:
-        attributes, name = self._fitted(), type(self).__name__
-        scorer = scorer_of(attributes)
-        check_feature_names(X, attributes.get("feature_names_in_"), name)
-        values = check_values(X, name)
-        check_n_features(values.shape[1], scorer.shape[1], name)
-        return scorer, Rows(values)
+    _fitted = require_fitted
+    _ready_to_score = ready_to_score
 
     # Exchange with files and other libraries
 
