@@ -18,10 +18,11 @@ from fastgmm.validation import (
     check_values,
     feature_names,
     moderate,
+    warn_of_weights,
 )
 
 
-def checked_fit(estimator: object, X: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
+def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
     options, name = vars(estimator), type(estimator).__name__
     check_options(options, name)
@@ -29,6 +30,8 @@ def checked_fit(estimator: object, X: Any, sample_weight: Any) -> tuple[Rows, di
     values = check_values(X, name, min_rows=2)
     rows = Rows(values, moderate(check_sample_weight(sample_weight, len(values))))
     check_n_components(rows, options["n_components"])
+    if sample_weight is None:
+        warn_of_weights(y, len(values))
     best, steps = fit_rows(options, rows, _earlier_fit(options, values.shape[1], name))
     fitted = fitted_attributes(best, steps)
     return rows, fitted if names is None else fitted | {"feature_names_in_": names}
@@ -69,9 +72,13 @@ def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
     return scorer, Rows(values)
 
 
-def checked_score(scorer: Scorer, rows: Rows, n_threads: int | None, sample_weight: Any) -> tuple[float, float, int]:
+def checked_score(
+    scorer: Scorer, rows: Rows, n_threads: int | None, y: Any, sample_weight: Any
+) -> tuple[float, float, int]:
     """The score, and the numbers of rows and of free parameters of the same model."""
     weights = check_sample_weight(sample_weight, rows.shape[0])
+    if weights is None:
+        warn_of_weights(y, rows.shape[0])
     score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
     n_rows = criteria.number_of_rows(rows.shape[0], weights)
     return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)

@@ -208,13 +208,13 @@ class GaussianMixture:
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
         """
-        _, fitted = checked_fit(self, X, sample_weight)
+        _, fitted = checked_fit(self, X, y, sample_weight)
         adopt(self, fitted)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
-        rows, fitted = checked_fit(self, X, sample_weight)
+        rows, fitted = checked_fit(self, X, y, sample_weight)
         labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
         adopt(self, fitted)
         return labels
@@ -253,7 +253,7 @@ class GaussianMixture:
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The (weighted) mean log-density of the rows."""
-        return checked_score(*self._ready_to_score(X), self.n_threads, sample_weight)[0]
+        return checked_score(*self._ready_to_score(X), self.n_threads, y, sample_weight)[0]
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
@@ -261,14 +261,14 @@ class GaussianMixture:
         n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
         nothing, such as inverse variances, should be scaled to sum to the number of observations first.
         """
-        return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, sample_weight))
+        return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
 
         The log-likelihood is a sum over rows times their weights: see ``bic``.
         """
-        return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, sample_weight))
+        return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
 
     def sample(self, n_samples: float = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.

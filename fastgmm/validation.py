@@ -1,6 +1,8 @@
 """Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
 
 import warnings
+from contextlib import suppress
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -215,6 +217,32 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
     if not weights.any():
         raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
     return np.ascontiguousarray(weights)
+
+
+def warn_of_weights(y: Any, n_rows: int) -> None:
+    """Warn where ``y``, which is ignored, may be meant as weights."""
+    if y is not None and _may_be_weights(y, n_rows):
+        message = "y is ignored. If it holds weights, pass them by name: sample_weight=..."
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+
+
+def _may_be_weights(y: Any, n_rows: int) -> bool:
+    """Whether it has a number from 0 up for every row, and fractions among them, which labels have not."""
+    values = np.empty(0)
+    if isinstance(getattr(y, "dtype", None), np.dtype):  # of an array or a pandas Series
+        values = np.asarray(y)
+    elif isinstance(y, list | tuple) and y and isinstance(y[0], Real):
+        with suppress(TypeError, ValueError):  # what follows may be anything
+            values = np.asarray(y)
+    if values.dtype.kind != "f" or values.shape != (n_rows,):
+        return False
+    are_fractions = False
+    for part in pieces(n_rows, values.itemsize):
+        some = values[part]
+        if not (np.isfinite(some) & (some >= 0)).all():
+            return False
+        are_fractions = are_fractions or bool((some != np.floor(some)).any())
+    return are_fractions
 
 
 def moderate(weights: FloatArray | None) -> FloatArray | None:

@@ -103,6 +103,14 @@ def test_a_pipeline_passes_sample_weight(blobs: FloatArray) -> None:
     np.testing.assert_allclose(pipeline[-1].means_[0], scaled[:120].mean(axis=0), atol=1e-12)
 
 
+def test_weights_of_a_series_in_the_place_of_y_are_answered_with_their_name(blobs: FloatArray) -> None:
+    weights = pd.Series(np.linspace(0.1, 2.0, 200), index=range(1000, 1200))
+    with pytest.warns(UserWarning, match=r"y is ignored.*sample_weight="):
+        GaussianMixture().fit(blobs, weights)
+    GaussianMixture().fit(blobs, pd.Series(["a", "b"] * 100, dtype="category"))
+    GaussianMixture().fit(blobs, pd.Series([0.5, None] * 100, dtype="Float64"))
+
+
 def test_a_grid_search_finds_the_number_of_components(blobs: FloatArray) -> None:
     search = GridSearchCV(GaussianMixture(random_state=0), {"n_components": [1, 2], "covariance_type": list(FAMILIES)})
     search.fit(blobs[np.random.RandomState(0).permutation(len(blobs))])
