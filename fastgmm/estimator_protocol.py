@@ -53,7 +53,7 @@ def get_params(estimator: object, deep: bool = True) -> dict[str, Any]:
     return {name: getattr(estimator, name) for name in parameter_names(estimator)}
 
 
-def set_params(estimator: Estimator, **params: Any) -> Estimator:
+def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
     """Set constructor parameters by name: all, or none where one is unknown, which is a ``ValueError``."""
     names = parameter_names(estimator)
     for name in params:

@@ -50,7 +50,7 @@ class GaussianMixture:
     random_state : int, RandomState or None, default=None
         Seeds the start and ``sample``.
     warm_start : bool, default=False
-        Continue from the last fit.
+        Continue from the last fit, which must have been one of this ``n_components`` and ``covariance_type``.
     verbose : int, default=0
         1 prints restarts and iterations, 2 also the time and the change of the bound.
     verbose_interval : int, default=10
@@ -193,6 +193,7 @@ class GaussianMixture:
         X : array-like of shape (n_samples, n_features)
             float32 and float64 arrays are read in place unless a stride is negative.
         y : ignored
+            With a warning where it may be meant as weights.
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 0 is the row removed, an integer weight the row repeated.
 

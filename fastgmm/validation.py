@@ -229,10 +229,9 @@ def warn_of_weights(y: Any, n_rows: int) -> None:
 def _may_be_weights(y: Any, n_rows: int) -> bool:
     """Whether it has a number from 0 up for every row, and fractions among them, which labels have not."""
     values = np.empty(0)
-    if isinstance(getattr(y, "dtype", None), np.dtype):  # of an array or a pandas Series
-        values = np.asarray(y)
-    elif isinstance(y, list | tuple) and y and isinstance(y[0], Real):
-        with suppress(TypeError, ValueError):  # what follows may be anything
+    is_array = isinstance(getattr(y, "dtype", None), np.dtype)  # or a pandas Series
+    if is_array or (isinstance(y, list | tuple) and y and isinstance(y[0], Real)):
+        with suppress(TypeError, ValueError):  # a list may hold anything
             values = np.asarray(y)
     if values.dtype.kind != "f" or values.shape != (n_rows,):
         return False

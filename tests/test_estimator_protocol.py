@@ -127,6 +127,15 @@ def test_a_subclass_may_add_parameters() -> None:
     assert repr(Mixture(extra=3)) == "Mixture(extra=3)"
 
 
+def test_a_subclass_may_call_its_parameters_as_it_likes() -> None:
+    class Mixture(GaussianMixture):
+        def __init__(self, estimator: object = None) -> None:
+            super().__init__()
+            self.estimator = estimator
+
+    assert Mixture().set_params(estimator=3).get_params() == {"estimator": 3}
+
+
 def test_a_subclass_may_leave_parameters_out() -> None:
     class Pair(GaussianMixture):
         def __init__(self, random_state: int = 0) -> None:
