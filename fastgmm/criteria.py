@@ -22,17 +22,32 @@ def mean(log_density: Array, weights: FloatArray | None) -> float:
     return total / (len(log_density) if weights is None else total_weight)
 
 
+def number_of_rows(n_rows: int, weights: FloatArray | None) -> float:
+    """The n of the criteria: the sum of the weights where there are any, since a whole weight is the row repeated."""
+    if weights is None:
+        return n_rows
+    with np.errstate(over="ignore"):
+        return sum(float(weights[part].sum()) for part in pieces(n_rows, weights.itemsize))
+
+
 def free_parameters(covariance_type: str, n_components: int, n_features: int) -> int:
     """Weights that sum to 1, means, and covariances."""
     n_covariance_parameters = FAMILIES[covariance_type].n_covariance_parameters(n_components, n_features)
     return int(n_components * (1 + n_features) - 1 + n_covariance_parameters)
 
 
-def bic(score: float, n_rows: int, n_parameters: int) -> float:
+def bic(score: float, n_rows: float, n_parameters: int) -> float:
     """−2·log-likelihood + log n · free parameters; ``score`` is the mean log-likelihood of a row."""
-    return -2.0 * score * n_rows + n_parameters * math.log(n_rows)
+    return _deviance(score, n_rows) + n_parameters * math.log(n_rows)
 
 
-def aic(score: float, n_rows: int, n_parameters: int) -> float:
+def aic(score: float, n_rows: float, n_parameters: int) -> float:
     """−2·log-likelihood + 2 · free parameters; ``score`` is the mean log-likelihood of a row."""
-    return -2.0 * score * n_rows + 2.0 * n_parameters
+    return _deviance(score, n_rows) + 2.0 * n_parameters
+
+
+def _deviance(score: float, n_rows: float) -> float:
+    """−2·log-likelihood."""
+    if math.isinf(n_rows):
+        raise ValueError("The values of sample_weight, whose sum is the number of rows, add up to infinity.")
+    return -2.0 * score * n_rows

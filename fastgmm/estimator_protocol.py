@@ -1,10 +1,39 @@
-"""scikit-learn's estimator protocol as functions, so that the estimator needs no base class from it."""
+"""scikit-learn's estimator protocol as functions, so that the estimator needs no base class from it.
+
+``GaussianMixture`` has them as methods: the first argument is the estimator.
+"""
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+Estimator = TypeVar("Estimator")
+Arguments = ParamSpec("Arguments")
+
+# What parameters are called elsewhere: in scikit-learn's other estimators and its earlier versions, in other libraries
+# of mixtures and of k-means.
+_NAMES_ELSEWHERE = {
+    "n_components": ("k", "n_clusters", "n_gaussians", "n_mixtures", "num_clusters", "num_components"),
+    "covariance_type": ("cov", "cov_type", "covariance", "covar_type", "cvtype"),
+    "tol": ("eps", "epsilon", "threshold", "tolerance"),
+    "reg_covar": ("min_covar", "reg", "regularization"),
+    "max_iter": ("max_iterations", "n_iter", "n_iterations", "num_iterations", "iterations", "maxit"),
+    "n_init": ("n_restarts", "n_starts", "restarts"),
+    "init_params": ("init", "init_method", "initialization"),
+    "weights_init": ("weights", "priors"),
+    "means_init": ("means", "centers", "centroids"),
+    "precisions_init": ("precisions",),
+    "random_state": ("seed", "random_seed", "rng"),
+    "n_threads": ("n_jobs", "n_cpus", "n_workers", "num_threads", "workers"),
+    "deadline": ("time_limit", "timeout", "max_time"),
+}
+# How alike a name must be to be taken for a misspelling: ``n_component`` and ``maxiter`` are.
+_ALIKE = 0.8
 
 
 def parameter_names(estimator: object) -> list[str]:
@@ -19,17 +48,45 @@ def _parameters(estimator: object) -> dict[str, inspect.Parameter]:
     return {name: each for name, each in parameters.items() if name != "self" and each.kind not in variable}
 
 
-def get_params(estimator: object) -> dict[str, Any]:
+def get_params(estimator: object, deep: bool = True) -> dict[str, Any]:
+    """The constructor's parameters by name; ``deep`` changes nothing, since none of them is an estimator."""
     return {name: getattr(estimator, name) for name in parameter_names(estimator)}
 
 
-def set_params(estimator: object, params: Mapping[str, Any]) -> None:
+def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
+    """Set constructor parameters by name: all, or none where one is unknown, which is a ``ValueError``."""
     names = parameter_names(estimator)
     for name in params:
         if name not in names:
-            raise ValueError(f"Invalid parameter {name!r} for estimator {estimator}. Valid parameters are: {names!r}.")
+            raise ValueError(
+                f"Invalid parameter {name!r} for estimator {estimator}. Valid parameters are: {names!r}."
+                f"{_advice(name, names)}"
+            )
     for name, value in params.items():
         setattr(estimator, name, value)
+    return estimator
+
+
+def with_advice(init: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """A constructor that answers a name it does not know with the one that may be meant."""
+    names = list(inspect.signature(init).parameters)[1:]
+
+    @wraps(init)  # `inspect.signature` sees that of the constructor itself
+    def advised(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        for name in kwargs:
+            advice = "" if name in names else _advice(name, names)
+            if advice:
+                raise TypeError(f"{init.__qualname__}() got an unexpected keyword argument {name!r}.{advice}")
+        init(*args, **kwargs)
+
+    return advised
+
+
+def _advice(name: str, names: list[str]) -> str:
+    """A sentence that names the parameter that may be meant; empty where that is anyone's guess."""
+    meant = [ours for ours in names if name.lower() in _NAMES_ELSEWHERE.get(ours, ())]
+    meant = meant or get_close_matches(name, names, 1, _ALIKE)
+    return f" Did you mean {meant[0]!r}?" if meant else ""
 
 
 def representation(estimator: object) -> str:
@@ -48,7 +105,25 @@ def _same(value: Any, default: Any) -> bool:
     )
 
 
-def sklearn_tags() -> Any:
+def html_representation(estimator: object) -> Callable[[], str]:
+    """What shows the estimator in a notebook, as scikit-learn's are: a method where scikit-learn is loaded.
+
+    Raises
+    ------
+    AttributeError
+        Elsewhere, and where scikit-learn is set to show text: then notebooks, too, show ``repr``.
+    """
+    if sys.modules.get("sklearn") is None:
+        raise AttributeError("_repr_html_ is there only where scikit-learn is loaded")
+    from sklearn import get_config
+    from sklearn.utils import estimator_html_repr
+
+    if get_config()["display"] != "diagram":
+        raise AttributeError("_repr_html_ is there only where scikit-learn's option 'display' is 'diagram'")
+    return partial(estimator_html_repr, estimator)
+
+
+def sklearn_tags(estimator: object) -> Any:
     """scikit-learn's description of what the estimator takes; only scikit-learn asks for it."""
     from sklearn.utils import InputTags, Tags, TargetTags
 

@@ -1,4 +1,4 @@
-"""``GaussianMixture``: hyper-parameters, validation, and the fitted attributes; ``fitting.py`` wires a fit."""
+"""``GaussianMixture``: hyper-parameters, methods, fitted attributes; ``calls.py`` and ``fitting.py`` wire a fit."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -6,25 +6,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastgmm import criteria, estimator_protocol, interchange, model_file
+from fastgmm import criteria, estimator_protocol, interchange, metadata_routing, model_file
+from fastgmm.calls import checked_fit, checked_score, ready_to_score, require_fitted
 from fastgmm.em import Fit, Step
-from fastgmm.errors import not_fitted
 from fastgmm.fitted import fitted_attributes, parameters_of
-from fastgmm.fitting import EarlierFit, fit_rows
-from fastgmm.kernels.contract import Rows
-from fastgmm.options import check_options, check_parameters, check_random_state
+from fastgmm.options import check_n_samples, check_parameters, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
-from fastgmm.scoring import Scorer, adopt, checked_state, deep_copy, make_scorer, restore, scorer_of, without_scorer
+from fastgmm.scoring import adopt, deep_copy, get_state, make_scorer, set_state, shallow_copy
 from fastgmm.starts import StartFunction
-from fastgmm.validation import (
-    check_feature_names,
-    check_n_components,
-    check_n_features,
-    check_sample_weight,
-    check_values,
-    feature_names,
-)
 
 
 class GaussianMixture:
@@ -60,7 +50,7 @@ class GaussianMixture:
     random_state : int, RandomState or None, default=None
         Seeds the start and ``sample``.
     warm_start : bool, default=False
-        Continue from the last fit.
+        Continue from the last fit, which must have been one of this ``n_components`` and ``covariance_type``.
     verbose : int, default=0
         1 prints restarts and iterations, 2 also the time and the change of the bound.
     verbose_interval : int, default=10
@@ -149,6 +139,7 @@ class GaussianMixture:
     degenerate_components_: tuple[int, ...]
     n_features_in_: int
 
+    @estimator_protocol.with_advice
     def __init__(
         self,
         n_components: int = 1,
@@ -202,6 +193,7 @@ class GaussianMixture:
         X : array-like of shape (n_samples, n_features)
             float32 and float64 arrays are read in place unless a stride is negative.
         y : ignored
+            With a warning where it may be meant as weights.
         sample_weight : array-like of shape (n_samples,), optional
             A weight of 0 is the row removed, an integer weight the row repeated.
 
@@ -217,35 +209,16 @@ class GaussianMixture:
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
         """
-        _, fitted = self._fit(X, sample_weight)
+        _, fitted = checked_fit(self, X, y, sample_weight)
         adopt(self, fitted)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
-        rows, fitted = self._fit(X, sample_weight)
+        rows, fitted = checked_fit(self, X, y, sample_weight)
         labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
         adopt(self, fitted)
         return labels
-
-    def _fit(self, X: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
-        """Validated rows, and the attributes of their fit."""
-        name = type(self).__name__
-        check_options(vars(self), name)
-        names = feature_names(X)
-        values = check_values(X, name, min_rows=2)
-        rows = Rows(values, check_sample_weight(sample_weight, len(values)))
-        check_n_components(rows, self.n_components)
-        best, steps = fit_rows(vars(self), rows, self._earlier_fit(values.shape[1]))
-        fitted = fitted_attributes(best, steps)
-        return rows, fitted if names is None else fitted | {"feature_names_in_": names}
-
-    def _earlier_fit(self, n_features: int) -> EarlierFit | None:
-        attributes = vars(self)
-        if not (self.warm_start and "converged_" in attributes):
-            return None
-        check_n_features(n_features, attributes["n_features_in_"], type(self).__name__)
-        return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
 
     # Scoring
 
@@ -281,25 +254,30 @@ class GaussianMixture:
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """The (weighted) mean log-density of the rows."""
-        return self._score(X, sample_weight)[0]
+        return checked_score(*self._ready_to_score(X), self.n_threads, y, sample_weight)[0]
 
-    def _score(self, X: Any, sample_weight: Any = None) -> tuple[float, int, int]:
-        """The score, and the numbers of rows and of free parameters of the same model."""
-        scorer, rows = self._ready_to_score(X)
-        n_rows, weights = rows.shape[0], check_sample_weight(sample_weight, rows.shape[0])
-        score = criteria.mean(scorer.evaluate(rows, self.n_threads, "log_density"), weights)
-        return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
 
-    def bic(self, X: Any) -> float:
-        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better."""
-        return criteria.bic(*self._score(X))
+        n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
+        nothing, such as inverse variances, should be scaled to sum to the number of observations first.
+        """
+        return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
 
-    def aic(self, X: Any) -> float:
-        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better."""
-        return criteria.aic(*self._score(X))
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
 
-    def sample(self, n_samples: int = 1) -> tuple[FloatArray, Array]:
+        The log-likelihood is a sum over rows times their weights: see ``bic``.
+        """
+        return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
+
+    def sample(self, n_samples: float = 1) -> tuple[FloatArray, Array]:
         """Draw points from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            A float is taken where it is whole, as 1e3 is.
 
         Returns
         -------
@@ -308,24 +286,10 @@ class GaussianMixture:
             The component of each; rows are ordered by it.
         """
         parameters = parameters_of(self._fitted())
-        if n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        return sample(parameters, n_samples, check_random_state(self.random_state))
+        return sample(parameters, check_n_samples(n_samples), check_random_state(self.random_state))
 
-    def _fitted(self) -> dict[str, Any]:
-        """All attributes as they are now: a fit replaces them together, so one look sees one model."""
-        attributes = vars(self)
-        if "means_" not in attributes:
-            raise not_fitted(self)
-        return attributes
-
-    def _ready_to_score(self, X: Any) -> tuple[Scorer, Rows]:
-        attributes, name = self._fitted(), type(self).__name__
-        scorer = scorer_of(attributes)
-        check_feature_names(X, attributes.get("feature_names_in_"), name)
-        values = check_values(X, name)
-        check_n_features(values.shape[1], scorer.shape[1], name)
-        return scorer, Rows(values)
+    _fitted = require_fitted
+    _ready_to_score = ready_to_score
 
     # Exchange with files and other libraries
 
@@ -370,31 +334,17 @@ class GaussianMixture:
 
     # The estimator protocol: scikit-learn's, without inheriting from it
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters by name."""
-        return estimator_protocol.get_params(self)
-
-    def set_params(self, **params: Any) -> Self:
-        """Set constructor parameters by name."""
-        estimator_protocol.set_params(self, params)
-        return self
-
-    def __copy__(self) -> Self:
-        copy = type(self).__new__(type(self))
-        copy.__dict__ = dict(vars(self))  # the scorer never changes, and may be shared
-        return copy
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return deep_copy(self, memo)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return without_scorer(vars(self))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restore(self, checked_state(state))
-
-    def __repr__(self) -> str:
-        return estimator_protocol.representation(self)
-
-    def __sklearn_tags__(self) -> Any:
-        return estimator_protocol.sklearn_tags()
+    get_params = estimator_protocol.get_params
+    set_params = estimator_protocol.set_params
+    __repr__ = estimator_protocol.representation
+    _repr_html_ = property(estimator_protocol.html_representation)
+    __sklearn_tags__ = estimator_protocol.sklearn_tags
+    get_metadata_routing = metadata_routing.get_metadata_routing
+    set_fit_request = metadata_routing.set_fit_request
+    set_score_request = metadata_routing.set_score_request
+    # scikit-learn's ``clone`` and its scorers read and set it.
+    _metadata_request = property(metadata_routing.get_metadata_routing, metadata_routing.keep_requests)
+    __copy__ = shallow_copy
+    __deepcopy__ = deep_copy
+    __getstate__ = get_state
+    __setstate__ = set_state

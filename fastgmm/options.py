@@ -1,6 +1,7 @@
 """Hyper-parameters of the estimator: what each may be, said in scikit-learn's words."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -127,6 +128,28 @@ def check_random_state(random_state: Any) -> np.random.RandomState:
     if isinstance(random_state, np.random.RandomState):
         return random_state
     return np.random.RandomState(int(random_state))
+
+
+def check_n_samples(n_samples: Any) -> int:
+    """How many points to draw: a whole number from 1, be it a float such as 1e3.
+
+    Raises
+    ------
+    ValueError
+        For fewer than one.
+    InvalidParameterError
+        For a fraction, a truth value, and what no array could hold.
+    TypeError
+        For what is no number.
+    """
+    if n_samples < 1:
+        raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
+    with suppress(OverflowError, ValueError):  # infinity and NaN are no integers
+        whole = int(n_samples)
+        if whole == n_samples and whole < 2**63 and not isinstance(n_samples, bool | np.bool_):
+            return whole
+    must_be = "a whole number in the range [1, 2**63)"
+    raise InvalidParameterError(f"The 'n_samples' parameter of sample must be {must_be}. Got {n_samples!r} instead.")
 
 
 @dataclass(frozen=True, eq=False)

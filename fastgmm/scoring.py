@@ -123,9 +123,21 @@ def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
     return scorer
 
 
-def without_scorer(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an estimator can be pickled or deeply copied."""
-    return {name: value for name, value in attributes.items() if name != "_scorer"}
+def get_state(estimator: object) -> dict[str, Any]:
+    """What of an estimator can be pickled or deeply copied: all but the scorer."""
+    return {name: value for name, value in vars(estimator).items() if name != "_scorer"}
+
+
+def set_state(estimator: object, state: dict[str, Any]) -> None:
+    """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture."""
+    restore(estimator, checked_state(state))
+
+
+def shallow_copy(estimator: Estimator) -> Estimator:
+    """A copy that shares the arrays, and the scorer, which never changes."""
+    copied = type(estimator).__new__(type(estimator))
+    copied.__dict__ = dict(vars(estimator))
+    return copied
 
 
 def deep_copy(estimator: Estimator, memo: dict[int, Any]) -> Estimator:
@@ -178,7 +190,7 @@ def _require_sound_factors(attributes: Mapping[str, Any]) -> None:
 
 
 def restore(estimator: Any, attributes: dict[str, Any]) -> None:
-    """The counterpart of ``without_scorer``: attributes read back, with a new scorer where they are a fit's."""
+    """The counterpart of ``get_state``: attributes read back, with a new scorer where they are a fit's."""
     estimator.__dict__.update(attributes)
     if "means_" not in attributes:
         return

@@ -1,6 +1,8 @@
 """Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
 
 import warnings
+from contextlib import suppress
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -208,7 +210,10 @@ def _check_finite(values: Array, estimator: str) -> None:
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
-    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows."""
+    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows.
+
+    They are the user's, who may ask for their sum; what needs only their ratios takes ``moderate`` ones.
+    """
     if sample_weight is None:
         return None
     weights = _as_float(sample_weight, "sample_weight").astype(np.float64, copy=False)
@@ -228,11 +233,38 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
             raise ValueError(f"Negative values in data passed to `sample_weight`: row {row}.")
     if not weights.any():
         raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
-    return np.ascontiguousarray(_moderate(weights))
+    return np.ascontiguousarray(weights)
 
 
-def _moderate(weights: FloatArray) -> FloatArray:
-    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish: only their ratios matter."""
+def warn_of_weights(y: Any, n_rows: int) -> None:
+    """Warn where ``y``, which is ignored, may be meant as weights."""
+    if y is not None and _may_be_weights(y, n_rows):
+        message = "y is ignored. If it holds weights, pass them by name: sample_weight=..."
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+
+
+def _may_be_weights(y: Any, n_rows: int) -> bool:
+    """Whether it has a number from 0 up for every row, and fractions among them, which labels have not."""
+    values = np.empty(0)
+    is_array = isinstance(getattr(y, "dtype", None), np.dtype)  # or a pandas Series
+    if is_array or (isinstance(y, list | tuple) and y and isinstance(y[0], Real)):
+        with suppress(TypeError, ValueError):  # a list may hold anything
+            values = np.asarray(y)
+    if values.dtype.kind != "f" or values.shape != (n_rows,):
+        return False
+    are_fractions = False
+    for part in pieces(n_rows, values.itemsize):
+        some = values[part]
+        if not (np.isfinite(some) & (some >= 0)).all():
+            return False
+        are_fractions = are_fractions or bool((some != np.floor(some)).any())
+    return are_fractions
+
+
+def moderate(weights: FloatArray | None) -> FloatArray | None:
+    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish."""
+    if weights is None:
+        return None
     _, exponent = np.frexp(weights.max())
     return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
 

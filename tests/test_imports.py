@@ -22,7 +22,7 @@ HOMES = {
     "tqdm": ("progress.py", True),
     "pyarrow": ("tables/parquet_files.py", True),
     "pandas": ("tables/parquet_files.py", True),
-    "sklearn": ("interchange.py estimator_protocol.py", True),
+    "sklearn": ("interchange.py estimator_protocol.py metadata_routing.py", True),
 }
 
 
@@ -176,6 +176,7 @@ assert (labels == gm.predict(X)).all()
 gm.save({str(tmp_path / "model.npz")!r})
 assert (fastgmm.load({str(tmp_path / "model.npz")!r}).predict_proba(X) == gm.predict_proba(X)).all()
 gm.score(X), gm.bic(X), gm.aic(X), gm.sample(5), repr(gm), gm.get_params()
+assert not hasattr(gm, "_repr_html_")
 expect(ValueError, lambda: gm.set_params(foo=1))
 expect(ValueError, lambda: gm.fit([[np.nan, 1.0]] * 3))
 expect(DegenerateComponentError, lambda: fastgmm.GaussianMixture(reg_covar=0).fit(np.ones((9, 2))))

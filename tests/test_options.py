@@ -11,6 +11,7 @@ from fastgmm.options import (
     InvalidParameterError,
     check_covariances,
     check_given_start,
+    check_n_samples,
     check_options,
     check_random_state,
     check_weights,
@@ -106,6 +107,32 @@ def test_weights_sum_to_one(weights: Any) -> None:
     checked = check_weights(weights, 2)
     assert checked.dtype == np.float64
     assert checked.sum() == pytest.approx(1, abs=1e-15)
+
+
+@pytest.mark.parametrize("n_samples", [5, 5.0, np.int32(5), np.uint8(5), np.float64(5), np.float16(5), np.array(5.0)])
+def test_a_number_of_samples_is_whole_in_any_type(n_samples: Any) -> None:
+    assert check_n_samples(n_samples) == 5
+    assert type(check_n_samples(n_samples)) is int
+    one, other = (GaussianMixture(random_state=0).fit(X).sample(number)[0] for number in (5, n_samples))
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("n_samples", [2.5, np.float32(1.5), True, np.True_, np.nan, np.inf, 2**63, 1e20, 10**400])
+def test_a_number_of_samples_that_is_none_is_refused_by_name(n_samples: Any) -> None:
+    with pytest.raises(InvalidParameterError, match=r"'n_samples' parameter of sample must be a whole number"):
+        GaussianMixture().fit(X).sample(n_samples)
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 0.5, -np.inf, False])
+def test_fewer_samples_than_one_are_refused(n_samples: Any) -> None:
+    with pytest.raises(ValueError, match="requires at least one sample"):
+        GaussianMixture().fit(X).sample(n_samples)
+
+
+@pytest.mark.parametrize("n_samples", ["5", None, [5], 5j])
+def test_samples_are_counted_by_numbers(n_samples: Any) -> None:
+    with pytest.raises(TypeError):
+        GaussianMixture().fit(X).sample(n_samples)
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

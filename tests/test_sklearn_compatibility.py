@@ -13,6 +13,7 @@ from fastgmm.parameters import FloatArray
 pytest.importorskip("sklearn")
 
 import pandas as pd
+import sklearn
 from sklearn.base import clone, is_clusterer
 from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture as SklearnMixture
@@ -47,9 +48,9 @@ def test_the_constructor_has_the_same_parameters_and_defaults() -> None:
     }
 
 
-def test_every_method_is_there_except_those_of_metadata_routing() -> None:
+def test_every_method_is_there() -> None:
     public = {name for name in dir(SklearnMixture) if not name.startswith("_")}
-    assert {name for name in public if not hasattr(GaussianMixture, name)} <= {"get_metadata_routing"}
+    assert not {name for name in public if not hasattr(GaussianMixture, name)}
 
 
 @pytest.mark.parametrize("method", ["fit", "fit_predict", "predict", "predict_proba", "score", "score_samples", "bic"])
@@ -79,12 +80,35 @@ def test_a_pipeline_fits_scores_and_shows_itself(blobs: FloatArray) -> None:
     assert "GaussianMixture" in pipeline._repr_html_()
 
 
+def test_a_notebook_shows_the_html_of_scikit_learn(blobs: FloatArray) -> None:
+    estimator = GaussianMixture(2, random_state=0)
+    unfitted, fitted = estimator._repr_html_(), estimator.fit(blobs)._repr_html_()
+    assert "<span>Not fitted</span>" in unfitted
+    assert "<span>Fitted</span>" in fitted
+    for shown in (estimator, make_pipeline(StandardScaler(), estimator), GridSearchCV(estimator, {"tol": [0.1]})):
+        assert "<pre>GaussianMixture(n_components=2, random_state=0)</pre>" in shown._repr_html_()
+
+
+def test_a_notebook_shows_text_where_scikit_learn_is_told_to() -> None:
+    with sklearn.config_context(display="text"):
+        assert not hasattr(GaussianMixture(2), "_repr_html_")
+    assert hasattr(GaussianMixture(2), "_repr_html_")
+
+
 def test_a_pipeline_passes_sample_weight(blobs: FloatArray) -> None:
     weights = np.repeat([1.0, 0.0], [120, 80])
     pipeline = make_pipeline(StandardScaler(), GaussianMixture(1))
     pipeline.fit(blobs, gaussianmixture__sample_weight=weights)
     scaled = StandardScaler().fit_transform(blobs)
     np.testing.assert_allclose(pipeline[-1].means_[0], scaled[:120].mean(axis=0), atol=1e-12)
+
+
+def test_weights_of_a_series_in_the_place_of_y_are_answered_with_their_name(blobs: FloatArray) -> None:
+    weights = pd.Series(np.linspace(0.1, 2.0, 200), index=range(1000, 1200))
+    with pytest.warns(UserWarning, match=r"y is ignored.*sample_weight="):
+        GaussianMixture().fit(blobs, weights)
+    GaussianMixture().fit(blobs, pd.Series(["a", "b"] * 100, dtype="category"))
+    GaussianMixture().fit(blobs, pd.Series([0.5, None] * 100, dtype="Float64"))
 
 
 def test_a_grid_search_finds_the_number_of_components(blobs: FloatArray) -> None:

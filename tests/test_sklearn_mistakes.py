@@ -188,6 +188,8 @@ MISTAKES: dict[str, Mistake] = (
         "fewer names": asking("predict", FRAME[["b"]], fitted_to=FRAME),
         "more names": asking("predict", FRAME.assign(c=1.0), fitted_to=FRAME),
         "names forgotten": asking("predict", X, fitted_to=FRAME),
+        "names forgotten at score": asking("score", X, fitted_to=FRAME),
+        "names forgotten at bic": asking("bic", X, fitted_to=FRAME),
         "names from nowhere": asking("predict", FRAME),
         "samples that are no number": asking("sample", None),
         "an unknown option": lambda estimator: estimator().set_params(foo=1),

@@ -155,7 +155,7 @@ def test_dates_times_and_records_are_refused(dtype: object) -> None:
         (["a"] * 301, ValueError, "could not convert string to float.*sample_weight cannot be read"),
     ],
 )
-@pytest.mark.parametrize("method", ["fit", "score"])
+@pytest.mark.parametrize("method", ["fit", "fit_predict", "score", "bic", "aic"])
 def test_sample_weights_that_cannot_be_meant_are_refused(
     weights: object, error: type[Exception], words: str, method: str
 ) -> None:

@@ -1,0 +1,84 @@
+"""Calls of the estimator's methods: arguments checked, and handed to what computes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastgmm import criteria
+from fastgmm.errors import not_fitted
+from fastgmm.fitted import fitted_attributes, parameters_of
+from fastgmm.fitting import EarlierFit, fit_rows
+from fastgmm.kernels.contract import Rows
+from fastgmm.options import check_options
+from fastgmm.scoring import Scorer, scorer_of
+from fastgmm.validation import (
+    check_feature_names,
+    check_n_components,
+    check_n_features,
+    check_sample_weight,
+    check_values,
+    feature_names,
+    moderate,
+    warn_of_weights,
+)
+
+
+def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
+    """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
+    options, name = vars(estimator), type(estimator).__name__
+    check_options(options, name)
+    names = feature_names(X)
+    values = check_values(X, name, min_rows=2)
+    rows = Rows(values, moderate(check_sample_weight(sample_weight, len(values))))
+    check_n_components(rows, options["n_components"])
+    if sample_weight is None:
+        warn_of_weights(y, len(values))
+    best, steps = fit_rows(options, rows, _earlier_fit(options, values.shape[1], name))
+    fitted = fitted_attributes(best, steps)
+    return rows, fitted if names is None else fitted | {"feature_names_in_": names}
+
+
+def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
+    """What a warm start continues, if it is one; ``ValueError`` where that is a model of another shape."""
+    if not (attributes["warm_start"] and "converged_" in attributes):
+        return None
+    check_n_features(n_features, attributes["n_features_in_"], estimator)
+    earlier: dict[str, Any] = {"n_components": len(attributes["means_"])}
+    if "_scorer" in attributes:  # the shapes of arrays do not always tell the family
+        earlier["covariance_type"] = attributes["_scorer"].covariance_type
+    for name, value in earlier.items():
+        if attributes[name] != value:
+            raise ValueError(
+                f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
+                f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
+            )
+    return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
+
+
+def require_fitted(estimator: object) -> dict[str, Any]:
+    """All attributes as they are now: a fit replaces them together, so one look sees one model."""
+    attributes = vars(estimator)
+    if "means_" not in attributes:
+        raise not_fitted(estimator)
+    return attributes
+
+
+def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
+    """A scorer, and validated rows for it."""
+    attributes, name = require_fitted(estimator), type(estimator).__name__
+    scorer = scorer_of(attributes)
+    check_feature_names(X, attributes.get("feature_names_in_"), name)
+    values = check_values(X, name)
+    check_n_features(values.shape[1], scorer.shape[1], name)
+    return scorer, Rows(values)
+
+
+def checked_score(
+    scorer: Scorer, rows: Rows, n_threads: int | None, y: Any, sample_weight: Any
+) -> tuple[float, float, int]:
+    """The score, and the numbers of rows and of free parameters of the same model."""
+    weights = check_sample_weight(sample_weight, rows.shape[0])
+    if weights is None:
+        warn_of_weights(y, rows.shape[0])
+    score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
+    n_rows = criteria.number_of_rows(rows.shape[0], weights)
+    return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
