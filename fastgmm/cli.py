@@ -192,7 +192,7 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument("--max-iter", type=_count, default=100, help="most iterations of a start (default: 100)")
     parser.add_argument("--n-init", type=_positive, default=1, help="starts to try (default: 1)")
-    parser.add_argument("--init-params", choices=INIT_METHODS, default="kmeans")
+    parser.add_argument("--init-params", choices=INIT_METHODS, default="auto")
     parser.add_argument("--accelerate", choices=ACCELERATIONS, help="fewer iterations where they converge slowly")
     parser.add_argument(
         "--deadline", type=_seconds, metavar="SECONDS", help="end with the best so far (default: no deadline)"

@@ -128,6 +128,7 @@ def run_em(
     restart: int = 0,
     lower_bound: float = -np.inf,
     accelerate: bool = False,
+    is_logged: bool = True,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -144,6 +145,8 @@ def run_em(
         That of an earlier fit which is continued.
     accelerate : bool
         Whether a sweep may be given extrapolated parameters instead of the last M-step's.
+    is_logged : bool
+        False for the steps that lead to a start, which are no iterations of the fit.
 
     Returns
     -------
@@ -181,13 +184,14 @@ def run_em(
         seconds = time.perf_counter() - began
         step = Step(restart, iteration, state.lower_bound, change, converged, seconds, None, accepted, fell)
         steps.append(step)
-        remark = ", it fell" if fell else "" if accepted else ", extrapolation not accepted"
-        logger.debug("restart %d iteration %d: lower bound %.9g%s", restart, iteration, state.lower_bound, remark)
+        if is_logged:
+            _log_step(step)
         go_on = _tell(observers, replace(step, parameters=_as_shown(state.parameters, sweep.rows)))
         if converged or not go_on:
             stop_reason = "converged" if converged else "callback"
             break
-    _log_falls(steps)
+    if is_logged:
+        _log_falls(steps)
     degenerate = degenerate_components(sweep, state.parameters, regularization)
     converged = stop_reason == "converged"
     parameters = _as_shown(state.parameters, sweep.rows)
@@ -201,6 +205,11 @@ class _State:
     parameters: Parameters
     prepared: Prepared
     lower_bound: float
+
+
+def _log_step(step: Step) -> None:
+    remark = ", it fell" if step.fell else "" if step.accepted else ", extrapolation not accepted"
+    logger.debug("restart %d iteration %d: lower bound %.9g%s", step.restart, step.iteration, step.lower_bound, remark)
 
 
 def _log_falls(steps: list[Step]) -> None:
@@ -259,7 +268,7 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
             failure = failure or error
             continue
         steps.extend(fit.steps)
-        if best is None or _merit(fit) > _merit(best):
+        if best is None or merit(fit) > merit(best):
             best = fit
         if fit.was_cut_short:
             best = replace(best, stop_reason=fit.stop_reason)
@@ -270,7 +279,8 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
     return best, tuple(steps)
 
 
-def _merit(fit: Fit) -> tuple[bool, float]:
+def merit(fit: Fit) -> tuple[bool, float]:
+    """By which fits from different starts are compared: the largest is the best."""
     return not fit.degenerate, fit.lower_bound
 
 

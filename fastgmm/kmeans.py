@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Backend, Rows
-from fastgmm.parameters import FloatArray, PreparedSpherical
+from fastgmm.parameters import Array, FloatArray, PreparedSpherical
 from fastgmm.pieces import pieces
 from fastgmm.sweep import evaluate
 
@@ -27,7 +27,7 @@ _TINY = 1e-300
 Labels = NDArray[np.int64]
 
 
-def _prepare_centers(centers: FloatArray, rows: Rows) -> PreparedSpherical:
+def _prepare_centers(centers: Array, rows: Rows) -> PreparedSpherical:
     dtype = rows.values.dtype
     return PreparedSpherical(
         np.zeros(len(centers), dtype), np.array(centers, np.float64, order="C"), np.ones(len(centers), dtype)
@@ -39,7 +39,7 @@ def nearest(rows: Rows, centers: FloatArray, backend: Backend, n_threads: int) -
     return evaluate(rows, _prepare_centers(centers, rows), backend, n_threads, "labels")
 
 
-def squared_distances(rows: Rows, centers: FloatArray, backend: Backend, n_threads: int) -> FloatArray:
+def squared_distances(rows: Rows, centers: Array, backend: Backend, n_threads: int) -> FloatArray:
     """‖x − c‖² of every row and center, (n, n_centers)."""
     joint = evaluate(rows, _prepare_centers(centers, rows), backend, n_threads, "joint")
     result: FloatArray = -2.0 * joint.astype(np.float64)
@@ -48,8 +48,8 @@ def squared_distances(rows: Rows, centers: FloatArray, backend: Backend, n_threa
 
 def kmeans_plusplus(
     rows: Rows, n_clusters: int, random_state: np.random.RandomState, backend: Backend, n_threads: int
-) -> FloatArray:
-    """Centers drawn from the rows far from each other: greedy k-means++ [1]_.
+) -> NDArray[np.intp]:
+    """Which rows (n_clusters,) to begin with as centers, far from each other: greedy k-means++ [1]_.
 
     Every center is the best of ``2 + ⌊log K⌋`` rows, each drawn with probability proportional to w·D²(x), the
     weighted squared distance to the centers chosen before.
@@ -60,18 +60,18 @@ def kmeans_plusplus(
     """
     n_trials = 2 + int(np.log(n_clusters))
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    centers = np.empty((n_clusters, rows.shape[1]))
-    centers[0] = rows.values[_draw(weights, 1, random_state)[0]]
-    closest = squared_distances(rows, centers[:1], backend, n_threads)[:, 0]
+    chosen = np.empty(n_clusters, np.intp)
+    chosen[0] = _draw(weights, 1, random_state)[0]
+    closest = squared_distances(rows, rows.values[chosen[:1]], backend, n_threads)[:, 0]
     for k in range(1, n_clusters):
         scores = weights * closest
         # Where every row is a center already, any row will do.
         candidates = _draw(scores if scores.sum() > 0 else weights, n_trials, random_state)
-        tried = rows.values[candidates].astype(np.float64)
-        distances = np.minimum(squared_distances(rows, tried, backend, n_threads), closest[:, np.newaxis])
+        distances = squared_distances(rows, rows.values[candidates], backend, n_threads)
+        distances = np.minimum(distances, closest[:, np.newaxis])
         best = int(np.argmin(weights @ distances))
-        centers[k], closest = tried[best], distances[:, best]
-    return centers
+        chosen[k], closest = candidates[best], distances[:, best]
+    return chosen
 
 
 def _draw(scores: FloatArray, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
@@ -94,7 +94,8 @@ def kmeans(
     Ends when the centers hardly move, or after forty iterations: EM does the rest better.
     """
     seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
-    centers = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
+    seeds = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
+    centers = seed_rows.values[seeds].astype(np.float64)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
     lengths = _own_distances(rows, np.zeros(rows.shape[0], np.int64), np.zeros((1, rows.shape[1])))
     tolerance = _TOLERANCE * float(np.average(lengths, weights=weights)) / rows.shape[1]

@@ -39,9 +39,11 @@ class GaussianMixture:
         The most iterations of EM; 0 keeps the start.
     n_init : int, default=1
         Starts to try. The fit of highest likelihood is kept among those without degenerate components.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, default='kmeans'
-        The start. A callable ``f(X, n_components, random_state)`` returns means (n_components, n_features) or integer
-        labels (n_samples,).
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, default='auto'
+        The start. ``'auto'``: k-means with features measured in scales of their own, so that a fit does not depend on
+        their units (but for spherical, which does by itself); of many rows in several scales, the likeliest of which
+        is kept. ``'kmeans'``: k-means in the units of X, as in scikit-learn. A callable ``f(X, n_components,
+        random_state)`` returns means (n_components, n_features) or integer labels (n_samples,).
     weights_init : array-like of shape (n_components,), optional
     means_init : array-like of shape (n_components, n_features), optional
         Weights and covariances that are not given follow from assigning rows to the nearest of these means.
@@ -149,7 +151,7 @@ class GaussianMixture:
         reg_covar: float | str = 1e-6,
         max_iter: int = 100,
         n_init: int = 1,
-        init_params: str | StartFunction = "kmeans",
+        init_params: str | StartFunction = "auto",
         weights_init: Any = None,
         means_init: Any = None,
         precisions_init: Any = None,

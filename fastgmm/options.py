@@ -16,7 +16,7 @@ from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.pieces import by_piece, converted
 
 ACCELERATIONS = ("squarem",)
-INIT_METHODS = ("kmeans", "k-means++", "random", "random_from_data")
+INIT_METHODS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
 
 
 class InvalidParameterError(FastGMMError, ValueError, TypeError):

@@ -1,34 +1,32 @@
-"""Where EM starts: k-means, k-means++, random responsibilities, rows drawn from the data, given means, a callable.
+"""Where EM starts: k-means in one scale or several, k-means++, random responsibilities, rows of the data, given means.
 
 A start is a set of parameters that a rough partition of the data suggests. On large data the partition is made on a
 sample of the rows, so that a start costs no more than a few iterations of EM.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
 from fastgmm.covariance.maximize import maximize
 from fastgmm.kernels.contract import Rows
-from fastgmm.kmeans import kmeans, kmeans_plusplus, nearest
+from fastgmm.kmeans import kmeans_plusplus, nearest
 from fastgmm.moments import Moments
 from fastgmm.origin import less_origin
 from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.partitions import ROWS_OF_A_PRODUCT, add_moments, parameters_of_partition
 from fastgmm.pieces import pieces
 from fastgmm.sweep import Sweep, rough_center
-from fastgmm.uninterrupted import answering_signals
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
 _SAMPLE_ROWS_PER_COMPONENT = 32
 # Narrower rows go 4096 at a time, too.
 _BYTES_OF_A_NARROW_ROW = 256
-# Fewer would not repay adding their products of d × d numbers to those of others.
-_ROWS_OF_A_PRODUCT = 512
 # A tenth of a second.
 _MOST_ROWS_TO_PERMUTE = 2**22
 
@@ -72,26 +70,42 @@ def _from_partition(
     sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
     """Assign a sample of the rows to centers; weights, and covariances about the centers, follow."""
-    n_components = options.n_components
-    backend, n_threads = sweep.backend, sweep.n_threads
-    if callable(options.method) and options.means is None:
+    n_components, means = options.n_components, options.means
+    if callable(options.method) and means is None:
         return _from_callable(sweep, options.method, n_components, regularization, random_state)
-    means = options.means
     if means is None and options.method == "random_from_data":
         drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
         means = drawn.points().astype(np.float64)
     shift = rough_center(sweep.rows)
     sample = _centered(sweep.rows, _sample(sweep.rows, n_components, random_state), shift)
-    if means is not None:
-        centers = means - shift
-        labels = nearest(sample, centers, backend, n_threads)
-    elif options.method == "k-means++":
-        centers = kmeans_plusplus(sample, n_components, random_state, backend, n_threads)
-        labels = nearest(sample, centers, backend, n_threads)
+    if means is None and options.method == "auto":
+        start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
     else:
-        centers, labels = kmeans(sample, n_components, random_state, backend, n_threads)
-    parameters = _parameters_of_partition(sweep, sample, labels, centers, regularization)
-    return Parameters(parameters.covariance_type, parameters.weights, centers + shift, parameters.covariances)
+        given = None if means is None else means - shift
+        clusters = _partition(sweep, sample, options.method, given, n_components, random_state)
+        start = parameters_of_partition(sweep.family, sample, clusters.labels, clusters.centers, regularization)
+        start = replace(start, means=clusters.centers)
+    return replace(start, means=start.means + shift)
+
+
+def _partition(
+    sweep: Sweep,
+    sample: Rows,
+    method: str | StartFunction,
+    means: FloatArray | None,
+    n_components: int,
+    random_state: np.random.RandomState,
+) -> Partition:
+    """The sample's rows with the nearest of the means that are given, or of those that the method finds."""
+    if means is None and method == "kmeans":
+        return partition(sample, None, n_components, random_state, sweep)
+    scale = default_scale(sample, sweep)
+    scaled = in_scale(sample, scale)
+    if means is None:
+        seeds = kmeans_plusplus(scaled, n_components, random_state, sweep.backend, sweep.n_threads)
+        means = sample.values[seeds].astype(np.float64)
+    centers = means if scale is None else means / scale
+    return Partition(means, nearest(scaled, centers, sweep.backend, sweep.n_threads))
 
 
 def _from_callable(
@@ -106,7 +120,7 @@ def _from_callable(
     answer = np.asarray(method(sweep.rows.values, n_components, random_state))
     if answer.shape == (n_components, n_features) and np.isfinite(answer).all():
         means = less_origin(answer.astype(np.float64), sweep.rows)
-        options = StartOptions("kmeans", n_components, means=means)
+        options = StartOptions("auto", n_components, means=means)
         return _from_partition(sweep, options, regularization, random_state)
     is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"
     if not is_labels or answer.min() < 0 or answer.max() >= n_components:
@@ -117,37 +131,7 @@ def _from_callable(
         )
     shift = rough_center(sweep.rows)
     start = np.broadcast_to(shift, (n_components, n_features))
-    return _parameters_of_partition(sweep, sweep.rows, answer, start, regularization, keep_means=False)
-
-
-def _parameters_of_partition(
-    sweep: Sweep,
-    rows: Rows,
-    labels: NDArray[np.integer[Any]],
-    centers: FloatArray,
-    regularization: FloatArray,
-    keep_means: bool = True,
-) -> Parameters:
-    """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves."""
-    family, n_components = sweep.family, len(centers)
-    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
-    ends = np.cumsum(np.bincount(labels, minlength=n_components))
-    counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
-    first, second = np.zeros(centers.shape), np.zeros(family.covariance_shape(*centers.shape))
-    for k, cluster in enumerate(np.split(order, ends[:-1])):
-        for part in pieces(len(cluster), centers[k].nbytes, at_least=_ROWS_OF_A_PRODUCT):
-            members = cluster[part][weights[cluster[part]] > 0]  # others may hold anything
-            differences = np.subtract(rows.take(members).points(), centers[k], order="C")
-            _add_moments(family, k, weights[members], differences, first, second)
-    moments = Moments(
-        counts,
-        np.zeros_like(first) if keep_means else first,
-        second,
-        float(weights.sum()),
-        np.nan,
-    )
-    return maximize(family, moments, centers, regularization)
+    return parameters_of_partition(sweep.family, sweep.rows, answer, start, regularization, keep_means=False)
 
 
 def _random_responsibilities(
@@ -162,7 +146,7 @@ def _random_responsibilities(
         np.zeros(means.shape),
         np.zeros(family.covariance_shape(*means.shape)),
     )
-    for part in pieces(rows.shape[0], max(center.nbytes, _BYTES_OF_A_NARROW_ROW), at_least=_ROWS_OF_A_PRODUCT):
+    for part in pieces(rows.shape[0], max(center.nbytes, _BYTES_OF_A_NARROW_ROW), at_least=ROWS_OF_A_PRODUCT):
         block = rows.take(part)
         points = block.points()
         responsibilities = random_state.uniform(size=(len(points), n_components))
@@ -173,23 +157,8 @@ def _random_responsibilities(
         differences = np.subtract(points, center, order="C")
         counts += responsibilities.sum(axis=0)
         for k, column in enumerate(responsibilities.T):
-            _add_moments(family, k, column, differences, first, second)
+            add_moments(family, k, column, differences, first, second)
     return maximize(family, Moments(counts, first, second, float(counts.sum()), np.nan), means, regularization)
-
-
-def _add_moments(
-    family: CovarianceFamily,
-    component: int,
-    weights: FloatArray,
-    differences: FloatArray,
-    first: FloatArray,
-    second: FloatArray,
-) -> None:
-    """Add Σ w(x − μ) and Σ w(x − μ)(x − μ)ᵀ of some rows to the moments of a component."""
-    weighted = weights[:, np.newaxis] * differences
-    first[component] += weighted.sum(axis=0)
-    own = second if family.is_shared else second[component : component + 1]
-    own += family.second_moments(weighted, differences)
 
 
 def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

@@ -26,15 +26,14 @@ def test_squared_distances_and_nearest_centers_are_those_by_hand(backend, rng):
 def test_seeds_are_distinct_rows_far_from_each_other(backend, rng):
     values = blobs(rng)
     seeds = kmeans_plusplus(Rows(values), 4, np.random.RandomState(0), backend, 1)
-    assert all((values == seed).all(axis=1).any() for seed in seeds)
-    assert sorted(distances_by_hand(blobs(rng), seeds).argmin(axis=1)[::200]) == [0, 1, 2, 3]
+    assert sorted(seeds // 200) == [0, 1, 2, 3]
 
 
 def test_rows_of_weight_zero_are_never_seeds(backend, rng):
     values = blobs(rng)
     weights = np.repeat([1.0, 1.0, 1.0, 0.0], 200)
     seeds = kmeans_plusplus(Rows(values, weights), 5, np.random.RandomState(0), backend, 1)
-    assert not any((values[600:] == seed).all(axis=1).any() for seed in seeds)
+    assert (seeds < 600).all()
 
 
 def test_clusters_far_apart_are_found(backend, rng):

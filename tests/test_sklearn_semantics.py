@@ -232,7 +232,7 @@ def test_weights_and_precisions_alone_replace_those_of_the_start() -> None:
 
 def test_given_means_alone_decide_the_partition() -> None:
     ours = GaussianMixture(3, means_init=START["means_init"], max_iter=0, random_state=0).fit(X)
-    distances = np.square(X[:, np.newaxis] - START["means_init"]).sum(axis=2)
+    distances = np.square((X[:, np.newaxis] - START["means_init"]) / X.std(axis=0)).sum(axis=2)
     shares = np.bincount(distances.argmin(axis=1)) / len(X)
     assert np.array_equal(ours.means_, START["means_init"])
     np.testing.assert_allclose(ours.weights_, shares, rtol=1e-9)

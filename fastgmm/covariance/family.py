@@ -73,6 +73,8 @@ class CovarianceFamily:
     is_shared : bool
         Whether all components share one covariance. Its second moments then come from one scatter matrix of all
         rows, computed once for all sweeps.
+    is_closed_under_scaling : bool
+        Whether features in other units, each in its own, make another member of the family.
     """
 
     name: str
@@ -94,6 +96,7 @@ class CovarianceFamily:
     coordinates: Coordinates
     requirement: str
     is_shared: bool = False
+    is_closed_under_scaling: bool = True
 
     @property
     def has_matrices(self) -> bool:

@@ -56,4 +56,5 @@ SPHERICAL = CovarianceFamily(
     coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=SINGLE_VARIANCES,
     requirement="positive",
+    is_closed_under_scaling=False,
 )

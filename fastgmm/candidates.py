@@ -1,0 +1,125 @@
+"""The default start: partitions in several scales, a few steps of EM from each, and the likeliest end of all [1]_.
+
+Which scale makes the clusters round is not known beforehand: that of all rows is set by what separates clusters, and by
+extreme rows. So k-means runs in several, and the likelihood of the family that is fitted decides among them, as it
+alone is the same in all units. EM on a sample of the rows costs less than the iterations on all of them that it saves.
+
+References
+----------
+.. [1] C. Biernacki, G. Celeux and G. Govaert, "Choosing starting values for the EM algorithm for getting the highest
+   likelihood in multivariate Gaussian mixture models", Computational Statistics & Data Analysis 41 (2003).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastgmm.bounds import BoundedSweep
+from fastgmm.em import Fit, Stopping, merit, run_em
+from fastgmm.errors import DegenerateComponentError
+from fastgmm.kernels.contract import Rows
+from fastgmm.kmeans import Labels, kmeans
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.partitions import parameters_of_partition
+from fastgmm.pieces import by_piece
+from fastgmm.scales import deviations, deviations_within, robust_deviations
+from fastgmm.sweep import Sweep, make_sweep
+
+# Chosen by `python -m bench.lab.starts`, as are the scales. Fewer rows than the first get one partition in a single
+# scale, since the candidates would take longer than the fit; so do models whose covariances so many rows for every
+# component and feature, or as many as are looked at at most, would leave too rough to be compared.
+_FEWEST_ROWS = 2048
+_ROWS_PER_COMPONENT_AND_FEATURE = 16
+_FEW_ROWS, _MOST_ROWS = 4096, 16_384
+_RANDOM_SCALES = 4
+# In mean log-likelihood: the default ``tol`` of a fit.
+_SAME_END = 1e-3
+_STEPS_OF_A_CANDIDATE = Stopping(tol=0.0, max_iter=10)
+_STEPS_ON_THE_SAMPLE = Stopping(tol=1e-4, max_iter=10)
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """Clusters of some rows: centers (K, d) among their values, and labels (n,)."""
+
+    centers: FloatArray
+    labels: Labels
+
+
+def partition(
+    rows: Rows, scale: FloatArray | None, n_clusters: int, random_state: np.random.RandomState, sweep: Sweep
+) -> Partition:
+    """k-means of centered rows with every feature measured in its scale; None is that of the rows."""
+    scaled = in_scale(rows, scale)
+    centers, labels = kmeans(scaled, n_clusters, random_state, sweep.backend, sweep.n_threads)
+    return Partition(centers if scale is None else centers * scale, labels)
+
+
+def in_scale(rows: Rows, scale: FloatArray | None) -> Rows:
+    """Centered rows with every feature in units of its scale (d,)."""
+    if scale is None:
+        return rows
+    units = scale.astype(rows.values.dtype)
+    return replace(rows, values=by_piece(lambda values: values / units, rows.values))
+
+
+def default_scale(rows: Rows, sweep: Sweep) -> FloatArray | None:
+    """That of a single partition: standard deviations, unless the family tells units from each other."""
+    return deviations(rows) if sweep.family.is_closed_under_scaling else None
+
+
+def likeliest_candidate(
+    sweep: Sweep, sample: Rows, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """Starting parameters from a centered sample of the sweep's rows, among the values of the sample."""
+    n_rows, n_features = sample.shape
+    needed = _ROWS_PER_COMPONENT_AND_FEATURE * n_components * n_features
+    if n_components == 1 or n_rows < max(_FEWEST_ROWS, needed) or needed > _MOST_ROWS:
+        single = partition(sample, default_scale(sample, sweep), n_components, random_state, sweep)
+        return _parameters(sweep, sample, single, regularization)
+    few = sample.thinned(max(_FEW_ROWS, needed))
+    starts, fits = list[Parameters](), list[Fit]()
+    for clusters in _partitions(few, sweep, n_components, random_state):
+        starts.append(_parameters(sweep, few, clusters, regularization))
+        with suppress(DegenerateComponentError):  # while another candidate succeeds
+            fits.append(_steps_of_em(sweep, few, starts[-1], regularization, _STEPS_OF_A_CANDIDATE))
+        if len(_best(fits)) > 1:
+            break  # clusters are so plain that two scales lead to the same; others would hardly lead to better ones
+    if not fits:
+        return starts[0]  # from which the fit will say what is wrong
+    best = _best(fits)[0].parameters
+    if len(sample.values) < len(sweep.rows.values):
+        with suppress(DegenerateComponentError):
+            return _steps_of_em(sweep, sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
+    return best
+
+
+def _best(fits: Sequence[Fit]) -> list[Fit]:
+    """The fits whose end is the best, in the order of the candidates: rounding does not choose among them."""
+    is_sound, bound = max(map(merit, fits), default=(False, -np.inf))
+    return [fit for fit in fits if merit(fit) >= (is_sound, bound - _SAME_END)]
+
+
+def _partitions(rows: Rows, sweep: Sweep, n_clusters: int, random_state: np.random.RandomState) -> Iterator[Partition]:
+    """In the scales of all rows and within the clusters that these lead to, and in others at random."""
+
+    def in_(scale: FloatArray | None) -> Partition:
+        return partition(rows, scale, n_clusters, random_state, sweep)
+
+    first = [in_(scale) for scale in (default_scale(rows, sweep), robust_deviations(rows))]
+    yield from first
+    for clusters in first:
+        yield in_(deviations_within(rows, clusters.labels, n_clusters))
+    for _ in range(_RANDOM_SCALES):
+        yield in_(deviations(rows) * np.exp(random_state.standard_normal(rows.shape[1])))
+
+
+def _parameters(sweep: Sweep, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:
+    return parameters_of_partition(sweep.family, rows, clusters.labels, clusters.centers, regularization)
+
+
+def _steps_of_em(sweep: Sweep, rows: Rows, start: Parameters, regularization: FloatArray, stopping: Stopping) -> Fit:
+    over_rows = make_sweep(rows, sweep.family, sweep.backend, sweep.n_threads)  # no deadline: a start is finished
+    return run_em(BoundedSweep(over_rows), start, regularization, stopping, is_logged=False)
