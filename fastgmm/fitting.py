@@ -15,6 +15,7 @@ from fastgmm.covariance import FAMILIES
 from fastgmm.degenerate import relative_regularization
 from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.errors import DegenerateComponentError, RegularizationWarning, convergence_warning
+from fastgmm.fitted import has_parameters, parameters_of
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows, work_of
@@ -25,7 +26,7 @@ from fastgmm.single_precision import with_room_for_squares
 from fastgmm.starts import StartOptions, make_start
 from fastgmm.sweep import Sweep, make_sweep
 from fastgmm.threads import resolve_n_threads
-from fastgmm.validation import feature_variances, rough_variances
+from fastgmm.validation import check_n_features, feature_variances, rough_variances
 from fastgmm.verbose import print_progress
 
 # An absolute `reg_covar` above this share of a feature's variance is worth a warning.
@@ -40,6 +41,15 @@ class EarlierFit:
 
     parameters: Parameters
     lower_bound: float
+
+
+def earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
+    """What a warm start continues: the last fit, or parameters set by hand; None where there are none."""
+    if not (attributes["warm_start"] and has_parameters(attributes)):
+        return None
+    parameters = parameters_of(attributes)
+    check_n_features(n_features, parameters.n_features, estimator)
+    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf))
 
 
 def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None) -> tuple[Fit, tuple[Step, ...]]:

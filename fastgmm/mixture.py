@@ -1,18 +1,16 @@
 """``GaussianMixture``: hyper-parameters, validation, and the fitted attributes; ``fitting.py`` wires a fit."""
 
 from collections.abc import Callable, Sequence
-from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 
-from fastgmm import criteria, estimator_protocol, interchange, model_file
-from fastgmm.em import Fit, Step
-from fastgmm.errors import not_fitted
-from fastgmm.fitted import fitted_attributes, parameters_of
-from fastgmm.fitting import EarlierFit, fit_rows
+from fastgmm import criteria, estimator_protocol, interchange
+from fastgmm.em import Step
+from fastgmm.fitted import check_complete, fitted_attributes, parameters_of
+from fastgmm.fitting import earlier_fit, fit_rows
 from fastgmm.kernels.contract import Rows
-from fastgmm.options import check_options, check_parameters, check_random_state
+from fastgmm.options import check_options, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
 from fastgmm.scoring import Scorer, adopt, checked_state, deep_copy, make_scorer, restore, scorer_of, without_scorer
@@ -60,7 +58,7 @@ class GaussianMixture:
     random_state : int, RandomState or None, default=None
         Seeds the start and ``sample``.
     warm_start : bool, default=False
-        Continue from the last fit.
+        Continue from the last fit, or from parameters that were set by hand.
     verbose : int, default=0
         1 prints restarts and iterations, 2 also the time and the change of the bound.
     verbose_interval : int, default=10
@@ -91,7 +89,8 @@ class GaussianMixture:
     covariances_ : ndarray
         full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64 and read-only, as all fitted arrays.
     precisions_, precisions_cholesky_ : ndarray
-        Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical).
+        Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical). Where a mixture is set by hand,
+        ``precisions_cholesky_`` may be any root of the precisions, and either it or ``covariances_`` may be missing.
     converged_ : bool
         Whether the best start did.
     stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
@@ -236,16 +235,9 @@ class GaussianMixture:
         values = check_values(X, name, min_rows=2)
         rows = Rows(values, check_sample_weight(sample_weight, len(values)))
         check_n_components(rows, self.n_components)
-        best, steps = fit_rows(vars(self), rows, self._earlier_fit(values.shape[1]))
+        best, steps = fit_rows(vars(self), rows, earlier_fit(vars(self), values.shape[1], name))
         fitted = fitted_attributes(best, steps)
         return rows, fitted if names is None else fitted | {"feature_names_in_": names}
-
-    def _earlier_fit(self, n_features: int) -> EarlierFit | None:
-        attributes = vars(self)
-        if not (self.warm_start and "converged_" in attributes):
-            return None
-        check_n_features(n_features, attributes["n_features_in_"], type(self).__name__)
-        return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
 
     # Scoring
 
@@ -316,7 +308,7 @@ class GaussianMixture:
         """All attributes as they are now: a fit replaces them together, so one look sees one model."""
         attributes = vars(self)
         if "means_" not in attributes:
-            raise not_fitted(self)
+            check_complete(attributes, type(self).__name__)
         return attributes
 
     def _ready_to_score(self, X: Any) -> tuple[Scorer, Rows]:
@@ -350,23 +342,18 @@ class GaussianMixture:
         ValueError
             Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
         """
-        parameters = check_parameters(weights, means, covariances, covariance_type)
-        estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
-        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, False, None, (), ()), ()))
-        return estimator
-
-    def to_sklearn(self) -> Any:
-        """A :class:`sklearn.mixture.GaussianMixture` with the same parameters and fitted attributes."""
-        return interchange.to_sklearn(self)
+        return interchange.from_parameters(cls, weights, means, covariances, covariance_type, options)
 
     @classmethod
     def from_sklearn(cls, estimator: Any, **options: Any) -> Self:
-        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters."""
+        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters.
+
+        Attributes may have been set there by hand: what is missing follows from the others.
+        """
         return interchange.from_sklearn(cls, estimator, options)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
-        model_file.save_model(path, interchange.to_saved_model(self._fitted()))
+    to_sklearn = interchange.to_sklearn
+    save = interchange.save
 
     # The estimator protocol: scikit-learn's, without inheriting from it
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
-from fastgmm.fitted import ARRAYS, check_shapes, sound_parameters_of
+from fastgmm.fitted import ARRAYS, check_shapes, sound_parameters_of, upper_root_of, weights_and_means_of
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, Prepared
@@ -34,7 +34,7 @@ class Scorer:
 
     weights: Array
     means: Array
-    precisions_cholesky: Array
+    precisions_cholesky: Array | None  # None where covariances were set by hand instead
     covariance_type: str
     backend_name: str
     backend: Backend
@@ -81,17 +81,18 @@ def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
 
 
 def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
-    """A scorer of fitted attributes; the backend is chosen here, once.
+    """A scorer of attributes that a fit or someone by hand has set; the backend is chosen here, once.
 
     Raises
     ------
+    NotFittedError
     ValueError
-        Where the shapes of the attributes disagree.
+        Where the attributes make no mixture.
     BackendUnavailableError
     """
-    check_shapes(attributes, "precisions_cholesky_")
-    given = attributes["weights_"], attributes["means_"], attributes["precisions_cholesky_"]
-    weights, means, factors = (np.asarray(array, np.float64) for array in given)
+    factors = upper_root_of(attributes)
+    weights, means = weights_and_means_of(attributes)
+    given = attributes["weights_"], attributes["means_"], attributes.get("precisions_cholesky_")
     family = FAMILIES[attributes["covariance_type"]]
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
         in_double = family.assemble(weights, means, factors, np.float64)
@@ -151,7 +152,8 @@ def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
         if {"weights_", "means_", "covariances_"} <= attributes.keys():
             sound_parameters_of(_as_fitted(attributes, "covariances_"))
         if {"weights_", "means_", "precisions_cholesky_"} <= attributes.keys():
-            _require_sound_factors(_as_fitted(attributes, "precisions_cholesky_"))
+            candidate = _as_fitted(attributes, "precisions_cholesky_")
+            upper_root_of(candidate), weights_and_means_of(candidate)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ModelFormatError(f"the pickle holds no sound model: {error}", "unsound") from error
     return attributes
@@ -168,19 +170,10 @@ def _as_fitted(attributes: Mapping[str, Any], matrices: str) -> Mapping[str, Any
     return attributes
 
 
-def _require_sound_factors(attributes: Mapping[str, Any]) -> None:
-    check_shapes(attributes, "precisions_cholesky_")
-    factors = np.asarray(attributes["precisions_cholesky_"], np.float64)
-    with np.errstate(divide="ignore"):
-        deviations = _deviations(FAMILIES[attributes["covariance_type"]], factors)
-    if not (np.isfinite(factors).all() and (deviations > 0).all()):
-        raise ValueError("precisions_cholesky_ should be finite, and positive on the diagonal")
-
-
 def restore(estimator: Any, attributes: dict[str, Any]) -> None:
     """The counterpart of ``without_scorer``: attributes read back, with a new scorer where they are a fit's."""
     estimator.__dict__.update(attributes)
-    if "means_" not in attributes:
+    if "precisions_cholesky_" not in attributes:  # by which a scorer knows what it is of
         return
     try:
         adopt(estimator, {name: value for name, value in attributes.items() if name.endswith("_")})
