@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastgmm import criteria, estimator_protocol, interchange
+from fastgmm import criteria, estimator_protocol, interchange, joint
 from fastgmm.em import Step
 from fastgmm.fitted import check_complete, fitted_attributes, parameters_of
 from fastgmm.fitting import earlier_fit, fit_rows
@@ -260,6 +260,13 @@ class GaussianMixture:
         """
         scorer, rows = self._ready_to_score(X)
         return scorer.evaluate(rows, self.n_threads, "responsibilities")
+
+    predict_joint_log_proba = joint.predict_joint_log_proba
+    # scikit-learn's, which are private and called all the same
+    _estimate_weighted_log_prob = joint.predict_joint_log_proba
+    _estimate_log_prob = joint.estimate_log_prob
+    _estimate_log_weights = joint.estimate_log_weights
+    _n_parameters = joint.n_parameters
 
     def score_samples(self, X: Any) -> Array:
         """The log-density log p(x) of every row; −inf where it lies below the range of numbers.

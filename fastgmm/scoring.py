@@ -20,7 +20,7 @@ from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, Prepared
 from fastgmm.pieces import pieces
-from fastgmm.single_precision import are_ordinary, as_float64
+from fastgmm.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
 from fastgmm.sweep import Wanted, evaluate
 
 logger = logging.getLogger("fastgmm")
@@ -68,6 +68,14 @@ class Scorer:
         for part in pieces(rows.shape[0], 8 * rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
                 result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
+        return result
+
+    def joint(self, rows: Rows, n_threads: int | None) -> Array:
+        """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""
+        result = self.evaluate(rows, n_threads, "joint")
+        if result.itemsize == 4:
+            for part in pieces(len(result), result[:1].nbytes):
+                np.maximum(result[part], LOWEST_IN_SINGLE, out=result[part])
         return result
 
 

@@ -114,7 +114,7 @@ UNSOUND: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_makes_no_mixture_is_one_error_on_every_backend(change: dict[str, Any], words: str, backend: str) -> None:
     """Kernels would leave out the component, or not, without a word."""
     attributes = change if "precisions_cholesky_" in change else {"covariances_": COVARIANCES} | change
-    for method in ("score_samples", "predict", "predict_proba"):
+    for method in ("score_samples", "predict", "predict_proba", "predict_joint_log_proba"):
         with pytest.raises(ValueError, match=words):
             getattr(by_hand(**attributes).set_params(backend=backend), method)(ROWS)
 

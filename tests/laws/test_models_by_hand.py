@@ -102,6 +102,7 @@ def test_every_backend_gives_the_density_of_any_root_of_the_precisions(draw: Dra
     scale = max(1.0, float(np.abs(joint).max()))
     for backend in BACKENDS:
         estimator = draw.estimator(backend)
+        assert_close(estimator.predict_joint_log_proba(rows), joint, tolerance, scale)
         assert_close(estimator.score_samples(rows), densities, tolerance, scale)
         assert_close(
             estimator.predict_proba(rows), np.array(naive.responsibilities(mixture, rows.tolist())), tolerance, scale
@@ -147,10 +148,12 @@ METHODS: dict[str, Callable[[GaussianMixture, FloatArray], Any]] = {
     "score_samples": lambda estimator, rows: estimator.score_samples(rows),
     "predict": lambda estimator, rows: estimator.predict(rows),
     "predict_proba": lambda estimator, rows: estimator.predict_proba(rows),
+    "predict_joint_log_proba": lambda estimator, rows: estimator.predict_joint_log_proba(rows),
     "score": lambda estimator, rows: estimator.score(rows),
     "bic": lambda estimator, rows: estimator.bic(rows),
     "aic": lambda estimator, rows: estimator.aic(rows),
     "sample": lambda estimator, rows: estimator.sample(5)[0],
+    "_n_parameters": lambda estimator, rows: estimator._n_parameters(),
     "fit from there": warm_fit,
 }
 
