@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from fastgmm import criteria
-from fastgmm.errors import not_fitted
-from fastgmm.fitted import fitted_attributes, parameters_of
+from fastgmm.fitted import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.fitting import EarlierFit, fit_rows
 from fastgmm.kernels.contract import Rows
 from fastgmm.options import check_options
@@ -38,10 +39,13 @@ def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[
 
 
 def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
-    """What a warm start continues, if it is one; ``ValueError`` where that is a model of another shape."""
-    if not (attributes["warm_start"] and "converged_" in attributes):
+    """What a warm start continues: the last fit, or parameters set by hand; None where there are none.
+
+    Raises ``ValueError`` where they make a model of another shape.
+    """
+    if not (attributes["warm_start"] and has_parameters(attributes)):
         return None
-    check_n_features(n_features, attributes["n_features_in_"], estimator)
+    check_complete(attributes, estimator)
     earlier: dict[str, Any] = {"n_components": len(attributes["means_"])}
     if "_scorer" in attributes:  # the shapes of arrays do not always tell the family
         earlier["covariance_type"] = attributes["_scorer"].covariance_type
@@ -51,14 +55,16 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
                 f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
                 f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
             )
-    return EarlierFit(parameters_of(attributes), attributes["lower_bound_"])
+    parameters = parameters_of(attributes)
+    check_n_features(n_features, parameters.n_features, estimator)
+    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf))
 
 
 def require_fitted(estimator: object) -> dict[str, Any]:
     """All attributes as they are now: a fit replaces them together, so one look sees one model."""
     attributes = vars(estimator)
     if "means_" not in attributes:
-        raise not_fitted(estimator)
+        check_complete(attributes, type(estimator).__name__)
     return attributes
 
 

@@ -5,6 +5,7 @@ Where scikit-learn is loaded, ours are also its own, so that either name catches
 
 import functools
 import sys
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 ModelProblem: TypeAlias = Literal["foreign", "damaged", "newer", "unsound"]
@@ -87,23 +88,29 @@ class BackendUnavailableError(FastGMMError, ImportError):
 
 
 class NotFittedError(FastGMMError, ValueError, AttributeError):
-    """The estimator has no parameters yet.
+    """The estimator has no parameters yet, or not all of them.
 
     Attributes
     ----------
     estimator : str
         The name of its class.
+    missing : tuple of str
+        The attributes that were not set by hand, where others were; empty where none was.
     """
 
-    def __init__(self, estimator: str) -> None:
+    def __init__(self, estimator: str, missing: Sequence[str] = ()) -> None:
         super().__init__(
-            f"This {estimator} instance is not fitted yet. Call 'fit' with appropriate arguments before using this "
-            "estimator."
+            f"This {estimator} instance has no {', and no '.join(missing)}, though other parameters were set by hand. "
+            f"Make a mixture of known parameters by {estimator}.from_parameters(weights, means, covariances)."
+            if missing
+            else f"This {estimator} instance is not fitted yet. Call 'fit' with appropriate arguments before using "
+            "this estimator."
         )
         self.estimator = estimator
+        self.missing = tuple(missing)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return NotFittedError, (self.estimator,)
+        return NotFittedError, (self.estimator, self.missing)
 
 
 class ConvergenceWarning(UserWarning):
@@ -167,8 +174,8 @@ def _subclass_of_both(own: Any, foreign: Any) -> Any:
     return type(own.__name__, (own, foreign), {"__module__": __name__, "__doc__": own.__doc__})
 
 
-def not_fitted(estimator: object) -> NotFittedError:
-    error: NotFittedError = _also(NotFittedError, "NotFittedError")(type(estimator).__name__)
+def not_fitted(estimator: str, missing: Sequence[str] = ()) -> NotFittedError:
+    error: NotFittedError = _also(NotFittedError, "NotFittedError")(estimator, missing)
     return error
 
 

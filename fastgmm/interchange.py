@@ -1,12 +1,17 @@
-"""Fitted estimators to and from plain parameters, scikit-learn's estimator, and model files."""
+"""Fitted estimators to and from plain parameters, scikit-learn's estimator, and model files.
+
+``to_sklearn`` and ``save`` are methods of the estimator.
+"""
 
 from collections.abc import Mapping
+from copy import copy
+from os import PathLike
 from typing import Any, TypeVar
 
 import numpy as np
 
-from fastgmm.fitted import parameter_attributes, sound_parameters_of
-from fastgmm.model_file import SavedModel
+from fastgmm.fitted import completed, has_parameters, no_history, parameter_attributes, sound_parameters_of
+from fastgmm.model_file import SavedModel, save_model
 from fastgmm.options import check_parameters
 from fastgmm.scoring import adopt
 
@@ -51,52 +56,83 @@ _SAVED_RESULTS = ("converged_", "stop_reason_", "n_iter_", "lower_bound_", "lowe
 Estimator = TypeVar("Estimator")
 
 
-def to_sklearn(estimator: Any) -> Any:
-    """scikit-learn's estimator with the parameters and fitted attributes of ours."""
+def from_parameters(
+    cls: type[Estimator], weights: Any, means: Any, covariances: Any, covariance_type: str, options: dict[str, Any]
+) -> Estimator:
+    """A fitted estimator with the given parameters."""
+    parameters = check_parameters(weights, means, covariances, covariance_type)
+    build: Any = cls
+    estimator: Estimator = build(parameters.n_components, covariance_type=covariance_type, **options)
+    adopt(estimator, parameter_attributes(parameters) | no_history())
+    return estimator
+
+
+def to_sklearn(self: Any) -> Any:
+    """A :class:`sklearn.mixture.GaussianMixture` with the same parameters and fitted attributes.
+
+    Raises
+    ------
+    ImportError
+        Where scikit-learn is not installed.
+    ValueError
+        Where an option is unknown to scikit-learn, or attributes set by hand make no mixture.
+    """
     try:
         from sklearn.mixture import GaussianMixture as SklearnMixture
     except ImportError as error:
         raise ImportError("to_sklearn needs scikit-learn: pip install 'fastgmm[sklearn]'") from error
-    attributes = vars(estimator)  # one look: another thread may be refitting it
+    attributes = vars(self)  # one look: another thread may be refitting it
     options = {name: attributes[name] for name in _SHARED_OPTIONS}
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
     result = SklearnMixture(**options)
-    for name, value in _copies(attributes).items():
-        setattr(result, name, value)
+    if has_parameters(attributes):
+        vars(result).update(_shared_attributes(attributes))
     return result
 
 
 def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) -> Estimator:
     """Our estimator with the parameters and fitted attributes of scikit-learn's."""
+    lacking = [name for name in _SHARED_OPTIONS if not hasattr(estimator, name)]
+    if lacking:
+        raise TypeError(
+            f"from_sklearn takes a sklearn.mixture.GaussianMixture; {type(estimator).__name__} has no {lacking[0]!r}. "
+            f"Make a mixture of known parameters by {cls.__name__}.from_parameters(weights, means, covariances)."
+        )
     shared = {name: getattr(estimator, name) for name in _SHARED_OPTIONS}
-    is_fitted = hasattr(estimator, "means_")
+    attributes = vars(estimator)
+    is_fitted = has_parameters(attributes)
     for name in ("n_components", "covariance_type"):
         if is_fitted and options.get(name, shared[name]) != shared[name]:
             raise ValueError(f"a fitted estimator keeps its {name}, {shared[name]!r}; got {options[name]!r}")
     result = cls(**(shared | options))
     if is_fitted:
-        stop_reason = "converged" if estimator.converged_ else "max_iter"
-        fitted = _copies(vars(estimator))
-        fitted |= {"stop_reason_": stop_reason, "history_": (), "degenerate_components_": ()}
-        if estimator.means_.dtype != np.float64:
-            single = (estimator.weights_, estimator.means_, estimator.covariances_)
-            fitted |= parameter_attributes(check_parameters(*single, estimator.covariance_type))
+        fitted = no_history() | _shared_attributes(attributes)
+        if "converged_" in attributes:
+            fitted["stop_reason_"] = "converged" if attributes["converged_"] else "max_iter"
+        if np.asarray(attributes["means_"]).dtype == np.float32:
+            fitted |= parameter_attributes(sound_parameters_of(attributes))
         adopt(result, fitted)
     return result
 
 
-def _copies(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """The fitted attributes that a scikit-learn estimator has too, copied."""
-    found = {name: attributes[name] for name in _FITTED_ATTRIBUTES if name in attributes}
-    return {name: value.copy() if hasattr(value, "copy") else value for name, value in found.items()}
+def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fitted attributes that a scikit-learn estimator has too, copied, be they set by hand."""
+    fitted = completed(attributes)
+    return {name: copy(fitted[name]) for name in _FITTED_ATTRIBUTES if name in fitted}
+
+
+def save(self: Any, path: str | PathLike[str]) -> None:
+    """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
+    save_model(path, to_saved_model(self._fitted()))
 
 
 def to_saved_model(attributes: Mapping[str, Any]) -> SavedModel:
     """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
     names = attributes.get("feature_names_in_")
-    options = {name: _plain(attributes[name]) for name in _SAVED_OPTIONS}
-    results = {name: _plain(attributes[name]) for name in _SAVED_RESULTS}
+    known = {**no_history(), **attributes}
+    options = {name: _plain(known[name]) for name in _SAVED_OPTIONS if name in known}
+    results = {name: _plain(known[name]) for name in _SAVED_RESULTS}
     return SavedModel(
         parameters=sound_parameters_of(attributes),
         options={name: value for name, value in options.items() if value is not None},

@@ -1,16 +1,15 @@
 """``GaussianMixture``: hyper-parameters, methods, fitted attributes; ``calls.py`` and ``fitting.py`` wire a fit."""
 
 from collections.abc import Callable, Sequence
-from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 
-from fastgmm import criteria, estimator_protocol, interchange, metadata_routing, model_file
+from fastgmm import criteria, estimator_protocol, interchange, joint, metadata_routing
 from fastgmm.calls import checked_fit, checked_score, ready_to_score, require_fitted
-from fastgmm.em import Fit, Step
-from fastgmm.fitted import fitted_attributes, parameters_of
-from fastgmm.options import check_n_samples, check_parameters, check_random_state
+from fastgmm.em import Step
+from fastgmm.fitted import parameters_of
+from fastgmm.options import check_n_samples, check_random_state
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.sampling import sample
 from fastgmm.scoring import adopt, deep_copy, get_state, make_scorer, set_state, shallow_copy
@@ -52,7 +51,8 @@ class GaussianMixture:
     random_state : int, RandomState or None, default=None
         Seeds the start and ``sample``.
     warm_start : bool, default=False
-        Continue from the last fit, which must have been one of this ``n_components`` and ``covariance_type``.
+        Continue from the last fit, or from parameters that were set by hand, of this ``n_components`` and
+        ``covariance_type``.
     verbose : int, default=0
         1 prints restarts and iterations, 2 also the time and the change of the bound.
     verbose_interval : int, default=10
@@ -83,7 +83,8 @@ class GaussianMixture:
     covariances_ : ndarray
         full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64 and read-only, as all fitted arrays.
     precisions_, precisions_cholesky_ : ndarray
-        Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical).
+        Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical). Where a mixture is set by hand,
+        ``precisions_cholesky_`` may be any root of the precisions, and either it or ``covariances_`` may be missing.
     converged_ : bool
         Whether the best start did.
     stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
@@ -244,6 +245,13 @@ class GaussianMixture:
         scorer, rows = self._ready_to_score(X)
         return scorer.evaluate(rows, self.n_threads, "responsibilities")
 
+    predict_joint_log_proba = joint.predict_joint_log_proba
+    # scikit-learn's, which are private and called all the same
+    _estimate_weighted_log_prob = joint.predict_joint_log_proba
+    _estimate_log_prob = joint.estimate_log_prob
+    _estimate_log_weights = joint.estimate_log_weights
+    _n_parameters = joint.n_parameters
+
     def score_samples(self, X: Any) -> Array:
         """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
 
@@ -316,23 +324,18 @@ class GaussianMixture:
         ValueError
             Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
         """
-        parameters = check_parameters(weights, means, covariances, covariance_type)
-        estimator = cls(parameters.n_components, covariance_type=covariance_type, **options)
-        adopt(estimator, fitted_attributes(Fit(parameters, -np.inf, False, None, (), ()), ()))
-        return estimator
-
-    def to_sklearn(self) -> Any:
-        """A :class:`sklearn.mixture.GaussianMixture` with the same parameters and fitted attributes."""
-        return interchange.to_sklearn(self)
+        return interchange.from_parameters(cls, weights, means, covariances, covariance_type, options)
 
     @classmethod
     def from_sklearn(cls, estimator: Any, **options: Any) -> Self:
-        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters."""
+        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters.
+
+        Attributes may have been set there by hand: what is missing follows from the others.
+        """
         return interchange.from_sklearn(cls, estimator, options)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
-        model_file.save_model(path, interchange.to_saved_model(self._fitted()))
+    to_sklearn = interchange.to_sklearn
+    save = interchange.save
 
     # The estimator protocol: scikit-learn's, without inheriting from it
 

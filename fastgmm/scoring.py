@@ -15,12 +15,12 @@ import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
-from fastgmm.fitted import ARRAYS, check_shapes, sound_parameters_of
+from fastgmm.fitted import ARRAYS, check_shapes, sound_parameters_of, upper_root_of, weights_and_means_of
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, Prepared
 from fastgmm.pieces import pieces
-from fastgmm.single_precision import are_ordinary, as_float64
+from fastgmm.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
 from fastgmm.sweep import Wanted, evaluate
 
 logger = logging.getLogger("fastgmm")
@@ -34,7 +34,7 @@ class Scorer:
 
     weights: Array
     means: Array
-    precisions_cholesky: Array
+    precisions_cholesky: Array | None  # None where covariances were set by hand instead
     covariance_type: str
     backend_name: str
     backend: Backend
@@ -70,6 +70,14 @@ class Scorer:
                 result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
         return result
 
+    def joint(self, rows: Rows, n_threads: int | None) -> Array:
+        """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""
+        result = self.evaluate(rows, n_threads, "joint")
+        if result.itemsize == 4:
+            for part in pieces(len(result), result[:1].nbytes):
+                np.maximum(result[part], LOWEST_IN_SINGLE, out=result[part])
+        return result
+
 
 def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
     """The scorer among the attributes of a fitted estimator, or a new one where some were set by hand.
@@ -81,17 +89,18 @@ def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
 
 
 def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
-    """A scorer of fitted attributes; the backend is chosen here, once.
+    """A scorer of attributes that a fit or someone by hand has set; the backend is chosen here, once.
 
     Raises
     ------
+    NotFittedError
     ValueError
-        Where the shapes of the attributes disagree.
+        Where the attributes make no mixture.
     BackendUnavailableError
     """
-    check_shapes(attributes, "precisions_cholesky_")
-    given = attributes["weights_"], attributes["means_"], attributes["precisions_cholesky_"]
-    weights, means, factors = (np.asarray(array, np.float64) for array in given)
+    factors = upper_root_of(attributes)
+    weights, means = weights_and_means_of(attributes)
+    given = attributes["weights_"], attributes["means_"], attributes.get("precisions_cholesky_")
     family = FAMILIES[attributes["covariance_type"]]
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
         in_double = family.assemble(weights, means, factors, np.float64)
@@ -163,7 +172,8 @@ def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
         if {"weights_", "means_", "covariances_"} <= attributes.keys():
             sound_parameters_of(_as_fitted(attributes, "covariances_"))
         if {"weights_", "means_", "precisions_cholesky_"} <= attributes.keys():
-            _require_sound_factors(_as_fitted(attributes, "precisions_cholesky_"))
+            candidate = _as_fitted(attributes, "precisions_cholesky_")
+            upper_root_of(candidate), weights_and_means_of(candidate)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise ModelFormatError(f"the pickle holds no sound model: {error}", "unsound") from error
     return attributes
@@ -180,19 +190,10 @@ def _as_fitted(attributes: Mapping[str, Any], matrices: str) -> Mapping[str, Any
     return attributes
 
 
-def _require_sound_factors(attributes: Mapping[str, Any]) -> None:
-    check_shapes(attributes, "precisions_cholesky_")
-    factors = np.asarray(attributes["precisions_cholesky_"], np.float64)
-    with np.errstate(divide="ignore"):
-        deviations = _deviations(FAMILIES[attributes["covariance_type"]], factors)
-    if not (np.isfinite(factors).all() and (deviations > 0).all()):
-        raise ValueError("precisions_cholesky_ should be finite, and positive on the diagonal")
-
-
 def restore(estimator: Any, attributes: dict[str, Any]) -> None:
     """The counterpart of ``get_state``: attributes read back, with a new scorer where they are a fit's."""
     estimator.__dict__.update(attributes)
-    if "means_" not in attributes:
+    if "precisions_cholesky_" not in attributes:  # by which a scorer knows what it is of
         return
     try:
         adopt(estimator, {name: value for name, value in attributes.items() if name.endswith("_")})

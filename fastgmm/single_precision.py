@@ -9,6 +9,8 @@ from fastgmm.parameters import Array
 from fastgmm.pieces import converted
 from fastgmm.validation import feature_ranges, rough_variances
 
+# No joint log-density of float32 rows is less: kernels that compute in single precision keep to it.
+LOWEST_IN_SINGLE = np.float32(-3.0e38)
 # Distances between these have squares well within the range of float32, 2⁻¹²⁶ to 2¹²⁸, and so do sums of them.
 _SMALLEST, _LARGEST = 2.0**-40, 2.0**50
 

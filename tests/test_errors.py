@@ -18,7 +18,8 @@ EXAMPLES = [
     errors.NotFittedError("GaussianMixture"),
     errors.ConvergenceWarning("words", 100, 0.1, 1e-3),
     errors.convergence_warning("words", 100, 0.1, 1e-3),
-    errors.not_fitted(GaussianMixture()),
+    errors.not_fitted("GaussianMixture"),
+    errors.not_fitted("GaussianMixture", ["weights_", "means_"]),
     errors.RegularizationWarning(1e-6, 1e-12),
 ]
 

@@ -1,5 +1,6 @@
 """Parameters from arrays, and models to files and back: nothing changes on the way."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 
 import fastgmm
 from fastgmm import GaussianMixture
+from fastgmm.cli import main
 from fastgmm.covariance import FAMILIES
 from tests.problems import draw_parameters
+from tests.roots import ROOTS, any_root
 
 X = np.random.RandomState(0).normal(size=(300, 3)) * [1.0, 10.0, 0.1]
 X[150:] += [3.0, 0.0, 1.0]
@@ -185,3 +188,37 @@ def test_a_loaded_model_still_knows_its_degenerate_components(tmp_path: Path) ->
     assert estimator.degenerate_components_ == (0, 1)
     estimator.save(tmp_path / "model.npz")
     assert fastgmm.load(tmp_path / "model.npz").degenerate_components_ == (0, 1)
+
+
+@pytest.mark.parametrize("kind", ROOTS)
+def test_a_model_of_any_root_of_the_precisions_is_saved(
+    tmp_path: Path, covariance_type: str, kind: str, rng: np.random.Generator
+) -> None:
+    """With the covariances that belong to it, which were never set."""
+    given = draw_parameters(rng, covariance_type, 3, 2)
+    family, saved = FAMILIES[covariance_type], GaussianMixture(2, covariance_type=covariance_type)
+    saved.weights_, saved.means_ = given.weights, given.means
+    saved.precisions_cholesky_ = any_root(family.precisions_cholesky(given.covariances), kind, family, rng)
+    saved.save(tmp_path / "model.npz")
+    loaded = fastgmm.load(tmp_path / "model.npz")
+    np.testing.assert_allclose(loaded.covariances_, given.covariances, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(loaded.score_samples(X), saved.score_samples(X), rtol=1e-11)
+    assert (loaded.converged_, loaded.stop_reason_, loaded.n_iter_, loaded.lower_bound_) == (False, None, 0, -np.inf)
+
+
+def test_a_model_set_by_hand_is_shown_by_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    estimator = GaussianMixture(1)
+    estimator.weights_, estimator.means_, estimator.covariances_ = [1.0], [[5.0, 7.0]], [np.eye(2)]
+    estimator.save(tmp_path / "model.npz")
+    assert main(["info", str(tmp_path / "model.npz"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["means"] == [[5.0, 7.0]]
+    assert not facts["fit"]["converged"]
+
+
+def test_a_pickle_from_before_an_option_there_is_now_can_be_saved(tmp_path: Path) -> None:
+    estimator = GaussianMixture(2, random_state=0).fit(X)
+    for name in ("accelerate", "deadline", "stop_reason_", "degenerate_components_", "lower_bounds_"):
+        del estimator.__dict__[name]
+    estimator.save(tmp_path / "model.npz")
+    assert np.array_equal(fastgmm.load(tmp_path / "model.npz").score_samples(X), estimator.score_samples(X))

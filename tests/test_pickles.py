@@ -12,6 +12,7 @@ from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
 from fastgmm.errors import ModelFormatError
 from tests.problems import draw_parameters
+from tests.roots import ROOTS, any_root
 
 
 def make_estimator(covariance_type: str) -> GaussianMixture:
@@ -55,7 +56,7 @@ def test_a_damaged_array_is_refused(covariance_type: str, name: str, damage: str
         {"covariances_": np.array([[[1.0, 2.0], [2.0, 1.0]]] * 3)},
         {"covariances_": np.array([[[1.0, 0.5], [0.2, 1.0]]] * 3)},
         {"covariances_": -np.ones((3, 2, 2))},
-        {"precisions_cholesky_": -np.array([np.eye(2)] * 3)},
+        {"precisions_cholesky_": np.ones((3, 2, 2))},
         {"covariance_type": "foo"},
         {"covariance_type": ["full"]},
     ],
@@ -101,6 +102,27 @@ def test_what_only_scoring_needs_may_be_pickled() -> None:
         setattr(bare, name, getattr(estimator, name))
     read = pickle.loads(pickle.dumps(bare))
     assert np.array_equal(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]))
+
+
+@pytest.mark.parametrize("kind", ROOTS)
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_any_root_of_a_precision_may_be_pickled(covariance_type: str, kind: str, rng: np.random.Generator) -> None:
+    estimator = make_estimator(covariance_type)
+    root = any_root(estimator.precisions_cholesky_, kind, FAMILIES[covariance_type], rng)
+    read = unpickled_with(estimator, precisions_cholesky_=root)
+    assert np.array_equal(read.precisions_cholesky_, root)
+    np.testing.assert_allclose(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]), rtol=1e-13)
+
+
+def test_covariances_set_by_hand_alone_count_at_the_next_call_out_of_a_pickle_too() -> None:
+    estimator = make_estimator("full")
+    bare = GaussianMixture(3)
+    for name in ("weights_", "means_", "covariances_"):
+        setattr(bare, name, getattr(estimator, name))
+    read = pickle.loads(pickle.dumps(bare))
+    read.covariances_ = np.array([4.0 * np.eye(2)] * 3)
+    expected = GaussianMixture.from_parameters(estimator.weights_, estimator.means_, read.covariances_)
+    assert np.array_equal(read.score_samples([[0.0, 1.0]]), expected.score_samples([[0.0, 1.0]]))
 
 
 def test_an_estimator_whose_covariance_type_was_changed_since_its_fit_can_be_sent_and_fitted_again() -> None:

@@ -9,6 +9,8 @@ import pytest
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
 from fastgmm.parameters import FloatArray
+from tests.problems import draw_parameters
+from tests.roots import ROOTS, any_root
 
 pytest.importorskip("sklearn")
 
@@ -16,6 +18,7 @@ import pandas as pd
 import sklearn
 from sklearn.base import clone, is_clusterer
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import BayesianGaussianMixture
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -224,6 +227,78 @@ def test_a_fitted_estimator_keeps_its_family_on_the_way(blobs: FloatArray) -> No
         GaussianMixture.from_sklearn(theirs, covariance_type="diag")
     with pytest.raises(ValueError, match="keeps its n_components"):
         GaussianMixture.from_sklearn(theirs, n_components=3)
+
+
+def by_hand(mixture: type, covariance_type: str, root: FloatArray | None, dtype: type = np.float64) -> object:
+    """A mixture of either library, of which only what scikit-learn reads is set: with a root, or with covariances."""
+    given = draw_parameters(np.random.default_rng(1), covariance_type, 3, 2)
+    estimator = mixture(2, covariance_type=covariance_type)
+    estimator.weights_, estimator.means_ = given.weights.astype(dtype), given.means.astype(dtype)
+    if root is None:
+        estimator.covariances_ = given.covariances.astype(dtype)
+    else:
+        estimator.precisions_cholesky_ = root.astype(dtype)
+    return estimator
+
+
+def given_root(covariance_type: str, kind: str) -> FloatArray:
+    family, rng = FAMILIES[covariance_type], np.random.default_rng(1)
+    fitted = family.precisions_cholesky(draw_parameters(rng, covariance_type, 3, 2).covariances)
+    return any_root(fitted, kind, family, rng)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("kind", ROOTS)
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_mixture_set_by_hand_crosses_over(blobs: FloatArray, covariance_type: str, kind: str, dtype: type) -> None:
+    """From scikit-learn and back, where it scores as well: it reads a root's diagonal, which must be the right one."""
+    theirs = by_hand(SklearnMixture, covariance_type, given_root(covariance_type, kind), dtype)
+    ours = GaussianMixture.from_sklearn(theirs)
+    given = draw_parameters(np.random.default_rng(1), covariance_type, 3, 2)
+    expected = GaussianMixture.from_parameters(given.weights, given.means, given.covariances, covariance_type)
+    tolerance = 1e-11 if dtype is np.float64 else 1e-5
+    for mixture in (ours, ours.to_sklearn(), GaussianMixture.from_sklearn(ours.to_sklearn())):
+        np.testing.assert_allclose(mixture.score_samples(blobs), expected.score_samples(blobs), rtol=tolerance)
+        np.testing.assert_allclose(mixture.covariances_, given.covariances, rtol=tolerance, atol=tolerance)
+    assert (ours.converged_, ours.stop_reason_, ours.n_iter_, ours.history_) == (False, None, 0, ())
+    assert ours.n_features_in_ == 3
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_mixture_set_by_hand_becomes_one_of_scikit_learn(blobs: FloatArray, covariance_type: str) -> None:
+    for root in (None, given_root(covariance_type, "rotated"), given_root(covariance_type, "negative")):
+        ours = by_hand(GaussianMixture, covariance_type, root)
+        np.testing.assert_allclose(ours.to_sklearn().score_samples(blobs), ours.score_samples(blobs), rtol=1e-11)
+        ours.to_sklearn().sample(3)
+
+
+def test_covariances_alone_are_enough_for_from_sklearn(blobs: FloatArray) -> None:
+    ours = GaussianMixture.from_sklearn(by_hand(SklearnMixture, "full", None))
+    assert np.array_equal(ours.score_samples(blobs), by_hand(GaussianMixture, "full", None).score_samples(blobs))
+
+
+def test_lists_set_by_hand_cross_over_too(blobs: FloatArray) -> None:
+    theirs = by_hand(SklearnMixture, "full", None)
+    expected = GaussianMixture.from_sklearn(theirs).score_samples(blobs)
+    for name in ("weights_", "means_", "covariances_"):
+        setattr(theirs, name, getattr(theirs, name).tolist())
+    assert np.array_equal(GaussianMixture.from_sklearn(theirs).score_samples(blobs), expected)
+
+
+def test_half_a_mixture_crosses_neither_way() -> None:
+    for cross in (GaussianMixture.from_sklearn, GaussianMixture.to_sklearn):
+        half = by_hand(SklearnMixture if cross == GaussianMixture.from_sklearn else GaussianMixture, "full", None)
+        del half.covariances_
+        with pytest.raises(NotFittedError, match=r"has no covariances_ or precisions_cholesky_.*from_parameters\("):
+            cross(half)
+
+
+def test_another_mixture_of_scikit_learn_is_refused_with_the_way_to_go(blobs: FloatArray) -> None:
+    theirs = BayesianGaussianMixture(n_components=2, random_state=0, max_iter=500).fit(blobs)
+    with pytest.raises(TypeError, match=r"BayesianGaussianMixture has no 'weights_init'\. .*from_parameters\(weights"):
+        GaussianMixture.from_sklearn(theirs)
+    ours = GaussianMixture.from_parameters(theirs.weights_, theirs.means_, theirs.covariances_)
+    assert np.array_equal(ours.predict(blobs), theirs.predict(blobs))
 
 
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])

@@ -15,7 +15,7 @@ import pytest
 
 import fastgmm
 from fastgmm import GaussianMixture
-from fastgmm.errors import BackendUnavailableError
+from fastgmm.errors import BackendUnavailableError, NotFittedError
 from tests.conftest import BACKENDS
 
 NAMES = ["auto", *BACKENDS]
@@ -268,11 +268,20 @@ def test_attributes_set_by_hand_that_do_not_fit_together_are_refused():
 
 
 def test_a_fitted_model_without_one_of_its_attributes_says_so():
-    for attribute in ("weights_", "means_", "precisions_cholesky_"):
+    for attribute in ("weights_", "means_"):
         model = fit("auto")
         delattr(model, attribute)
-        with pytest.raises((AttributeError, ValueError), match=f"{attribute}|not fitted"):
+        with pytest.raises(NotFittedError, match=f"has no {attribute}, .*GaussianMixture.from_parameters"):
             model.score_samples(BATCH)
+
+
+def test_a_fitted_model_without_its_factors_scores_by_its_covariances():
+    model = fit("auto")
+    expected = scores(model)
+    del model.precisions_cholesky_
+    assert scores(model) == expected
+    model.covariances_ = 4.0 * model.covariances_
+    assert scores(model) != expected
 
 
 def test_a_family_that_there_is_not_is_named_and_stops_no_copy():

@@ -7,6 +7,7 @@ import numpy as np
 from fastgmm.covariance.coordinates import VARIANCES
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.covariance.roots import positive_roots, variances_of_roots
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, PreparedDiag
 
@@ -53,6 +54,8 @@ DIAG = CovarianceFamily(
     regularize=lambda covariances, variances: covariances + variances,
     second_moments=lambda weighted, differences: np.einsum("ti,ti->i", weighted, differences),
     precisions_cholesky=inverse_deviations,
+    upper_root=positive_roots,
+    covariances_of_root=variances_of_roots,
     precisions=np.square,
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,

@@ -52,6 +52,9 @@ class CovarianceFamily:
     precisions_cholesky : callable (covariances) -> array
         scikit-learn's ``precisions_cholesky_``: U upper triangular with Σ⁻¹ = UUᵀ, that is L⁻ᵀ, or 1/σ.
         Raises ``NotPositiveDefiniteError``.
+    upper_root : callable (root) -> precisions_cholesky
+        Of any root R of the precisions, Σ⁻¹ = RRᵀ (or ±1/σ); itself where it is that of a fit. Raises ``ValueError``.
+    covariances_of_root : callable (precisions_cholesky) -> covariances
     precisions : callable (precisions_cholesky) -> array
         scikit-learn's ``precisions_``: UUᵀ, or 1/σ².
     covariances_of_precisions : callable (precisions) -> covariances
@@ -85,6 +88,8 @@ class CovarianceFamily:
     maximize: Callable[[Moments, FloatArray, FloatArray], FloatArray]
     regularize: Callable[[FloatArray, FloatArray], FloatArray]
     precisions_cholesky: Callable[[FloatArray], FloatArray]
+    upper_root: Callable[[FloatArray], FloatArray]
+    covariances_of_root: Callable[[FloatArray], FloatArray]
     precisions: Callable[[FloatArray], FloatArray]
     covariances_of_precisions: Callable[[FloatArray], FloatArray]
     matrices: Callable[[FloatArray, int, int], FloatArray]

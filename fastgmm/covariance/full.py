@@ -20,6 +20,7 @@ from fastgmm.covariance.factors import (
     times_transpose,
 )
 from fastgmm.covariance.family import Coordinates, CovarianceFamily
+from fastgmm.covariance.roots import covariances_of_upper_roots, upper_roots
 from fastgmm.moments import Moments
 from fastgmm.parameters import BoolArray, FloatArray, PreparedFull
 from fastgmm.pieces import by_piece, pieces
@@ -91,6 +92,8 @@ FULL = CovarianceFamily(
     regularize=_regularize,
     second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=_precisions_cholesky,
+    upper_root=upper_roots,
+    covariances_of_root=lambda roots: by_piece(covariances_of_upper_roots, roots),
     precisions=lambda factors: by_piece(times_transpose, factors),
     covariances_of_precisions=_covariances_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,

@@ -8,6 +8,7 @@ from fastgmm.covariance.coordinates import SINGLE_VARIANCES
 from fastgmm.covariance.diag import inverse_deviations
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.covariance.roots import positive_roots, variances_of_roots
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, PreparedSpherical
 
@@ -46,6 +47,8 @@ SPHERICAL = CovarianceFamily(
     regularize=lambda covariances, variances: covariances + variances.mean(),
     second_moments=lambda weighted, differences: np.einsum("ti,ti->", weighted, differences),
     precisions_cholesky=inverse_deviations,
+    upper_root=positive_roots,
+    covariances_of_root=variances_of_roots,
     precisions=np.square,
     covariances_of_precisions=lambda precisions: 1.0 / precisions,
     matrices=_matrices,

@@ -16,6 +16,7 @@ from fastgmm.covariance.factors import (
     times_transpose,
 )
 from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.covariance.roots import covariances_of_upper_roots, upper_roots
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, PreparedTied
 
@@ -73,6 +74,8 @@ TIED = CovarianceFamily(
     regularize=lambda covariance, variances: covariance + np.diag(variances),
     second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=lambda covariance: inverse_cholesky(covariance, -1).T,
+    upper_root=lambda root: upper_roots(root[np.newaxis])[0],
+    covariances_of_root=covariances_of_upper_roots,
     precisions=times_transpose,
     covariances_of_precisions=inverse_of_precision,
     matrices=lambda covariance, n_components, n_features: np.broadcast_to(
