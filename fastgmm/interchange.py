@@ -85,6 +85,8 @@ def to_sklearn(self: Any) -> Any:
     options = {name: attributes[name] for name in _SHARED_OPTIONS}
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
+    if options["init_params"] == "auto":
+        options["init_params"] = "kmeans"  # the nearest that it has
     result = SklearnMixture(**options)
     if has_parameters(attributes):
         vars(result).update(_shared_attributes(attributes))

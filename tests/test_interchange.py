@@ -222,3 +222,9 @@ def test_a_pickle_from_before_an_option_there_is_now_can_be_saved(tmp_path: Path
         del estimator.__dict__[name]
     estimator.save(tmp_path / "model.npz")
     assert np.array_equal(fastgmm.load(tmp_path / "model.npz").score_samples(X), estimator.score_samples(X))
+
+
+def test_the_default_start_goes_to_scikit_learn_as_the_nearest_that_it_has() -> None:
+    pytest.importorskip("sklearn")
+    assert GaussianMixture(2).to_sklearn().init_params == "kmeans"
+    assert GaussianMixture(2, init_params="random").to_sklearn().init_params == "random"
