@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.covariance import CovarianceFamily
-from fastgmm.kernels.contract import Bounds, Rows
+from fastgmm.kernels.contract import Backend, Bounds, Rows
 from fastgmm.moments import Moments
 from fastgmm.parameters import Prepared
 from fastgmm.sweep import Sweep, evaluate, plan_of
@@ -58,6 +58,14 @@ class BoundedSweep:
     @property
     def family(self) -> CovarianceFamily:
         return self.sweep.family
+
+    @property
+    def backend(self) -> Backend:
+        return self.sweep.backend
+
+    @property
+    def n_threads(self) -> int:
+        return self.sweep.n_threads
 
     def __call__(self, prepared: Prepared) -> Moments:
         if self._bounds is not None and self._previous is not None:

@@ -1,19 +1,26 @@
 """Covariances that are not, or hardly, positive definite: recognized, and explained to the user."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastgmm.bounds import AnySweep
 from fastgmm.covariance import CovarianceFamily
 from fastgmm.covariance.family import NotPositiveDefiniteError
+from fastgmm.effective_points import effective_points
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.regularization import added_variances, relative_regularization
+from fastgmm.uninterrupted import answering_signals
 from fastgmm.validation import feature_ranges, feature_variances, rough_variances
 
-# Smallest eigenvalues up to this many times the regularization are the regularization, and nothing of the data.
-_ON_THE_FLOOR = 1.01
-# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
-_RELATIVE_REGULARIZATION = 1e-6
+# A variance up to this many times the floor below it is half floor or more: it says little of the data.
+_FLAT = 2.0
+# Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
+_POINTS_OF_A_PARAMETER = 4
+# Of the floor: a smaller variance of all rows is none but for rounding.
+_NO_VARIANCE = 1e-6
 
 # scikit-learn's words, so that code which looks for them finds them.
 _MESSAGE = (
@@ -24,24 +31,86 @@ _MESSAGE = (
 _SINGLE_PRECISION = " The numerical accuracy can also be improved by passing float64 data instead of float32."
 
 
-def relative_regularization(variances: FloatArray) -> FloatArray:
-    """What ``reg_covar="relative"`` adds to the diagonal of covariances where features have these, (n_features,)."""
-    return _RELATIVE_REGULARIZATION * variances
+class Degenerate(NamedTuple):
+    """Components whose likelihood is that of the regularization more than of the data.
 
-
-def degenerate_components(sweep: AnySweep, parameters: Parameters, regularization: FloatArray) -> tuple[int, ...]:
-    """Components whose smallest eigenvalue sits on the regularization: without it they would be singular.
-
-    Without regularization those that relative regularization would hold up: their likelihood, too, has no meaning.
+    Attributes
+    ----------
+    components : tuple of int
+        All of them.
+    collapsed : tuple of int
+        Those that too few points hold. The others are flat because all rows lie in a plane, and so are those of any
+        fit: it is no reason to prefer one.
     """
-    floor = regularization
-    if not floor.any():
-        floor = relative_regularization(rough_variances(sweep.rows))
+
+    components: tuple[int, ...] = ()
+    collapsed: tuple[int, ...] = ()
+
+
+def degenerate_components(sweep: AnySweep, parameters: Parameters, regularization: FloatArray) -> Degenerate:
+    """Components that are flat in some directions, without points enough to say that the data are.
+
+    In a flat direction a component is thinner than what regularization adds, or what relative regularization would
+    add, a thousandth of a feature's deviation. A tight group of many points is flat, and so is a line of them, which
+    is no fault. But in any data a few points lie on a plane, and many where numbers are rounded. So a component that is
+    flat but for r directions must be held by four effective points for each parameter of a Gaussian in r dimensions,
+    its weight included. Directions in which all rows are flat are left out.
+    """
+    family = sweep.family
+    added = added_variances(family, regularization)
+    floor = np.maximum(added, added_variances(family, relative_regularization(rough_variances(sweep.rows))))
     if not (floor > 0).all():
+        return Degenerate()
+    units = np.sqrt(floor)
+    flat = np.flatnonzero(family.have_smaller_variances(parameters.covariances, units, _FLAT))
+    if not len(flat):
+        return Degenerate()
+    total = _total_covariance(family, parameters) / np.outer(units, units)
+    variances, directions = answering_signals(lambda: np.linalg.eigh(total), total.size)
+    of_rows = directions[:, variances > _FLAT]
+    across = directions[:, variances <= _FLAT]
+    collapsed = _collapsed(sweep, parameters, flat, of_rows / units[:, np.newaxis])
+    everything = tuple(range(parameters.n_components))
+    if family.is_shared and collapsed:
+        collapsed = everything
+    # What all rows have there without what was added.
+    remainder = across.T @ (total - np.diag(added / floor)) @ across
+    rows_are_flat = (_eigenvalues(remainder) <= _NO_VARIANCE).any()
+    return Degenerate(everything if rows_are_flat else collapsed, collapsed)
+
+
+def _total_covariance(family: CovarianceFamily, parameters: Parameters) -> FloatArray:
+    """That of the whole mixture, (d, d): within and between components."""
+    weights, covariances = parameters.weights, parameters.covariances
+    within = covariances if family.is_shared else np.tensordot(weights, covariances, 1)[np.newaxis]
+    offsets = parameters.means - weights @ parameters.means
+    between: FloatArray = (weights * offsets.T) @ offsets
+    total: FloatArray = family.matrices(within, 1, parameters.n_features)[0] + between
+    return total
+
+
+def _collapsed(sweep: AnySweep, parameters: Parameters, components: Array, directions: FloatArray) -> tuple[int, ...]:
+    """Those among some components that are flat within these directions (d, n), on too few points.
+
+    A covariance that all components share is held by the points of all, and they have other means as parameters.
+    """
+    family, suspects, needed = sweep.family, [], []
+    for k in components:
+        own = parameters.covariances if family.is_shared else parameters.covariances[k : k + 1]
+        matrix = family.matrices(own, 1, parameters.n_features)[0]
+        wide = int(np.count_nonzero(_eigenvalues(directions.T @ matrix @ directions) > _FLAT))
+        if wide < directions.shape[1]:
+            suspects.append(int(k))
+            n_parameters = 1 + wide * (wide + 3) / 2 + (parameters.n_components - 1) * family.is_shared
+            needed.append(_POINTS_OF_A_PARAMETER * n_parameters)
+    if not suspects:
         return ()
-    small = sweep.family.have_smaller_variances(parameters.covariances, np.sqrt(floor), _ON_THE_FLOOR)
-    on_the_floor = np.broadcast_to(small, parameters.n_components)
-    return tuple(int(k) for k in np.flatnonzero(on_the_floor))
+    points = effective_points(sweep, parameters, suspects, np.array(needed))
+    return tuple(k for k, number, enough in zip(suspects, points, needed, strict=True) if number < enough)
+
+
+def _eigenvalues(matrix: FloatArray) -> FloatArray:
+    return answering_signals(lambda: np.linalg.eigvalsh(matrix), matrix.size).astype(np.float64, copy=False)
 
 
 def prepare_or_explain(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
@@ -79,13 +148,17 @@ def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, compo
     return float(family.smallest_variances(own, np.ones(parameters.n_features))[0])
 
 
+def why_rows_are_flat(rows: Rows) -> str:
+    """Rows that all lie in a plane."""
+    return _constant_columns(rows) or "columns that are linearly dependent"
+
+
 def _probable_cause(rows: Rows, effective_points: float) -> str:
     """The first of the usual causes that fits the data."""
     n_features = rows.shape[1]
-    constant = _constant_features(rows)
+    constant = _constant_columns(rows)
     if constant:
-        noun = "column" if len(constant) == 1 else "columns"
-        return f"constant {noun} {', '.join(map(str, constant))}"
+        return constant
     # Weights may be in any unit; those that are counts say more points than their number.
     unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
     if effective_points / unit <= n_features:
@@ -106,6 +179,13 @@ def _first_counted(rows: Rows, n_rows: int) -> Array:
         return rows.values[:n_rows]
     first: Array = rows.values[np.flatnonzero(rows.weights)[:n_rows]]
     return first
+
+
+def _constant_columns(rows: Rows) -> str:
+    """In words; empty where there are none."""
+    constant = _constant_features(rows)
+    noun = "column" if len(constant) == 1 else "columns"
+    return f"constant {noun} {', '.join(map(str, constant))}" if constant else ""
 
 
 def _constant_features(rows: Rows) -> list[int]:

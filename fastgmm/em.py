@@ -90,6 +90,7 @@ class Fit:
     """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
 
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
+    ``degenerate`` and ``collapsed`` are components: see :class:`fastgmm.degenerate.Degenerate`.
     """
 
     parameters: Parameters
@@ -98,6 +99,7 @@ class Fit:
     stop_reason: StopReason | None
     steps: tuple[Step, ...]
     degenerate: tuple[int, ...]
+    collapsed: tuple[int, ...] = ()
 
     @property
     def was_cut_short(self) -> bool:
@@ -195,7 +197,7 @@ def run_em(
     degenerate = degenerate_components(sweep, state.parameters, regularization)
     converged = stop_reason == "converged"
     parameters = _as_shown(state.parameters, sweep.rows)
-    return Fit(parameters, state.lower_bound, converged, stop_reason, tuple(steps), degenerate)
+    return Fit(parameters, state.lower_bound, converged, stop_reason, tuple(steps), *degenerate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,7 +255,7 @@ def _try_jump(sweep: AnySweep, jump: Jump, regularization: FloatArray) -> _State
 def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step, ...]]:
     """Run every restart; return the best fit and the steps of all.
 
-    A fit without degenerate components beats one with some, whatever the likelihoods: a component that collapsed
+    A fit without collapsed components beats one with some, whatever the likelihoods: a component that collapsed
     onto a few points has a likelihood without bound and no meaning. A restart that fails is passed over while
     another succeeds. One that is cut short is the last, and says why the best of all is what it is.
     """
@@ -281,7 +283,7 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
 
 def merit(fit: Fit) -> tuple[bool, float]:
     """By which fits from different starts are compared: the largest is the best."""
-    return not fit.degenerate, fit.lower_bound
+    return not fit.collapsed, fit.lower_bound
 
 
 def _as_shown(parameters: Parameters, rows: Rows) -> Parameters:

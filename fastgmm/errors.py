@@ -10,6 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 ModelProblem: TypeAlias = Literal["foreign", "damaged", "newer", "unsound"]
 
+# In the words of a warning.
+_MOST_NAMED = 10
+
 
 class FastGMMError(Exception):
     """The base of the exceptions that only fastgmm raises."""
@@ -136,26 +139,67 @@ class ConvergenceWarning(UserWarning):
         return ConvergenceWarning, (str(self), self.n_iter, self.change, self.tol)
 
 
-class RegularizationWarning(UserWarning):
-    """An absolute ``reg_covar`` is large enough to hide a feature.
+class DegenerateComponentWarning(UserWarning):
+    """The fit has components whose likelihood is that of ``reg_covar``, not of the data.
 
     Attributes
     ----------
-    reg_covar : float
-    smallest_variance : float
-        The smallest variance of a feature that is not constant.
+    components : tuple of int
+        The components, counted from 0.
+    cause : str
+        Why they are degenerate, in words: ``'few points'`` that hold each of them, or why all rows lie in a plane.
     """
 
-    def __init__(self, reg_covar: float, smallest_variance: float) -> None:
+    def __init__(self, message: str, components: tuple[int, ...], cause: str) -> None:
+        super().__init__(message)
+        self.components = components
+        self.cause = cause
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.components, self.cause)
+
+
+class RegularizationWarning(UserWarning):
+    """What ``reg_covar`` adds is felt in some components: it makes them wider than their points.
+
+    Attributes
+    ----------
+    reg_covar : float or 'relative'
+    smallest_variance : float
+        The smallest variance of these components in any direction, without what was added; 0 where they are flat but
+        for rounding. In squared units of the data, or, where ``reg_covar`` is ``'relative'``, of each feature's spread.
+    components : tuple of int
+        Those of which more than a tenth was added, counted from 0.
+    """
+
+    def __init__(self, reg_covar: float | str, smallest_variance: float, components: tuple[int, ...]) -> None:
+        if isinstance(reg_covar, str):
+            what = f"reg_covar={reg_covar!r} is a millionth of each feature's variance, and"
+            remedy = "Set a number, a thousandth of their smallest variances."
+        else:
+            what = f"reg_covar={reg_covar:g} is absolute, and"
+            remedy = f"Scale the data, or set a smaller reg_covar, such as {1e-3 * smallest_variance:.0e}."
+        if smallest_variance == 0:
+            remedy = "Flat ones are as wide as reg_covar makes them."
         super().__init__(
-            f"reg_covar={reg_covar:g} is absolute, and more than a thousandth of the smallest feature variance, "
-            f"{smallest_variance:.3g}. Scale the data, or use reg_covar='relative'."
+            f"{what} more than a tenth of the smallest variance of {names(components)} without it, "
+            f"{smallest_variance:.3g}: it makes them wider than their points. {remedy}"
         )
         self.reg_covar = reg_covar
         self.smallest_variance = smallest_variance
+        self.components = components
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.reg_covar, self.smallest_variance)
+        return type(self), (self.reg_covar, self.smallest_variance, self.components)
+
+
+def names(components: tuple[int, ...]) -> str:
+    """Components in words, not too many of them."""
+    if len(components) == 1:
+        return f"component {components[0]}"
+    shown = ", ".join(map(str, components[:_MOST_NAMED]))
+    others = len(components) - _MOST_NAMED
+    return f"components {shown}" if others <= 0 else f"components {shown} and {others} more"
 
 
 def _also(own: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""From hyper-parameters and rows to the best fit: the regularization, a run of EM for each start, the choice."""
+"""From hyper-parameters and rows to the best fit: a run of EM for each start, the choice, the warning."""
 
 import math
 import time
@@ -12,24 +12,22 @@ import numpy as np
 
 from fastgmm.bounds import BoundedSweep
 from fastgmm.covariance import FAMILIES
-from fastgmm.degenerate import relative_regularization
 from fastgmm.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
-from fastgmm.errors import DegenerateComponentError, RegularizationWarning, convergence_warning
+from fastgmm.errors import DegenerateComponentError
+from fastgmm.fit_warnings import warning_about
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Rows, work_of
 from fastgmm.options import check_given_start, check_random_state
 from fastgmm.origin import less_origin, origin_of
 from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.regularization import regularization_of
 from fastgmm.single_precision import with_room_for_squares
 from fastgmm.starts import StartOptions, make_start
 from fastgmm.sweep import Sweep, make_sweep
 from fastgmm.threads import resolve_n_threads
-from fastgmm.validation import feature_variances, rough_variances
 from fastgmm.verbose import print_progress
 
-# An absolute `reg_covar` above this share of a feature's variance is worth a warning.
-_SUSPICIOUS_REGULARIZATION = 1e-3
 # Warnings of `fit_rows` point at the user's line: past the estimator's helper and its public method.
 _CALLER_OF_FIT = 4
 
@@ -62,42 +60,10 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
         rows = replace(rows, origin=origin_of(rows))
         sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]), deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
-    warning = _warning_about(options, rows, best)
+        warning = warning_about(options, rows, best, regularization)
     if warning is not None:
         warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
     return best, steps
-
-
-def _warning_about(options: Mapping[str, Any], rows: Rows, best: Fit) -> Warning | None:
-    """One at most, which says all there is to say."""
-    regularization = _suspicious_regularization(options["reg_covar"], rows)
-    if best.stop_reason != "max_iter" or options["max_iter"] == 0:
-        return regularization
-    message = (
-        "Best performing initialization did not converge. Try different init parameters, or increase max_iter, tol, "
-        "or check for degenerate data."
-    )
-    if best.steps[-1].fell:
-        message += " The likelihood was falling, as it may where reg_covar is large."
-    if regularization is not None:
-        message += f" Besides, {regularization}"
-    return convergence_warning(message, len(best.steps), best.steps[-1].change, options["tol"])
-
-
-def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
-    """What is added to the diagonal of covariances, (n_features,)."""
-    if isinstance(reg_covar, str):
-        return relative_regularization(feature_variances(rows))
-    return np.full(rows.shape[1], float(reg_covar))
-
-
-def _suspicious_regularization(reg_covar: float | str, rows: Rows) -> RegularizationWarning | None:
-    """Whether it would hide a feature."""
-    if isinstance(reg_covar, str) or reg_covar == 0:
-        return None
-    variances = rough_variances(rows)
-    smallest = float(variances[variances > 0].min(initial=np.inf))
-    return RegularizationWarning(reg_covar, smallest) if reg_covar > _SUSPICIOUS_REGULARIZATION * smallest else None
 
 
 def runs_of_em(

@@ -98,8 +98,8 @@ class GaussianMixture:
     history_ : tuple of Step
         Every iteration of every start.
     degenerate_components_ : tuple of int
-        Components whose smallest eigenvalue is the regularization: collapsed onto a plane or a few points.
-        With ``reg_covar=0`` what ``'relative'`` would add stands in for it.
+        Components that collapsed onto so few distinct points that their likelihood is that of the regularization; all,
+        where all rows lie in a plane. A ``DegenerateComponentWarning`` names them.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has column names.
@@ -120,7 +120,7 @@ class GaussianMixture:
     --------
     >>> import numpy as np
     >>> from fastgmm import GaussianMixture
-    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> X = np.array([[1, 2], [0, 4], [2, 4], [1, 0], [10, 2], [9, 4], [11, 4], [10, 0]])
     >>> gm = GaussianMixture(n_components=2, random_state=0).fit(X)
     >>> np.sort(gm.means_[:, 0])
     array([ 1., 10.])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Rows
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import FloatArray
 from fastgmm.pieces import pieces
 from fastgmm.validation import feature_variances
 
@@ -29,9 +29,7 @@ def robust_deviations(rows: Rows) -> FloatArray:
     Where four fifths of the rows share one number it is the standard deviation. The unit is not that: only the ratios
     of features count.
     """
-    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    spreads = np.array([_spread(column, weights) for column in rows.values.T])
-    return _never_zero(spreads, deviations(rows))
+    return _never_zero(quantile_ranges(rows, _LOW, _HIGH), deviations(rows))
 
 
 def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) -> FloatArray:
@@ -54,13 +52,17 @@ def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) ->
     return _never_zero(np.sqrt(scatter / weights.sum() + least), np.ones(rows.shape[1]))
 
 
-def _spread(column: Array, weights: FloatArray) -> float:
-    """Of numbers (n,) with weights: repeating a number is the same as giving it the weight."""
-    order = np.argsort(column)
-    cumulative = np.cumsum(weights[order])
-    positions = np.searchsorted(cumulative, [_LOW * cumulative[-1], _HIGH * cumulative[-1]])
-    low, high = column[order[np.minimum(positions, len(order) - 1)]].astype(np.float64)
-    return float(high - low)
+def quantile_ranges(rows: Rows, low: float, high: float) -> FloatArray:
+    """The distance of two quantiles of every feature (d,): a whole weight is the row repeated."""
+    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
+    ranges = np.empty(rows.shape[1])
+    for j, column in enumerate(rows.values.T):
+        order = np.argsort(column)
+        cumulative = np.cumsum(weights[order])
+        positions = np.searchsorted(cumulative, np.array([low, high]) * cumulative[-1])
+        lower, upper = column[order[np.minimum(positions, len(order) - 1)]].astype(np.float64)
+        ranges[j] = upper - lower
+    return ranges
 
 
 def _never_zero(scales: FloatArray, otherwise: FloatArray) -> FloatArray:

@@ -298,6 +298,8 @@ PROBLEMS = {
 ALLOWED = {("full", "nearly-flat"): 1.5e-5}
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.RegularizationWarning")
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_end_is_no_worse_than_that_of_plain_em(family, problem):
     draw, n_components, options = PROBLEMS[problem]
@@ -344,6 +346,7 @@ def test_float32_rows_are_accelerated_too(family):
     assert fast.lower_bound_ > plain.lower_bound_ - 1e-4
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 def test_weights_of_zero_in_the_start(family):
     options = {"covariance_type": family.name, "weights_init": [0.0, 0.5, 0.5], "tol": 1e-6, "max_iter": 1000}
     mixture = GaussianMixture(3, random_state=0, accelerate="squarem", **options).fit(overlapping(3))

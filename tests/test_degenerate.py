@@ -10,7 +10,7 @@ import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
-from fastgmm.errors import DegenerateComponentError, FastGMMError
+from fastgmm.errors import DegenerateComponentError, DegenerateComponentWarning, FastGMMError
 from fastgmm.parameters import Array, FloatArray
 
 LEADING = (
@@ -137,7 +137,8 @@ def test_a_variance_too_small_for_single_precision_is_an_error(covariance_type: 
     with pytest.raises(DegenerateComponentError, match="passing float64 data") as caught:
         GaussianMixture(3, **options).fit(data)
     assert 0 < caught.value.smallest_eigenvalue < 1e-99
-    assert GaussianMixture(3, **options).fit(data.astype(np.float64)).degenerate_components_ == (0, 1, 2)
+    with pytest.warns(DegenerateComponentWarning, match="Components 0, 1, 2 of 3 collapsed onto few distinct points"):
+        assert GaussianMixture(3, **options).fit(data.astype(np.float64)).degenerate_components_ == (0, 1, 2)
 
 
 @pytest.mark.parametrize("offset", [1e3, 1e6, 1e8])
@@ -188,7 +189,8 @@ def test_a_spike_loses_against_a_sound_restart_of_lower_likelihood(
     covariance_type: str, starts: tuple[Array, ...]
 ) -> None:
     options = {"covariance_type": covariance_type, "max_iter": 1000}
-    spike = GaussianMixture(2, init_params=labels_in_turn(SPIKE), **options).fit(WITH_SPIKE)
+    with pytest.warns(DegenerateComponentWarning, match="Component 1 of 2 collapsed onto few distinct points"):
+        spike = GaussianMixture(2, init_params=labels_in_turn(SPIKE), **options).fit(WITH_SPIKE)
     sound = GaussianMixture(2, init_params=labels_in_turn(HALVES), **options).fit(WITH_SPIKE)
     assert spike.degenerate_components_ == (1,)
     assert sound.degenerate_components_ == ()
@@ -199,12 +201,72 @@ def test_a_spike_loses_against_a_sound_restart_of_lower_likelihood(
 
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
 def test_a_near_spike_is_degenerate_without_regularization_too(covariance_type: str) -> None:
-    near = np.concatenate([cloud(200, 2), 1e-4 * cloud(10, 2)])
+    near = np.concatenate([cloud(200, 2), 1e-4 * cloud(3, 2)])
     options = {"covariance_type": covariance_type, "max_iter": 1000, "reg_covar": 0}
-    assert GaussianMixture(2, init_params=labels_in_turn(SPIKE), **options).fit(near).degenerate_components_ == (1,)
+    with pytest.warns(DegenerateComponentWarning) as caught:
+        spike = GaussianMixture(2, init_params=labels_in_turn(np.repeat([0, 1], [200, 3])), **options).fit(near)
+    assert spike.degenerate_components_ == caught[0].message.components == (1,)
     assert GaussianMixture(2, init_params=labels_in_turn(SOUND), **options).fit(CLUSTERS).degenerate_components_ == ()
 
 
+# Four groups far tighter than they are apart, of 200 points.
+TIGHT = np.concatenate([center + 1e-4 * cloud(200, 1) for center in range(4)])
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("reg_covar", [0.0, 1e-14])
+def test_tight_groups_of_many_points_are_sound(covariance_type: str, reg_covar: float) -> None:
+    mixture = GaussianMixture(4, covariance_type=covariance_type, reg_covar=reg_covar, random_state=0).fit(TIGHT)
+    assert mixture.degenerate_components_ == ()
+    np.testing.assert_allclose(mixture.covariances_, TIGHT[:200].var(), rtol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.RegularizationWarning")
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_the_restart_that_finds_tight_groups_is_kept(covariance_type: str) -> None:
+    options = {"covariance_type": covariance_type, "init_params": "random_from_data", "max_iter": 500}
+    for seed in range(3):
+        mixture = GaussianMixture(4, n_init=10, random_state=seed, **options).fit(TIGHT)
+        ends = {step.restart: step.lower_bound for step in mixture.history_}
+        assert mixture.lower_bound_ > max(ends.values()) - 0.5
+
+
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.RegularizationWarning")
+def test_a_line_of_many_points_is_sound_and_one_of_few_is_not() -> None:
+    def with_line(n_points: int) -> GaussianMixture:
+        line = np.outer(cloud(n_points, 1)[:, 0], [1.0, 2.0]) + 9.0
+        labels = np.repeat([0, 1], [200, n_points])
+        return GaussianMixture(2, init_params=labels_in_turn(labels)).fit(np.concatenate([cloud(200, 2), line]))
+
+    assert with_line(200).degenerate_components_ == ()
+    with pytest.warns(DegenerateComponentWarning):
+        assert with_line(6).degenerate_components_ == (1,)
+
+
+def test_repeated_rows_are_no_distinct_points() -> None:
+    repeated = np.concatenate([cloud(200, 2), np.repeat(1e-4 * cloud(2, 2), 100, axis=0)])
+    with pytest.warns(DegenerateComponentWarning):
+        mixture = GaussianMixture(2, init_params=labels_in_turn(np.repeat([0, 1], 200))).fit(repeated)
+    assert mixture.degenerate_components_ == (1,)
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1.0, 1e300])
+def test_the_unit_of_weights_makes_no_component_degenerate(factor: float) -> None:
+    weights = factor * np.random.default_rng(0).uniform(0.5, 2.0, len(TIGHT))
+    assert (
+        GaussianMixture(4, reg_covar=0, random_state=0).fit(TIGHT, sample_weight=weights).degenerate_components_ == ()
+    )
+
+
+def test_one_warning_names_the_components_of_a_kept_fit_that_few_points_hold() -> None:
+    iris = pytest.importorskip("sklearn.datasets").load_iris().data
+    with pytest.warns(UserWarning, match="collapsed onto few distinct points") as caught:
+        mixture = GaussianMixture(40, random_state=0).fit(iris)
+    assert len(caught) == 1
+    assert len(mixture.degenerate_components_) >= 20
+
+
+@pytest.mark.filterwarnings("ignore:All rows lie in a plane")
 def test_among_spikes_the_likelihood_decides() -> None:
     data = np.column_stack([cloud(100, 1), np.ones(100)])
     estimator = GaussianMixture(2, n_init=3, random_state=0, max_iter=1000).fit(data)
@@ -215,18 +277,22 @@ def test_among_spikes_the_likelihood_decides() -> None:
 
 def test_a_large_regularization_is_warned_about() -> None:
     data = cloud() * [1.0, 1.0, 0.1, 1.0, 1.0]
-    with pytest.warns(UserWarning, match=r"^reg_covar=1e-06 is absolute, .* the smallest feature variance") as caught:
-        GaussianMixture().fit(data * [1, 1, 0.1, 1, 1])
+    with pytest.warns(UserWarning, match=r"^reg_covar=1e-06 is absolute, .* more than a tenth of the small") as caught:
+        GaussianMixture().fit(data * [1, 1, 0.01, 1, 1])
     assert caught[0].filename == __file__
     GaussianMixture().fit(data)
     GaussianMixture(reg_covar="relative").fit(data * 1e-9)
     GaussianMixture(reg_covar=0).fit(data * 1e-9)
 
 
-def test_a_constant_column_alone_is_no_reason_to_warn() -> None:
+@pytest.mark.parametrize("columns", [[3], [0, 1, 2, 3, 4]])
+def test_constant_columns_are_warned_about(columns: list[int]) -> None:
     data = cloud()
-    data[:, 3] = 5.0
-    assert GaussianMixture().fit(data).degenerate_components_ == (0,)
+    data[:, columns] = 5.0
+    with pytest.warns(DegenerateComponentWarning, match="All rows lie in a plane") as caught:
+        assert GaussianMixture().fit(data).degenerate_components_ == (0,)
+    assert len(caught) == 1
+    assert "constant column" in caught[0].message.cause
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])

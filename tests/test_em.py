@@ -82,10 +82,8 @@ def test_any_number_of_threads_fits_to_the_same_bits(data):
             assert one.lower_bounds_ == other.lower_bounds_
 
 
-def fit_of(bound, degenerate=()):
-    return Fit(
-        parameters=None, lower_bound=bound, converged=True, stop_reason="converged", steps=(), degenerate=degenerate
-    )
+def fit_of(bound, degenerate=(), collapsed=()):
+    return Fit(None, bound, True, "converged", (), degenerate, collapsed)
 
 
 def failing():
@@ -97,9 +95,14 @@ def test_the_restart_of_highest_likelihood_is_kept():
     assert best.lower_bound == -1.0
 
 
-def test_a_degenerate_restart_loses_against_a_sound_one():
-    best, _ = best_of_restarts([lambda: fit_of(9.0, (1,)), lambda: fit_of(-2.0)])
+def test_a_restart_with_a_collapsed_component_loses_against_a_sound_one():
+    best, _ = best_of_restarts([lambda: fit_of(9.0, (1,), (1,)), lambda: fit_of(-2.0)])
     assert best.lower_bound == -2.0
+
+
+def test_components_that_are_flat_in_every_fit_do_not_count_against_one():
+    best, _ = best_of_restarts([lambda: fit_of(9.0, (0, 1)), lambda: fit_of(-2.0)])
+    assert best.lower_bound == 9.0
 
 
 def test_a_failed_restart_does_not_sink_the_others():

@@ -20,7 +20,8 @@ EXAMPLES = [
     errors.convergence_warning("words", 100, 0.1, 1e-3),
     errors.not_fitted("GaussianMixture"),
     errors.not_fitted("GaussianMixture", ["weights_", "means_"]),
-    errors.RegularizationWarning(1e-6, 1e-12),
+    errors.RegularizationWarning(1e-6, 1e-12, (0, 3)),
+    errors.DegenerateComponentWarning("components 1 and 2", (1, 2), "few points"),
 ]
 
 
@@ -76,7 +77,8 @@ def test_a_large_regularization_alone_is_a_warning_of_its_own(rng):
     data = rng.normal(size=(200, 1)) * 1e-3
     with pytest.warns(errors.RegularizationWarning) as caught:
         GaussianMixture().fit(data)
-    assert vars(caught[0].message) == {"reg_covar": 1e-6, "smallest_variance": pytest.approx(data.var())}
+    expected = {"reg_covar": 1e-6, "smallest_variance": pytest.approx(data.var()), "components": (0,)}
+    assert vars(caught[0].message) == expected
 
 
 def test_no_score_warns_whatever_its_rows(rng):

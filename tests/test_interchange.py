@@ -82,6 +82,7 @@ def test_every_model_that_was_fitted_can_be_loaded(tmp_path: Path, covariance_ty
     assert np.array_equal(loaded.score_samples(X * scales), saved.score_samples(X * scales))
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 def test_a_collapsed_model_can_be_loaded_too(tmp_path: Path, covariance_type: str) -> None:
     data = np.column_stack([X, X[:, 0], np.ones(300)])
     saved = GaussianMixture(2, covariance_type=covariance_type, random_state=0, max_iter=1000).fit(data)
@@ -182,6 +183,7 @@ def test_attributes_set_by_hand_to_another_shape_are_an_error(covariance_type: s
         estimator.predict(X)
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 def test_a_loaded_model_still_knows_its_degenerate_components(tmp_path: Path) -> None:
     flat = np.column_stack([X, np.zeros(len(X))])
     estimator = GaussianMixture(2, random_state=0).fit(flat)

@@ -58,7 +58,7 @@ def test_a_shift_of_many_standard_deviations_changes_nothing(family, backend, ac
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.filterwarnings("ignore:reg_covar=0.1 is absolute")
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 def test_single_points_have_the_variance_of_the_regularization_in_float32_too(backend):
     rows = np.array([[9999.0], [0.0]], np.float32)
     mixture = GaussianMixture(2, reg_covar=0.1, random_state=0, backend=backend).fit(rows)
@@ -82,6 +82,7 @@ def test_single_precision_is_left_where_squares_would_leave_its_range(family, ba
     np.testing.assert_allclose(densities, expected, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 def test_one_absurd_number_among_many_rows_is_enough_to_leave_single_precision():
     rows = np.tile(ROWS.astype(np.float32), (21, 1))
     rows[1] = 2e30

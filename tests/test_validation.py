@@ -75,6 +75,7 @@ def test_a_big_endian_single_array_stays_single() -> None:
     assert fitted_bits(WHOLE.astype(">f4")) == fitted_bits(WHOLE.astype(np.float32))
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 def test_booleans_are_zeros_and_ones() -> None:
     assert fitted_bits(WHOLE > 0) == fitted_bits((WHOLE > 0).astype(np.float64))
 

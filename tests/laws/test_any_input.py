@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES, CovarianceFamily
-from fastgmm.errors import ConvergenceWarning, DegenerateComponentError, RegularizationWarning
+from fastgmm.errors import (
+    ConvergenceWarning,
+    DegenerateComponentError,
+    DegenerateComponentWarning,
+    RegularizationWarning,
+)
 from fastgmm.kernels.contract import Backend
 from fastgmm.parameters import Array, FloatArray
 from tests.conftest import BACKENDS
@@ -140,6 +145,7 @@ def fit_or_refusal(values: Array, weights: FloatArray | None, options: dict[str,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.simplefilter("ignore", RegularizationWarning)
+        warnings.simplefilter("ignore", DegenerateComponentWarning)
         try:
             return GaussianMixture(**options).fit(values, sample_weight=weights)
         except DegenerateComponentError:

@@ -14,6 +14,9 @@ from fastgmm.parameters import FloatArray
 from fastgmm.sweep import make_sweep
 from tests.problems import assert_close, assert_close_moments, draw_parameters, with_both_triangles
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::fastgmm.errors.DegenerateComponentWarning", "ignore::fastgmm.errors.RegularizationWarning"
+)
 laws = settings(max_examples=10, deadline=None, derandomize=True)
 ITERATIONS = 15
 

@@ -14,6 +14,7 @@ CLOSED = [name for name, family in FAMILIES.items() if family.is_closed_under_sc
 STARTS = ["auto", "k-means++", "random", "random_from_data", lambda X, k, random_state: X[:: len(X) // k][:k]]
 
 
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
 @pytest.mark.parametrize("init_params", STARTS, ids=lambda start: start if isinstance(start, str) else "callable")
 @pytest.mark.parametrize("covariance_type", CLOSED)
 @laws
