@@ -32,7 +32,7 @@ from fastgmm.sweep import Sweep, make_sweep
 # component and feature, or as many as are looked at at most, would leave too rough to be compared.
 _FEWEST_ROWS = 2048
 _ROWS_PER_COMPONENT_AND_FEATURE = 16
-_FEW_ROWS, _MOST_ROWS = 4096, 16_384
+_FEW_ROWS, _MOST_ROWS = 4096, 8192
 _RANDOM_SCALES = 4
 # In mean log-likelihood: the default ``tol`` of a fit.
 _SAME_END = 1e-3
