@@ -57,6 +57,9 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     its weight included. Directions in which all rows are flat are left out.
     """
     family = sweep.family
+    everything = tuple(range(parameters.n_components))
+    if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
+        return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
     floor = np.maximum(added, added_variances(family, relative_regularization(rough_variances(sweep.rows))))
     if not (floor > 0).all():
@@ -70,7 +73,6 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     of_rows = directions[:, variances > _FLAT]
     across = directions[:, variances <= _FLAT]
     collapsed = _collapsed(sweep, parameters, flat, of_rows / units[:, np.newaxis])
-    everything = tuple(range(parameters.n_components))
     if family.is_shared and collapsed:
         collapsed = everything
     # What all rows have there without what was added.
@@ -150,6 +152,8 @@ def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, compo
 
 def why_rows_are_flat(rows: Rows) -> str:
     """Rows that all lie in a plane."""
+    if rows.shape[0] <= rows.shape[1]:
+        return f"{rows.shape[0]} rows of {rows.shape[1]} features"
     return _constant_columns(rows) or "columns that are linearly dependent"
 
 

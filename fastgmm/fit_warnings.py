@@ -45,7 +45,7 @@ def _degeneracy(rows: Rows, best: Fit, rest: Warning | None) -> Warning:
         cause = why_rows_are_flat(rows)
         message = (
             f"All rows lie in a plane ({cause}), and so do all components: the likelihood is that of reg_covar. Leave "
-            "out features that are constant, or follow from others."
+            "out features that are constant or follow from others, or choose covariance_type='diag' where rows are few."
         )
     return DegenerateComponentWarning(_joined(message, rest), best.degenerate, cause)
 

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -256,6 +257,16 @@ def test_the_unit_of_weights_makes_no_component_degenerate(factor: float) -> Non
     assert (
         GaussianMixture(4, reg_covar=0, random_state=0).fit(TIGHT, sample_weight=weights).degenerate_components_ == ()
     )
+
+
+@pytest.mark.parametrize(("covariance_type", "degenerate"), [("full", (0, 1)), ("tied", (0, 1)), ("diag", ())])
+def test_fewer_rows_than_features_make_no_matrix(covariance_type: str, degenerate: tuple[int, ...]) -> None:
+    data = np.concatenate([cloud(10, 30), cloud(10, 30) + 9.0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(data)
+    assert mixture.degenerate_components_ == degenerate
+    assert ["20 rows of 30 features" in str(each.message) for each in caught] == [True] * bool(degenerate)
 
 
 def test_one_warning_names_the_components_of_a_kept_fit_that_few_points_hold() -> None:
