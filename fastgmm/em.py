@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -126,7 +126,7 @@ def run_em(
     start: Parameters,
     regularization: FloatArray,
     stopping: Stopping,
-    observers: Iterable[Observer] = (),
+    observers: Sequence[Observer] = (),
     restart: int = 0,
     lower_bound: float = -np.inf,
     accelerate: bool = False,
@@ -188,7 +188,7 @@ def run_em(
         steps.append(step)
         if is_logged:
             _log_step(step)
-        go_on = _tell(observers, replace(step, parameters=_as_shown(state.parameters, sweep.rows)))
+        go_on = _tell(observers, step, state.parameters, sweep.rows)
         if converged or not go_on:
             stop_reason = "converged" if converged else "callback"
             break
@@ -226,12 +226,13 @@ def _log_falls(steps: list[Step]) -> None:
         )
 
 
-def _tell(observers: Iterable[Observer], step: Step) -> bool:
-    """Show a step to all observers; whether none of them wants to stop."""
+def _tell(observers: Sequence[Observer], step: Step, parameters: Parameters, rows: Rows) -> bool:
+    """Show a step to all observers, if there are any; whether none of them wants to stop."""
     go_on = True
+    shown = replace(step, parameters=_as_shown(parameters, rows)) if observers else step
     for observer in observers:
         try:
-            observer(step)
+            observer(shown)
         except StopIteration:
             go_on = False
     return go_on

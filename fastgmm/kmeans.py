@@ -93,6 +93,10 @@ def kmeans(
 
     Ends when the centers hardly move, or after forty iterations: EM does the rest better.
     """
+    if n_clusters == 1:
+        labels = np.zeros(rows.shape[0], np.int64)
+        weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
+        return _cluster_means(rows, labels, weights, np.zeros((1, rows.shape[1]))), labels
     seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
     seeds = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     centers = seed_rows.values[seeds].astype(np.float64)

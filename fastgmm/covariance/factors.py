@@ -13,6 +13,10 @@ from fastgmm.uninterrupted import answering_signals, import_whole
 # OpenBLAS factors larger matrices on several threads, for which they wait milliseconds where a core is busy. Up to
 # twice as many rows the products of blocks stay on one thread as well.
 _ROWS_OF_ONE_THREAD = 64
+# From so many rows on LAPACK's factor on several threads is worth the wait, and half of the work of blocks.
+_ROWS_OF_LAPACK = 512
+# SciPy inverts so many with Python's lock taken, in some ten milliseconds.
+_ROWS_OF_AN_INVERSE = 1024
 _ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
 
@@ -56,6 +60,9 @@ def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
         if failed or singular:
             raise np.linalg.LinAlgError("the matrix is not positive definite")
         return factor, np.ascontiguousarray(inverse)
+    if len(matrix) > _ROWS_OF_LAPACK:
+        factor = np.asarray(np.linalg.cholesky(matrix), np.float64)
+        return factor, _inverse_of_triangle(factor)
     half = len(matrix) // 2
     corner, corner_inverse = _factor_and_inverse(matrix[:half, :half])
     with np.errstate(over="ignore", invalid="ignore"):  # what overflowed has no inverse that is finite
@@ -63,6 +70,15 @@ def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
         last, last_inverse = _factor_and_inverse(matrix[half:, half:] - below @ below.T)
         below_inverse = _solved_from_the_right(-last_inverse @ below, corner, corner_inverse)
     return _lower_of(corner, below, last), _lower_of(corner_inverse, below_inverse, last_inverse)
+
+
+def _inverse_of_triangle(factor: FloatArray) -> FloatArray:
+    """[A 0; B C]⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]"""
+    if len(factor) <= _ROWS_OF_AN_INVERSE:
+        return np.ascontiguousarray(_lapack().dtrtri(factor, lower=1)[0])
+    half = len(factor) // 2
+    corner, last = _inverse_of_triangle(factor[:half, :half]), _inverse_of_triangle(factor[half:, half:])
+    return _lower_of(corner, -last @ (factor[half:, :half] @ corner), last)
 
 
 def _solved_from_the_right(right: FloatArray, factor: FloatArray, inverse: FloatArray) -> FloatArray:

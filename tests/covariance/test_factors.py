@@ -8,7 +8,7 @@ from fastgmm.covariance.factors import have_smaller_eigenvalues, inverse_cholesk
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from tests.problems import assert_close
 
-SIZES = [1, 63, 64, 65, 127, 130, 300]
+SIZES = [1, 63, 64, 65, 127, 130, 300, 520]
 
 
 def draw_covariance(rng, n_features, smallest=0.1):
