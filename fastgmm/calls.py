@@ -46,7 +46,9 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
     if not (attributes["warm_start"] and has_parameters(attributes)):
         return None
     check_complete(attributes, estimator)
-    earlier: dict[str, Any] = {"n_components": len(attributes["means_"])}
+    earlier: dict[str, Any] = {}
+    if np.ndim(attributes["means_"]) == 2:  # else their shape is refused below
+        earlier["n_components"] = len(attributes["means_"])
     if "_scorer" in attributes:  # the shapes of arrays do not always tell the family
         earlier["covariance_type"] = attributes["_scorer"].covariance_type
     for name, value in earlier.items():

@@ -90,10 +90,15 @@ def likeliest_candidate(
     if not fits:
         return starts[0]  # from which the fit will say what is wrong
     best = _best(fits)[0].parameters
-    if len(sample.values) < len(sweep.rows.values):
+    if n_rows < _number_counted(sweep.rows):
         with suppress(DegenerateComponentError):
-            return _steps_of_em(sweep, sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
+            best = _steps_of_em(sweep, sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
     return best
+
+
+def _number_counted(rows: Rows) -> int:
+    """Rows of weight 0 are no rows."""
+    return rows.shape[0] if rows.weights is None else int(np.count_nonzero(rows.weights))
 
 
 def _best(fits: Sequence[Fit]) -> list[Fit]:

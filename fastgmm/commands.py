@@ -17,6 +17,7 @@ import numpy as np
 from fastgmm.criteria import bic as information_criterion
 from fastgmm.criteria import free_parameters
 from fastgmm.em import Observer
+from fastgmm.errors import names
 from fastgmm.front import load
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.mixture import GaussianMixture
@@ -119,7 +120,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
         "seconds": seconds,
         "seconds_per_iteration": per_iteration,
     }
-    degenerate = ", ".join(map(str, mixture.degenerate_components_))
+    degenerate = mixture.degenerate_components_
     text = facts_text(
         {
             "points": f"{n_points:,} x {n_features}, {points.values.dtype}",
@@ -130,7 +131,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
             "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, {rate(n_points, per_iteration)}",
             "written": arguments.output,
         }
-        | ({"degenerate": f"components {degenerate}: singular but for reg_covar"} if degenerate else {})
+        | ({"degenerate": f"{names(degenerate)}: the likelihood is that of reg_covar"} if degenerate else {})
     )
     return Report([text], facts, 0 if mixture.converged_ else EXIT_NOT_CONVERGED)
 

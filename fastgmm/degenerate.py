@@ -11,14 +11,15 @@ from fastgmm.effective_points import effective_points
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
-from fastgmm.regularization import added_variances, relative_regularization
+from fastgmm.regularization import added_variances, relative_regularization, robust_variances
 from fastgmm.uninterrupted import answering_signals
-from fastgmm.validation import feature_ranges, feature_variances, rough_variances
+from fastgmm.validation import feature_ranges, feature_variances
 
 # A variance up to this many times the floor below it is half floor or more: it says little of the data.
 _FLAT = 2.0
 # Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
 _POINTS_OF_A_PARAMETER = 4
+_ROWS_LOOKED_AT = 20_000
 # Of the floor: a smaller variance of all rows is none but for rounding.
 _NO_VARIANCE = 1e-6
 
@@ -61,17 +62,19 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
-    floor = np.maximum(added, added_variances(family, relative_regularization(rough_variances(sweep.rows))))
+    relative = relative_regularization(robust_variances(sweep.rows.thinned(_ROWS_LOOKED_AT)))
+    floor = np.maximum(added, added_variances(family, relative))
     if not (floor > 0).all():
         return Degenerate()
     units = np.sqrt(floor)
     flat = np.flatnonzero(family.have_smaller_variances(parameters.covariances, units, _FLAT))
     if not len(flat):
         return Degenerate()
-    total = _total_covariance(family, parameters) / np.outer(units, units)
-    variances, directions = answering_signals(lambda: np.linalg.eigh(total), total.size)
-    of_rows = directions[:, variances > _FLAT]
-    across = directions[:, variances <= _FLAT]
+    within, total = (matrix / np.outer(units, units) for matrix in _covariances_of_rows(family, parameters))
+    # First within components, where no distance between them drowns what is small.
+    thin = _flat_directions(within, np.eye(len(units)))
+    across = _flat_directions(total, thin)
+    of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :] if across.size else np.eye(len(units))
     collapsed = _collapsed(sweep, parameters, flat, of_rows / units[:, np.newaxis])
     if family.is_shared and collapsed:
         collapsed = everything
@@ -81,14 +84,24 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     return Degenerate(everything if rows_are_flat else collapsed, collapsed)
 
 
-def _total_covariance(family: CovarianceFamily, parameters: Parameters) -> FloatArray:
-    """That of the whole mixture, (d, d): within and between components."""
+def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
+    """Those among some directions (d, n) in which a matrix (d, d) is flat, (d, m)."""
+    if not directions.size:
+        return directions
+    inner = directions.T @ matrix @ directions
+    variances, axes = answering_signals(lambda: np.linalg.eigh(inner), inner.size)
+    result: FloatArray = directions @ axes[:, variances <= _FLAT]
+    return result
+
+
+def _covariances_of_rows(family: CovarianceFamily, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    """The mean covariance (d, d) of the components, and that of the whole mixture, which has that between them, too."""
     weights, covariances = parameters.weights, parameters.covariances
     within = covariances if family.is_shared else np.tensordot(weights, covariances, 1)[np.newaxis]
     offsets = parameters.means - weights @ parameters.means
     between: FloatArray = (weights * offsets.T) @ offsets
-    total: FloatArray = family.matrices(within, 1, parameters.n_features)[0] + between
-    return total
+    matrix: FloatArray = family.matrices(within, 1, parameters.n_features)[0]
+    return matrix, matrix + between
 
 
 def _collapsed(sweep: AnySweep, parameters: Parameters, components: Array, directions: FloatArray) -> tuple[int, ...]:

@@ -9,11 +9,9 @@ from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.pieces import pieces
 from fastgmm.sweep import evaluate
 
-# Of more rows, so many spread over the data: a pass that takes no longer than some tenths of a second.
-_MOST_ROWS = 2**20
 # Rows of a smaller responsibility hold nothing.
 _NEGLIGIBLE = 1e-9
-# The heaviest rows are kept, and decide, where weights are so uneven that many are few.
+# Distinct rows of a component that are kept: far more than any component needs where their weights are alike.
 _MOST_KEPT = 4096
 
 
@@ -34,37 +32,39 @@ def effective_points(
     ----------
     .. [1] L. Kish, "Survey Sampling" (Wiley, 1965).
     """
-    prepared = sweep.family.prepare(parameters, sweep.rows.values.dtype)
-    rows = sweep.rows.take(slice(None, None, max(1, sweep.rows.shape[0] // _MOST_ROWS)))
-    holders = [_no_holders(rows.values[:1])] * len(components)
-    points = np.zeros(len(components))
+    rows, family = sweep.rows, sweep.family
+    prepared = family.prepare(parameters, rows.values.dtype)
+    chosen = np.asarray(components)
+    holders = [(_keys(rows.values[:0]), np.empty(0))] * len(chosen)
+    points = np.zeros(len(chosen))
     for part in pieces(rows.shape[0], 8 * max(parameters.means.shape)):
-        block = rows.take(part)
-        responsibilities = evaluate(block, prepared, sweep.backend, sweep.n_threads, "responsibilities")
-        for position in np.flatnonzero(points < enough):
-            shares = responsibilities[:, components[int(position)]].astype(np.float64)
-            if sweep.family.is_shared:
-                shares[:] = 1.0
-            members = shares > _NEGLIGIBLE
-            weights = shares[members] if block.weights is None else shares[members] * block.weights[members]
-            holders[position] = _with_more(holders[position], block.values[members], weights)
-            points[position] = _effective_number(holders[position][1])
-        if (points >= enough).all():
+        block, unfinished = rows.take(part), np.flatnonzero(points < enough)
+        if not len(unfinished):
             break
+        shares = np.ones((block.shape[0], len(unfinished)))
+        if not family.is_shared:
+            table = evaluate(block, prepared, sweep.backend, sweep.n_threads, "responsibilities")
+            shares = table[:, chosen[unfinished]].astype(np.float64)
+        if block.weights is not None:
+            shares *= block.weights[:, np.newaxis] > 0
+        holding = (shares > _NEGLIGIBLE).any(axis=1)
+        shares = shares[holding] if block.weights is None else shares[holding] * block.weights[holding, np.newaxis]
+        keys, which = np.unique(_keys(block.values[holding]), return_inverse=True)
+        for position, column in zip(unfinished, shares.T, strict=True):
+            own = np.bincount(which, column, len(keys)).astype(np.float64)
+            holders[position] = _merged(holders[position], (keys[own > 0], own[own > 0]))
+            points[position] = _effective_number(holders[position][1])
     return points
 
 
 Holders = tuple[Array, FloatArray]
 
 
-def _no_holders(row: Array) -> Holders:
-    return _keys(row[:0]), np.empty(0)
-
-
-def _with_more(holders: Holders, values: Array, weights: FloatArray) -> Holders:
-    """Distinct rows, by their bytes, and their weights; equal rows are one."""
-    keys, position = np.unique(np.concatenate([holders[0], _keys(values)]), return_inverse=True)
-    total = np.bincount(position, np.concatenate([holders[1], weights]), len(keys)).astype(np.float64)
+def _merged(holders: Holders, more: Holders) -> Holders:
+    """Distinct rows, by their bytes, and their weights; where they are very many the heaviest are enough."""
+    both = np.concatenate([holders[0], more[0]])
+    keys, which = np.unique(both, return_inverse=True)
+    total = np.bincount(which, np.concatenate([holders[1], more[1]]), len(keys)).astype(np.float64)
     heaviest = np.argsort(-total)[:_MOST_KEPT]
     return keys[heaviest], total[heaviest]
 

@@ -51,4 +51,4 @@ def _degeneracy(rows: Rows, best: Fit, rest: Warning | None) -> Warning:
 
 
 def _joined(message: str, rest: Warning | None) -> str:
-    return message if rest is None else f"{message} Besides, {rest}"
+    return message if rest is None else f"{message} Besides: {rest}"

@@ -68,7 +68,7 @@ def _set_request(estimator: Estimator, method: str, sample_weight: bool | str | 
             "This method is only available when metadata routing is enabled. You can enable it using "
             "sklearn.set_config(enable_metadata_routing=True)."
         )
-    if sample_weight != _UNCHANGED:
+    if not (isinstance(sample_weight, str) and sample_weight == _UNCHANGED):
         requests = get_metadata_routing(estimator)
         getattr(requests, method).add_request(param="sample_weight", alias=sample_weight)
         keep_requests(estimator, requests)

@@ -22,7 +22,7 @@ _ROUNDING = 10 * float(np.finfo(np.float64).eps)
 def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
     """What is added to the diagonal of covariances, (n_features,)."""
     if isinstance(reg_covar, str):
-        return relative_regularization(_robust_variances(rows))
+        return relative_regularization(robust_variances(rows))
     return np.full(rows.shape[1], float(reg_covar))
 
 
@@ -31,7 +31,7 @@ def relative_regularization(variances: FloatArray) -> FloatArray:
     return _RELATIVE * variances
 
 
-def _robust_variances(rows: Rows) -> FloatArray:
+def robust_variances(rows: Rows) -> FloatArray:
     """The variance of every feature (d,), but at most the square of twice its interquartile range.
 
     That range is 2.7 deviations of a normal feature, and no less than one of any ordinary feature; but rows far away

@@ -79,7 +79,9 @@ def is_rounded(cell: Any) -> bool:
             whole = int(cell)
         except ValueError:  # a decimal, or no number
             return False
-    elif isinstance(cell, Integral) or (isinstance(cell, Decimal) and cell == cell.to_integral_value()):
+    elif isinstance(cell, Integral) or (
+        isinstance(cell, Decimal) and cell.is_finite() and cell == cell.to_integral_value()
+    ):
         whole = int(cell)
     else:
         return False

@@ -269,6 +269,24 @@ def test_fewer_rows_than_features_make_no_matrix(covariance_type: str, degenerat
     assert ["20 rows of 30 features" in str(each.message) for each in caught] == [True] * bool(degenerate)
 
 
+@pytest.mark.parametrize("far", [1e8, 1e12, 1e20])
+def test_a_row_far_from_all_others_does_not_flatten_them(far: float) -> None:
+    data = np.concatenate([cloud(1500, 3) + center for center in (0.0, 5.0, 12.0)] + [np.full((1, 3), far)])
+    with pytest.warns(DegenerateComponentWarning, match="of 3 collapsed onto few distinct points"):
+        mixture = GaussianMixture(3, random_state=0).fit(data)
+    assert len(mixture.degenerate_components_) == 1
+    assert mixture.means_[mixture.degenerate_components_[0]] == pytest.approx(np.full(3, far))
+
+
+def test_tight_points_are_counted_however_many_other_rows_there_are() -> None:
+    data = np.tile(cloud(1000, 2), (2200, 1))
+    data[::100_000] = 30.0 + 1e-5 * cloud(22, 2)
+    labels = np.zeros(len(data), int)
+    labels[::100_000] = 1
+    mixture = GaussianMixture(2, reg_covar=1e-14, init_params=labels_in_turn(labels)).fit(data)
+    assert mixture.degenerate_components_ == ()
+
+
 def test_one_warning_names_the_components_of_a_kept_fit_that_few_points_hold() -> None:
     iris = pytest.importorskip("sklearn.datasets").load_iris().data
     with pytest.warns(UserWarning, match="collapsed onto few distinct points") as caught:

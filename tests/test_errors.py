@@ -67,7 +67,7 @@ def test_a_fit_that_has_not_converged_says_how_far_it_came(rng):
 def test_a_fit_warns_once_at_most(rng):
     """Here of two things, with several starts."""
     data = rng.normal(size=(200, 2)) * 1e-3
-    with pytest.warns(UserWarning, match=r"did not converge.* Besides, reg_covar=1e-06 is absolute") as caught:
+    with pytest.warns(UserWarning, match=r"did not converge.* Besides: reg_covar=1e-06 is absolute") as caught:
         GaussianMixture(3, max_iter=2, tol=0.0, n_init=3, random_state=0).fit(data)
     assert len(caught) == 1
     assert isinstance(caught[0].message, errors.ConvergenceWarning)

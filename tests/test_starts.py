@@ -104,3 +104,21 @@ def test_wide_rows_start_at_random_in_smaller_blocks(rng, monkeypatch, covarianc
         starts.append(start(wide, "random", covariance_type))
     for name in ("weights_", "means_", "covariances_"):
         np.testing.assert_allclose(*(getattr(each, name) for each in starts), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_groups", [2, 3, 4])
+@pytest.mark.parametrize("n_rows", [8192, 12_288, 16_384])
+def test_rows_that_come_in_turns_are_clustered_as_well_as_any(n_groups, n_rows, rng):
+    centers = rng.normal(0, 20, (n_groups, 4))
+    data = centers[np.arange(n_rows) % n_groups] + rng.normal(size=(n_rows, 4))
+    means = GaussianMixture(n_groups, max_iter=0, random_state=0).fit(data).means_
+    assert np.abs(centers[:, np.newaxis] - means).max(axis=2).min(axis=1).max() < 0.5
+
+
+def test_a_row_of_weight_zero_changes_no_start_of_many_rows(rng):
+    data = np.concatenate([rng.normal(3.0 * k, 1.0, (1500, 3)) for k in range(3)])
+    more = np.concatenate([data, [[7.0, 7.0, 7.0]]])
+    weights = np.append(np.ones(len(data)), 0.0)
+    removed = GaussianMixture(3, max_iter=0, random_state=0).fit(data, sample_weight=np.ones(len(data)))
+    weighted = GaussianMixture(3, max_iter=0, random_state=0).fit(more, sample_weight=weights)
+    np.testing.assert_allclose(weighted.means_, removed.means_, rtol=1e-9)

@@ -183,3 +183,8 @@ def test_an_array_of_floats_is_not_looked_through(monkeypatch):
     check_values(np.asfortranarray(np.ones((5, 2), ">f4")), "GaussianMixture")
     with pytest.raises(AssertionError):
         check_values(np.ones((5, 2), int), "GaussianMixture")
+
+
+def test_a_decimal_infinity_is_an_infinity():
+    with pytest.raises(ValueError, match="infinity"):
+        GaussianMixture().fit([[Decimal("Infinity"), 1], [1, 2]])

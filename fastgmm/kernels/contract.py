@@ -29,6 +29,7 @@ _SECTION_BYTES = 32 * 2**20
 _THREAD_WORK = 5e5
 # Multiply-adds that an exponential and what goes with it are worth.
 WORK_OF_AN_EXPONENTIAL = 20
+_GOLDEN_RATIO = 0.6180339887498949
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +48,17 @@ class Rows:
         return self.values.shape[0], self.values.shape[1]
 
     def thinned(self, n_rows: int) -> "Rows":
-        """About ``n_rows`` rows spread evenly over the data, without a copy; of those alone that weigh something."""
-        some = self.take(slice(None, None, max(1, self.shape[0] // n_rows)))
-        if some.weights is None or some.weights.all():
-            return some
-        counted = np.flatnonzero(some.weights)
-        if 2 * len(counted) > len(some.weights) or self.weights is None:
-            return some.take(counted)
-        # The stride may meet the others alone.
-        counted = np.flatnonzero(self.weights)
-        return self.take(counted[:: max(1, len(counted) // n_rows)])
+        """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
+        counted = None if self.weights is None or self.weights.all() else np.flatnonzero(self.weights)
+        length = self.shape[0] if counted is None else len(counted)
+        step = max(1, length // n_rows)
+        if step == 1:
+            return self if counted is None else self.take(counted)
+        # One of each stretch, since rows may come in turns: in which place of it, the multiples of the golden ratio
+        # say, which are in step with nothing.
+        stretches = np.arange(length // step)
+        positions = step * stretches + (step * ((stretches * _GOLDEN_RATIO) % 1.0)).astype(np.intp)
+        return self.take(positions if counted is None else counted[positions])
 
     def take(self, indices: NDArray[np.intp] | slice) -> "Rows":
         weights = None if self.weights is None else self.weights[indices]
