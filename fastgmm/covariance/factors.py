@@ -122,8 +122,8 @@ def log_constants(weights: FloatArray, log_determinants: FloatArray, n_features:
 
 def symmetric_from_lower(matrices: FloatArray) -> FloatArray:
     """Both triangles of matrices (..., d, d) of which only the lower one is filled."""
-    lower = np.tril(matrices, -1)
-    return np.tril(matrices) + np.swapaxes(lower, -1, -2)
+    is_lower = np.tri(matrices.shape[-1], dtype=bool)
+    return np.where(is_lower, matrices, np.swapaxes(matrices, -1, -2))
 
 
 def times_transpose(factor: FloatArray) -> FloatArray:
