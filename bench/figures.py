@@ -77,10 +77,12 @@ def _score(wanted: Any, backend: str) -> Job:
     return partial(evaluate, Rows(data), prepared, get_backend(backend), 1, wanted)
 
 
-def _fit(max_iter: int) -> Job:
-    """The default start, and so many iterations; none is the start alone."""
+def _fit(init_params: str, max_iter: int) -> Job:
+    """A start, and so many iterations; none is the start alone."""
     data, _ = generate(SCORED)
-    estimator = GaussianMixture(SCORED.n_components, max_iter=max_iter, tol=0.0, random_state=0, n_threads=1)
+    estimator = GaussianMixture(
+        SCORED.n_components, init_params=init_params, max_iter=max_iter, tol=0.0, random_state=0, n_threads=1
+    )
 
     def fit() -> None:
         with warnings.catch_warnings():
@@ -149,8 +151,9 @@ def all_figures() -> tuple[Figure, ...]:
         for wanted in ("log_density", "responsibilities"):
             limit = Limit(f"{wanted}-{SCORED.name}-{backend}", least_seconds=5e-4)
             found.append(Figure(limit, "dgemm", partial(_score, wanted, backend)))
-    found.append(Figure(Limit(f"start-{SCORED.name}", 1e-3), "dgemm", partial(_fit, 0)))
-    found.append(Figure(Limit(f"fit-{SCORED.name}", 2e-3), "dgemm", partial(_fit, 10)))
+    found.append(Figure(Limit(f"start-{SCORED.name}", 1e-3), "dgemm", partial(_fit, "kmeans", 0)))
+    found.append(Figure(Limit(f"fit-{SCORED.name}", 2e-3), "dgemm", partial(_fit, "kmeans", 10)))
+    found.append(Figure(Limit(f"default-start-{SCORED.name}", 2e-3), "dgemm", partial(_fit, "auto", 0)))
     found.append(Figure(Limit("thousand-single-rows", 1e-3), "python", _single_row))
     found.append(Figure(Limit("first-fit-of-a-process", 0.05), "python", _first_fit))
     return tuple(found)

@@ -16,7 +16,7 @@ def quietly(estimator: GaussianMixture, data) -> GaussianMixture:
         return estimator.fit(data)
 
 
-@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize("init_params", ["auto", "kmeans", "k-means++", "random", "random_from_data"])
 @pytest.mark.parametrize("problem", FITTED[:3], ids=lambda problem: problem.name)
 def test_start(benchmark, problem, init_params):
     data, _ = generate(problem)
