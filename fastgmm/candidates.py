@@ -27,9 +27,10 @@ from fastgmm.pieces import by_piece
 from fastgmm.scales import deviations, deviations_within, robust_deviations
 from fastgmm.sweep import Sweep, make_sweep
 
-# Chosen by `python -m bench.lab.starts`, as are the scales. Fewer rows than the first get one partition in a single
-# scale, since the candidates would take longer than the fit; so do models whose covariances so many rows for every
-# component and feature, or as many as are looked at at most, would leave too rough to be compared.
+# These numbers and the scales were chosen by `python -m bench.lab.starts`. There is one partition, and no candidates,
+# where there are fewer rows than `_FEWEST_ROWS`, since candidates would take longer than the fit. The same holds where
+# covariances would be too rough to be compared: where the rows for every component and feature are more than there
+# are, or than we look at.
 _FEWEST_ROWS = 2048
 _ROWS_PER_COMPONENT_AND_FEATURE = 16
 _FEW_ROWS, _MOST_ROWS = 4096, 8192

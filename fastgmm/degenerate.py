@@ -49,13 +49,14 @@ class Degenerate(NamedTuple):
 
 
 def degenerate_components(sweep: AnySweep, parameters: Parameters, regularization: FloatArray) -> Degenerate:
-    """Components that are flat in some directions, without points enough to say that the data are.
+    """Components that are flat in some direction, and that too few points hold to say that the data are flat there.
 
-    In a flat direction a component is thinner than what regularization adds, or what relative regularization would
-    add, a thousandth of a feature's deviation. A tight group of many points is flat, and so is a line of them, which
-    is no fault. But in any data a few points lie on a plane, and many where numbers are rounded. So a component that is
-    flat but for r directions must be held by four effective points for each parameter of a Gaussian in r dimensions,
-    its weight included. Directions in which all rows are flat are left out.
+    A component is flat in a direction where it is thinner than what regularization adds, or than what relative
+    regularization would add: a thousandth of a feature's deviation. That alone is no fault, since a tight group of many
+    points is flat, and so is a line of many. But a few points of any data lie in a plane, and more do where numbers are
+    rounded. So we count points. Let r be the number of directions in which the component is not flat: we ask for four
+    effective points for each parameter of a Gaussian in r directions, and four for its weight. Directions in which all
+    rows are flat are left out, since every component of every fit is flat there.
     """
     family = sweep.family
     everything = tuple(range(parameters.n_components))
