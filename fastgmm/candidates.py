@@ -26,6 +26,7 @@ from fastgmm.partitions import parameters_of_partition
 from fastgmm.pieces import by_piece
 from fastgmm.scales import deviations, deviations_within, robust_deviations
 from fastgmm.sweep import Sweep, make_sweep
+from fastgmm.validation import extreme_rows
 
 # These numbers and the scales were chosen by `python -m bench.lab.starts`. There is one partition, and no candidates,
 # where there are fewer rows than `_FEWEST_ROWS`, since candidates would take longer than the fit. The same holds where
@@ -80,7 +81,7 @@ def likeliest_candidate(
     if n_components == 1 or n_rows < max(_FEWEST_ROWS, needed) or needed > _MOST_ROWS:
         single = partition(sample, default_scale(sample, sweep), n_components, random_state, sweep)
         return _parameters(sweep, sample, single, regularization)
-    few = sample.thinned(max(_FEW_ROWS, needed))
+    few = _thinned(sample, max(_FEW_ROWS, needed))
     starts, fits = list[Parameters](), list[Fit]()
     for clusters in _partitions(few, sweep, n_components, random_state):
         starts.append(_parameters(sweep, few, clusters, regularization))
@@ -95,6 +96,15 @@ def likeliest_candidate(
         with suppress(DegenerateComponentError):
             best = _steps_of_em(sweep, sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
     return best
+
+
+def _thinned(sample: Rows, n_rows: int) -> Rows:
+    """About so many rows, and the extreme ones among them."""
+    few, extremes = sample.thinned(n_rows), sample.take(extreme_rows(sample))
+    if few is sample:
+        return sample
+    weights = None if few.weights is None or extremes.weights is None else np.append(few.weights, extremes.weights)
+    return Rows(np.concatenate([few.values, extremes.values]), weights)
 
 
 def _number_counted(rows: Rows) -> int:

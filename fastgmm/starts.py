@@ -21,6 +21,7 @@ from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.partitions import ROWS_OF_A_PRODUCT, add_moments, parameters_of_partition
 from fastgmm.pieces import pieces
 from fastgmm.sweep import Sweep, rough_center
+from fastgmm.validation import extreme_rows
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
@@ -77,7 +78,11 @@ def _from_partition(
         drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
         means = drawn.points().astype(np.float64)
     shift = rough_center(sweep.rows)
-    sample = _centered(sweep.rows, _sample(sweep.rows, n_components, random_state), shift)
+    members = _sample(sweep.rows, n_components, random_state)
+    if means is None and options.method == "auto":
+        # One row far from all others is worth a component, and a sample would most often miss it.
+        members = np.union1d(members, extreme_rows(sweep.rows))
+    sample = _centered(sweep.rows, members, shift)
     if means is None and options.method == "auto":
         start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
     else:

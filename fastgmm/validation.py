@@ -309,6 +309,25 @@ def rough_variances(rows: Rows) -> FloatArray:
     return feature_variances(rows.thinned(_ROWS_LOOKED_AT))
 
 
+def extreme_rows(rows: Rows) -> NDArray[np.intp]:
+    """The rows (at most 2d) that hold the smallest or the largest number of a feature, among those that count."""
+    columns = np.arange(rows.shape[1])
+    lowest, highest = np.full(len(columns), np.inf), np.full(len(columns), -np.inf)
+    where = np.zeros((2, len(columns)), np.intp)
+    for part in pieces(rows.shape[0], lowest.nbytes):
+        block = rows.take(part)
+        counted = np.arange(block.shape[0]) if block.weights is None else np.flatnonzero(block.weights)
+        if not len(counted):
+            continue
+        values = np.asfortranarray(block.values[counted])  # as below
+        for side, beyond, position in ((0, lowest, values.argmin(axis=0)), (1, highest, values.argmax(axis=0))):
+            found = values[position, columns]
+            is_beyond = found < beyond if side == 0 else found > beyond
+            beyond[is_beyond] = found[is_beyond]
+            where[side, is_beyond] = part.start + counted[position[is_beyond]]
+    return np.unique(where)
+
+
 def feature_ranges(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """The smallest and the largest number of every feature, each (d,), among the rows that count."""
     lowest, highest = np.full(rows.shape[1], np.inf), np.full(rows.shape[1], -np.inf)

@@ -122,3 +122,13 @@ def test_a_row_of_weight_zero_changes_no_start_of_many_rows(rng):
     removed = GaussianMixture(3, max_iter=0, random_state=0).fit(data, sample_weight=np.ones(len(data)))
     weighted = GaussianMixture(3, max_iter=0, random_state=0).fit(more, sample_weight=weights)
     np.testing.assert_allclose(weighted.means_, removed.means_, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.DegenerateComponentWarning")
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_one_row_far_from_forty_thousand_others_is_not_missed(covariance_type, rng):
+    data = rng.normal(size=(40_000, 2))
+    data[12_345] = 1e4
+    for seed in range(3):
+        means = GaussianMixture(2, covariance_type=covariance_type, max_iter=0, random_state=seed).fit(data).means_
+        assert means.max() == pytest.approx(1e4, rel=1e-3)

@@ -9,7 +9,14 @@ import pytest
 from fastgmm import GaussianMixture
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array
-from fastgmm.validation import check_feature_names, check_sample_weight, check_values, feature_names, feature_variances
+from fastgmm.validation import (
+    check_feature_names,
+    check_sample_weight,
+    check_values,
+    extreme_rows,
+    feature_names,
+    feature_variances,
+)
 
 # Numbers that float16, integers and every float hold exactly.
 WHOLE = np.random.RandomState(0).randint(-50, 50, size=(301, 3)).astype(np.float64)
@@ -240,3 +247,15 @@ def test_information_criteria_complain_about_a_number(criterion: str) -> None:
     estimator = GaussianMixture(1).fit(np.random.default_rng(0).standard_normal((50, 2)))
     with pytest.raises(ValueError, match="Expected 2D array"):
         getattr(estimator, criterion)(5)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_extreme_rows_are_those_of_the_smallest_and_largest_numbers_that_count(order: str) -> None:
+    rng = np.random.default_rng(0)
+    values = np.asarray(rng.normal(size=(70_000, 3)), order=order)
+    weights = rng.integers(0, 2, len(values)).astype(float)
+    expected = {*values.argmin(axis=0), *values.argmax(axis=0)}
+    assert set(extreme_rows(Rows(values))) == expected
+    counted = np.flatnonzero(weights)
+    expected = {*counted[values[counted].argmin(axis=0)], *counted[values[counted].argmax(axis=0)]}
+    assert set(extreme_rows(Rows(values, weights))) == expected
