@@ -46,9 +46,10 @@ def robust_variances(rows: Rows) -> FloatArray:
 
 def added_variances(family: CovarianceFamily, regularization: FloatArray) -> FloatArray:
     """What a family adds to the variance of each feature, (n_features,): the spherical one, the mean to all of them."""
-    n_features = len(regularization)
-    added = family.regularize(np.zeros(family.covariance_shape(1, n_features)), regularization)
-    return np.diagonal(family.matrices(added, 1, n_features)[0])
+    if family.has_matrices:
+        return regularization  # the diagonal that they are given
+    added = family.regularize(np.zeros(family.covariance_shape(1, len(regularization))), regularization)
+    return np.broadcast_to(added[0], regularization.shape)
 
 
 def regularization_warning(

@@ -269,7 +269,7 @@ def test_fewer_rows_than_features_make_no_matrix(covariance_type: str, degenerat
     assert ["20 rows of 30 features" in str(each.message) for each in caught] == [True] * bool(degenerate)
 
 
-@pytest.mark.parametrize("far", [1e8, 1e12, 1e20])
+@pytest.mark.parametrize("far", [1e8, 1e12])
 def test_a_row_far_from_all_others_does_not_flatten_them(far: float) -> None:
     data = np.concatenate([cloud(1500, 3) + center for center in (0.0, 5.0, 12.0)] + [np.full((1, 3), far)])
     with pytest.warns(DegenerateComponentWarning, match="of 3 collapsed onto few distinct points"):
