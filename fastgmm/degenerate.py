@@ -11,7 +11,12 @@ from fastgmm.effective_points import effective_points
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
-from fastgmm.regularization import added_variances, relative_regularization, robust_variances
+from fastgmm.regularization import (
+    added_variances,
+    relative_regularization,
+    robust_variances,
+    rounding_of_variances,
+)
 from fastgmm.uninterrupted import answering_signals
 from fastgmm.validation import feature_ranges, feature_variances
 
@@ -20,8 +25,6 @@ _FLAT = 2.0
 # Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
 _POINTS_OF_A_PARAMETER = 4
 _ROWS_LOOKED_AT = 20_000
-# Of the floor: a smaller variance of all rows is none but for rounding.
-_NO_VARIANCE = 1e-6
 
 # scikit-learn's words, so that code which looks for them finds them.
 _MESSAGE = (
@@ -71,7 +74,9 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     flat = np.flatnonzero(family.have_smaller_variances(parameters.covariances, units, _FLAT))
     if not len(flat):
         return Degenerate()
-    within, total = (matrix / np.outer(units, units) for matrix in _covariances_of_rows(family, parameters))
+    within, total = (
+        matrix / np.outer(units, units) - np.diag(added / floor) for matrix in _covariances_of_rows(family, parameters)
+    )
     # First within components, where no distance between them drowns what is small.
     thin = _flat_directions(within, np.eye(len(units)))
     across = _flat_directions(total, thin)
@@ -79,19 +84,18 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     collapsed = _collapsed(sweep, parameters, flat, of_rows / units[:, np.newaxis])
     if family.is_shared and collapsed:
         collapsed = everything
-    # What all rows have there without what was added.
-    remainder = across.T @ (total - np.diag(added / floor)) @ across
-    rows_are_flat = (_eigenvalues(remainder) <= _NO_VARIANCE).any()
+    smallest = _eigenvalues(across.T @ total @ across)
+    rows_are_flat = (smallest <= rounding_of_variances(len(total), float(np.abs(total).max()))).any()
     return Degenerate(everything if rows_are_flat else collapsed, collapsed)
 
 
 def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
-    """Those among some directions (d, n) in which a matrix (d, d) is flat, (d, m)."""
+    """Those among some directions (d, n) in which a matrix (d, d) is flat without what was added, (d, m)."""
     if not directions.size:
         return directions
     inner = directions.T @ matrix @ directions
     variances, axes = answering_signals(lambda: np.linalg.eigh(inner), inner.size)
-    result: FloatArray = directions @ axes[:, variances <= _FLAT]
+    result: FloatArray = directions @ axes[:, variances <= _FLAT - 1.0]
     return result
 
 

@@ -52,6 +52,11 @@ def added_variances(family: CovarianceFamily, regularization: FloatArray) -> Flo
     return np.broadcast_to(added[0], regularization.shape)
 
 
+def rounding_of_variances(n_features: int, largest: float) -> float:
+    """What may be nothing but rounding in the smallest variance of a covariance with this largest number."""
+    return n_features * _ROUNDING * largest
+
+
 def regularization_warning(
     reg_covar: float | str, regularization: FloatArray, parameters: Parameters, passed_over: tuple[int, ...]
 ) -> RegularizationWarning | None:
@@ -76,7 +81,7 @@ def regularization_warning(
     own = covariances if family.is_shared else covariances[components]
     # In units of what was added, which is 1 of it; some of the rest is rounding.
     smallest = float(family.smallest_variances(own, units).min()) - 1.0
-    rounding = len(units) * _ROUNDING * float(np.abs(own).max() / added.min())
+    rounding = rounding_of_variances(len(units), float(np.abs(own).max() / added.min()))
     unit = _RELATIVE if isinstance(reg_covar, str) else reg_covar
     return RegularizationWarning(
         reg_covar, smallest * unit if smallest > rounding else 0.0, tuple(map(int, components))

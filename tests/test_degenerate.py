@@ -11,7 +11,7 @@ import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.covariance import FAMILIES
-from fastgmm.errors import DegenerateComponentError, DegenerateComponentWarning, FastGMMError
+from fastgmm.errors import DegenerateComponentError, DegenerateComponentWarning, FastGMMError, RegularizationWarning
 from fastgmm.parameters import Array, FloatArray
 
 LEADING = (
@@ -284,6 +284,16 @@ def test_tight_points_are_counted_however_many_other_rows_there_are() -> None:
     labels = np.zeros(len(data), int)
     labels[::100_000] = 1
     mixture = GaussianMixture(2, reg_covar=1e-14, init_params=labels_in_turn(labels)).fit(data)
+    assert mixture.degenerate_components_ == ()
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("deviation", [1e-4, 1e-6])
+def test_groups_that_are_tight_lie_in_no_plane_though_their_centers_do(covariance_type: str, deviation: float) -> None:
+    data = np.concatenate([center + deviation * cloud(50, 3) for center in (0.0, 1.0)])
+    mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0)
+    with pytest.warns(RegularizationWarning, match="of components 0, 1 without it"):
+        mixture.fit(data)
     assert mixture.degenerate_components_ == ()
 
 
