@@ -172,7 +172,7 @@ class RegularizationWarning(UserWarning):
         Those of which more than a tenth was added, counted from 0.
     """
 
-    def __init__(self, reg_covar: float | str, smallest_variance: float, components: tuple[int, ...]) -> None:
+    def __init__(self, reg_covar: float | str, smallest_variance: float, components: tuple[int, ...] = ()) -> None:
         if isinstance(reg_covar, str):
             what = f"reg_covar={reg_covar!r} is a millionth of each feature's variance, and"
             remedy = "Set a number, a thousandth of their smallest variances."
@@ -195,8 +195,8 @@ class RegularizationWarning(UserWarning):
 
 def names(components: tuple[int, ...]) -> str:
     """Components in words, not too many of them."""
-    if len(components) == 1:
-        return f"component {components[0]}"
+    if len(components) <= 1:
+        return f"component {components[0]}" if components else "a component"
     shown = ", ".join(map(str, components[:_MOST_NAMED]))
     others = len(components) - _MOST_NAMED
     return f"components {shown}" if others <= 0 else f"components {shown} and {others} more"

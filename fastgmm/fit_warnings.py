@@ -38,8 +38,9 @@ def _degeneracy(rows: Rows, best: Fit, rest: Warning | None) -> Warning:
         cause = "few points"
         who = names(best.collapsed)
         message = (
-            f"{who[0].upper()}{who[1:]} of {best.parameters.n_components} collapsed onto few distinct points: their "
-            "likelihood is that of reg_covar. Try fewer components, another covariance_type, or more starts (n_init)."
+            f"{who[0].upper()}{who[1:]} of {best.parameters.n_components} collapsed onto few distinct points: the "
+            "likelihood there is that of reg_covar. Try fewer components, another covariance_type, or more starts "
+            "(n_init)."
         )
     else:
         cause = why_rows_are_flat(rows)

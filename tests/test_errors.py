@@ -20,7 +20,9 @@ EXAMPLES = [
     errors.convergence_warning("words", 100, 0.1, 1e-3),
     errors.not_fitted("GaussianMixture"),
     errors.not_fitted("GaussianMixture", ["weights_", "means_"]),
-    errors.RegularizationWarning(1e-6, 1e-12, (0, 3)),
+    errors.RegularizationWarning(1e-6, 1e-12),
+    errors.RegularizationWarning(1e-6, 0.0, tuple(range(30))),
+    errors.RegularizationWarning("relative", 1e-9, (2,)),
     errors.DegenerateComponentWarning("components 1 and 2", (1, 2), "few points"),
 ]
 
