@@ -297,6 +297,56 @@ def test_groups_that_are_tight_lie_in_no_plane_though_their_centers_do(covarianc
     assert mixture.degenerate_components_ == ()
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_a_plane_of_few_points_that_are_rounded_alike_is_an_accident(covariance_type: str) -> None:
+    """29 flowers of iris have a petal width of 0.2."""
+    iris = pytest.importorskip("sklearn.datasets").load_iris().data
+    start = labels_in_turn((iris[:, 3] == 0.2).astype(int))
+    with pytest.warns(DegenerateComponentWarning, match="Component 1 of 2 collapsed onto few distinct points"):
+        GaussianMixture(2, covariance_type=covariance_type, init_params=start).fit(iris)
+
+
+@pytest.mark.parametrize(
+    ("column", "cause"),
+    [
+        (lambda data: np.ones(len(data)), "constant column 2"),
+        (lambda data: data @ [1.0, 2.0], "columns that are linearly dependent"),
+    ],
+    ids=["constant", "dependent"],
+)
+@pytest.mark.parametrize("starts", [(SPIKE, HALVES), (HALVES, SPIKE)])
+def test_a_plane_of_all_rows_hides_no_spike(
+    column: Callable[[FloatArray], FloatArray], cause: str, starts: tuple[Array, ...]
+) -> None:
+    data = np.column_stack([WITH_SPIKE, column(WITH_SPIKE)])
+
+    def fitted(*starts: Array) -> GaussianMixture:
+        mixture = GaussianMixture(2, init_params=labels_in_turn(*starts), n_init=len(starts), max_iter=1000)
+        with pytest.warns(DegenerateComponentWarning, match=r"^All rows lie in a plane \(") as caught:
+            mixture.fit(data)
+        assert caught[0].message.cause == cause
+        assert caught[0].message.components == mixture.degenerate_components_ == (0, 1)
+        return mixture
+
+    assert np.array_equal(fitted(*starts).means_, fitted(HALVES).means_)
+
+
+def test_many_points_of_hardly_any_weight_are_few() -> None:
+    data = np.concatenate([cloud(200, 2), 20.0 + 1e-5 * cloud(20, 2)])
+    mixture = GaussianMixture(2, init_params=labels_in_turn(np.repeat([0, 1], [200, 20])))
+    with pytest.warns(DegenerateComponentWarning):
+        mixture.fit(data, sample_weight=np.repeat([1.0, 50.0, 1e-3], [200, 1, 19]))
+    assert mixture.degenerate_components_ == (1,)
+
+
+def test_all_that_is_to_say_is_said_in_one_warning() -> None:
+    """Too few iterations, a component that collapsed, and others that regularization makes wider than their points."""
+    data, labels = np.concatenate([TIGHT, [[9.0]]]), np.repeat([0, 1, 2, 3, 4], [200, 200, 200, 200, 1])
+    with pytest.warns(UserWarning, match=r"did not converge.*Component 4 of 5 collapsed.*reg_covar=1e-06 is") as caught:
+        GaussianMixture(5, init_params=labels_in_turn(labels), max_iter=1).fit(data)
+    assert len(caught) == 1
+
+
 def test_one_warning_names_the_components_of_a_kept_fit_that_few_points_hold() -> None:
     iris = pytest.importorskip("sklearn.datasets").load_iris().data
     with pytest.warns(UserWarning, match="collapsed onto few distinct points") as caught:

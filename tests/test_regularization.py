@@ -58,3 +58,40 @@ def test_ordinary_data_are_no_reason_to_warn(rng, covariance_type):
     for unit in (0.1, 1.0, 1e6):
         data = unit * np.concatenate([rng.normal(0, 1, (300, 3)), rng.normal(6, 1, (300, 3))])
         GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(data)
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("name", ["iris", "wine"])
+@pytest.mark.parametrize("reg_covar", [1e-6, "relative"])
+def test_well_known_data_are_no_reason_to_warn(covariance_type, name, reg_covar):
+    data = getattr(pytest.importorskip("sklearn.datasets"), f"load_{name}")().data
+    GaussianMixture(3, covariance_type=covariance_type, random_state=0, reg_covar=reg_covar).fit(data)
+
+
+def test_a_thin_direction_across_the_features_counts_too(rng):
+    along = rng.normal(size=(300, 1))
+    data = np.concatenate([along, along], axis=1) + 1e-3 * rng.normal(size=(300, 2))
+    with pytest.warns(RegularizationWarning):
+        GaussianMixture().fit(data)
+    GaussianMixture(covariance_type="diag").fit(data)
+
+
+def test_relative_regularization_too_is_felt_by_groups_far_smaller_than_the_whole(rng):
+    data = np.concatenate([rng.normal(0, 1, (300, 2)), 300 + rng.normal(0, 0.1, (300, 2))])
+    with pytest.warns(RegularizationWarning, match=r"^reg_covar='relative' is a millionth of") as caught:
+        GaussianMixture(2, random_state=0, reg_covar="relative").fit(data)
+    [narrow] = caught[0].message.components
+    mixture = GaussianMixture(2, random_state=0).fit(data)
+    assert mixture.covariances_[narrow, 0, 0] < 0.1
+
+
+def test_the_scale_follows_units_to_the_bit_and_no_order_of_rows_and_weights_are_rows_repeated(rng):
+    values = rng.standard_cauchy(size=(501, 2))
+    relative = regularization_of("relative", Rows(values))
+    for power in (-40, 40):
+        assert np.array_equal(regularization_of("relative", Rows(values * 2.0**power)), relative * 4.0**power)
+    np.testing.assert_allclose(regularization_of("relative", Rows(rng.permutation(values))), relative, rtol=1e-12)
+    weights = rng.integers(0, 4, len(values)).astype(np.float64)
+    repeated = regularization_of("relative", Rows(np.repeat(values, weights.astype(int), axis=0)))
+    for unit in (1e-9, 1.0, 1e9):
+        np.testing.assert_allclose(regularization_of("relative", Rows(values, unit * weights)), repeated)
