@@ -24,7 +24,6 @@ May be imported: ``get_backend``, ``available_backends``, ``BACKEND_NAMES``, ``H
 import importlib.util
 import logging
 import os
-import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -87,18 +86,14 @@ def get_backend(name: str = "auto", sweep_work: float = 0.0) -> Backend:
         name = wish
     if name != "auto":
         return _load(name)
+    states = available_backends()
     for candidate in ("numba", "c") if sweep_work >= HEAVY_SWEEP else ("c", "numba"):
-        if _is_available(candidate):
+        if states[candidate] == "available":
             try:
                 return _load(candidate)
             except BackendUnavailableError as error:
                 logger.warning("%s; another one does its work", error)
     return _load("numpy")
-
-
-def _is_available(name: str) -> bool:
-    """As ``available_backends`` has it; to look for files takes as long as a small fit, so not for what is loaded."""
-    return _MODULES[name] in sys.modules or available_backends()[name] == "available"
 
 
 def _load(name: str) -> Backend:
