@@ -146,11 +146,11 @@ def test_a_change_of_affinity_or_quota_counts_from_the_next_fit_on(
     monkeypatch.setattr("fastgmm.fitting.make_sweep", record)
     monkeypatch.setattr(usable_cpus, "__defaults__", (tmp_path, tmp_path / "memberships"))
     model = GaussianMixture(random_state=0)
-    model.fit(np.eye(3))
+    model.fit(np.arange(6.0)[:, np.newaxis])
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 3, 5})
-    model.fit(np.eye(3))
+    model.fit(np.arange(6.0)[:, np.newaxis])
     cgroup_v2(tmp_path, ".", "150000 100000")
-    model.fit(np.eye(3))
+    model.fit(np.arange(6.0)[:, np.newaxis])
     assert used == [16, 3, 2]
 
 
@@ -178,7 +178,7 @@ def test_the_environment_is_asked_before_the_machine(monkeypatch: pytest.MonkeyP
 def test_a_wish_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
     monkeypatch.setenv("FASTGMM_NUM_THREADS", wish)
     with pytest.raises(ValueError, match=f"FASTGMM_NUM_THREADS must be a positive integer; got '{wish}'"):
-        GaussianMixture().fit(np.eye(3))
+        GaussianMixture().fit(np.arange(6.0)[:, np.newaxis])
 
 
 @pytest.mark.parametrize("n_threads", [2, 3, 8])
