@@ -92,7 +92,7 @@ def likeliest_candidate(
     if not fits:
         return starts[0]  # from which the fit will say what is wrong
     best = _best(fits)[0].parameters
-    if n_rows < _number_counted(sweep.rows):
+    if n_rows < sweep.rows.n_counted:
         with suppress(DegenerateComponentError):
             best = _steps_of_em(sweep, sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
     return best
@@ -100,16 +100,12 @@ def likeliest_candidate(
 
 def _thinned(sample: Rows, n_rows: int) -> Rows:
     """About so many rows, and the extreme ones among them."""
-    few, extremes = sample.thinned(n_rows), sample.take(extreme_rows(sample))
+    few = sample.thinned(n_rows)
     if few is sample:
         return sample
+    extremes = sample.take(extreme_rows(sample))
     weights = None if few.weights is None or extremes.weights is None else np.append(few.weights, extremes.weights)
     return Rows(np.concatenate([few.values, extremes.values]), weights)
-
-
-def _number_counted(rows: Rows) -> int:
-    """Rows of weight 0 are no rows."""
-    return rows.shape[0] if rows.weights is None else int(np.count_nonzero(rows.weights))
 
 
 def _best(fits: Sequence[Fit]) -> list[Fit]:
@@ -128,8 +124,9 @@ def _partitions(rows: Rows, sweep: Sweep, n_clusters: int, random_state: np.rand
     yield from first
     for clusters in first:
         yield in_(deviations_within(rows, clusters.labels, n_clusters))
+    scale_of_all = deviations(rows)
     for _ in range(_RANDOM_SCALES):
-        yield in_(deviations(rows) * np.exp(random_state.standard_normal(rows.shape[1])))
+        yield in_(scale_of_all * np.exp(random_state.standard_normal(rows.shape[1])))
 
 
 def _parameters(sweep: Sweep, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:

@@ -18,13 +18,12 @@ from fastgmm.regularization import (
     rounding_of_variances,
 )
 from fastgmm.uninterrupted import answering_signals
-from fastgmm.validation import feature_ranges, feature_variances
+from fastgmm.validation import ROWS_LOOKED_AT, feature_ranges, feature_variances
 
 # A variance up to this many times the floor below it is half floor or more: it says little of the data.
 _FLAT = 2.0
 # Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
 _POINTS_OF_A_PARAMETER = 4
-_ROWS_LOOKED_AT = 20_000
 
 # scikit-learn's words, so that code which looks for them finds them.
 _MESSAGE = (
@@ -66,7 +65,7 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
-    relative = relative_regularization(robust_variances(sweep.rows.thinned(_ROWS_LOOKED_AT)))
+    relative = relative_regularization(robust_variances(sweep.rows.thinned(ROWS_LOOKED_AT)))
     floor = np.maximum(added, added_variances(family, relative))
     if not (floor > 0).all():
         return Degenerate()

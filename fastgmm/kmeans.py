@@ -98,7 +98,7 @@ def kmeans(
     if n_clusters == 1:
         labels = np.zeros(rows.shape[0], np.int64)
         weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-        return _cluster_means(rows, labels, weights, np.zeros((1, rows.shape[1]))), labels
+        return cluster_means(rows, labels, weights, np.zeros((1, rows.shape[1]))), labels
     seed_rows = rows.thinned(max(_SEED_ROWS, _SEED_ROWS_PER_CLUSTER * n_clusters))
     seeds = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     centers = seed_rows.values[seeds].astype(np.float64)
@@ -124,7 +124,7 @@ def _lloyd(
     """Lloyd's algorithm: assign rows to the nearest centers and move these to their means, until they hardly move."""
     labels = nearest(rows, centers, backend, n_threads)
     for _ in range(most_iterations):
-        moved = _cluster_means(rows, labels, weights, centers)
+        moved = cluster_means(rows, labels, weights, centers)
         moved = _refill_empty(rows, labels, weights, moved)
         movement = float(np.square(moved - centers).sum())
         centers, before = moved, labels
@@ -205,7 +205,7 @@ def _halves(
     for _ in range(2):
         sides = _is_beyond(rows, labels, points, directions)
         half_labels = labels + n_clusters * sides
-        means = _cluster_means(rows, half_labels, weights, np.concatenate([centers, centers]))
+        means = cluster_means(rows, half_labels, weights, np.concatenate([centers, centers]))
         halves = means.reshape(2, n_clusters, -1)
         points, directions = halves.mean(axis=0), halves[1] - halves[0]
     sizes = np.bincount(half_labels, weights, 2 * n_clusters).astype(np.float64)
@@ -221,7 +221,7 @@ def _is_beyond(rows: Rows, labels: Labels, points: FloatArray, directions: Float
     return result
 
 
-def _cluster_means(rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray) -> FloatArray:
+def cluster_means(rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray) -> FloatArray:
     """Weighted means of the clusters; an empty one keeps its center."""
     n_clusters, n_features = centers.shape
     counts = np.bincount(labels, weights, n_clusters)

@@ -3,20 +3,18 @@
 import numpy as np
 
 from fastgmm.covariance import FAMILIES, CovarianceFamily
+from fastgmm.covariance.factors import ROUNDING
 from fastgmm.errors import RegularizationWarning
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.scales import quantile_ranges
-from fastgmm.validation import feature_variances
+from fastgmm.validation import ROWS_LOOKED_AT, feature_variances
 
 # `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
 _RELATIVE = 1e-6
-# Rows that say where the quartiles of a feature are.
-_ROWS_LOOKED_AT = 20_000
 # A share of a component's own variance above which regularization is worth a warning: it makes a deviation 5% too
 # large, and takes from the log-density of a point about as much as the default `tol`.
 _FELT = 0.1
-_ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
 
 def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
@@ -40,7 +38,7 @@ def robust_variances(rows: Rows) -> FloatArray:
     """
     variances = feature_variances(rows)
     with np.errstate(over="ignore"):
-        limits = np.square(2.0 * quantile_ranges(rows.thinned(_ROWS_LOOKED_AT), 0.25, 0.75))
+        limits = np.square(2.0 * quantile_ranges(rows.thinned(ROWS_LOOKED_AT), 0.25, 0.75))
     return np.where(limits > 0, np.minimum(variances, limits), variances)
 
 
@@ -54,7 +52,7 @@ def added_variances(family: CovarianceFamily, regularization: FloatArray) -> Flo
 
 def rounding_of_variances(n_features: int, largest: float) -> float:
     """What may be nothing but rounding in the smallest variance of a covariance with this largest number."""
-    return n_features * _ROUNDING * largest
+    return n_features * ROUNDING * largest
 
 
 def regularization_warning(

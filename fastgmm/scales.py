@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Rows
+from fastgmm.kmeans import cluster_means
 from fastgmm.parameters import FloatArray
 from fastgmm.pieces import pieces
 from fastgmm.validation import feature_variances
@@ -42,9 +43,7 @@ def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) ->
     .. [1] H. P. Friedman and J. Rubin, "On some invariant criteria for grouping data", JASA 62 (1967).
     """
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    counts = np.maximum(np.bincount(labels, weights, n_clusters), np.finfo(np.float64).tiny)
-    sums = [np.bincount(labels, weights * column, n_clusters) for column in rows.values.T]
-    means = np.stack(sums, axis=1) / counts[:, np.newaxis]
+    means = cluster_means(rows, labels, weights, np.zeros((n_clusters, rows.shape[1])))
     scatter = np.zeros(rows.shape[1])
     for part in pieces(rows.shape[0], means[:1].nbytes):
         scatter += weights[part] @ np.square(rows.values[part] - means[labels[part]])

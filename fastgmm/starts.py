@@ -79,17 +79,17 @@ def _from_partition(
         means = drawn.points().astype(np.float64)
     shift = rough_center(sweep.rows)
     members = _sample(sweep.rows, n_components, random_state)
-    if means is None and options.method == "auto":
+    is_default = means is None and options.method == "auto"
+    if is_default:
         # One row far from all others is worth a component, and a sample would most often miss it.
         members = np.union1d(members, extreme_rows(sweep.rows))
     sample = _centered(sweep.rows, members, shift)
-    if means is None and options.method == "auto":
+    if is_default:
         start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
     else:
         given = None if means is None else means - shift
         clusters = _partition(sweep, sample, options.method, given, n_components, random_state)
         start = parameters_of_partition(sweep.family, sample, clusters.labels, clusters.centers, regularization)
-        start = replace(start, means=clusters.centers)
     return replace(start, means=start.means + shift)
 
 

@@ -18,7 +18,8 @@ _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # Not worth a loop.
 _FEW_NUMBERS = 65_536
 _LARGEST_EXPONENT = 60
-_ROWS_LOOKED_AT = 20_000
+# Of many rows, so many say what the units of the features are.
+ROWS_LOOKED_AT = 20_000
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
 
@@ -271,10 +272,9 @@ def moderate(weights: FloatArray | None) -> FloatArray | None:
 
 def check_n_components(rows: Rows, n_components: int) -> None:
     """As many rows of positive weight as components."""
-    n_counted = rows.shape[0] if rows.weights is None else int(np.count_nonzero(rows.weights))
-    if n_counted < n_components:
+    if rows.n_counted < n_components:
         raise ValueError(
-            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_counted}"
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {rows.n_counted}"
         )
 
 
@@ -306,35 +306,36 @@ def feature_variances(rows: Rows) -> FloatArray:
 
 def rough_variances(rows: Rows) -> FloatArray:
     """The same from rows spread over the data, as many as say what their units are."""
-    return feature_variances(rows.thinned(_ROWS_LOOKED_AT))
+    return feature_variances(rows.thinned(ROWS_LOOKED_AT))
 
 
 def extreme_rows(rows: Rows) -> NDArray[np.intp]:
     """The rows (at most 2d) that hold the smallest or the largest number of a feature, among those that count."""
-    columns = np.arange(rows.shape[1])
-    lowest, highest = np.full(len(columns), np.inf), np.full(len(columns), -np.inf)
-    where = np.zeros((2, len(columns)), np.intp)
-    for part in pieces(rows.shape[0], lowest.nbytes):
-        block = rows.take(part)
-        counted = np.arange(block.shape[0]) if block.weights is None else np.flatnonzero(block.weights)
-        if not len(counted):
-            continue
-        values = np.asfortranarray(block.values[counted])  # as below
-        for side, beyond, position in ((0, lowest, values.argmin(axis=0)), (1, highest, values.argmax(axis=0))):
-            found = values[position, columns]
-            is_beyond = found < beyond if side == 0 else found > beyond
-            beyond[is_beyond] = found[is_beyond]
-            where[side, is_beyond] = part.start + counted[position[is_beyond]]
+    _, where = _extremes(rows)
     return np.unique(where)
 
 
 def feature_ranges(rows: Rows) -> tuple[FloatArray, FloatArray]:
     """The smallest and the largest number of every feature, each (d,), among the rows that count."""
-    lowest, highest = np.full(rows.shape[1], np.inf), np.full(rows.shape[1], -np.inf)
-    for part in pieces(rows.shape[0], lowest.nbytes):
-        block = rows.take(part)
-        values = block.values if block.weights is None else block.values[block.weights > 0]
-        values = np.asfortranarray(values)  # NumPy takes fifty times longer across rows of two numbers
-        lowest = np.minimum(lowest, values.min(axis=0, initial=np.inf))
-        highest = np.maximum(highest, values.max(axis=0, initial=-np.inf))
+    (lowest, highest), _ = _extremes(rows)
     return lowest, highest
+
+
+def _extremes(rows: Rows) -> tuple[FloatArray, NDArray[np.intp]]:
+    """The smallest and the largest number of every feature, (2, d), and the rows that hold them."""
+    columns = np.arange(rows.shape[1])
+    extremes = np.repeat([[np.inf], [-np.inf]], len(columns), axis=1)
+    where = np.zeros(extremes.shape, np.intp)
+    for part in pieces(rows.shape[0], extremes[0].nbytes):
+        block = rows.take(part)
+        counted = None if block.weights is None else np.flatnonzero(block.weights)
+        values = block.values if counted is None else block.values[counted]
+        if not len(values):
+            continue
+        values = np.asfortranarray(values)  # NumPy takes fifty times longer across rows of two numbers
+        found = np.stack([values.argmin(axis=0), values.argmax(axis=0)])
+        numbers = values[found, columns]
+        is_beyond = np.stack([numbers[0] < extremes[0], numbers[1] > extremes[1]])
+        extremes[is_beyond] = numbers[is_beyond]
+        where[is_beyond] = part.start + (found if counted is None else counted[found])[is_beyond]
+    return extremes, where

@@ -94,13 +94,18 @@ def test_a_pickle_from_before_an_attribute_there_is_now_scores_as_it_did() -> No
     assert np.array_equal(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]))
 
 
+def set_by_hand(estimator: GaussianMixture, matrices: str) -> GaussianMixture:
+    """An estimator with the parameters of a fit, and nothing else of it."""
+    bare = GaussianMixture(3)
+    for name in ("weights_", "means_", matrices):
+        setattr(bare, name, getattr(estimator, name))
+    return bare
+
+
 def test_what_only_scoring_needs_may_be_pickled() -> None:
     """As set by hand after scikit-learn's example, without covariances."""
     estimator = make_estimator("full")
-    bare = GaussianMixture(3)
-    for name in ("weights_", "means_", "precisions_cholesky_"):
-        setattr(bare, name, getattr(estimator, name))
-    read = pickle.loads(pickle.dumps(bare))
+    read = pickle.loads(pickle.dumps(set_by_hand(estimator, "precisions_cholesky_")))
     assert np.array_equal(read.score_samples([[0.0, 1.0]]), estimator.score_samples([[0.0, 1.0]]))
 
 
@@ -116,10 +121,7 @@ def test_any_root_of_a_precision_may_be_pickled(covariance_type: str, kind: str,
 
 def test_covariances_set_by_hand_alone_count_at_the_next_call_out_of_a_pickle_too() -> None:
     estimator = make_estimator("full")
-    bare = GaussianMixture(3)
-    for name in ("weights_", "means_", "covariances_"):
-        setattr(bare, name, getattr(estimator, name))
-    read = pickle.loads(pickle.dumps(bare))
+    read = pickle.loads(pickle.dumps(set_by_hand(estimator, "covariances_")))
     read.covariances_ = np.array([4.0 * np.eye(2)] * 3)
     expected = GaussianMixture.from_parameters(estimator.weights_, estimator.means_, read.covariances_)
     assert np.array_equal(read.score_samples([[0.0, 1.0]]), expected.score_samples([[0.0, 1.0]]))

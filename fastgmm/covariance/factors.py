@@ -17,7 +17,8 @@ _ROWS_OF_ONE_THREAD = 64
 _ROWS_OF_LAPACK = 512
 # SciPy inverts so many with Python's lock taken, in some ten milliseconds.
 _ROWS_OF_AN_INVERSE = 1024
-_ROUNDING = 10 * float(np.finfo(np.float64).eps)
+# A share of the largest number that rounding may leave, for each of d numbers that are added up.
+ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
 
 def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
@@ -36,7 +37,7 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     if not np.isfinite(inverse).all():
         raise NotPositiveDefiniteError(component)
     trace = np.diagonal(covariance) @ np.square(inverse).sum(axis=0)
-    if trace * _ROUNDING * len(covariance) > 1.0:
+    if trace * ROUNDING * len(covariance) > 1.0:
         raise NotPositiveDefiniteError(component)
     return inverse
 

@@ -7,12 +7,11 @@ forming the precision, whose condition is the square of the root's.
 
 import numpy as np
 
-from fastgmm.covariance.factors import times_transpose
+from fastgmm.covariance.factors import ROUNDING, times_transpose
 from fastgmm.parameters import FloatArray
 from fastgmm.pieces import by_piece, pieces
 from fastgmm.uninterrupted import answering_signals
 
-_ROUNDING = 10 * float(np.finfo(np.float64).eps)
 _UNSOUND = "precisions_cholesky_ should be finite and of full rank, a root R of the precisions RRᵀ (1/σ of variances)"
 
 
@@ -49,7 +48,7 @@ def _made_upper(roots: FloatArray) -> FloatArray:
         mirrored = np.linalg.qr(np.swapaxes(roots[:, ::-1], 1, 2), mode="r")
         roots = np.swapaxes(mirrored, 1, 2)[:, ::-1, ::-1]
         # Those of a row are in proportion to its length.
-        errors = _ROUNDING * roots.shape[1] * np.abs(roots).max(axis=2)
+        errors = ROUNDING * roots.shape[1] * np.abs(roots).max(axis=2)
     diagonals = np.diagonal(roots, axis1=1, axis2=2)
     if (np.abs(diagonals) <= errors).any():
         raise ValueError(_UNSOUND)

@@ -47,6 +47,11 @@ class Rows:
     def shape(self) -> tuple[int, int]:
         return self.values.shape[0], self.values.shape[1]
 
+    @property
+    def n_counted(self) -> int:
+        """The number of rows that weigh something: a row of weight 0 is none."""
+        return self.shape[0] if self.weights is None else int(np.count_nonzero(self.weights))
+
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
         counted = None if self.weights is None or self.weights.all() else np.flatnonzero(self.weights)
