@@ -1,5 +1,6 @@
 """Hyper-parameters: every bad value is named, whoever asks, and nothing of an earlier fit is lost."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,8 @@ GOOD: dict[str, list[Any]] = {
 
 def cases(table: dict[str, list[Any]]) -> Any:
     pairs = [(name, value) for name, values in table.items() for value in values]
-    return pytest.mark.parametrize(("name", "value"), pairs, ids=[f"{name}={value!r}"[:40] for name, value in pairs])
+    ids = [re.sub(r" at 0x.*", "", f"{name}={value!r}")[:40] for name, value in pairs]  # the same in every process
+    return pytest.mark.parametrize(("name", "value"), pairs, ids=ids)
 
 
 @cases(BAD)

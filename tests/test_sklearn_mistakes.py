@@ -5,6 +5,7 @@ under the mask and the number of nanoseconds; ``sample(0)`` names the number of 
 number of components; a covariance that is singular is an error also where rounding left it barely positive definite.
 """
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,7 +158,7 @@ _OTHER_WORDS_AT_PREDICT = {"strings", "dictionaries", "categories", "one row", "
 
 MISTAKES: dict[str, Mistake] = (
     {
-        f"{name}={value!r}".replace("\n", ""): setting(**{name: value})
+        re.sub(r"\n| at 0x.*", "", f"{name}={value!r}"): setting(**{name: value})
         for name, values in BAD_OPTIONS.items()
         for value in values
     }
