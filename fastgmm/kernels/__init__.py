@@ -42,20 +42,22 @@ HEAVY_SWEEP = 2e10
 
 def available_backends() -> dict[str, str]:
     """Every backend with ``"available"`` or the reason why it is not; loads none."""
-    numba_found = importlib.util.find_spec("numba") is not None
-    return {
-        "c": _state_of_the_extension(),
-        "numba": "available" if numba_found else "numba is not installed",
-        "numpy": "available",
-    }
+    return {name: _state_of(name) for name in _MODULES}
+
+
+def _state_of(name: str) -> str:
+    """Looked up anew for every fit: what was loaded may have been made unavailable since."""
+    if name == "numba":
+        return "available" if importlib.util.find_spec("numba") is not None else "numba is not installed"
+    return _state_of_the_extension() if name == "c" else "available"
 
 
 def _state_of_the_extension() -> str:
-    folder = Path(__file__).parent / "c"
-    if PathFinder.find_spec("fastgmm.kernels.c._kernels", [str(folder)]) is not None:
+    folder = os.path.join(os.path.dirname(__file__), "c")
+    if PathFinder.find_spec("fastgmm.kernels.c._kernels", [folder]) is not None:
         return "available"
     try:
-        reason = (folder / "not_built.txt").read_text(encoding="utf-8").strip()
+        reason = Path(folder, "not_built.txt").read_text(encoding="utf-8").strip()
     except OSError:
         reason = "no build was tried"
     return f"its extension was not built: {reason}"
@@ -86,9 +88,8 @@ def get_backend(name: str = "auto", sweep_work: float = 0.0) -> Backend:
         name = wish
     if name != "auto":
         return _load(name)
-    states = available_backends()
     for candidate in ("numba", "c") if sweep_work >= HEAVY_SWEEP else ("c", "numba"):
-        if states[candidate] == "available":
+        if _state_of(candidate) == "available":
             try:
                 return _load(candidate)
             except BackendUnavailableError as error:
@@ -102,7 +103,7 @@ def _load(name: str) -> Backend:
     try:
         module = import_whole(_MODULES[name])
     except (ImportError, OSError) as error:  # OSError: a library that numba loads is missing
-        state = available_backends()[name]
+        state = _state_of(name)
         reason = error if state == "available" else state
         raise BackendUnavailableError(name, str(reason)) from error
     backend: Backend = module.BACKEND
