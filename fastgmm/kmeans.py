@@ -11,6 +11,7 @@ from fastgmm.kernels.contract import Backend, Rows
 from fastgmm.parameters import Array, FloatArray, PreparedSpherical
 from fastgmm.pieces import pieces
 from fastgmm.sweep import evaluate
+from fastgmm.uninterrupted import answering_signals
 
 # Of Lloyd's algorithm before each round of splits and merges, and after the last. Rounds are several, since each cuts
 # in other directions, and early, since what they leave behind takes Lloyd's algorithm some time.
@@ -23,6 +24,8 @@ _SEED_ROWS_PER_CLUSTER = 16
 _TOLERANCE = 1e-4
 # Sums of so many numbers take less than the calls of NumPy.
 _FEW_NUMBERS = 2**14
+# Products with so many indicators take less than to gather the rows of each.
+_FEW_CLUSTERS, _ROWS_OF_A_PRODUCT = 16, 64
 # In place of a weight of 0 where one divides by it.
 _TINY = 1e-300
 
@@ -223,15 +226,33 @@ def _is_beyond(rows: Rows, labels: Labels, points: FloatArray, directions: Float
 
 def cluster_means(rows: Rows, labels: Labels, weights: FloatArray, centers: FloatArray) -> FloatArray:
     """Weighted means of the clusters; an empty one keeps its center."""
-    n_clusters, n_features = centers.shape
-    counts = np.bincount(labels, weights, n_clusters)
-    if rows.values.size <= _FEW_NUMBERS:  # the same sums in the same order, in a single call
+    counts = np.bincount(labels, weights, len(centers))
+    sums = _sums_of_clusters(rows, labels, weights, len(centers))
+    return np.where(counts[:, np.newaxis] > 0, sums / np.maximum(counts, _TINY)[:, np.newaxis], centers)
+
+
+def _sums_of_clusters(rows: Rows, labels: Labels, weights: FloatArray, n_clusters: int) -> FloatArray:
+    """Σ wx (K, d): in a single call, by products with indicators, or cluster by cluster, as is fastest."""
+    n_features = rows.shape[1]
+    if rows.values.size <= _FEW_NUMBERS:
         places = labels[:, np.newaxis] * n_features + np.arange(n_features)
         weighted = weights[:, np.newaxis] * rows.values
-        sums = np.bincount(places.ravel(), weighted.ravel(), centers.size).reshape(centers.shape)
-    else:
-        sums = np.stack([np.bincount(labels, weights * column, n_clusters) for column in rows.values.T], axis=1)
-    return np.where(counts[:, np.newaxis] > 0, sums / np.maximum(counts, _TINY)[:, np.newaxis], centers)
+        at_once = np.bincount(places.ravel(), weighted.ravel(), n_clusters * n_features).astype(np.float64)
+        return at_once.reshape(n_clusters, n_features)
+    sums = np.zeros((n_clusters, n_features))
+    if n_clusters <= _FEW_CLUSTERS:
+        # Products so small that BLAS keeps to one thread.
+        for part in pieces(len(labels), sums.nbytes, at_least=_ROWS_OF_A_PRODUCT):
+            indicators = np.zeros((len(labels[part]), n_clusters))
+            indicators[np.arange(len(indicators)), labels[part]] = weights[part]
+            sums += indicators.T @ rows.values[part]
+        return sums
+    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
+    ends = np.cumsum(np.bincount(labels, minlength=n_clusters))
+    for k, members in enumerate(np.split(order, ends[:-1])):
+        for part in pieces(len(members), sums[k].nbytes):
+            sums[k] += (weights[members[part], np.newaxis] * rows.values[members[part]]).sum(axis=0)
+    return sums
 
 
 def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
