@@ -27,7 +27,7 @@ import numpy as np
 
 from fastgmm.bounds import AnySweep
 from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
-from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.parameters import FloatArray, Model, Parameters
 from fastgmm.pieces import by_piece
 
 # Weights below the M-step's floor are at the floor: a weight of 0 has no logarithm.
@@ -52,10 +52,9 @@ class Displacement:
 
 @dataclass(frozen=True, eq=False)
 class Jump:
-    """Extrapolated parameters, ready for a sweep, and the step length −α > 1 they were found with."""
+    """An extrapolated model, and the step length −α > 1 it was found with."""
 
-    parameters: Parameters
-    prepared: Prepared
+    model: Model
     step: float
 
 
@@ -116,7 +115,7 @@ def extrapolate(sweep: AnySweep, trail: Trail, regularization: FloatArray) -> Ju
             share = 1.0 if reach <= _LONGEST_JUMP else _LONGEST_JUMP / reach
             target = displaced(family, combine(share, leap, 1.0, second), reference)
             target = _not_below(family, target, after, regularization)
-            return Jump(target, family.prepare(target, sweep.rows.values.dtype), step)
+            return Jump(family.model_of(target, sweep.rows.values.dtype), step)
         except (NotPositiveDefiniteError, np.linalg.LinAlgError):
             return None
 
@@ -186,7 +185,7 @@ def _not_below(
         raise NotPositiveDefiniteError(-1)
     if not (regularization > 0).all():
         return target
-    below = family.have_smaller_variances(target.covariances, np.sqrt(regularization), 1.0)
+    below = family.have_smaller_variances(target.covariances, None, np.sqrt(regularization), 1.0)
     below = below.reshape(below.shape + (1,) * (target.covariances.ndim - 1))
     below = np.broadcast_to(below, (len(target.covariances), *below.shape[1:]))
     covariances = by_piece(np.where, below, after.covariances, target.covariances)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.covariance import CovarianceFamily
+from fastgmm.facts import Facts
 from fastgmm.kernels.contract import Backend, Bounds, Rows
 from fastgmm.moments import Moments
 from fastgmm.parameters import Prepared
@@ -54,6 +55,10 @@ class BoundedSweep:
     @property
     def rows(self) -> Rows:
         return self.sweep.rows
+
+    @property
+    def facts(self) -> Facts:
+        return self.sweep.facts
 
     @property
     def family(self) -> CovarianceFamily:

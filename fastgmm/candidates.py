@@ -19,6 +19,7 @@ import numpy as np
 from fastgmm.bounds import BoundedSweep
 from fastgmm.em import Fit, Stopping, merit, run_em
 from fastgmm.errors import DegenerateComponentError
+from fastgmm.facts import extreme_rows
 from fastgmm.kernels.contract import Rows
 from fastgmm.kmeans import Labels, kmeans
 from fastgmm.parameters import FloatArray, Parameters
@@ -26,7 +27,6 @@ from fastgmm.partitions import parameters_of_partition
 from fastgmm.pieces import by_piece
 from fastgmm.scales import deviations, deviations_within, robust_deviations
 from fastgmm.sweep import Sweep, make_sweep
-from fastgmm.validation import extreme_rows
 
 # These numbers and the scales were chosen by `python -m bench.lab.starts`. There is one partition, and no candidates,
 # where there are fewer rows than `_FEWEST_ROWS`, since candidates would take longer than the fit. The same holds where
@@ -78,23 +78,26 @@ def likeliest_candidate(
     """Starting parameters from a centered sample of the sweep's rows, among the values of the sample."""
     n_rows, n_features = sample.shape
     needed = _ROWS_PER_COMPONENT_AND_FEATURE * n_components * n_features
-    if n_components == 1 or n_rows < max(_FEWEST_ROWS, needed) or needed > _MOST_ROWS:
+    if n_rows < max(_FEWEST_ROWS, needed) or needed > _MOST_ROWS:
         single = partition(sample, default_scale(sample, sweep), n_components, random_state, sweep)
         return _parameters(sweep, sample, single, regularization)
     few = _thinned(sample, max(_FEW_ROWS, needed))
+    # No deadline: a start is finished.
+    over_few = make_sweep(few, sweep.family, sweep.backend, sweep.n_threads)
     starts, fits = list[Parameters](), list[Fit]()
     for clusters in _partitions(few, sweep, n_components, random_state):
         starts.append(_parameters(sweep, few, clusters, regularization))
         with suppress(DegenerateComponentError):  # while another candidate succeeds
-            fits.append(_steps_of_em(sweep, few, starts[-1], regularization, _STEPS_OF_A_CANDIDATE))
+            fits.append(_steps_of_em(over_few, starts[-1], regularization, _STEPS_OF_A_CANDIDATE))
         if len(_best(fits)) > 1:
             break  # clusters are so plain that two scales lead to the same; others would hardly lead to better ones
     if not fits:
         return starts[0]  # from which the fit will say what is wrong
     best = _best(fits)[0].parameters
     if n_rows < sweep.rows.n_counted:
+        over_sample = make_sweep(sample, sweep.family, sweep.backend, sweep.n_threads)
         with suppress(DegenerateComponentError):
-            best = _steps_of_em(sweep, sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
+            best = _steps_of_em(over_sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
     return best
 
 
@@ -133,6 +136,5 @@ def _parameters(sweep: Sweep, rows: Rows, clusters: Partition, regularization: F
     return parameters_of_partition(sweep.family, rows, clusters.labels, clusters.centers, regularization)
 
 
-def _steps_of_em(sweep: Sweep, rows: Rows, start: Parameters, regularization: FloatArray, stopping: Stopping) -> Fit:
-    over_rows = make_sweep(rows, sweep.family, sweep.backend, sweep.n_threads)  # no deadline: a start is finished
-    return run_em(BoundedSweep(over_rows), start, regularization, stopping, is_logged=False)
+def _steps_of_em(sweep: Sweep, start: Parameters, regularization: FloatArray, stopping: Stopping) -> Fit:
+    return run_em(BoundedSweep(sweep), start, regularization, stopping, is_logged=False)

@@ -9,16 +9,15 @@ from fastgmm.covariance import CovarianceFamily
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.effective_points import effective_points
 from fastgmm.errors import DegenerateComponentError
+from fastgmm.facts import feature_ranges, feature_variances
 from fastgmm.kernels.contract import Rows
-from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.parameters import Array, FloatArray, Model, Parameters
 from fastgmm.regularization import (
     added_variances,
     relative_regularization,
-    robust_variances,
     rounding_of_variances,
 )
 from fastgmm.uninterrupted import answering_signals
-from fastgmm.validation import ROWS_LOOKED_AT, feature_ranges, feature_variances
 
 # A variance up to this many times the floor below it is half floor or more: it says little of the data.
 _FLAT = 2.0
@@ -50,7 +49,7 @@ class Degenerate(NamedTuple):
     collapsed: tuple[int, ...] = ()
 
 
-def degenerate_components(sweep: AnySweep, parameters: Parameters, regularization: FloatArray) -> Degenerate:
+def degenerate_components(sweep: AnySweep, model: Model, regularization: FloatArray) -> Degenerate:
     """Components that are flat in some direction, and that too few points hold to say that the data are flat there.
 
     A component is flat in a direction where it is thinner than what regularization adds, or than what relative
@@ -60,19 +59,54 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     effective points for each parameter of a Gaussian in r directions, and four for its weight. Directions in which all
     rows are flat are left out, since every component of every fit is flat there.
     """
-    family = sweep.family
+    family, parameters = sweep.family, model.parameters
     everything = tuple(range(parameters.n_components))
     if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
-    relative = relative_regularization(robust_variances(sweep.rows.thinned(ROWS_LOOKED_AT)))
+    relative = relative_regularization(sweep.facts.robust_variances)
     floor = np.maximum(added, added_variances(family, relative))
     if not (floor > 0).all():
         return Degenerate()
     units = np.sqrt(floor)
-    flat = np.flatnonzero(family.have_smaller_variances(parameters.covariances, units, _FLAT))
+    flat = np.flatnonzero(
+        family.have_smaller_variances(parameters.covariances, model.precisions_cholesky, units, _FLAT)
+    )
     if not len(flat):
         return Degenerate()
+    look = _by_direction if family.has_matrices else _by_feature
+    counted = look(family, parameters, flat, floor, added)
+    collapsed = _collapsed(sweep, model, flat, counted)
+    if family.is_shared and collapsed:
+        collapsed = everything
+    return Degenerate(everything if counted.rows_are_flat else collapsed, collapsed)
+
+
+class _Directions(NamedTuple):
+    """How many there are in which not all rows are flat, and in how many of them some components are wide, (m,)."""
+
+    number: int
+    wide: Array
+    rows_are_flat: bool
+
+
+def _by_feature(
+    family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
+) -> _Directions:
+    """Without correlations directions are features."""
+    weights, shape = parameters.weights, parameters.means.shape
+    own = np.broadcast_to(parameters.covariances.reshape(len(weights), -1), shape) / floor
+    total = weights @ own - added / floor + weights @ np.square(parameters.means - weights @ parameters.means) / floor
+    across = total <= _FLAT - 1.0
+    wide = np.count_nonzero((own[components] > _FLAT) & ~across, axis=1)
+    rounding = rounding_of_variances(len(floor), float(np.abs(total).max()))
+    return _Directions(int(np.count_nonzero(~across)), wide, bool((total[across] <= rounding).any()))
+
+
+def _by_direction(
+    family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
+) -> _Directions:
+    units = np.sqrt(floor)
     within, total = (
         matrix / np.outer(units, units) - np.diag(added / floor) for matrix in _covariances_of_rows(family, parameters)
     )
@@ -80,12 +114,14 @@ def degenerate_components(sweep: AnySweep, parameters: Parameters, regularizatio
     thin = _flat_directions(within, np.eye(len(units)))
     across = _flat_directions(total, thin)
     of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :] if across.size else np.eye(len(units))
-    collapsed = _collapsed(sweep, parameters, flat, of_rows / units[:, np.newaxis])
-    if family.is_shared and collapsed:
-        collapsed = everything
+    directions = of_rows / units[:, np.newaxis]
+    wide = np.zeros(len(components), np.intp)
+    for position, k in enumerate(components):
+        matrix = parameters.covariances if family.is_shared else parameters.covariances[k]
+        wide[position] = np.count_nonzero(_eigenvalues(directions.T @ matrix @ directions) > _FLAT)
     smallest = _eigenvalues(across.T @ total @ across)
-    rows_are_flat = (smallest <= rounding_of_variances(len(total), float(np.abs(total).max()))).any()
-    return Degenerate(everything if rows_are_flat else collapsed, collapsed)
+    rounding = rounding_of_variances(len(total), float(np.abs(total).max()))
+    return _Directions(directions.shape[1], wide, bool((smallest <= rounding).any()))
 
 
 def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
@@ -101,30 +137,24 @@ def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
 def _covariances_of_rows(family: CovarianceFamily, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
     """The mean covariance (d, d) of the components, and that of the whole mixture, which has that between them, too."""
     weights, covariances = parameters.weights, parameters.covariances
-    within = covariances if family.is_shared else np.tensordot(weights, covariances, 1)[np.newaxis]
+    within = covariances if family.is_shared else np.tensordot(weights, covariances, 1)
     offsets = parameters.means - weights @ parameters.means
     between: FloatArray = (weights * offsets.T) @ offsets
-    matrix: FloatArray = family.matrices(within, 1, parameters.n_features)[0]
-    return matrix, matrix + between
+    return within, within + between
 
 
-def _collapsed(sweep: AnySweep, parameters: Parameters, components: Array, directions: FloatArray) -> tuple[int, ...]:
-    """Those among some components that are flat within these directions (d, n), on too few points.
+def _collapsed(sweep: AnySweep, model: Model, components: Array, directions: _Directions) -> tuple[int, ...]:
+    """Those among some components that are flat in some directions, on too few points.
 
     A covariance that all components share is held by the points of all, and they have other means as parameters.
     """
-    family, suspects, needed = sweep.family, [], []
-    for k in components:
-        own = parameters.covariances if family.is_shared else parameters.covariances[k : k + 1]
-        matrix = family.matrices(own, 1, parameters.n_features)[0]
-        wide = int(np.count_nonzero(_eigenvalues(directions.T @ matrix @ directions) > _FLAT))
-        if wide < directions.shape[1]:
-            suspects.append(int(k))
-            n_parameters = 1 + wide * (wide + 3) / 2 + (parameters.n_components - 1) * family.is_shared
-            needed.append(_POINTS_OF_A_PARAMETER * n_parameters)
+    are_flat = directions.wide < directions.number
+    suspects, wide = [int(k) for k in components[are_flat]], directions.wide[are_flat]
     if not suspects:
         return ()
-    points = effective_points(sweep, parameters, suspects, np.array(needed))
+    n_parameters = 1 + wide * (wide + 3) / 2 + (model.parameters.n_components - 1) * sweep.family.is_shared
+    needed = _POINTS_OF_A_PARAMETER * n_parameters
+    points = effective_points(sweep, model, suspects, needed)
     return tuple(k for k, number, enough in zip(suspects, points, needed, strict=True) if number < enough)
 
 
@@ -132,14 +162,14 @@ def _eigenvalues(matrix: FloatArray) -> FloatArray:
     return answering_signals(lambda: np.linalg.eigvalsh(matrix), matrix.size).astype(np.float64, copy=False)
 
 
-def prepare_or_explain(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Prepared:
-    """Prepare for scoring; where a covariance is not positive definite, say which and probably why."""
+def model_or_explanation(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Model:
+    """A model for the rows; where a covariance is not positive definite, an error that says which and probably why."""
+    dtype = sweep.rows.values.dtype
     try:
-        prepared = sweep.family.prepare(parameters, sweep.rows.values.dtype)
-        overflowed = np.argwhere(~np.isfinite(prepared[2]))
-        if len(overflowed):  # too small a variance for single precision
-            raise NotPositiveDefiniteError(int(overflowed[0, 0]))
-        return prepared
+        model = sweep.family.model_of(parameters, dtype)
+        if dtype == np.float32 and not np.isfinite(model.prepared[2]).all():  # too small a variance for it
+            raise NotPositiveDefiniteError(int(np.argwhere(~np.isfinite(model.prepared[2]))[0, 0]))
+        return model
     except NotPositiveDefiniteError as error:
         if counts is None:  # a start: its weights are its counts
             total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastgmm.bounds import AnySweep
-from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.parameters import Array, FloatArray, Model
 from fastgmm.pieces import pieces
 from fastgmm.sweep import evaluate
 
@@ -15,9 +15,7 @@ _NEGLIGIBLE = 1e-9
 _MOST_KEPT = 4096
 
 
-def effective_points(
-    sweep: AnySweep, parameters: Parameters, components: Sequence[int], enough: FloatArray
-) -> FloatArray:
+def effective_points(sweep: AnySweep, model: Model, components: Sequence[int], enough: FloatArray) -> FloatArray:
     """The effective number of distinct rows that hold each of some components, counted no further than ``enough``.
 
     That is (Σc)²/Σc² with c a row's weight times its responsibility [1]_. Equal rows are one, as heavy as all of them,
@@ -33,17 +31,16 @@ def effective_points(
     .. [1] L. Kish, "Survey Sampling" (Wiley, 1965).
     """
     rows, family = sweep.rows, sweep.family
-    prepared = family.prepare(parameters, rows.values.dtype)
     chosen = np.asarray(components)
     holders = [(_keys(rows.values[:0]), np.empty(0))] * len(chosen)
     points = np.zeros(len(chosen))
-    for part in pieces(rows.shape[0], 8 * max(parameters.means.shape)):
+    for part in pieces(rows.shape[0], 8 * max(model.parameters.means.shape)):
         block, unfinished = rows.take(part), np.flatnonzero(points < enough)
         if not len(unfinished):
             break
         shares = np.ones((block.shape[0], len(unfinished)))
         if not family.is_shared:
-            table = evaluate(block, prepared, sweep.backend, sweep.n_threads, "responsibilities")
+            table = evaluate(block, model.prepared, sweep.backend, sweep.n_threads, "responsibilities")
             shares = table[:, chosen[unfinished]].astype(np.float64)
         if block.weights is not None:
             shares *= block.weights[:, np.newaxis] > 0

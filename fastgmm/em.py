@@ -11,11 +11,11 @@ import numpy as np
 from fastgmm.acceleration import Jump, Trail, extrapolate
 from fastgmm.bounds import AnySweep
 from fastgmm.covariance.maximize import maximize
-from fastgmm.degenerate import degenerate_components, prepare_or_explain
+from fastgmm.degenerate import degenerate_components, model_or_explanation
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.kernels.contract import Rows
 from fastgmm.origin import plus_origin
-from fastgmm.parameters import FloatArray, Parameters, Prepared
+from fastgmm.parameters import FloatArray, Model, Parameters
 from fastgmm.pieces import converted
 from fastgmm.sweep import DeadlineError
 
@@ -90,10 +90,12 @@ class Fit:
     """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
 
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
-    ``degenerate`` and ``collapsed`` are components: see :class:`fastgmm.degenerate.Degenerate`.
+    ``precisions_cholesky`` are those of the parameters. ``degenerate`` and ``collapsed`` are components: see
+    :class:`fastgmm.degenerate.Degenerate`.
     """
 
     parameters: Parameters
+    precisions_cholesky: FloatArray
     lower_bound: float
     converged: bool
     stop_reason: StopReason | None
@@ -160,7 +162,7 @@ def run_em(
     DegenerateComponentError
         When a covariance stops being positive definite.
     """
-    state = _State(start, prepare_or_explain(sweep, start), lower_bound)
+    state = _State(model_or_explanation(sweep, start), lower_bound)
     trail, quiet_steps = Trail((start,)), 0
     stop_reason: StopReason = "max_iter"
     steps: list[Step] = []
@@ -169,7 +171,7 @@ def run_em(
         jump = extrapolate(sweep, trail, regularization) if accelerate else None
         try:
             if jump is None:
-                reached = _em_step(sweep, state.prepared, regularization)
+                reached = _em_step(sweep, state.model, regularization)
             else:
                 reached = _try_jump(sweep, jump, regularization)
         except DeadlineError:
@@ -178,7 +180,7 @@ def run_em(
         change = reached.lower_bound - state.lower_bound
         accepted = jump is None or change >= 0.0
         state = reached if accepted else state
-        trail = trail.after(state.parameters, jump, accepted)
+        trail = trail.after(state.model.parameters, jump, accepted)
         fell = accepted and change < -_ROUNDING[sweep.rows.values.dtype] * max(1.0, abs(state.lower_bound))
         is_quiet = jump is None and abs(change) < stopping.tol and (trail.has_jumped or not fell)
         quiet_steps = quiet_steps + 1 if is_quiet else 0
@@ -188,24 +190,24 @@ def run_em(
         steps.append(step)
         if is_logged:
             _log_step(step)
-        go_on = _tell(observers, step, state.parameters, sweep.rows)
+        go_on = _tell(observers, step, state.model.parameters, sweep.rows)
         if converged or not go_on:
             stop_reason = "converged" if converged else "callback"
             break
     if is_logged:
         _log_falls(steps)
-    degenerate = degenerate_components(sweep, state.parameters, regularization)
+    degenerate = degenerate_components(sweep, state.model, regularization)
     converged = stop_reason == "converged"
-    parameters = _as_shown(state.parameters, sweep.rows)
-    return Fit(parameters, state.lower_bound, converged, stop_reason, tuple(steps), *degenerate)
+    parameters = _as_shown(state.model.parameters, sweep.rows)
+    roots = state.model.precisions_cholesky
+    return Fit(parameters, roots, state.lower_bound, converged, stop_reason, tuple(steps), *degenerate)
 
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """Where EM stands: parameters, ready for the next sweep, and the lower bound of those that they were made from."""
+    """Where EM stands: the model of the next sweep, and the lower bound of the one that it was made from."""
 
-    parameters: Parameters
-    prepared: Prepared
+    model: Model
     lower_bound: float
 
 
@@ -238,19 +240,19 @@ def _tell(observers: Sequence[Observer], step: Step, parameters: Parameters, row
     return go_on
 
 
-def _em_step(sweep: AnySweep, prepared: Prepared, regularization: FloatArray) -> _State:
-    moments = sweep(prepared)
-    parameters = maximize(sweep.family, moments, prepared.means, regularization)
+def _em_step(sweep: AnySweep, model: Model, regularization: FloatArray) -> _State:
+    moments = sweep(model.prepared)
+    parameters = maximize(sweep.family, moments, model.parameters.means, regularization)
     bound = moments.log_likelihood / moments.total_weight
-    return _State(parameters, prepare_or_explain(sweep, parameters, moments.counts), bound)
+    return _State(model_or_explanation(sweep, parameters, moments.counts), bound)
 
 
 def _try_jump(sweep: AnySweep, jump: Jump, regularization: FloatArray) -> _State:
     """The step of EM from extrapolated parameters; one that leads to a degenerate component counts as impossible."""
     try:
-        return _em_step(sweep, jump.prepared, regularization)
+        return _em_step(sweep, jump.model, regularization)
     except DegenerateComponentError:
-        return _State(jump.parameters, jump.prepared, -np.inf)
+        return _State(jump.model, -np.inf)
 
 
 def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step, ...]]:

@@ -14,7 +14,7 @@ from fastgmm.regularization import regularization_warning
 def warning_about(options: Mapping[str, Any], rows: Rows, best: Fit, regularization: FloatArray) -> Warning | None:
     """The gravest of what is to say, with the rest in its words: no convergence, degeneracy, regularization."""
     rest: Warning | None = regularization_warning(
-        options["reg_covar"], regularization, best.parameters, passed_over=best.degenerate
+        options["reg_covar"], regularization, best.parameters, best.precisions_cholesky, passed_over=best.degenerate
     )
     if best.degenerate:
         rest = _degeneracy(rows, best, rest)

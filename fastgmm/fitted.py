@@ -22,7 +22,7 @@ _MATRICES = ("covariances_", "precisions_cholesky_")
 
 def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
     """All attributes of a fit but ``feature_names_in_``; ``steps`` are those of every start."""
-    return parameter_attributes(fit.parameters) | {
+    return parameter_attributes(fit.parameters, fit.precisions_cholesky) | {
         "converged_": fit.converged,
         "stop_reason_": fit.stop_reason,
         "n_iter_": len(fit.steps),
@@ -46,11 +46,12 @@ def no_history() -> dict[str, Any]:
     }
 
 
-def parameter_attributes(parameters: Parameters) -> dict[str, Any]:
-    """The fitted attributes that follow from the parameters, in float64."""
+def parameter_attributes(parameters: Parameters, roots: FloatArray | None = None) -> dict[str, Any]:
+    """The fitted attributes that follow from the parameters, in float64, and from their ``precisions_cholesky``."""
     family = FAMILIES[parameters.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):  # precisions, which no kernel reads, may be beyond 1e308
-        factors = by_piece(np.ascontiguousarray, family.precisions_cholesky(parameters.covariances))
+        roots = family.precisions_cholesky(parameters.covariances) if roots is None else roots
+        factors = by_piece(lambda some: np.array(some, np.float64, order="C"), roots)
         precisions = family.precisions(factors)
     return {
         "weights_": converted(parameters.weights, np.float64),

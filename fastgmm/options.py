@@ -218,7 +218,7 @@ def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type
 def check_covariances(family: CovarianceFamily, covariances: Any, n_components: int, n_features: int) -> FloatArray:
     """Covariances in the shape of the family, symmetric and positive definite."""
     array = _check_array(covariances, family.covariance_shape(n_components, n_features), "covariances")
-    _check_positive_definite(family, array, "covariance")
+    _of_positive_definite(family, array, "covariance", family.precisions_cholesky)
     return array
 
 
@@ -226,20 +226,20 @@ def _covariances_of(family: CovarianceFamily, precisions: Any, n_components: int
     """Covariances of given precisions, which must be symmetric and positive definite."""
     shape = family.covariance_shape(n_components, n_features)
     array = _check_array(precisions, shape, f"{family.name} precision")
-    _check_positive_definite(family, array, "precision")
-    return family.covariances_of_precisions(array)
+    return _of_positive_definite(family, array, "precision", family.covariances_of_precisions)
 
 
-def _check_positive_definite(family: CovarianceFamily, array: FloatArray, noun: str) -> None:
-    """Symmetric to single precision, and positive definite by the rule that a fit is held to."""
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond 1e308 is refused without a warning
-            symmetric = not family.has_matrices or _is_symmetric(array)
-            family.precisions_cholesky(array)
-    except NotPositiveDefiniteError:
-        symmetric = False
-    if not symmetric:
-        raise ValueError(f"'{family.name} {noun}' should be {family.requirement}")
+def _of_positive_definite(
+    family: CovarianceFamily, array: FloatArray, noun: str, function: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
+    """``function`` of matrices that are symmetric to single precision, and by its rule positive definite."""
+    with (
+        suppress(NotPositiveDefiniteError),
+        np.errstate(over="ignore", invalid="ignore"),  # what is beyond 1e308 is refused without a warning
+    ):
+        if not family.has_matrices or _is_symmetric(array):
+            return function(array)
+    raise ValueError(f"'{family.name} {noun}' should be {family.requirement}")
 
 
 def _is_symmetric(matrices: FloatArray) -> bool:

@@ -8,10 +8,10 @@ Computation", 1974): a fit of the differences is a fit of the data.
 
 import numpy as np
 
+from fastgmm.facts import feature_ranges
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import BoolArray, FloatArray
 from fastgmm.sweep import rough_center
-from fastgmm.validation import feature_ranges
 
 # How many times its range a feature must be from zero: below that its means keep all digits that matter.
 _FAR = 128.0

@@ -83,3 +83,15 @@ class PreparedSpherical(NamedTuple):
 
 
 Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpherical
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Parameters, and what was computed from them once: roots of their precisions, and the form that kernels read.
+
+    ``precisions_cholesky`` is U with Σ⁻¹ = UUᵀ, or 1/σ, in float64 whatever the data's dtype.
+    """
+
+    parameters: Parameters
+    precisions_cholesky: FloatArray
+    prepared: Prepared

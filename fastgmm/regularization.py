@@ -5,10 +5,9 @@ import numpy as np
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.covariance.factors import ROUNDING
 from fastgmm.errors import RegularizationWarning
+from fastgmm.facts import robust_variances
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import FloatArray, Parameters
-from fastgmm.scales import quantile_ranges
-from fastgmm.validation import ROWS_LOOKED_AT, feature_variances
 
 # `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
 _RELATIVE = 1e-6
@@ -29,19 +28,6 @@ def relative_regularization(variances: FloatArray) -> FloatArray:
     return _RELATIVE * variances
 
 
-def robust_variances(rows: Rows) -> FloatArray:
-    """The variance of every feature (d,), but at most the square of twice its interquartile range.
-
-    That range is 2.7 deviations of a normal feature, and no less than one of any ordinary feature; but rows far away
-    from all others, such as codes for what is missing, do not move it. Where half of the rows have one value quartiles
-    say nothing.
-    """
-    variances = feature_variances(rows)
-    with np.errstate(over="ignore"):
-        limits = np.square(2.0 * quantile_ranges(rows.thinned(ROWS_LOOKED_AT), 0.25, 0.75))
-    return np.where(limits > 0, np.minimum(variances, limits), variances)
-
-
 def added_variances(family: CovarianceFamily, regularization: FloatArray) -> FloatArray:
     """What a family adds to the variance of each feature, (n_features,): the spherical one, the mean to all of them."""
     if family.has_matrices:
@@ -56,12 +42,18 @@ def rounding_of_variances(n_features: int, largest: float) -> float:
 
 
 def regularization_warning(
-    reg_covar: float | str, regularization: FloatArray, parameters: Parameters, passed_over: tuple[int, ...]
+    reg_covar: float | str,
+    regularization: FloatArray,
+    parameters: Parameters,
+    roots: FloatArray,
+    passed_over: tuple[int, ...],
 ) -> RegularizationWarning | None:
     """Whether it is felt in some components: what was added beside their smallest variance without it.
 
     Parameters
     ----------
+    roots : ndarray
+        ``precisions_cholesky`` of the parameters.
     passed_over : tuple of int
         Components of which there is something else to say.
     """
@@ -71,7 +63,7 @@ def regularization_warning(
         return None
     units, covariances = np.sqrt(added), parameters.covariances
     is_felt = np.broadcast_to(
-        family.have_smaller_variances(covariances, units, 1.0 + 1.0 / _FELT), parameters.n_components
+        family.have_smaller_variances(covariances, roots, units, 1.0 + 1.0 / _FELT), parameters.n_components
     )
     components = np.setdiff1d(np.flatnonzero(is_felt), passed_over)
     if not len(components):

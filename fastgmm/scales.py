@@ -7,11 +7,11 @@ it follows the features' units, so that the same rows in other units make the sa
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.facts import feature_variances, quantile_ranges
 from fastgmm.kernels.contract import Rows
 from fastgmm.kmeans import cluster_means
 from fastgmm.parameters import FloatArray
 from fastgmm.pieces import pieces
-from fastgmm.validation import feature_variances
 
 # Four fifths of the rows lie between these quantiles, which no tenth of the rows can move.
 _LOW, _HIGH = 0.1, 0.9
@@ -49,33 +49,6 @@ def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) ->
         scatter += weights[part] @ np.square(rows.values[part] - means[labels[part]])
     least = _LEAST_SCATTER * feature_variances(rows)
     return _never_zero(np.sqrt(scatter / weights.sum() + least), np.ones(rows.shape[1]))
-
-
-def quantile_ranges(rows: Rows, low: float, high: float) -> FloatArray:
-    """The distance of two quantiles of every feature (d,): a whole weight is the row repeated."""
-    ranges = np.empty(rows.shape[1])
-    for part in pieces(rows.shape[1], 8 * rows.shape[0]):
-        columns = rows.values[:, part].T
-        if rows.weights is None:
-            in_order = np.sort(columns, axis=1)
-            counts = np.arange(1.0, rows.shape[0] + 1)
-            ends = in_order[:, _positions(counts, low, high)]
-        else:
-            orders = np.argsort(columns, axis=1)
-            ends = np.array(
-                [
-                    column[order[_positions(np.cumsum(rows.weights[order]), low, high)]]
-                    for column, order in zip(columns, orders, strict=True)
-                ]
-            )
-        ranges[part] = ends[:, 1].astype(np.float64) - ends[:, 0]
-    return ranges
-
-
-def _positions(cumulative: FloatArray, low: float, high: float) -> NDArray[np.intp]:
-    """Where a sum of weights in order reaches two shares of the whole."""
-    found: NDArray[np.intp] = np.searchsorted(cumulative, np.array([low, high]) * cumulative[-1])
-    return np.minimum(found, len(cumulative) - 1)
 
 
 def _never_zero(scales: FloatArray, otherwise: FloatArray) -> FloatArray:

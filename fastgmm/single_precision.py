@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fastgmm.facts import feature_ranges, rough_variances
 from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array
 from fastgmm.pieces import converted
-from fastgmm.validation import feature_ranges, rough_variances
 
 # No joint log-density of float32 rows is less: kernels that compute in single precision keep to it.
 LOWEST_IN_SINGLE = np.float32(-3.0e38)

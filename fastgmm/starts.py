@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastgmm.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
 from fastgmm.covariance.maximize import maximize
+from fastgmm.facts import extreme_rows
 from fastgmm.kernels.contract import Rows
 from fastgmm.kmeans import kmeans_plusplus, nearest
 from fastgmm.moments import Moments
@@ -21,7 +22,6 @@ from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.partitions import ROWS_OF_A_PRODUCT, add_moments, parameters_of_partition
 from fastgmm.pieces import pieces
 from fastgmm.sweep import Sweep, rough_center
-from fastgmm.validation import extreme_rows
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
@@ -79,8 +79,8 @@ def _from_partition(
         means = drawn.points().astype(np.float64)
     shift = rough_center(sweep.rows)
     members = _sample(sweep.rows, n_components, random_state)
-    is_default = means is None and options.method == "auto"
-    if is_default:
+    is_default = means is None and options.method == "auto" and n_components > 1
+    if is_default and len(members) < sweep.rows.n_counted:
         # One row far from all others is worth a component, and a sample would most often miss it.
         members = np.union1d(members, extreme_rows(sweep.rows))
     sample = _centered(sweep.rows, members, shift)
@@ -102,7 +102,7 @@ def _partition(
     random_state: np.random.RandomState,
 ) -> Partition:
     """The sample's rows with the nearest of the means that are given, or of those that the method finds."""
-    if means is None and method == "kmeans":
+    if means is None and (method == "kmeans" or n_components == 1):
         return partition(sample, None, n_components, random_state, sweep)
     scale = default_scale(sample, sweep)
     scaled = in_scale(sample, scale)

@@ -6,6 +6,7 @@ Rows in memory today; whatever can turn prepared parameters into ``Moments`` can
 import math
 import time
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.covariance.factors import symmetric_from_lower
 from fastgmm.covariance.tied import second_about_means
+from fastgmm.facts import Facts
 from fastgmm.kernels.contract import (
     ONE_SMALL_TILE,
     SMALLEST_TILE,
@@ -63,6 +65,10 @@ class Sweep:
     n_threads: int
     scatter: Scatter | None = None
     deadline: float = math.inf
+
+    @cached_property
+    def facts(self) -> Facts:
+        return Facts(self.rows)
 
     def check_deadline(self) -> None:
         if time.perf_counter() > self.deadline:

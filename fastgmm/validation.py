@@ -18,8 +18,6 @@ _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # Not worth a loop.
 _FEW_NUMBERS = 65_536
 _LARGEST_EXPONENT = 60
-# Of many rows, so many say what the units of the features are.
-ROWS_LOOKED_AT = 20_000
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
 
@@ -281,61 +279,3 @@ def check_n_components(rows: Rows, n_components: int) -> None:
 def check_n_features(n_given: int, n_fitted: int, estimator: str) -> None:
     if n_given != n_fitted:
         raise ValueError(f"X has {n_given} features, but {estimator} is expecting {n_fitted} features as input.")
-
-
-def feature_variances(rows: Rows) -> FloatArray:
-    """The weighted variance of every feature (d,), from all rows, a block at a time about the first row counted."""
-    first_row = 0 if rows.weights is None else int(np.argmax(rows.weights > 0))
-    center = rows.values[first_row].astype(np.float64)
-    total, first, second = 0.0, np.zeros_like(center), np.zeros_like(center)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for part in pieces(rows.shape[0], center.nbytes):
-            # C order, since that of memory would decide the order of sums.
-            differences = np.subtract(rows.values[part], center, order="C")
-            if rows.weights is None:
-                weights = np.ones(len(differences))
-            else:
-                weights = rows.weights[part]
-                differences, weights = differences[weights > 0], weights[weights > 0]
-            total += float(weights.sum())
-            first += weights @ differences
-            second += weights @ np.square(differences)
-        variances: FloatArray = np.maximum(second / total - (first / total) ** 2, 0.0)
-    return variances
-
-
-def rough_variances(rows: Rows) -> FloatArray:
-    """The same from rows spread over the data, as many as say what their units are."""
-    return feature_variances(rows.thinned(ROWS_LOOKED_AT))
-
-
-def extreme_rows(rows: Rows) -> NDArray[np.intp]:
-    """The rows (at most 2d) that hold the smallest or the largest number of a feature, among those that count."""
-    _, where = _extremes(rows)
-    return np.unique(where)
-
-
-def feature_ranges(rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """The smallest and the largest number of every feature, each (d,), among the rows that count."""
-    (lowest, highest), _ = _extremes(rows)
-    return lowest, highest
-
-
-def _extremes(rows: Rows) -> tuple[FloatArray, NDArray[np.intp]]:
-    """The smallest and the largest number of every feature, (2, d), and the rows that hold them."""
-    columns = np.arange(rows.shape[1])
-    extremes = np.repeat([[np.inf], [-np.inf]], len(columns), axis=1)
-    where = np.zeros(extremes.shape, np.intp)
-    for part in pieces(rows.shape[0], extremes[0].nbytes):
-        block = rows.take(part)
-        counted = None if block.weights is None else np.flatnonzero(block.weights)
-        values = block.values if counted is None else block.values[counted]
-        if not len(values):
-            continue
-        values = np.asfortranarray(values)  # NumPy takes fifty times longer across rows of two numbers
-        found = np.stack([values.argmin(axis=0), values.argmax(axis=0)])
-        numbers = values[found, columns]
-        is_beyond = np.stack([numbers[0] < extremes[0], numbers[1] > extremes[1]])
-        extremes[is_beyond] = numbers[is_beyond]
-        where[is_beyond] = part.start + (found if counted is None else counted[found])[is_beyond]
-    return extremes, where

@@ -94,10 +94,10 @@ def test_units_and_offsets_of_features_do_not_matter(family, rng):
 
     here = extrapolate(sweep_of(values, family), Trail(tuple(trail)), np.zeros(2))
     there = extrapolate(sweep_of(values, family), Trail(tuple(map(in_other_units, trail))), np.zeros(2))
-    expected = in_other_units(here.parameters)
+    expected = in_other_units(here.model.parameters)
     assert there.step == pytest.approx(here.step, rel=1e-8)
     for name in ("weights", "means", "covariances"):
-        np.testing.assert_allclose(getattr(there.parameters, name), getattr(expected, name), rtol=1e-7)
+        np.testing.assert_allclose(getattr(there.model.parameters, name), getattr(expected, name), rtol=1e-7)
 
 
 # --- the extrapolation -----------------------------------------------------------------------------------------------
@@ -113,24 +113,26 @@ def test_a_path_that_approaches_at_one_rate_is_followed_to_its_end(family):
     """α = −1/(1 − rate), and θ' is the limit."""
     jump = extrapolate(sweep_of(np.zeros((1, 2)), family), Trail(geometric_path(family, 0.7)), np.zeros(2))
     assert jump.step == pytest.approx(1 / 0.3, rel=1e-9)
-    assert np.abs(jump.parameters.means).max() < 1e-15
+    assert np.abs(jump.model.parameters.means).max() < 1e-15
 
 
 def test_the_step_has_a_limit_that_success_raises_and_failure_lowers(family):
     trail = Trail(geometric_path(family, 0.95))
     jump = extrapolate(sweep_of(np.zeros((1, 2)), family), trail, np.zeros(2))
     assert jump.step == trail.longest_step == 4.0
-    raised = trail.after(jump.parameters, jump, accepted=True)
-    assert (raised.longest_step, raised.has_jumped, raised.iterates) == (16.0, True, (jump.parameters,))
-    assert raised.after(jump.parameters, jump, accepted=True).longest_step == 16.0, "a shorter step raises nothing"
-    assert raised.after(jump.parameters, jump, accepted=False).longest_step == 4.0
-    assert not trail.after(jump.parameters, jump, accepted=False).has_jumped
+    raised = trail.after(jump.model.parameters, jump, accepted=True)
+    assert (raised.longest_step, raised.has_jumped, raised.iterates) == (16.0, True, (jump.model.parameters,))
+    assert raised.after(jump.model.parameters, jump, accepted=True).longest_step == 16.0, (
+        "a shorter step raises nothing"
+    )
+    assert raised.after(jump.model.parameters, jump, accepted=False).longest_step == 4.0
+    assert not trail.after(jump.model.parameters, jump, accepted=False).has_jumped
 
 
 def test_a_jump_has_a_limit(family):
     path = geometric_path(family, 0.7, size=10.0)
     jump = extrapolate(sweep_of(np.zeros((1, 2)), family), Trail(path), np.zeros(2))
-    leap = displacement(family, jump.parameters, path[2])
+    leap = displacement(family, jump.model.parameters, path[2])
     assert length(family, leap, path[2]) == pytest.approx(0.5)
 
 
@@ -160,8 +162,8 @@ def test_no_covariance_falls_below_the_regularization(family):
         for each, variance in zip(path, (1.07, 1.03, 1.01), strict=True)
     ]
     sweep, trail = sweep_of(np.zeros((1, 2)), family), Trail(tuple(shrinking))
-    free = extrapolate(sweep, trail, np.full(2, 1e-6)).parameters
-    held = extrapolate(sweep, trail, np.ones(2)).parameters
+    free = extrapolate(sweep, trail, np.full(2, 1e-6)).model.parameters
+    held = extrapolate(sweep, trail, np.ones(2)).model.parameters
     assert family.smallest_variances(free.covariances, np.ones(2)).min() < 1.0
     assert same_bits(held.covariances, shrinking[2].covariances)
 
@@ -217,8 +219,8 @@ def inject(monkeypatch, spoil):
         jump = extrapolate(sweep, trail, regularization)
         if jump is None:
             return None
-        bad = spoil(jump.parameters)
-        return Jump(bad, sweep.family.prepare(bad, sweep.rows.values.dtype), jump.step)
+        bad = spoil(jump.model.parameters)
+        return Jump(sweep.family.model_of(bad, sweep.rows.values.dtype), jump.step)
 
     monkeypatch.setattr(em, "extrapolate", extrapolate_badly)
 

@@ -83,7 +83,7 @@ def test_any_number_of_threads_fits_to_the_same_bits(data):
 
 
 def fit_of(bound, degenerate=(), collapsed=()):
-    return Fit(None, bound, True, "converged", (), degenerate, collapsed)
+    return Fit(None, None, bound, True, "converged", (), degenerate, collapsed)
 
 
 def failing():

@@ -6,11 +6,12 @@ import pytest
 import fastgmm.pieces
 from fastgmm import GaussianMixture, criteria, fitted
 from fastgmm.degenerate import _constant_features
+from fastgmm.facts import feature_variances
 from fastgmm.kernels.contract import Rows
 from fastgmm.pieces import converted, pieces
 from fastgmm.sampling import sample
 from fastgmm.sweep import _sum_of_slots, _zeros
-from fastgmm.validation import check_sample_weight, check_values, feature_variances
+from fastgmm.validation import check_sample_weight, check_values
 from tests.problems import draw_parameters
 
 

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array
 from fastgmm.validation import (
     check_feature_names,
     check_sample_weight,
     check_values,
-    extreme_rows,
     feature_names,
-    feature_variances,
 )
 
 # Numbers that float16, integers and every float hold exactly.
@@ -197,15 +194,6 @@ def test_the_weighted_score_is_the_weighted_mean() -> None:
     assert estimator.score(WHOLE, sample_weight=3.0) == pytest.approx(estimator.score(WHOLE), rel=1e-14)
 
 
-@pytest.mark.parametrize("offset", [0.0, 1e8])
-def test_feature_variances_survive_an_offset(offset: float) -> None:
-    values = np.random.RandomState(1).normal(size=(70_000, 2)) * [1.0, 3.0] + offset
-    weights = np.random.RandomState(2).randint(0, 3, 70_000).astype(float)
-    np.testing.assert_allclose(feature_variances(Rows(values)), values.var(axis=0), rtol=1e-7)
-    repeated = np.repeat(values, weights.astype(int), axis=0)
-    np.testing.assert_allclose(feature_variances(Rows(values, weights)), repeated.var(axis=0), rtol=1e-7)
-
-
 class _Frame:
     def __init__(self, columns: list[object]) -> None:
         self.columns = columns
@@ -247,15 +235,3 @@ def test_information_criteria_complain_about_a_number(criterion: str) -> None:
     estimator = GaussianMixture(1).fit(np.random.default_rng(0).standard_normal((50, 2)))
     with pytest.raises(ValueError, match="Expected 2D array"):
         getattr(estimator, criterion)(5)
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_extreme_rows_are_those_of_the_smallest_and_largest_numbers_that_count(order: str) -> None:
-    rng = np.random.default_rng(0)
-    values = np.asarray(rng.normal(size=(70_000, 3)), order=order)
-    weights = rng.integers(0, 2, len(values)).astype(float)
-    expected = {*values.argmin(axis=0), *values.argmax(axis=0)}
-    assert set(extreme_rows(Rows(values))) == expected
-    counted = np.flatnonzero(weights)
-    expected = {*counted[values[counted].argmin(axis=0)], *counted[values[counted].argmax(axis=0)]}
-    assert set(extreme_rows(Rows(values, weights))) == expected

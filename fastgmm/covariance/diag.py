@@ -21,6 +21,12 @@ def inverse_deviations(variances: FloatArray) -> FloatArray:
     return inverse
 
 
+def variances_of_precisions(precisions: FloatArray) -> FloatArray:
+    """σ² of 1/σ², which is held to the same rule."""
+    inverse_deviations(precisions)
+    return 1.0 / precisions
+
+
 def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype: Any) -> PreparedDiag:
     constants = log_constants(weights, np.log(inverse).sum(axis=1), means.shape[1])
     means = np.array(means, np.float64, order="C")
@@ -57,10 +63,10 @@ DIAG = CovarianceFamily(
     upper_root=positive_roots,
     covariances_of_root=variances_of_roots,
     precisions=np.square,
-    covariances_of_precisions=lambda precisions: 1.0 / precisions,
+    covariances_of_precisions=variances_of_precisions,
     matrices=_matrices,
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
-    have_smaller_variances=lambda covariances, units, limit: (covariances / units**2).min(axis=1) <= limit,
+    have_smaller_variances=lambda covariances, roots, units, limit: (covariances / units**2).min(axis=1) <= limit,
     movement=_movement,
     coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=VARIANCES,

@@ -10,13 +10,11 @@ from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.parameters import BoolArray, FloatArray
 from fastgmm.uninterrupted import answering_signals, import_whole
 
-# OpenBLAS factors larger matrices on several threads, for which they wait milliseconds where a core is busy. Up to
-# twice as many rows the products of blocks stay on one thread as well.
+# OpenBLAS factors larger matrices on several threads, for which it may wait for milliseconds where a core is busy. Up
+# to twice as many rows the products of two blocks stay on one thread as well; beyond that all of it would have to wait.
 _ROWS_OF_ONE_THREAD = 64
-# From so many rows on LAPACK's factor on several threads is worth the wait, and half of the work of blocks.
-_ROWS_OF_LAPACK = 512
-# SciPy inverts so many with Python's lock taken, in some ten milliseconds.
-_ROWS_OF_AN_INVERSE = 1024
+# SciPy factors, inverts and multiplies so many with Python's lock taken, in some ten milliseconds.
+_ROWS_WITH_THE_LOCK = 1024
 # A share of the largest number that rounding may leave, for each of d numbers that are added up.
 ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
@@ -28,16 +26,13 @@ def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
     would be made of them: scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse,
     and the factorization is that of a matrix some d·eps away.
     """
-    if not np.isfinite(covariance).all():
-        raise NotPositiveDefiniteError(component)
     try:
         _, inverse = factor_and_inverse(covariance)
     except np.linalg.LinAlgError:
         raise NotPositiveDefiniteError(component) from None
-    if not np.isfinite(inverse).all():
-        raise NotPositiveDefiniteError(component)
-    trace = np.diagonal(covariance) @ np.square(inverse).sum(axis=0)
-    if trace * ROUNDING * len(covariance) > 1.0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        trace = np.diagonal(covariance) @ np.einsum("ij,ij->j", inverse, inverse)
+    if not trace * ROUNDING * len(covariance) <= 1.0:  # nor where anything is not finite, which makes it NaN
         raise NotPositiveDefiniteError(component)
     return inverse
 
@@ -50,19 +45,13 @@ def factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The same, in which a signal may have to wait.
 
-    A large one is made of blocks:  L = [A 0; B C],  L⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]  with B = QA⁻ᵀ of the block Q below the
-    diagonal, and CCᵀ what BBᵀ leaves of the last one. To multiply by A⁻¹ is less exact than to solve with A, by the
-    condition of A, so each product is corrected by what it leaves of its equation.
+    What OpenBLAS would do on several threads, and need not, is made of blocks:  L = [A 0; B C],
+    L⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]  with B = QA⁻ᵀ of the block Q below the diagonal, and CCᵀ what BBᵀ leaves of the last
+    one. To multiply by A⁻¹ is less exact than to solve with A, by the condition of A, so each product is corrected by
+    what it leaves of its equation.
     """
-    if len(matrix) <= _ROWS_OF_ONE_THREAD:
-        lapack = _lapack()
-        factor, failed = lapack.dpotrf(matrix, lower=1, clean=1)
-        inverse, singular = lapack.dtrtri(factor, lower=1)
-        if failed or singular:
-            raise np.linalg.LinAlgError("the matrix is not positive definite")
-        return factor, np.ascontiguousarray(inverse)
-    if len(matrix) > _ROWS_OF_LAPACK:
-        factor = np.asarray(np.linalg.cholesky(matrix), np.float64)
+    if not _ROWS_OF_ONE_THREAD < len(matrix) <= 2 * _ROWS_OF_ONE_THREAD:
+        factor = _factor(matrix)
         return factor, _inverse_of_triangle(factor)
     half = len(matrix) // 2
     corner, corner_inverse = _factor_and_inverse(matrix[:half, :half])
@@ -73,13 +62,31 @@ def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     return _lower_of(corner, below, last), _lower_of(corner_inverse, below_inverse, last_inverse)
 
 
+def _factor(matrix: FloatArray) -> FloatArray:
+    if len(matrix) > _ROWS_WITH_THE_LOCK:
+        return np.asarray(np.linalg.cholesky(matrix), np.float64)
+    # LAPACK has columns where NumPy has rows: the transpose, and its upper triangle, are read without copying about.
+    upper, failed = _lapack("lapack").dpotrf(matrix.T, lower=0, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("the matrix is not positive definite")
+    factor: FloatArray = upper.T
+    return factor
+
+
 def _inverse_of_triangle(factor: FloatArray) -> FloatArray:
     """[A 0; B C]⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]"""
-    if len(factor) <= _ROWS_OF_AN_INVERSE:
-        return np.ascontiguousarray(_lapack().dtrtri(factor, lower=1)[0])
-    half = len(factor) // 2
+    if len(factor) <= _ROWS_WITH_THE_LOCK:
+        inverse, singular = _lapack("lapack").dtrtri(factor.T, lower=0)
+        if singular:
+            raise np.linalg.LinAlgError("the matrix is not positive definite")
+        result: FloatArray = inverse.T
+        return result
+    half, multiply = len(factor) // 2, _lapack("blas").dtrmm
     corner, last = _inverse_of_triangle(factor[:half, :half]), _inverse_of_triangle(factor[half:, half:])
-    return _lower_of(corner, -last @ (factor[half:, :half] @ corner), last)
+    # Transposed, as above: B'A'⁻¹ with triangles, which takes half of the work of products.
+    above = multiply(-1.0, corner.T, factor[half:, :half].T)
+    above = multiply(1.0, last.T, above, side=1, overwrite_b=1)
+    return _lower_of(corner, above.T, last)
 
 
 def _solved_from_the_right(right: FloatArray, factor: FloatArray, inverse: FloatArray) -> FloatArray:
@@ -97,9 +104,9 @@ def _lower_of(corner: FloatArray, below: FloatArray, last: FloatArray) -> FloatA
     return result
 
 
-def _lapack() -> Any:
-    """LAPACK, loaded when first needed: that takes longer than to load all of fastgmm."""
-    return import_whole("scipy.linalg.lapack")
+def _lapack(name: str) -> Any:
+    """LAPACK or BLAS, loaded when first needed: that takes longer than to load all of fastgmm."""
+    return import_whole(f"scipy.linalg.{name}")
 
 
 def coloring(covariance: FloatArray) -> Callable[[FloatArray], FloatArray]:
@@ -133,10 +140,9 @@ def times_transpose(factor: FloatArray) -> FloatArray:
     return product
 
 
-def inverse_of_precision(precision: FloatArray) -> FloatArray:
-    """Σ of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction."""
-    _, inverse = factor_and_inverse(precision)
-    return times_transpose(inverse.T)
+def inverse_of_precision(precision: FloatArray, component: int) -> FloatArray:
+    """Σ of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction; raises as ``inverse_cholesky``."""
+    return times_transpose(inverse_cholesky(precision, component).T)
 
 
 def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArray:
@@ -146,19 +152,28 @@ def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArr
     return smallest
 
 
-def have_smaller_eigenvalues(covariances: FloatArray, units: FloatArray, limit: float) -> BoolArray:
+def have_smaller_eigenvalues(
+    covariances: FloatArray, roots: FloatArray | None, units: FloatArray, limit: float
+) -> BoolArray:
     """Which matrices (K, d, d) have an eigenvalue of at most ``limit``, feature j measured in units of ``units[j]``.
 
     Those from which limit·I cannot be subtracted and leave a Cholesky factor. Eigenvalues would cost thirty times more,
-    and on a busy machine far more than that where BLAS computes them on several threads.
+    and on a busy machine far more than that where BLAS computes them on several threads. Not asked are matrices of
+    whose inverse the trace is less than 1/limit, which no eigenvalue of the inverse exceeds: it is that of UUᵀ for the
+    ``roots`` U of the precisions, where they are known.
     """
-    rest = covariances / np.outer(units, units) - limit * np.eye(len(units))
-    return np.array([not _has_factor(matrix) for matrix in rest])
+    asked, result = np.arange(len(covariances)), np.zeros(len(covariances), bool)
+    if roots is not None:
+        traces = np.einsum("kij,kij->ki", roots, roots) @ np.square(units)
+        asked = np.flatnonzero(~(limit * traces < 1.0))
+    for k in asked:
+        result[k] = not _has_factor(covariances[k] / np.outer(units, units) - limit * np.eye(len(units)))
+    return result
 
 
 def _has_factor(matrix: FloatArray) -> bool:
     try:
-        factor_and_inverse(matrix)
+        answering_signals(lambda: _factor(matrix), matrix.size)
     except np.linalg.LinAlgError:
         return False
     return True

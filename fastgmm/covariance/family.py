@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastgmm.moments import Moments
-from fastgmm.parameters import BoolArray, FloatArray, Parameters, Prepared
+from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters, Prepared
 
 Shape = tuple[int, ...]
 
@@ -58,13 +58,14 @@ class CovarianceFamily:
     precisions : callable (precisions_cholesky) -> array
         scikit-learn's ``precisions_``: UUᵀ, or 1/σ².
     covariances_of_precisions : callable (precisions) -> covariances
-        For a start that is given as precisions.
+        For a start that is given as precisions; raises ``NotPositiveDefiniteError``.
     matrices : callable (covariances, K, d) -> ndarray (K, d, d)
         Every component's covariance as a matrix.
     smallest_variances : callable (covariances, units (d,)) -> array (K,) or (1,)
         The smallest eigenvalue of every covariance, with feature j measured in units of ``units[j]``.
-    have_smaller_variances : callable (covariances, units (d,), limit) -> bool array (K,) or (1,)
-        Which of the smallest eigenvalues are at most ``limit``.
+    have_smaller_variances : callable (covariances, roots, units (d,), limit) -> bool array (K,) or (1,)
+        Which of the smallest eigenvalues are at most ``limit``; ``roots`` are the ``precisions_cholesky`` of the
+        covariances, which often tell at a glance that none is, or None where they are not known.
     movement : callable (Prepared, Prepared) -> (shrink (K,), drift (K,))
         How a Mahalanobis distance m changes from one set of parameters to another: m' ≥ shrink·m − drift.
     coloring : callable (covariances, component) -> callable (normal (n, d)) -> array (n, d)
@@ -95,7 +96,7 @@ class CovarianceFamily:
     matrices: Callable[[FloatArray, int, int], FloatArray]
     second_moments: Callable[[FloatArray, FloatArray], FloatArray]
     smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
-    have_smaller_variances: Callable[[FloatArray, FloatArray, float], BoolArray]
+    have_smaller_variances: Callable[[FloatArray, FloatArray | None, FloatArray, float], BoolArray]
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
     coloring: Callable[[FloatArray, int], Callable[[FloatArray], FloatArray]]
     coordinates: Coordinates
@@ -108,10 +109,14 @@ class CovarianceFamily:
         """Whether covariances are matrices, not variances."""
         return self.covariance_shape(2, 3)[-2:] == (3, 3)
 
+    def model_of(self, parameters: Parameters, dtype: Any) -> Model:
+        """A model for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
+        factors = self.precisions_cholesky(parameters.covariances)
+        return Model(parameters, factors, self.assemble(parameters.weights, parameters.means, factors, dtype))
+
     def prepare(self, parameters: Parameters, dtype: Any) -> Prepared:
         """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
-        factors = self.precisions_cholesky(parameters.covariances)
-        return self.assemble(parameters.weights, parameters.means, factors, dtype)
+        return self.model_of(parameters, dtype).prepared
 
 
 class NotPositiveDefiniteError(ValueError):

@@ -58,12 +58,16 @@ def _precisions_cholesky(covariances: FloatArray) -> FloatArray:
 def _covariances_of_precisions(precisions: FloatArray) -> FloatArray:
     covariances = np.empty(precisions.shape)
     for k, precision in enumerate(precisions):
-        covariances[k] = inverse_of_precision(precision)
+        covariances[k] = inverse_of_precision(precision, k)
     return covariances
 
 
-def _have_smaller_eigenvalues(covariances: FloatArray, units: FloatArray, limit: float) -> BoolArray:
-    return by_piece(lambda matrices: have_smaller_eigenvalues(matrices, units, limit), covariances)
+def _have_smaller_eigenvalues(
+    covariances: FloatArray, roots: FloatArray | None, units: FloatArray, limit: float
+) -> BoolArray:
+    if roots is None:
+        return by_piece(lambda matrices: have_smaller_eigenvalues(matrices, None, units, limit), covariances)
+    return by_piece(lambda matrices, known: have_smaller_eigenvalues(matrices, known, units, limit), covariances, roots)
 
 
 def _movement(before: PreparedFull, after: PreparedFull) -> tuple[FloatArray, FloatArray]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.covariance.coordinates import SINGLE_VARIANCES
-from fastgmm.covariance.diag import inverse_deviations
+from fastgmm.covariance.diag import inverse_deviations, variances_of_precisions
 from fastgmm.covariance.factors import log_constants
 from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.covariance.roots import positive_roots, variances_of_roots
@@ -50,11 +50,11 @@ SPHERICAL = CovarianceFamily(
     upper_root=positive_roots,
     covariances_of_root=variances_of_roots,
     precisions=np.square,
-    covariances_of_precisions=lambda precisions: 1.0 / precisions,
+    covariances_of_precisions=variances_of_precisions,
     matrices=_matrices,
     # Regularized by the mean of what other families add feature by feature.
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
-    have_smaller_variances=lambda covariances, units, limit: covariances / np.square(units).mean() <= limit,
+    have_smaller_variances=lambda covariances, roots, units, limit: covariances / np.square(units).mean() <= limit,
     movement=_movement,
     coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=SINGLE_VARIANCES,

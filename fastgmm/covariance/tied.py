@@ -77,12 +77,14 @@ TIED = CovarianceFamily(
     upper_root=lambda root: upper_roots(root[np.newaxis])[0],
     covariances_of_root=covariances_of_upper_roots,
     precisions=times_transpose,
-    covariances_of_precisions=inverse_of_precision,
+    covariances_of_precisions=lambda precision: inverse_of_precision(precision, -1),
     matrices=lambda covariance, n_components, n_features: np.broadcast_to(
         covariance, (n_components, n_features, n_features)
     ),
     smallest_variances=lambda covariance, units: smallest_eigenvalues(covariance[np.newaxis], units),
-    have_smaller_variances=lambda covariance, *how: have_smaller_eigenvalues(covariance[np.newaxis], *how),
+    have_smaller_variances=lambda covariance, root, *how: have_smaller_eigenvalues(
+        covariance[np.newaxis], None if root is None else root[np.newaxis], *how
+    ),
     movement=_movement,
     coloring=lambda covariance, component: coloring(covariance),
     coordinates=MATRICES,

@@ -77,6 +77,6 @@ def test_eigenvalues_are_compared_with_the_limit_in_units_of_the_features(n_feat
     covariance, _ = draw_covariance(rng, n_features, smallest=0.1)
     units = rng.uniform(0.5, 2.0, n_features)
     matrices = np.array([covariance, 3.0 * covariance]) * np.outer(units, units)
-    assert have_smaller_eigenvalues(matrices, units, 0.09).tolist() == [False, False]
-    assert have_smaller_eigenvalues(matrices, units, 0.11).tolist() == [True, False]
-    assert have_smaller_eigenvalues(matrices, units, 0.31).tolist() == [True, True]
+    assert have_smaller_eigenvalues(matrices, None, units, 0.09).tolist() == [False, False]
+    assert have_smaller_eigenvalues(matrices, None, units, 0.11).tolist() == [True, False]
+    assert have_smaller_eigenvalues(matrices, None, units, 0.31).tolist() == [True, True]

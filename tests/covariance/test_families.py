@@ -232,9 +232,10 @@ def test_a_condition_of_1e12_is_accepted(rng):
 
 @pytest.mark.parametrize(("n_features", "n_components"), SIZES)
 def test_small_variances_are_those_whose_smallest_eigenvalue_is_small(family, rng, n_features, n_components):
-    """Without eigenvalues, and with a limit just above and just below each of them."""
+    """Without eigenvalues, and with a limit just above and just below each of them, be the roots known or not."""
     covariances = draw_parameters(rng, family.name, n_features, n_components).covariances
-    units = rng.uniform(0.5, 2.0, n_features)
+    units, roots = rng.uniform(0.5, 2.0, n_features), family.precisions_cholesky(covariances)
     smallest = family.smallest_variances(covariances, units)
     for limit in (0.0, *(smallest * (1 - 1e-9)), *(smallest * (1 + 1e-9)), 100.0):
-        assert np.array_equal(family.have_smaller_variances(covariances, units, limit), smallest <= limit)
+        for known in (None, roots):
+            assert np.array_equal(family.have_smaller_variances(covariances, known, units, limit), smallest <= limit)
