@@ -64,16 +64,15 @@ def degenerate_components(sweep: AnySweep, model: Model, regularization: FloatAr
     if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
-    relative = relative_regularization(sweep.facts.robust_variances)
-    floor = np.maximum(added, added_variances(family, relative))
-    if not (floor > 0).all():
-        return Degenerate()
-    units = np.sqrt(floor)
-    flat = np.flatnonzero(
-        family.have_smaller_variances(parameters.covariances, model.precisions_cholesky, units, _FLAT)
-    )
-    if not len(flat):
-        return Degenerate()
+    matrices = parameters.covariances, model.precisions_cholesky
+    for kind in ("variances", "robust_variances"):  # what is not flat beside the larger is not beside the smaller
+        relative = relative_regularization(getattr(sweep.facts, kind))
+        floor = np.maximum(added, added_variances(family, relative))
+        if not (floor > 0).all():
+            return Degenerate()
+        flat = np.flatnonzero(family.have_smaller_variances(*matrices, np.sqrt(floor), _FLAT))
+        if not len(flat):
+            return Degenerate()
     look = _by_direction if family.has_matrices else _by_feature
     counted = look(family, parameters, flat, floor, added)
     collapsed = _collapsed(sweep, model, flat, counted)

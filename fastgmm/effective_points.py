@@ -59,6 +59,8 @@ Holders = tuple[Array, FloatArray]
 
 def _merged(holders: Holders, more: Holders) -> Holders:
     """Distinct rows, by their bytes, and their weights; where they are very many the heaviest are enough."""
+    if not len(holders[0]) and len(more[0]) <= _MOST_KEPT:
+        return more
     both = np.concatenate([holders[0], more[0]])
     keys, which = np.unique(both, return_inverse=True)
     total = np.bincount(which, np.concatenate([holders[1], more[1]]), len(keys)).astype(np.float64)

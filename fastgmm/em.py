@@ -180,7 +180,8 @@ def run_em(
         change = reached.lower_bound - state.lower_bound
         accepted = jump is None or change >= 0.0
         state = reached if accepted else state
-        trail = trail.after(state.model.parameters, jump, accepted)
+        if accelerate:
+            trail = trail.after(state.model.parameters, jump, accepted)
         fell = accepted and change < -_ROUNDING[sweep.rows.values.dtype] * max(1.0, abs(state.lower_bound))
         is_quiet = jump is None and abs(change) < stopping.tol and (trail.has_jumped or not fell)
         quiet_steps = quiet_steps + 1 if is_quiet else 0
@@ -198,9 +199,8 @@ def run_em(
         _log_falls(steps)
     degenerate = degenerate_components(sweep, state.model, regularization)
     converged = stop_reason == "converged"
-    parameters = _as_shown(state.model.parameters, sweep.rows)
-    roots = state.model.precisions_cholesky
-    return Fit(parameters, roots, state.lower_bound, converged, stop_reason, tuple(steps), *degenerate)
+    matrices = _as_shown(state.model.parameters, sweep.rows), state.model.precisions_cholesky
+    return Fit(*matrices, state.lower_bound, converged, stop_reason, tuple(steps), *degenerate)
 
 
 @dataclass(frozen=True, eq=False)

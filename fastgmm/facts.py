@@ -1,7 +1,7 @@
 """What is known of rows at a look, feature by feature: ranges, variances, quantiles, and which rows are extreme."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,23 @@ class Facts:
     """Of some rows, each computed when it is first asked for."""
 
     rows: Rows
+    _known: dict[str, FloatArray] = field(default_factory=dict, init=False)
 
-    @cached_property
+    def _once(self, name: str, compute: Callable[[], FloatArray]) -> FloatArray:
+        """Without a lock, which a forked child might find taken: to compute twice is no harm."""
+        if name not in self._known:
+            self._known[name] = compute()
+        return self._known[name]
+
+    @property
+    def variances(self) -> FloatArray:
+        """Of features (d,), from rows spread over the data."""
+        return self._once("variances", lambda: rough_variances(self.rows))
+
+    @property
     def robust_variances(self) -> FloatArray:
-        """The variances of features (d,) that no few rows set, from rows spread over the data."""
-        return robust_variances(self.rows.thinned(_ROWS_FOR_UNITS))
+        """Those that no few rows set, which are not larger, and take ten times as long to find."""
+        return self._once("robust", lambda: robust_variances(self.rows.thinned(_ROWS_FOR_UNITS)))
 
 
 def feature_variances(rows: Rows) -> FloatArray:

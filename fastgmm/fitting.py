@@ -1,5 +1,6 @@
 """From hyper-parameters and rows to the best fit: a run of EM for each start, the choice, the warning."""
 
+import functools
 import math
 import time
 import warnings
@@ -17,7 +18,7 @@ from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit_warnings import warning_about
 from fastgmm.interrupts import no_interrupt_lost
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows, work_of
+from fastgmm.kernels.contract import Rows, can_be_shared, work_of
 from fastgmm.options import check_given_start, check_random_state
 from fastgmm.origin import less_origin, origin_of
 from fastgmm.parameters import FloatArray, Parameters
@@ -58,7 +59,8 @@ def fit_rows(options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None)
         family = FAMILIES[options["covariance_type"]]
         backend = get_backend(options["backend"], work_of(*rows.shape, options["n_components"]))
         rows = replace(rows, origin=origin_of(rows))
-        sweep = make_sweep(rows, family, backend, resolve_n_threads(options["n_threads"]), deadline)
+        n_threads = resolve_n_threads(options["n_threads"], can_be_shared(len(rows.values)))
+        sweep = make_sweep(rows, family, backend, n_threads, deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier))
         warning = warning_about(options, rows, best, regularization)
     if warning is not None:
@@ -91,11 +93,13 @@ def runs_of_em(
         means = less_origin(earlier.parameters.means, sweep.rows)
         yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
-    random_state = check_random_state(options["random_state"])
+    # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
+    random_state = functools.cache(lambda: check_random_state(options["random_state"]))
     for restart in range(options["n_init"]):
 
         def run_from_start(restart: int = restart) -> Fit:
-            return run(make_start(sweep, start_options, regularization, random_state), restart)
+            start = start_options.given(sweep.family)
+            return run(start or make_start(sweep, start_options, regularization, random_state()), restart)
 
         yield run_from_start
 

@@ -15,14 +15,14 @@ from fastgmm.sweep import rough_center
 
 # How many times its range a feature must be from zero: below that its means keep all digits that matter.
 _FAR = 128.0
-_ROWS_LOOKED_AT = 4096
+# Few rows, and then more, are often enough to say that a feature is not far from zero.
+_ROWS_LOOKED_AT = (16, 4096)
 
 
 def origin_of(rows: Rows) -> FloatArray | None:
     """What is best subtracted from every row (n_features,), exact in the dtype of the values; None where nothing is."""
     center = rough_center(rows).astype(rows.values.dtype).astype(np.float64)
-    # Few rows are enough to say that a feature is not far from zero.
-    if not _are_far(center, rows.thinned(_ROWS_LOOKED_AT)).any():
+    if not all(_are_far(center, rows.thinned(n_rows)).any() for n_rows in _ROWS_LOOKED_AT):
         return None
     far = _are_far(center, rows)
     return np.where(far, center, 0.0) if far.any() else None

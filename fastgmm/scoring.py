@@ -104,6 +104,8 @@ def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     family = FAMILIES[attributes["covariance_type"]]
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
         in_double = family.assemble(weights, means, factors, np.float64)
+        if np.may_share_memory(in_double[2], factors):  # someone's array, which may change
+            in_double = family.assemble(weights, means, factors.copy(), np.float64)
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
     backend = get_backend(attributes["backend"])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
+from fastgmm.covariance.family import CovarianceFamily
 from fastgmm.covariance.maximize import maximize
 from fastgmm.facts import extreme_rows
 from fastgmm.kernels.contract import Rows
@@ -44,17 +45,21 @@ class StartOptions:
     means: FloatArray | None = None
     covariances: FloatArray | None = None
 
+    def given(self, family: CovarianceFamily) -> Parameters | None:
+        """The start where all of it was given."""
+        if self.weights is None or self.means is None or self.covariances is None:
+            return None
+        return Parameters(family.name, self.weights, self.means, self.covariances)
+
 
 def make_start(
     sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
-    """Starting parameters; those that were given replace those of the method.
+    """Starting parameters of the method; those that were given replace them.
 
     Given means decide the partition, so that weights and covariances belong to them.
     """
     family = sweep.family
-    if options.weights is not None and options.means is not None and options.covariances is not None:
-        return Parameters(family.name, options.weights, options.means, options.covariances)
     if options.means is None and options.method == "random":
         start = _random_responsibilities(sweep, options.n_components, regularization, random_state)
     else:

@@ -5,8 +5,7 @@ Rows in memory today; whatever can turn prepared parameters into ``Moments`` can
 
 import math
 import time
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -34,8 +33,8 @@ from fastgmm.threads import resolve_n_threads
 
 # Slots of models that are not large take half of it.
 _MOST_UNTOUCHED_BYTES = 64 * 2**20
-# The mean of 4096 rows, or of fewer where they have more than 256 features.
-_NUMBERS_FOR_A_CENTER = 2**20
+# The mean of 4096 rows, or of fewer where they have more than 16 features.
+_NUMBERS_FOR_A_CENTER = 2**16
 
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
@@ -65,10 +64,10 @@ class Sweep:
     n_threads: int
     scatter: Scatter | None = None
     deadline: float = math.inf
+    facts: Facts = field(init=False)
 
-    @cached_property
-    def facts(self) -> Facts:
-        return Facts(self.rows)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", Facts(self.rows))
 
     def check_deadline(self) -> None:
         if time.perf_counter() > self.deadline:
@@ -94,7 +93,7 @@ def plan_of(sweep: Sweep, prepared: Prepared) -> ChunkPlan:
     """How a sweep cuts its rows."""
     n_components, n_features = prepared.means.shape
     second_shape = sweep.family.second_moment_shape(n_components, n_features)
-    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + int(np.prod(second_shape)) + 2)
+    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + math.prod(second_shape) + 2)
 
 
 def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) -> Moments:
@@ -117,14 +116,8 @@ def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) ->
             sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
         else:
             sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
-    total_weight, log_likelihood = slots.totals.sum(axis=0)
-    return Moments(
-        slots.counts.sum(axis=0),
-        slots.first.sum(axis=0),
-        _sum_of_slots(slots.second),
-        float(total_weight),
-        float(log_likelihood),
-    )
+    counts, first, second, totals = (_sum_of_slots(slot) for slot in slots)
+    return Moments(counts, first, second, float(totals[0]), float(totals[1]))
 
 
 def _zeros(shape: tuple[int, ...]) -> FloatArray:
@@ -139,6 +132,8 @@ def _zeros(shape: tuple[int, ...]) -> FloatArray:
 
 def _sum_of_slots(slots: FloatArray) -> FloatArray:
     """The sum over the first axis, which adds whole slots one after the other: the order is that of the chunks."""
+    if len(slots) == 1:
+        return np.asarray(slots[0], np.float64)
     result = np.empty(slots.shape[1:])
     for part in pieces(slots.shape[1], slots[:, :1].nbytes):
         slots[:, part].sum(axis=0, out=result[part])

@@ -9,8 +9,11 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _MEMBERSHIPS = Path("/proc/self/cgroup")
 
 
-def resolve_n_threads(n_threads: int | None) -> int:
-    """The number asked for; else ``FASTGMM_NUM_THREADS``; else every CPU this process may use."""
+def resolve_n_threads(n_threads: int | None, can_be_shared: bool = True) -> int:
+    """The number asked for; else ``FASTGMM_NUM_THREADS``; else every CPU this process may use.
+
+    One where the work cannot be shared: to ask for CPUs takes longer than a small fit.
+    """
     if n_threads is not None:
         return int(n_threads)
     wish = os.environ.get("FASTGMM_NUM_THREADS")
@@ -18,7 +21,7 @@ def resolve_n_threads(n_threads: int | None) -> int:
         if not wish.isdecimal() or int(wish) < 1:
             raise ValueError(f"FASTGMM_NUM_THREADS must be a positive integer; got {wish!r}")
         return int(wish)
-    return usable_cpus()
+    return usable_cpus() if can_be_shared else 1
 
 
 def usable_cpus(cgroups: Path = _CGROUPS, memberships: Path = _MEMBERSHIPS) -> int:

@@ -17,7 +17,8 @@ PARAMETERS = Parameters("diag", np.array([0.5, 0.5]), np.array([[0.0, 0.0], [100
 
 def points(rows: FloatArray, weights: FloatArray | None = None, enough: float = np.inf) -> list[float]:
     sweep = make_sweep(Rows(rows, weights), FAMILIES["diag"], get_backend("numpy"), 1)
-    return effective_points(sweep, PARAMETERS, [0, 1], np.full(2, enough)).tolist()
+    model = sweep.family.model_of(PARAMETERS, np.float64)
+    return effective_points(sweep, model, [0, 1], np.full(2, enough)).tolist()
 
 
 def test_distinct_rows_count_one_each() -> None:

@@ -145,13 +145,14 @@ def test_a_change_of_affinity_or_quota_counts_from_the_next_fit_on(
 
     monkeypatch.setattr("fastgmm.fitting.make_sweep", record)
     monkeypatch.setattr(usable_cpus, "__defaults__", (tmp_path, tmp_path / "memberships"))
-    model = GaussianMixture(random_state=0)
-    model.fit(np.arange(6.0)[:, np.newaxis])
+    model, rows = GaussianMixture(random_state=0), np.arange(3000.0)[:, np.newaxis]
+    model.fit(rows)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1, 3, 5})
-    model.fit(np.arange(6.0)[:, np.newaxis])
+    model.fit(rows)
     cgroup_v2(tmp_path, ".", "150000 100000")
-    model.fit(np.arange(6.0)[:, np.newaxis])
-    assert used == [16, 3, 2]
+    model.fit(rows)
+    model.fit(rows[:6])
+    assert used == [16, 3, 2, 1], "few rows are one thread's"
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs affinity")

@@ -11,10 +11,12 @@ from fastgmm.covariance.roots import positive_roots, variances_of_roots
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, PreparedDiag
 
+_SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
+
 
 def inverse_deviations(variances: FloatArray) -> FloatArray:
     """1/σ for variances (K,) or (K, d); all must be finite, and normal numbers lest 1/σ² overflow."""
-    sound = (variances >= np.finfo(np.float64).tiny) & np.isfinite(variances)
+    sound = (variances >= _SMALLEST_NORMAL) & (variances < np.inf)
     if not sound.all():
         raise NotPositiveDefiniteError(int(np.argwhere(~sound)[0, 0]))
     inverse: FloatArray = 1.0 / np.sqrt(variances)
@@ -57,7 +59,7 @@ DIAG = CovarianceFamily(
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features,
     assemble=_assemble,
     maximize=_maximize,
-    regularize=lambda covariances, variances: covariances + variances,
+    regularize=lambda covariances, variances: np.add(covariances, variances, out=covariances),
     second_moments=lambda weighted, differences: np.einsum("ti,ti->i", weighted, differences),
     precisions_cholesky=inverse_deviations,
     upper_root=positive_roots,

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastgmm.covariance.family import NotPositiveDefiniteError
 from fastgmm.parameters import BoolArray, FloatArray
+from fastgmm.pieces import by_piece, pieces
 from fastgmm.uninterrupted import answering_signals, import_whole
 
 # OpenBLAS factors larger matrices on several threads, for which it may wait for milliseconds where a core is busy. Up
@@ -18,23 +19,51 @@ _ROWS_WITH_THE_LOCK = 1024
 # A share of the largest number that rounding may leave, for each of d numbers that are added up.
 ROUNDING = 10 * float(np.finfo(np.float64).eps)
 
+_NOT_POSITIVE_DEFINITE = "the matrix is not positive definite"
 
-def inverse_cholesky(covariance: FloatArray, component: int) -> FloatArray:
-    """L⁻¹, lower triangular, of Σ = LLᵀ.
 
-    Raises ``NotPositiveDefiniteError`` also where the matrix is singular but for rounding errors, since its factor
+def inverse_cholesky(covariances: FloatArray) -> FloatArray:
+    """L⁻¹ (K, d, d), lower triangular, of Σ = LLᵀ.
+
+    Raises ``NotPositiveDefiniteError`` also where a matrix is singular but for rounding errors, since its factor
     would be made of them: scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse,
     and the factorization is that of a matrix some d·eps away.
     """
-    try:
-        _, inverse = factor_and_inverse(covariance)
-    except np.linalg.LinAlgError:
-        raise NotPositiveDefiniteError(component) from None
-    with np.errstate(over="ignore", invalid="ignore"):
-        trace = np.diagonal(covariance) @ np.einsum("ij,ij->j", inverse, inverse)
-    if not trace * ROUNDING * len(covariance) <= 1.0:  # nor where anything is not finite, which makes it NaN
-        raise NotPositiveDefiniteError(component)
+    inverses = np.empty(covariances.shape)
+    inverse_of = _small_inverse() if covariances.shape[-1] <= _ROWS_OF_ONE_THREAD else _large_inverse
+    for part in pieces(len(covariances), covariances[:1].nbytes):
+        for k in range(part.start, part.stop):
+            try:
+                inverses[k] = inverse_of(covariances[k])
+            except np.linalg.LinAlgError:
+                raise NotPositiveDefiniteError(k) from None
+        with np.errstate(over="ignore", invalid="ignore"):
+            of_precisions = np.einsum("kij,kij->kj", inverses[part], inverses[part])
+            traces = np.einsum("kj,kjj->k", of_precisions, covariances[part])
+        # Where anything is not finite a trace is NaN.
+        unsound = ~(traces * (ROUNDING * covariances.shape[-1]) <= 1.0)
+        if unsound.any():
+            raise NotPositiveDefiniteError(part.start + int(np.argmax(unsound)))
+    return inverses
+
+
+def _small_inverse() -> Callable[[FloatArray], FloatArray]:
+    """What gives L⁻¹ of a small matrix, where the way to LAPACK takes as long as LAPACK."""
+    lapack = _lapack()
+    factor, invert = lapack.dpotrf, lapack.dtrtri
+
+    def inverse(matrix: FloatArray) -> FloatArray:
+        upper, failed = factor(matrix.T, lower=0, clean=1)
+        if failed:
+            raise np.linalg.LinAlgError(_NOT_POSITIVE_DEFINITE)
+        result: FloatArray = invert(upper, lower=0, overwrite_c=1)[0].T
+        return result
+
     return inverse
+
+
+def _large_inverse(matrix: FloatArray) -> FloatArray:
+    return factor_and_inverse(matrix)[1]
 
 
 def factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -66,9 +95,9 @@ def _factor(matrix: FloatArray) -> FloatArray:
     if len(matrix) > _ROWS_WITH_THE_LOCK:
         return np.asarray(np.linalg.cholesky(matrix), np.float64)
     # LAPACK has columns where NumPy has rows: the transpose, and its upper triangle, are read without copying about.
-    upper, failed = _lapack("lapack").dpotrf(matrix.T, lower=0, clean=1)
+    upper, failed = _lapack().dpotrf(matrix.T, lower=0, clean=1)
     if failed:
-        raise np.linalg.LinAlgError("the matrix is not positive definite")
+        raise np.linalg.LinAlgError(_NOT_POSITIVE_DEFINITE)
     factor: FloatArray = upper.T
     return factor
 
@@ -76,12 +105,12 @@ def _factor(matrix: FloatArray) -> FloatArray:
 def _inverse_of_triangle(factor: FloatArray) -> FloatArray:
     """[A 0; B C]⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]"""
     if len(factor) <= _ROWS_WITH_THE_LOCK:
-        inverse, singular = _lapack("lapack").dtrtri(factor.T, lower=0)
+        inverse, singular = _lapack().dtrtri(factor.T, lower=0)
         if singular:
-            raise np.linalg.LinAlgError("the matrix is not positive definite")
+            raise np.linalg.LinAlgError(_NOT_POSITIVE_DEFINITE)
         result: FloatArray = inverse.T
         return result
-    half, multiply = len(factor) // 2, _lapack("blas").dtrmm
+    half, multiply = len(factor) // 2, import_whole("scipy.linalg.blas").dtrmm
     corner, last = _inverse_of_triangle(factor[:half, :half]), _inverse_of_triangle(factor[half:, half:])
     # Transposed, as above: B'A'⁻¹ with triangles, which takes half of the work of products.
     above = multiply(-1.0, corner.T, factor[half:, :half].T)
@@ -104,9 +133,9 @@ def _lower_of(corner: FloatArray, below: FloatArray, last: FloatArray) -> FloatA
     return result
 
 
-def _lapack(name: str) -> Any:
-    """LAPACK or BLAS, loaded when first needed: that takes longer than to load all of fastgmm."""
-    return import_whole(f"scipy.linalg.{name}")
+def _lapack() -> Any:
+    """LAPACK, loaded when first needed: that takes longer than to load all of fastgmm."""
+    return import_whole("scipy.linalg.lapack")
 
 
 def coloring(covariance: FloatArray) -> Callable[[FloatArray], FloatArray]:
@@ -128,10 +157,17 @@ def log_constants(weights: FloatArray, log_determinants: FloatArray, n_features:
     return result
 
 
+def add_to_diagonals(matrices: FloatArray, variances: FloatArray) -> FloatArray:
+    """The matrices (..., d, d) themselves, with ``variances`` (d,) added to their diagonals."""
+    diagonals = np.einsum("...ii->...i", matrices)  # a view
+    diagonals += variances
+    return matrices
+
+
 def symmetric_from_lower(matrices: FloatArray) -> FloatArray:
     """Both triangles of matrices (..., d, d) of which only the lower one is filled."""
-    is_lower = np.tri(matrices.shape[-1], dtype=bool)
-    return np.where(is_lower, matrices, np.swapaxes(matrices, -1, -2))
+    order = np.arange(matrices.shape[-1])
+    return np.where(order[:, np.newaxis] >= order, matrices, np.swapaxes(matrices, -1, -2))
 
 
 def times_transpose(factor: FloatArray) -> FloatArray:
@@ -140,9 +176,9 @@ def times_transpose(factor: FloatArray) -> FloatArray:
     return product
 
 
-def inverse_of_precision(precision: FloatArray, component: int) -> FloatArray:
-    """Σ of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction; raises as ``inverse_cholesky``."""
-    return times_transpose(inverse_cholesky(precision, component).T)
+def inverses_of_precisions(precisions: FloatArray) -> FloatArray:
+    """Σ (K, d, d) of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction; raises as ``inverse_cholesky``."""
+    return by_piece(times_transpose, np.swapaxes(inverse_cholesky(precisions), 1, 2))
 
 
 def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArray:

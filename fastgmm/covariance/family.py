@@ -46,7 +46,7 @@ class CovarianceFamily:
     maximize : callable (Moments, counts, shifts) -> covariances
         The M-step of the covariances, without regularization; ``shifts`` = μ' − μ.
     regularize : callable (covariances, variances (d,)) -> covariances
-        Add to every diagonal.
+        Add to every diagonal, in place.
     second_moments : callable (weighted (n, d), differences (n, d)) -> array
         Σ wr(x − μ)(x − μ)ᵀ of one component, for starts; ``weighted`` = wr(x − μ).
     precisions_cholesky : callable (covariances) -> array

@@ -9,10 +9,11 @@ import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
+    add_to_diagonals,
     coloring,
     have_smaller_eigenvalues,
     inverse_cholesky,
-    inverse_of_precision,
+    inverses_of_precisions,
     log_constants,
     movement_of_factors,
     smallest_eigenvalues,
@@ -27,9 +28,11 @@ from fastgmm.pieces import by_piece, pieces
 
 
 def _assemble(weights: FloatArray, means: FloatArray, precisions_cholesky: FloatArray, dtype: Any) -> PreparedFull:
-    log_determinants = np.log(np.diagonal(precisions_cholesky, axis1=1, axis2=2)).sum(axis=1)
+    log_determinants = np.log(precisions_cholesky.diagonal(axis1=1, axis2=2)).sum(axis=1)
     constants = log_constants(weights, log_determinants, means.shape[1])
-    factors = by_piece(lambda upper: np.array(np.swapaxes(upper, 1, 2), dtype, order="C"), precisions_cholesky)
+    factors = np.swapaxes(precisions_cholesky, 1, 2)
+    if factors.dtype != dtype or not factors.flags.c_contiguous:
+        factors = by_piece(lambda some: np.array(some, dtype, order="C"), factors)
     return PreparedFull(constants.astype(dtype), np.array(means, np.float64, order="C"), factors)
 
 
@@ -41,25 +44,6 @@ def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> Float
 def _covariances_of_moments(second: FloatArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
     scatter = symmetric_from_lower(second) / counts[:, np.newaxis, np.newaxis]
     return scatter - shifts[:, :, np.newaxis] * shifts[:, np.newaxis, :]
-
-
-def _regularize(covariances: FloatArray, variances: FloatArray) -> FloatArray:
-    diagonal = np.diag(variances)
-    return by_piece(lambda matrices: matrices + diagonal, covariances)
-
-
-def _precisions_cholesky(covariances: FloatArray) -> FloatArray:
-    inverses = np.empty(covariances.shape)
-    for k, matrix in enumerate(covariances):
-        inverses[k] = inverse_cholesky(matrix, k)
-    return np.swapaxes(inverses, 1, 2)
-
-
-def _covariances_of_precisions(precisions: FloatArray) -> FloatArray:
-    covariances = np.empty(precisions.shape)
-    for k, precision in enumerate(precisions):
-        covariances[k] = inverse_of_precision(precision, k)
-    return covariances
 
 
 def _have_smaller_eigenvalues(
@@ -93,13 +77,13 @@ FULL = CovarianceFamily(
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features * (n_features + 1) // 2,
     assemble=_assemble,
     maximize=_maximize,
-    regularize=_regularize,
+    regularize=add_to_diagonals,
     second_moments=lambda weighted, differences: weighted.T @ differences,
-    precisions_cholesky=_precisions_cholesky,
+    precisions_cholesky=lambda covariances: np.swapaxes(inverse_cholesky(covariances), 1, 2),
     upper_root=upper_roots,
     covariances_of_root=lambda roots: by_piece(covariances_of_upper_roots, roots),
     precisions=lambda factors: by_piece(times_transpose, factors),
-    covariances_of_precisions=_covariances_of_precisions,
+    covariances_of_precisions=inverses_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,
     have_smaller_variances=_have_smaller_eigenvalues,

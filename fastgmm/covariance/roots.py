@@ -12,6 +12,7 @@ from fastgmm.parameters import FloatArray
 from fastgmm.pieces import by_piece, pieces
 from fastgmm.uninterrupted import answering_signals
 
+_FEW_NUMBERS = 2**16
 _UNSOUND = "precisions_cholesky_ should be finite and of full rank, a root R of the precisions RRᵀ (1/σ of variances)"
 
 
@@ -35,7 +36,9 @@ def _are_upper(roots: FloatArray) -> bool:
 
 
 def _have_numbers_below(roots: FloatArray) -> bool:
-    """Whether any is below the diagonal, where every fit has none: row by row, since ``np.tril`` would copy them."""
+    """Whether any is below the diagonal, where every fit has none: many row by row, since ``np.tril`` copies them."""
+    if roots.size <= _FEW_NUMBERS:
+        return bool(np.tril(roots, -1).any())
     return any(bool(roots[:, row, :row].any()) for row in range(1, roots.shape[1]))
 
 

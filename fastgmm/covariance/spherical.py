@@ -44,7 +44,7 @@ SPHERICAL = CovarianceFamily(
     n_covariance_parameters=lambda n_components, n_features: n_components,
     assemble=_assemble,
     maximize=_maximize,
-    regularize=lambda covariances, variances: covariances + variances.mean(),
+    regularize=lambda covariances, variances: np.add(covariances, variances.mean(), out=covariances),
     second_moments=lambda weighted, differences: np.einsum("ti,ti->", weighted, differences),
     precisions_cholesky=inverse_deviations,
     upper_root=positive_roots,

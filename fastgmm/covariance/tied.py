@@ -1,21 +1,23 @@
 """All components share one covariance matrix."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastgmm.covariance.coordinates import MATRICES
 from fastgmm.covariance.factors import (
+    add_to_diagonals,
     coloring,
     have_smaller_eigenvalues,
     inverse_cholesky,
-    inverse_of_precision,
+    inverses_of_precisions,
     log_constants,
     movement_of_factors,
     smallest_eigenvalues,
     times_transpose,
 )
-from fastgmm.covariance.family import CovarianceFamily
+from fastgmm.covariance.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.covariance.roots import covariances_of_upper_roots, upper_roots
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, PreparedTied
@@ -59,6 +61,14 @@ def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, mea
     return result
 
 
+def _shared(function: Callable[[FloatArray], FloatArray], matrix: FloatArray) -> FloatArray:
+    """``function`` of matrices, of the one that all components share."""
+    try:
+        return np.asarray(function(matrix[np.newaxis])[0], np.float64)
+    except NotPositiveDefiniteError:
+        raise NotPositiveDefiniteError(-1) from None
+
+
 def _movement(before: PreparedTied, after: PreparedTied) -> tuple[FloatArray, FloatArray]:
     factors = before.inverse_cholesky[np.newaxis], after.inverse_cholesky[np.newaxis]
     return movement_of_factors(*factors, after.means - before.means)
@@ -71,13 +81,13 @@ TIED = CovarianceFamily(
     n_covariance_parameters=lambda n_components, n_features: n_features * (n_features + 1) // 2,
     assemble=_assemble,
     maximize=_maximize,
-    regularize=lambda covariance, variances: covariance + np.diag(variances),
+    regularize=add_to_diagonals,
     second_moments=lambda weighted, differences: weighted.T @ differences,
-    precisions_cholesky=lambda covariance: inverse_cholesky(covariance, -1).T,
+    precisions_cholesky=lambda covariance: _shared(inverse_cholesky, covariance).T,
     upper_root=lambda root: upper_roots(root[np.newaxis])[0],
     covariances_of_root=covariances_of_upper_roots,
     precisions=times_transpose,
-    covariances_of_precisions=lambda precision: inverse_of_precision(precision, -1),
+    covariances_of_precisions=lambda precision: _shared(inverses_of_precisions, precision),
     matrices=lambda covariance, n_components, n_features: np.broadcast_to(
         covariance, (n_components, n_features, n_features)
     ),

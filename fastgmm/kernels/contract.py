@@ -177,10 +177,16 @@ def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, 
         tile_rows //= 2
     affordable = max(_FEWEST_CHUNKS, _SLOT_BYTES // (8 * max(1, slot_numbers)))
     n_chunks = max(1, min(_MOST_CHUNKS, affordable, n_rows // _SMALLEST_CHUNK))
-    chunk_rows = _round_up(-(-n_rows // n_chunks), LARGEST_TILE)
+    # A single chunk ends with its rows: beyond these no section has anything to do.
+    chunk_rows = _round_up(-(-n_rows // n_chunks), tile_rows if n_chunks == 1 else LARGEST_TILE)
     n_chunks = max(1, -(-n_rows // chunk_rows))
     work = work_of(1, n_features, n_components)
     return ChunkPlan(n_chunks, chunk_rows, tile_rows, work, n_features * itemsize)
+
+
+def can_be_shared(n_rows: int) -> bool:
+    """Whether a sweep has more than one chunk, so that there may be something to do for a second thread."""
+    return n_rows >= 2 * _SMALLEST_CHUNK
 
 
 def work_of(n_rows: int, n_features: int, n_components: int) -> int:

@@ -21,7 +21,7 @@ def draw_covariance(rng, n_features, smallest=0.1):
 @pytest.mark.parametrize("n_features", SIZES)
 def test_the_inverse_factor_is_lower_triangular_and_whitens(n_features, rng):
     covariance, _ = draw_covariance(rng, n_features)
-    inverse = inverse_cholesky(covariance, 0)
+    inverse = inverse_cholesky(covariance[np.newaxis])[0]
     assert np.array_equal(inverse, np.tril(inverse))
     assert np.all(np.diagonal(inverse) > 0)
     assert_close(inverse @ covariance @ inverse.T, np.eye(n_features), 1e-13)
@@ -37,7 +37,7 @@ def test_distances_of_smooth_curves_are_as_exact_as_those_of_lapack(n_features, 
     factor = scipy.linalg.cholesky(covariance, lower=True)
     rows = factor @ rng.normal(size=(n_features, 50))
     exact = exact_squared_distances(covariance, rows)
-    ours = np.square(inverse_cholesky(covariance, 0) @ rows).sum(axis=0)
+    ours = np.square(inverse_cholesky(covariance[np.newaxis])[0] @ rows).sum(axis=0)
     lapacks = np.square(scipy.linalg.solve_triangular(factor, np.eye(n_features), lower=True) @ rows).sum(axis=0)
     assert np.abs(ours - exact).max() <= 4 * np.abs(lapacks - exact).max()
 
@@ -58,7 +58,8 @@ def exact_squared_distances(covariance, rows):
 @pytest.mark.parametrize("n_features", SIZES)
 def test_only_the_lower_triangle_is_read(n_features, rng):
     covariance, _ = draw_covariance(rng, n_features)
-    assert np.array_equal(inverse_cholesky(np.tril(covariance), 0), inverse_cholesky(covariance, 0))
+    whole = covariance[np.newaxis]
+    assert np.array_equal(inverse_cholesky(np.tril(whole)), inverse_cholesky(whole))
 
 
 @pytest.mark.parametrize("n_features", SIZES)
@@ -68,8 +69,8 @@ def test_a_component_without_a_factor_is_named_wherever_the_fault_lies(n_feature
         covariance = np.eye(n_features)
         covariance[feature, feature] = variance
         with pytest.raises(NotPositiveDefiniteError) as caught:
-            inverse_cholesky(covariance, 7)
-        assert caught.value.component == 7
+            inverse_cholesky(np.stack([np.eye(n_features), covariance]))
+        assert caught.value.component == 1
 
 
 @pytest.mark.parametrize("n_features", SIZES)

@@ -13,7 +13,9 @@ import fastgmm.kernels.c._kernels as _kernels
 from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
 from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 
-Work = Callable[[NDArray[np.int64] | None], None]
+# Evaluated once: an annotation in a nested function is with every call.
+Counter = NDArray[np.int64] | None
+Work = Callable[[Counter], None]
 Outcome = SimpleQueue[BaseException | None]
 Task = tuple[Work, NDArray[np.int64], list[None], Outcome]
 
@@ -79,7 +81,7 @@ def bounded_sweep(
     """The same for rows in the order of the bounds, without the components that these exclude."""
     family = _FAMILIES[type(prepared)]
 
-    def work(next_chunk: NDArray[np.int64] | None) -> None:
+    def work(next_chunk: Counter) -> None:
         _kernels.sweep(family, rows.values, rows.weights, rows.origin, prepared, section, slots, bounds, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
@@ -92,7 +94,7 @@ def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outpu
         _kernels.log_density(family, rows.values, rows.origin, prepared, section, outputs, None)
         return
 
-    def work(next_chunk: NDArray[np.int64] | None) -> None:
+    def work(next_chunk: Counter) -> None:
         _kernels.log_density(family, rows.values, rows.origin, prepared, section, outputs, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
