@@ -1,9 +1,11 @@
-"""Model files of earlier versions are read for ever, to the bit.
+"""Model files and pickles of earlier versions are read for ever, to the bit.
 
-``tests/data/model-0.1.0-*.npz`` were written by fastgmm 0.1.0 with ``write_golden_files("0.1.0")`` and
-are never written again: a later version of the format adds files of its own.
+``tests/data/model-0.1.0-*.npz`` were written by fastgmm 0.1.0 with ``write_golden_files("0.1.0")``, and
+``tests/data/pickle-0.1.0-*.pkl`` are fits of it by ``pickle.dumps(..., protocol=4)``. They are never written again: a
+later version adds files of its own.
 """
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +70,28 @@ def test_a_model_of_an_earlier_version_scores_as_it_should(covariance_type: str)
     assert model.lower_bounds_ == FIT["lower_bounds"]
     assert model.degenerate_components_ == (1,)
     assert list(model.feature_names_in_) == list(NAMES)
+
+
+# Waiting times at a geyser.
+ERUPTIONS = [[3.6, 79.0], [1.8, 54.0], [3.333, 74.0], [2.283, 62.0], [4.533, 85.0], [2.883, 55.0], [4.7, 88.0]]
+PICKLED_BOUNDS = {
+    "full": [-3.913183552373696, -3.913183568803231, -3.913183568821467, -3.913183568821484],
+    "tied": [-3.9372249687363903, -3.93722497434364, -3.9372249743515413, -3.9372249743515493],
+    "diag": [-4.112956515729765, -4.112956517747163, -4.1129565177472465],
+    "spherical": [-5.709039706011662, -5.7090397060126135],
+}
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("covariance_type", PICKLED_BOUNDS)
+def test_a_pickle_of_an_earlier_version_is_a_whole_estimator(covariance_type: str) -> None:
+    model = pickle.loads((DATA / f"pickle-0.1.0-{covariance_type}.pkl").read_bytes())
+    bounds = PICKLED_BOUNDS[covariance_type]
+    assert isinstance(model, fastgmm.GaussianMixture)
+    assert model.get_params()["reg_covar"] == 1e-3
+    assert (model.lower_bounds_, model.lower_bound_, model.n_iter_) == (bounds, bounds[-1], len(bounds))
+    assert all(type(step) is fastgmm.Step for step in model.history_)
+    assert [step.lower_bound for step in model.history_] == bounds
+    assert list(model.feature_names_in_) == ["eruptions", "waiting"]
+    assert model.predict(ERUPTIONS).tolist() == [1, 0, 1, 0, 1, 0, 1]
+    assert pickle.loads(pickle.dumps(model)).lower_bounds_ == bounds
