@@ -29,14 +29,18 @@ def inverse_cholesky(covariances: FloatArray) -> FloatArray:
     would be made of them: scaled to a unit diagonal it has a smallest eigenvalue of at least 1/trace of its inverse,
     and the factorization is that of a matrix some d·eps away.
     """
-    inverses = np.empty(covariances.shape)
+    inverses = np.empty(covariances.shape if len(covariances) > 1 else 0)
     inverse_of = _small_inverse() if covariances.shape[-1] <= _ROWS_OF_ONE_THREAD else _large_inverse
     for part in pieces(len(covariances), covariances[:1].nbytes):
         for k in range(part.start, part.stop):
             try:
-                inverses[k] = inverse_of(covariances[k])
+                inverse = inverse_of(covariances[k])
             except np.linalg.LinAlgError:
                 raise NotPositiveDefiniteError(k) from None
+            if len(covariances) > 1:
+                inverses[k] = inverse
+            else:  # without copying a single large one
+                inverses = inverse[np.newaxis]
         with np.errstate(over="ignore", invalid="ignore"):
             of_precisions = np.einsum("kij,kij->kj", inverses[part], inverses[part])
             traces = np.einsum("kj,kjj->k", of_precisions, covariances[part])

@@ -42,8 +42,10 @@ def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> Float
 
 
 def _covariances_of_moments(second: FloatArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
-    scatter = symmetric_from_lower(second) / counts[:, np.newaxis, np.newaxis]
-    return scatter - shifts[:, :, np.newaxis] * shifts[:, np.newaxis, :]
+    covariances = symmetric_from_lower(second)
+    covariances /= counts[:, np.newaxis, np.newaxis]
+    covariances -= shifts[:, :, np.newaxis] * shifts[:, np.newaxis, :]
+    return covariances
 
 
 def _have_smaller_eigenvalues(

@@ -44,8 +44,11 @@ def _assemble(weights: FloatArray, means: FloatArray, precision_cholesky: FloatA
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
     """Σ' = (S − Σₖ Nₖδₖδₖᵀ) / Σw, S summed over the components."""
-    covariance: FloatArray = (moments.second - (shifts.T * moments.counts) @ shifts) / moments.total_weight
-    return 0.5 * (covariance + covariance.T)
+    covariance: FloatArray = moments.second - (shifts.T * moments.counts) @ shifts
+    covariance /= moments.total_weight
+    symmetric: FloatArray = covariance + covariance.T
+    symmetric *= 0.5
+    return symmetric
 
 
 def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, means: FloatArray) -> FloatArray:
@@ -57,7 +60,9 @@ def second_about_means(scatter: Moments, center: FloatArray, sweep: Moments, mea
     with np.errstate(over="ignore", invalid="ignore"):  # absurd rows end in a covariance that is refused
         offsets = means - center
         cross = sweep.first.T @ offsets
-        result: FloatArray = scatter.second[0] - cross - cross.T - (offsets.T * sweep.counts) @ offsets
+        result: FloatArray = scatter.second[0] - cross
+        result -= cross.T
+        result -= (offsets.T * sweep.counts) @ offsets
     return result
 
 
