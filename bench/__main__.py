@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.chart import draw
 from bench.report import write
 from bench.suite import Options, run
-from fastgmm.threads import resolve_n_threads
+from fastgmm.machine.threads import resolve_n_threads
 
 DEFAULT_FOLDER = Path(__file__).parent / "results"
 

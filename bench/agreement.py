@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import Array, Parameters
-from fastgmm.sweep import evaluate
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import evaluate
 
 # Enough for a mean that differs where parameters do; all rows would cost as much as an iteration.
 JUDGED_ROWS = 20_000

@@ -6,11 +6,12 @@ from typing import Any, get_args
 from bench.problems import FULL, OTHERS, SINGLE, Problem, generate
 from bench.yardstick import best_times
 from fastgmm import show_backend
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Backend, Rows
-from fastgmm.sweep import Wanted, evaluate, make_sweep
-from fastgmm.threads import resolve_n_threads
+from fastgmm.kernels.contract import Backend
+from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import Wanted, evaluate, make_sweep
 
 ROUNDS = 5
 MANY_ROWS = tuple(

@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 from bench.gate_rule import Limit, Reading
 from bench.problems import Problem, generate
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import available_backends, get_backend
-from fastgmm.kernels.contract import Rows
-from fastgmm.sweep import evaluate, make_sweep
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import evaluate, make_sweep
 
 Job = Callable[[], Any]
 ROUNDS = 7

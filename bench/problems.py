@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.parameters import FloatArray, Parameters
 
 # The typical distance between two means, in standard deviations of a component, whatever the number of features.

@@ -23,7 +23,7 @@ from sklearn.mixture import GaussianMixture as ScikitLearn
 from threadpoolctl import threadpool_limits
 
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.parameters import Array
 
 ROWS = (2, 16, 100, 1000, 10_000, 100_000, 1_000_000)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import available_backends
 
 N_FITS, N_SCORES = 20_000, 1_000_000

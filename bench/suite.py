@@ -11,7 +11,7 @@ from bench.timing import LeftOut, Timing
 from bench.workers import Introduction, Worker, ask_all, limit_threads, meet, start_worker
 from bench.yardstick import Yardstick
 from fastgmm.kernels import available_backends
-from fastgmm.threads import usable_cpus
+from fastgmm.machine.threads import usable_cpus
 
 LIGHT = tuple(problem for problem in OTHERS if problem.covariance_type != "diag")
 # Separated components are another matter: what bounds save begins after some iterations (`bench/lab/bounds.py`).

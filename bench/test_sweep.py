@@ -3,11 +3,11 @@
 import pytest
 
 from bench.problems import SMALL, generate
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows
-from fastgmm.sweep import make_sweep
-from fastgmm.threads import resolve_n_threads
+from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
 
 
 @pytest.mark.parametrize("backend", ["c", "numba"])

@@ -34,12 +34,18 @@ environment_of_developers() { # its sources and all that they are developed with
 # none, and of the second kind all but C alone leave out what may depend on what else is installed.
 other_environment=() other_backend=()
 for name in kernels/test_{blocks,c_fuzz,c_instruction_sets,c_process,contract,elementary,huge,log_density,sweep} \
-    laws/test_{any_input,em_laws} \
-    test_{accuracy,backends_agree,falls,invariance,moments,origin,out_of_memory,process_state,processes,same_bits} \
-    test_{soak,sweep,threads_and_models} test_{archive,damaged_files,hostile_files,whole_file}; do
+    laws/test_{any_input,em_laws} files/test_{archive,damaged_files,hostile_files} machine/test_whole_file test_moments \
+    promises/test_{accuracy,backends_agree,falls,invariance,out_of_memory,process_state,processes,same_bits,soak} \
+    promises/test_threads_and_models data/test_origin sweeps/test_in_memory; do
     other_environment+=(--ignore "tests/$name.py")
 done
-for name in tables test_{cli,model_file,pickles,plots,security}.py; do other_backend+=(--ignore "tests/$name"); done
+for name in data/tables cli/test_command_line.py files/test_model_file.py estimator/test_pickles.py show/test_plots.py \
+    promises/test_security.py; do
+    other_backend+=(--ignore "tests/$name")
+done
+for ignored in "${other_environment[@]}" "${other_backend[@]}"; do
+    [ "$ignored" = --ignore ] || [ -e "$ignored" ] || { echo "there is no $ignored"; exit 1; }
+done
 
 must_be_missing() { # modules
     for module in "$@"; do

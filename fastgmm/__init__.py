@@ -7,12 +7,17 @@ the exceptions that callers catch. Importing fastgmm loads neither numba nor sci
 
 import logging
 
-from fastgmm.em import Step
-from fastgmm.front import load, show_backend, warmup
-from fastgmm.mixture import GaussianMixture
+from fastgmm.estimator.front import load, show_backend, warmup
+from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.fit.em import Step
 from fastgmm.version import __version__
 
 __all__ = ["GaussianMixture", "Step", "__version__", "load", "show_backend", "warmup"]
+
+# Their home may move; what pickles name does not.
+for _public in (GaussianMixture, Step):
+    _public.__module__ = "fastgmm"
+del _public
 
 # Where nobody has asked for the log, Python would print its warnings.
 logging.getLogger("fastgmm").addHandler(logging.NullHandler())

@@ -2,7 +2,7 @@
 
 import sys
 
-from fastgmm.cli import main
+from fastgmm.cli.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 import numpy as np
 import pytest
 
-from fastgmm.covariance import FAMILIES, CovarianceFamily
+from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels import available_backends, get_backend
 from fastgmm.kernels.contract import Backend
 

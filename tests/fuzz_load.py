@@ -19,8 +19,11 @@ import atheris
 
 with atheris.instrument_imports(include=["fastgmm", "json.decoder"]):
     import fastgmm
-    from fastgmm import archive, fitted, interchange, model_file, options, strict_json  # noqa: F401
     from fastgmm.errors import ModelFormatError
+    from fastgmm.estimator import interchange  # noqa: F401
+    from fastgmm.files import archive, model_file, strict_json  # noqa: F401
+    from fastgmm.fit import options  # noqa: F401
+    from fastgmm.model import attributes  # noqa: F401
 
 import numpy as np
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fastgmm import archive, model_file
-from fastgmm.model_file import SavedModel
+from fastgmm.files import archive, model_file
+from fastgmm.files.model_file import SavedModel
 from fastgmm.parameters import Parameters
 
 FAMILY_NAMES = ["full", "tied", "diag", "spherical"]

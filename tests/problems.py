@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm.covariance import FAMILIES, CovarianceFamily
-from fastgmm.kernels.contract import Rows
+from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.rows import Rows
 from tests import naive
 
 # What rounding may change, relative to the size of the numbers that were added up.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastgmm.covariance import CovarianceFamily
+from fastgmm.families import CovarianceFamily
 from fastgmm.parameters import FloatArray
 
 

@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import pytest
 
-from fastgmm.kernels.contract import Rows
 from fastgmm.moments import Moments
-from fastgmm.sweep import make_sweep
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
 from tests.problems import assert_close_moments, draw_problem, oracle_moments, with_both_triangles
 
 

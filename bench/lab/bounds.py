@@ -10,14 +10,14 @@ import time
 import numpy as np
 
 from bench.problems import Problem, generate
-from fastgmm.bounds import AnySweep, BoundedSweep
-from fastgmm.covariance import FAMILIES
-from fastgmm.covariance.maximize import maximize
+from fastgmm.families import FAMILIES
+from fastgmm.fit.maximize import maximize
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows
+from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Parameters
-from fastgmm.sweep import make_sweep
-from fastgmm.threads import resolve_n_threads
+from fastgmm.rows import Rows
+from fastgmm.sweeps.bounded import AnySweep, BoundedSweep
+from fastgmm.sweeps.in_memory import make_sweep
 
 SWEEPS = 9
 N_COMPONENTS = (32, 128, 512)

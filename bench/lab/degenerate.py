@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-import fastgmm.degenerate
+import fastgmm.fit.degenerate
 from fastgmm import GaussianMixture
 from fastgmm.parameters import FloatArray
 
@@ -95,7 +95,7 @@ def are_sound(rows: FloatArray, mixture: GaussianMixture) -> list[bool]:
     """Whether no component is one that too few points hold, for every number of points a parameter."""
     sound = []
     for points in POINTS:
-        fastgmm.degenerate._POINTS_OF_A_PARAMETER = points
+        fastgmm.fit.degenerate._POINTS_OF_A_PARAMETER = points
         again = GaussianMixture(**mixture.get_params() | {"warm_start": True, "max_iter": 0})
         again.weights_, again.means_, again.covariances_ = mixture.weights_, mixture.means_, mixture.covariances_
         sound.append(not again.fit(rows).degenerate_components_)

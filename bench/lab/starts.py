@@ -7,7 +7,7 @@ What it taught of k-means: Lloyd's algorithm on a sample found all clusters in a
 scikit-learn's, on all rows, in a third to two thirds. With splits and merges it is nine in ten or more, for a tenth to
 a third more time where a fit is short. The lowest inertia of three seedings did nearly as well for four times the time.
 
-What it taught of scales (``fastgmm.candidates``), where full, tied and diag may not use the units of the data: none is
+What it taught of scales (``fit/candidates.py``), where full, tied and diag may not use the units of the data: none is
 best everywhere. Weather, tied, K = 8 ends at -15.89 from standard deviations, -15.32 from a robust spread and -15.61
 from the scatter within clusters; flights, diag, K = 5 at -21.25, -21.50 and -21.25. Whitening by the covariance of all
 rows, which would be free of rotations too, is the worst on wine (178 x 13, full: 0.2 lower). Ten steps of EM choose
@@ -27,7 +27,7 @@ import numpy as np
 from bench.fits import default_fit
 from bench.problems import Problem, generate
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.parameters import Array
 
 PROBLEMS = (

@@ -12,9 +12,10 @@ import numpy as np
 from bench.lab.common import largest_difference, show
 from bench.problems import Problem, generate
 from bench.yardstick import best_times
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Rows, Section, Slots
+from fastgmm.kernels.contract import Section, Slots
+from fastgmm.rows import Rows
 
 SHAPES = ((100_000, 8, 16), (50_000, 16, 32), (20_000, 32, 32), (10_000, 64, 32))
 

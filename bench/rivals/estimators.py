@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.parameters import Array, Parameters
 
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.problems import Problem
 from bench.rivals import Rival, StoppedEarly
+from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Array, Parameters
-from fastgmm.threads import resolve_n_threads
 
 # XLA reads this when it starts, and has no other way to be told.
 os.environ.setdefault("NPROC", str(resolve_n_threads(None)))

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels.contract import Backend
-from fastgmm.uninterrupted import import_whole
+from fastgmm.machine.uninterrupted import import_whole
 
 logger = logging.getLogger("fastgmm")
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.rows import Rows
 
 # Points that are processed together: at most, where chunks and sections begin at multiples of it, and at least.
 LARGEST_TILE = 512
@@ -29,49 +30,6 @@ _SECTION_BYTES = 32 * 2**20
 _THREAD_WORK = 5e5
 # Multiply-adds that an exponential and what goes with it are worth.
 WORK_OF_AN_EXPONENTIAL = 20
-_GOLDEN_RATIO = 0.6180339887498949
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Validated data: ``values`` (n, d) float32 or float64, strides not negative, ``weights`` (n,) float64 or None.
-
-    All arithmetic is about ``values − origin``, ``origin`` (d,) float64 or None, which is exact: see ``origin.py``.
-    """
-
-    values: Array
-    weights: FloatArray | None = None
-    origin: FloatArray | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.values.shape[0], self.values.shape[1]
-
-    @property
-    def n_counted(self) -> int:
-        """The number of rows that weigh something: a row of weight 0 is none."""
-        return self.shape[0] if self.weights is None else int(np.count_nonzero(self.weights))
-
-    def thinned(self, n_rows: int) -> "Rows":
-        """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
-        counted = None if self.weights is None or self.weights.all() else np.flatnonzero(self.weights)
-        length = self.shape[0] if counted is None else len(counted)
-        step = max(1, length // n_rows)
-        if step == 1:
-            return self if counted is None else self.take(counted)
-        # One of each stretch, since rows may come in turns: in which place of it, the multiples of the golden ratio
-        # say, which are in step with nothing.
-        stretches = np.arange(length // step)
-        positions = step * stretches + (step * ((stretches * _GOLDEN_RATIO) % 1.0)).astype(np.intp)
-        return self.take(positions if counted is None else counted[positions])
-
-    def take(self, indices: NDArray[np.intp] | slice) -> "Rows":
-        weights = None if self.weights is None else self.weights[indices]
-        return Rows(self.values[indices], weights, self.origin)
-
-    def points(self) -> Array:
-        """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""
-        return self.values if self.origin is None else self.values - self.origin.astype(self.values.dtype)
 
 
 class Slots(NamedTuple):
@@ -97,7 +55,7 @@ class Outputs(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What a sweep over reordered rows knows from the one before, tile by tile; see ``bounds.py``.
+    """What a sweep over reordered rows knows from the one before, tile by tile; see ``sweeps/bounded.py``.
 
     ``order`` (n,) int32 says which row stands where. ``distances`` (n_tiles, K) float32 is at most the Mahalanobis
     distance of any of a tile's points to a component, under the parameters of the sweep before; under those of this

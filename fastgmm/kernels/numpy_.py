@@ -8,15 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.kernels.contract import LARGEST_TILE, Backend, Outputs, Rows, Section, Slots
-from fastgmm.parameters import (
-    FloatArray,
-    Prepared,
-    PreparedDiag,
-    PreparedFull,
-    PreparedSpherical,
-    PreparedTied,
-)
+from fastgmm.kernels.contract import LARGEST_TILE, Backend, Outputs, Section, Slots
+from fastgmm.parameters import FloatArray, Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
+from fastgmm.rows import Rows
 
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
 _LOWEST = -1.7e308

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 import fastgmm
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from tests.problems import draw_problem
 
 # Whatever a caller did wrong; anything else, SystemError above all, is the module's own mistake.

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import available_backends
 from tests.kernels.c_arguments import (
     BOUNDS,

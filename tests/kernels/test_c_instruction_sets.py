@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import fastgmm
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import available_backends, get_backend
-from fastgmm.kernels.contract import Rows
 from fastgmm.parameters import PreparedSpherical
-from fastgmm.sweep import evaluate, make_sweep
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import evaluate, make_sweep
 from tests.kernels.c_arguments import run, run_here, start
 from tests.problems import (
     TOLERANCE,
@@ -23,7 +23,7 @@ from tests.problems import (
     same_bits,
     with_both_triangles,
 )
-from tests.test_backends_agree import ARRAYS, SHAPES, from_a_random_state
+from tests.promises.test_backends_agree import ARRAYS, SHAPES, from_a_random_state
 
 if available_backends()["c"] != "available":
     pytest.skip(f"the C backend: {available_backends()['c']}", allow_module_level=True)

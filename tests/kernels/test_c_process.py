@@ -143,7 +143,7 @@ def test_a_small_stack_is_enough(instruction_set):
 import threading, warnings
 import numpy as np
 import fastgmm
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 warnings.simplefilter("ignore")
 X = np.random.RandomState(0).normal(size=(3000, 64))
 done = []

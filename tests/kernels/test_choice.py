@@ -13,11 +13,12 @@ import pytest
 
 import fastgmm
 from fastgmm import GaussianMixture, kernels
-from fastgmm.covariance import FAMILIES
 from fastgmm.errors import BackendUnavailableError
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import HEAVY_SWEEP, available_backends, get_backend
-from fastgmm.kernels.contract import _THREAD_WORK, ChunkPlan, Rows, plan_chunks, work_of
-from fastgmm.sweep import evaluate, make_sweep
+from fastgmm.kernels.contract import _THREAD_WORK, ChunkPlan, plan_chunks, work_of
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import evaluate, make_sweep
 from tests.problems import draw_problem
 
 # Read before conftest.py makes the smallest problem worth a thread.
@@ -120,7 +121,7 @@ def test_a_fit_is_judged_by_one_sweep_of_its_rows(monkeypatch, rng):
         asked.append((name, sweep_work))
         return get_backend("numpy")
 
-    monkeypatch.setattr("fastgmm.fitting.get_backend", record)
+    monkeypatch.setattr("fastgmm.fit.fitting.get_backend", record)
     GaussianMixture(2, tol=1, random_state=0).fit(rng.normal(size=(300, 3)))
     assert asked == [("auto", work_of(300, 3, 2))]
 
@@ -133,7 +134,7 @@ def test_c_scores_whoever_fitted(monkeypatch, rng, heavy_from, fitted_by):
     monkeypatch.delenv("FASTGMM_BACKEND", raising=False)
     monkeypatch.setattr(kernels, "HEAVY_SWEEP", heavy_from)
     used = []
-    monkeypatch.setattr("fastgmm.fitting.make_sweep", lambda *args: used.append(args[2].name) or make_sweep(*args))
+    monkeypatch.setattr("fastgmm.fit.fitting.make_sweep", lambda *args: used.append(args[2].name) or make_sweep(*args))
     model = GaussianMixture(2, tol=1, random_state=0).fit(rng.normal(size=(300, 3)))
     assert used == [fitted_by]
     assert vars(model)["_scorer"].backend.name == "c"
@@ -208,7 +209,7 @@ def test_only_problems_that_are_worth_it_are_shared_among_threads(monkeypatch, w
     """2,000 rows of a small problem are two chunks, and yet quicker alone; no number of threads is looked up."""
     monkeypatch.setattr("fastgmm.kernels.contract._THREAD_WORK", SHIPPED_THREAD_WORK)
     looked_up, used = [], set()
-    monkeypatch.setattr("fastgmm.sweep.resolve_n_threads", lambda wish: looked_up.append(wish) or 4)
+    monkeypatch.setattr("fastgmm.sweeps.in_memory.resolve_n_threads", lambda wish: looked_up.append(wish) or 4)
 
     def record(rows, prepared, section, results, n_threads):
         used.add(n_threads)

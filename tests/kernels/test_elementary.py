@@ -7,12 +7,7 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
-from fastgmm.kernels.numba_.elementary import (  # noqa: E402
-    SMALLEST_EXPONENT,
-    SMALLEST_EXPONENT_SINGLE,
-    exponential,
-    logarithm,
-)
+from fastgmm.kernels.numba_.elementary import SMALLEST_EXPONENT, SMALLEST_EXPONENT_SINGLE, exponential, logarithm  # noqa: E402
 from fastgmm.kernels.numba_.vector import constant, lanes, load, store  # noqa: E402
 
 # Below these exp(x) would be close to subnormal, and is 0.

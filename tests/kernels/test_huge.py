@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
+from fastgmm.rows import Rows
 from tests.conftest import BACKENDS
 from tests.problems import draw_problem, same_bits
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES, CovarianceFamily
 from fastgmm.errors import (
     ConvergenceWarning,
     DegenerateComponentError,
     DegenerateComponentWarning,
     RegularizationWarning,
 )
+from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels.contract import Backend
 from fastgmm.parameters import Array, FloatArray
 from tests.conftest import BACKENDS

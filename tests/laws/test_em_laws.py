@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastgmm.covariance import CovarianceFamily
-from fastgmm.covariance.family import NotPositiveDefiniteError
-from fastgmm.covariance.maximize import maximize
-from fastgmm.kernels.contract import Backend, Rows
+from fastgmm.families import CovarianceFamily
+from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.fit.maximize import maximize
+from fastgmm.kernels.contract import Backend
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
-from fastgmm.sweep import make_sweep
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
 from tests.problems import assert_close, draw_parameters
 
 laws = settings(max_examples=25, deadline=None, derandomize=True)

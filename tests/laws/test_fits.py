@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES, CovarianceFamily
-from fastgmm.kernels.contract import Backend, Rows
+from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.kernels.contract import Backend
 from fastgmm.parameters import FloatArray
-from fastgmm.sweep import make_sweep
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
 from tests.problems import assert_close, assert_close_moments, draw_parameters, with_both_triangles
 
 pytestmark = pytest.mark.filterwarnings(

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import fastgmm
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES
 from fastgmm.errors import ConvergenceWarning, NotFittedError
+from fastgmm.families import FAMILIES
 from fastgmm.parameters import Array, FloatArray, Parameters
 from tests import naive
 from tests.conftest import BACKENDS

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgmm import GaussianMixture
-from fastgmm.covariance import FAMILIES
+from fastgmm.families import FAMILIES
 
 laws = settings(max_examples=8, deadline=None, derandomize=True)
 CLOSED = [name for name, family in FAMILIES.items() if family.is_closed_under_scaling]

@@ -1,5 +1,5 @@
-/* Sweeps over reordered rows that leave out components which bounds prove to be too far from a whole tile; bounds.py has
- * the proof. The same as numba_/bounded.py.
+/* Sweeps over reordered rows that leave out components which bounds prove to be too far from a whole tile;
+ * sweeps/bounded.py has the proof. The same as numba_/bounded.py.
  */
 
 /* Rounding, of densities and of float32 distances, does not reach this share of a distance. */

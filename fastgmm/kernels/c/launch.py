@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastgmm.kernels.c._kernels as _kernels
-from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
+from fastgmm.rows import Rows
 
 # Evaluated once: an annotation in a nested function is with every call.
 Counter = NDArray[np.int64] | None

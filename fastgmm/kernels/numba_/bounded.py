@@ -19,12 +19,7 @@ from fastgmm.kernels.numba_.drivers import (
 )
 from fastgmm.kernels.numba_.jit import entry, inner
 from fastgmm.kernels.numba_.rows import load_tile_in_order, pointers_of_rows
-from fastgmm.kernels.numba_.tile import (
-    largest_joint,
-    lowest_number,
-    responsibilities,
-    tile_of,
-)
+from fastgmm.kernels.numba_.tile import largest_joint, lowest_number, responsibilities, tile_of
 from fastgmm.kernels.numba_.vector import (
     constant,
     lanes,

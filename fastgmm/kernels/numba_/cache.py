@@ -26,7 +26,7 @@ from numba.core.serialize import dumps
 
 from fastgmm import parameters
 from fastgmm.kernels import contract
-from fastgmm.whole_file import whole_file
+from fastgmm.machine.whole_file import whole_file
 
 logger = logging.getLogger("fastgmm")
 

@@ -14,14 +14,7 @@ from numba.extending import overload
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
 from fastgmm.kernels.numba_.jit import entry, inline, inner
 from fastgmm.kernels.numba_.rows import load_tile, pointers_of_rows, prefetch_rows
-from fastgmm.kernels.numba_.tile import (
-    largest_component,
-    log_sum_exp,
-    pack,
-    responsibilities,
-    scale_and_count,
-    tile_of,
-)
+from fastgmm.kernels.numba_.tile import largest_component, log_sum_exp, pack, responsibilities, scale_and_count, tile_of
 from fastgmm.kernels.numba_.vector import is_single, lanes, number, pointer
 from fastgmm.parameters import PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 

@@ -29,17 +29,7 @@ from fastgmm.kernels.numba_.blocks import (
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
 from fastgmm.kernels.numba_.tile import put_joint, set_center
-from fastgmm.kernels.numba_.vector import (
-    broadcast,
-    constant,
-    fma,
-    lanes,
-    lanes_less,
-    load,
-    pointer,
-    store,
-    where_less,
-)
+from fastgmm.kernels.numba_.vector import broadcast, constant, fma, lanes, lanes_less, load, pointer, store, where_less
 from fastgmm.parameters import PreparedFull
 
 # Responsibilities come as square roots, which make S a sum of outer products of a vector with itself.

@@ -17,17 +17,13 @@ import numpy as np
 # Numba imports it with its first array, and a fork in the middle of that would leave the import locked in the child.
 import numpy.ma
 
-from fastgmm.kernels.contract import Bounds, Outputs, Rows, Section, Slots
+from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
-from fastgmm.kernels.numba_.drivers import (
-    log_density_chunks,
-    log_density_parallel,
-    sweep_chunks,
-    sweep_parallel,
-)
+from fastgmm.kernels.numba_.drivers import log_density_chunks, log_density_parallel, sweep_chunks, sweep_parallel
 from fastgmm.kernels.numba_.rows import FlatRows
 from fastgmm.kernels.numba_.tile import allocate_scratch
 from fastgmm.parameters import Array, Prepared
+from fastgmm.rows import Rows
 
 _IMPORTING_PROCESS = os.getpid()
 _ENTRY_LOCK = threading.Lock()

@@ -1,0 +1,254 @@
+"""The commands behind ``fastgmm fit``, ``predict``, ``score`` and ``info``: files in, files and a report out.
+
+They neither print nor exit; ``command_line.py`` does that.
+"""
+
+import math
+import os
+import time
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.tables import Table, TextForm, read_points, rows_as_text, write_rows
+from fastgmm.data.validation import check_values
+from fastgmm.errors import names
+from fastgmm.estimator.front import load
+from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.files.model_file import load_model
+from fastgmm.fit.em import Observer
+from fastgmm.machine.interrupts import no_interrupt_lost
+from fastgmm.machine.whole_file import require_writable
+from fastgmm.model.criteria import bic as information_criterion
+from fastgmm.model.criteria import free_parameters
+from fastgmm.parameters import Array, Parameters
+from fastgmm.show.progress import show_progress
+from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
+
+EXIT_NOT_CONVERGED = 3
+
+_BLOCK_ROWS = 65_536
+
+
+def timed_fit(arguments: Namespace, points: Any, max_iter: int, **options: Any) -> tuple[GaussianMixture, float]:
+    """A fit with the seed, threads and backend of the command line, and its seconds; shown unless ``--quiet``."""
+    progress: AbstractContextManager[Sequence[Observer]] = (
+        nullcontext([]) if arguments.quiet else show_progress(max_iter)
+    )
+    began = time.perf_counter()
+    with progress as shown:
+        mixture = GaussianMixture(
+            max_iter=max_iter,
+            random_state=arguments.seed,
+            n_threads=arguments.threads,
+            backend=arguments.backend,
+            callbacks=list(shown),
+            **options,
+        ).fit(points)
+    return mixture, time.perf_counter() - began
+
+
+def _require_output(arguments: Namespace, *inputs: str) -> None:
+    """Complain now about an output that cannot be written, or that would replace what is read."""
+    if arguments.output is None:
+        return
+    require_writable(arguments.output)
+    for path in inputs:
+        if os.path.exists(arguments.output) and os.path.exists(path) and os.path.samefile(arguments.output, path):
+            raise ValueError(f"the output would replace the input {path}")
+
+
+def _form(arguments: Namespace) -> TextForm:
+    return TextForm(arguments.header, arguments.delimiter)
+
+
+# --- fit -------------------------------------------------------------------------------------------------------------
+
+
+def fit(arguments: Namespace) -> Report:
+    """``fastgmm fit``: a model file from points."""
+    _require_output(arguments, arguments.points)
+    points = read_points(arguments.points, arguments.columns, form=_form(arguments))
+    mixture, seconds = timed_fit(
+        arguments,
+        points,
+        arguments.max_iter,
+        n_components=arguments.components,
+        covariance_type=arguments.covariance_type,
+        tol=arguments.tol,
+        reg_covar=arguments.reg_covar,
+        n_init=arguments.n_init,
+        init_params=arguments.init_params,
+        accelerate=arguments.accelerate,
+        deadline=arguments.deadline,
+    )
+    mixture.save(arguments.output)
+    return _fit_report(arguments, mixture, points, seconds)
+
+
+def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, seconds: float) -> Report:
+    n_points, n_features = points.values.shape
+    with no_interrupt_lost():
+        score = mixture.score(points)
+    n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
+    bic = information_criterion(score, n_points, n_parameters)
+    per_iteration = typical_seconds(mixture.history_)
+    facts: dict[str, object] = {
+        "model": arguments.output,
+        "points": n_points,
+        "features": n_features,
+        "components": mixture.n_components,
+        "covariance_type": mixture.covariance_type,
+        "converged": bool(mixture.converged_),
+        "stop_reason": mixture.stop_reason_,
+        "iterations": mixture.n_iter_,
+        "log_likelihood_per_point": score,
+        "bic": bic,
+        "degenerate_components": list(mixture.degenerate_components_),
+        "seconds": seconds,
+        "seconds_per_iteration": per_iteration,
+    }
+    degenerate = mixture.degenerate_components_
+    text = facts_text(
+        {
+            "points": f"{n_points:,} x {n_features}, {points.values.dtype}",
+            "model": f"{mixture.n_components} components, {mixture.covariance_type} covariances",
+            "iterations": f"{mixture.n_iter_}, {'converged' if mixture.converged_ else 'NOT converged'}",
+            "log-likelihood": f"{score:.6g} per point",
+            "BIC": f"{bic:,.2f}",
+            "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, {rate(n_points, per_iteration)}",
+            "written": arguments.output,
+        }
+        | ({"degenerate": f"{names(degenerate)}: the likelihood is that of reg_covar"} if degenerate else {})
+    )
+    return Report([text], facts, 0 if mixture.converged_ else EXIT_NOT_CONVERGED)
+
+
+# --- predict ---------------------------------------------------------------------------------------------------------
+
+
+def predict(arguments: Namespace) -> Report:
+    """``fastgmm predict``: labels or probabilities of points under a model."""
+    _require_output(arguments, arguments.model, arguments.points)
+    mixture = load(arguments.model)
+    points = _points_for(mixture, arguments)
+    facts: dict[str, object] = {"points": len(points)}
+    if arguments.proba:
+        n_components = len(mixture.weights_)
+        # The whole table is checked first, so that a complaint counts rows from the first of the file.
+        check_values(points, type(mixture).__name__)
+        header = ",".join(f"component_{component}" for component in range(n_components))
+        dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
+        blocks = _probabilities(mixture, points)
+        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, header)
+    with no_interrupt_lost():
+        labels = mixture.predict(points)
+    counts = np.bincount(labels, minlength=len(mixture.weights_))
+    facts["counts"] = counts.tolist()
+    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, "label")
+
+
+def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
+    """The points to score: of a file with names, the columns that the model was fitted to, in its order."""
+    fitted = getattr(mixture, "feature_names_in_", None)
+    if_named = None if fitted is None else list(fitted)
+    points = read_points(arguments.points, arguments.columns, if_named, _form(arguments))
+    # A model without names does not care for those of the file.
+    return points.values if fitted is None or points.columns is None else points
+
+
+def _values(points: Table | Array) -> Array:
+    return points.values if isinstance(points, Table) else points
+
+
+def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:
+    """The n x K probabilities, a block of rows at a time."""
+    with no_interrupt_lost():
+        for block in _slices(_values(points)):
+            yield mixture.predict_proba(Table(block, points.columns) if isinstance(points, Table) else block)
+
+
+def _slices(values: Array) -> Iterator[Array]:
+    for begin in range(0, len(values), _BLOCK_ROWS):
+        yield values[begin : begin + _BLOCK_ROWS]
+
+
+def _rows_report(
+    arguments: Namespace,
+    facts: dict[str, object],
+    noun: str,
+    blocks: Iterator[Array],
+    shape: tuple[int, ...],
+    dtype: Any,
+    header: str,
+) -> Report:
+    """Results row by row: into the output file where there is one, else to standard output."""
+    if arguments.output is not None:
+        write_rows(arguments.output, blocks, shape, dtype, header)
+        text = f"{noun} of {shape[0]:,} points written to {arguments.output}\n"
+        return Report([text], facts | {"output": arguments.output})
+    if arguments.json:
+        rows = [row for block in blocks for row in block.tolist()]
+        return Report([], facts | {noun: rows})
+    return Report((rows_as_text(block) for block in blocks), facts)
+
+
+# --- score -----------------------------------------------------------------------------------------------------------
+
+
+def score(arguments: Namespace) -> Report:
+    """``fastgmm score``: the log-likelihood of points under a model."""
+    _require_output(arguments, arguments.model, arguments.points)
+    mixture = load(arguments.model)
+    points = _points_for(mixture, arguments)
+    with no_interrupt_lost():
+        densities = mixture.score_samples(points)
+    per_point = float(np.mean(densities, dtype=np.float64))
+    facts: dict[str, object] = {
+        "points": len(densities),
+        "log_likelihood_per_point": per_point,
+        "log_likelihood": per_point * len(densities),
+    }
+    if arguments.samples or arguments.output is not None:
+        header = "log_density"
+        return _rows_report(
+            arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header
+        )
+    text = facts_text({"points": f"{len(densities):,}", "log-likelihood": f"{per_point:.10g} per point"})
+    return Report([text], facts)
+
+
+# --- info ------------------------------------------------------------------------------------------------------------
+
+
+def info(arguments: Namespace) -> Report:
+    """``fastgmm info``: what a model file holds."""
+    model = load_model(arguments.model)
+    parameters = model.parameters
+    facts: dict[str, object] = {
+        "model": arguments.model,
+        "components": parameters.n_components,
+        "features": parameters.n_features,
+        "feature_names": None if model.feature_names is None else list(model.feature_names),
+        "dtype": model.dtype,
+        "options": model.options,
+        "fit": model.fit,
+    }
+    text = facts_text(_model_lines(arguments.model, parameters, model.fit))
+    return Report([text, "\n", mixture_text(parameters, model.feature_names)], facts | parameter_facts(parameters))
+
+
+def _model_lines(path: str, parameters: Parameters, results: dict[str, Any]) -> dict[str, str]:
+    lines = {
+        "model": f"{path} ({Path(path).stat().st_size:,} bytes)",
+        "components": f"{parameters.n_components}, {parameters.covariance_type} covariances",
+        "features": str(parameters.n_features),
+    }
+    if results.get("n_iter"):
+        lines["iterations"] = f"{results['n_iter']}, {'converged' if results.get('converged') else 'NOT converged'}"
+        lines["log-likelihood"] = f"{results.get('lower_bound', math.nan):.6g} per point, before the last iteration"
+    return lines

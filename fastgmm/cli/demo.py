@@ -1,0 +1,96 @@
+"""``fastgmm demo``: a million points from a mixture of real data, fitted, described and drawn."""
+
+import logging
+from argparse import Namespace
+
+import numpy as np
+
+from fastgmm.cli.commands import EXIT_NOT_CONVERGED, timed_fit
+from fastgmm.data.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
+from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.machine.whole_file import require_writable
+from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.show.plots import plot_clusters
+from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
+
+logger = logging.getLogger("fastgmm")
+
+_MAX_ITER = 200
+# Finer than the default, so that there is something to watch and the parameters settle.
+_TOLERANCE = 1e-6
+_POINTS_IN_PICTURE = 20_000
+
+
+def demo(arguments: Namespace) -> Report:
+    """Fit Old Faithful, draw ``rows`` points from that mixture, fit those, and show what came out."""
+    require_writable(arguments.picture)
+    eruptions = load_old_faithful()
+    logger.info("fitting %d components to Old Faithful, %d x %d", arguments.components, *eruptions.shape)
+    original = GaussianMixture(arguments.components, random_state=arguments.seed).fit(eruptions)
+    logger.info("drawing %s points from that mixture", f"{arguments.rows:,}")
+    points = _shuffled(original.sample(arguments.rows)[0], arguments.seed)
+    mixture, seconds = timed_fit(arguments, points, _MAX_ITER, n_components=arguments.components, tol=_TOLERANCE)
+    picture = _picture(arguments.picture, points[:_POINTS_IN_PICTURE], mixture)
+    return _report(mixture, original, points, seconds, picture)
+
+
+def _shuffled(points: FloatArray, seed: int | None) -> FloatArray:
+    """Samples come ordered by component; real data do not."""
+    np.random.default_rng(seed).shuffle(points)
+    return points
+
+
+def _parameters(mixture: GaussianMixture) -> Parameters:
+    """Components in the order of their first mean, so that two mixtures can be compared line by line."""
+    order = np.argsort(mixture.means_[:, 0])
+    return Parameters("full", mixture.weights_[order], mixture.means_[order], mixture.covariances_[order])
+
+
+def _picture(path: str, points: FloatArray, mixture: GaussianMixture) -> str | None:
+    """Draw the clusters; None where matplotlib is missing."""
+    parameters = _parameters(mixture)
+    labels: Array = GaussianMixture.from_parameters(
+        parameters.weights, parameters.means, parameters.covariances
+    ).predict(points)
+    names = ("eruption (minutes)", "waiting time until the next (minutes)")
+    title = f"{len(points):,} of the points, and ellipses of 1 and 2 standard deviations"
+    try:
+        plot_clusters(points, labels, parameters, path, feature_names=names, title=title)
+    except ImportError:
+        return None
+    return path
+
+
+def _report(
+    mixture: GaussianMixture, original: GaussianMixture, points: FloatArray, seconds: float, picture: str | None
+) -> Report:
+    n_points, parameters = len(points), _parameters(mixture)
+    log_likelihood, per_iteration = mixture.score(points), typical_seconds(mixture.history_)
+    summary = facts_text(
+        {
+            "points": f"{n_points:,} x {points.shape[1]}",
+            "iterations": f"{mixture.n_iter_}, {'converged' if mixture.converged_ else 'NOT converged'}",
+            "log-likelihood": f"{log_likelihood:.6g} per point",
+            "time": f"{duration(seconds)}, start included; {duration(per_iteration)} an iteration",
+            "speed": rate(n_points, per_iteration),
+            "picture": picture or "none: drawing needs matplotlib: pip install 'fastgmm[plot]'",
+        }
+    )
+    text = [
+        "The mixture fitted to Old Faithful, from which the points were drawn:\n\n",
+        mixture_text(_parameters(original), OLD_FAITHFUL_COLUMNS),
+        f"\nThe mixture fitted to {n_points:,} points:\n\n",
+        mixture_text(parameters, OLD_FAITHFUL_COLUMNS),
+        "\n",
+        summary,
+    ]
+    facts: dict[str, object] = {
+        "points": n_points,
+        "converged": bool(mixture.converged_),
+        "iterations": mixture.n_iter_,
+        "log_likelihood_per_point": log_likelihood,
+        "seconds": seconds,
+        "seconds_per_iteration": per_iteration,
+        "picture": picture,
+    }
+    return Report(text, facts | parameter_facts(parameters), 0 if mixture.converged_ else EXIT_NOT_CONVERGED)

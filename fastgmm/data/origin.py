@@ -1,0 +1,46 @@
+"""Where a fit counts from: features far from zero are read as their differences from a number amid them.
+
+A mean that lies 10⁸ standard deviations from zero would be rounded to 10⁻⁸ of them in every iteration, and what follows
+from it as well. So a feature x whose values lie close together, as seen from zero, is read as x − c, and means count
+from c until the fit ends. All x lie between c/2 and 2c, where x − c is exact (P. H. Sterbenz, "Floating-Point
+Computation", 1974): a fit of the differences is a fit of the data.
+"""
+
+import numpy as np
+
+from fastgmm.data.facts import feature_ranges, rough_center
+from fastgmm.parameters import BoolArray, FloatArray
+from fastgmm.rows import Rows
+
+# How many times its range a feature must be from zero: below that its means keep all digits that matter.
+_FAR = 128.0
+# Few rows, and then more, are often enough to say that a feature is not far from zero.
+_ROWS_LOOKED_AT = (16, 4096)
+
+
+def origin_of(rows: Rows) -> FloatArray | None:
+    """What is best subtracted from every row (n_features,), exact in the dtype of the values; None where nothing is."""
+    center = rough_center(rows).astype(rows.values.dtype).astype(np.float64)
+    if not all(_are_far(center, rows.thinned(n_rows)).any() for n_rows in _ROWS_LOOKED_AT):
+        return None
+    far = _are_far(center, rows)
+    return np.where(far, center, 0.0) if far.any() else None
+
+
+def less_origin(means: FloatArray, rows: Rows) -> FloatArray:
+    """Means among the values of the data as a fit counts them."""
+    return means if rows.origin is None else means - rows.origin
+
+
+def plus_origin(means: FloatArray, rows: Rows) -> FloatArray:
+    """Means of a fit among the values of the data."""
+    return means if rows.origin is None else means + rows.origin
+
+
+def _are_far(center: FloatArray, rows: Rows) -> BoolArray:
+    """Which features are, as seen from zero, in one place: those of the rows that count."""
+    lowest, highest = feature_ranges(rows)
+    counted = lowest <= highest
+    with np.errstate(over="ignore", invalid="ignore"):
+        far: BoolArray = counted & (center != 0.0) & (np.abs(center) >= _FAR * (highest - lowest))
+    return far

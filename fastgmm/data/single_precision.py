@@ -1,0 +1,35 @@
+"""Where single precision ends: float32 numbers whose squares overflow or vanish are computed in float64."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fastgmm.data.facts import feature_ranges, rough_variances
+from fastgmm.machine.pieces import converted
+from fastgmm.parameters import Array
+from fastgmm.rows import Rows
+
+# No joint log-density of float32 rows is less: kernels that compute in single precision keep to it.
+LOWEST_IN_SINGLE = np.float32(-3.0e38)
+# Distances between these have squares well within the range of float32, 2⁻¹²⁶ to 2¹²⁸, and so do sums of them.
+_SMALLEST, _LARGEST = 2.0**-40, 2.0**50
+
+
+def are_ordinary(deviations: Array) -> bool:
+    """Whether single precision has room for the squares of numbers of these sizes."""
+    return bool(((deviations >= _SMALLEST) & (deviations <= _LARGEST)).all())
+
+
+def with_room_for_squares(rows: Rows) -> Rows:
+    """The rows; a copy in float64 of float32 rows in absurd units."""
+    if rows.values.dtype != np.float32:
+        return rows
+    deviations = np.sqrt(rough_variances(rows))
+    lowest, highest = feature_ranges(rows)
+    largest = max(-lowest.min(), highest.max())
+    return rows if are_ordinary(deviations[deviations > 0]) and largest <= _LARGEST else as_float64(rows)
+
+
+def as_float64(rows: Rows) -> Rows:
+    """A copy in float64."""
+    return replace(rows, values=converted(rows.values, np.float64))

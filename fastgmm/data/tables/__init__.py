@@ -1,0 +1,26 @@
+"""Tables: points out of files of every kind that is read, and results into files.
+
+``reading.py`` chooses by a file's name which module reads it, and says what to do with any other: ``numpy_files.py``
+(``.npy``, memory-mapped, and ``.npz``), ``text_files.py`` (``.csv`` and its kin, also gzipped), ``parquet_files.py``.
+Where points come from is a ``Source``, so that standard input is read as a file is. Text takes three steps:
+``cells.py`` says what a cell is, a number or a name or neither; NumPy parses; where it cannot, ``text_complaints.py``
+says which cell is wrong, and what may be meant. ``results.py`` writes. Nothing that is read is unpickled.
+May be imported: the names below.
+"""
+
+from fastgmm.data.tables.reading import INPUT_KINDS, read_points, require_known_kind
+from fastgmm.data.tables.results import OUTPUT_SUFFIXES, rows_as_text, write_rows
+from fastgmm.data.tables.table import Table
+from fastgmm.data.tables.text_rows import HEADERS, TextForm
+
+__all__ = [
+    "HEADERS",
+    "INPUT_KINDS",
+    "OUTPUT_SUFFIXES",
+    "Table",
+    "TextForm",
+    "read_points",
+    "require_known_kind",
+    "rows_as_text",
+    "write_rows",
+]

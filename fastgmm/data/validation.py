@@ -1,0 +1,281 @@
+"""Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
+
+import warnings
+from contextlib import suppress
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.data.times import WAY_OUT, is_time, kind_of_time
+from fastgmm.data.whole_numbers import require_exact
+from fastgmm.machine.pieces import converted, pieces
+from fastgmm.parameters import Array, FloatArray
+from fastgmm.rows import Rows
+
+_READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
+# Not worth a loop.
+_FEW_NUMBERS = 65_536
+_LARGEST_EXPONENT = 60
+# Warnings point at the user's line: past this module, the estimator's helper and its public method.
+_CALLER_OF_A_METHOD = 4
+
+
+def feature_names(X: Any) -> NDArray[np.object_] | None:
+    """The column names of a data frame where all are strings, else None.
+
+    Raises
+    ------
+    TypeError
+        Where some columns have strings for names and others have not.
+    """
+    columns = getattr(X, "columns", None)
+    if columns is None or callable(columns):
+        return None
+    names = np.asarray(columns, dtype=object)
+    types = sorted({type(name).__name__ for name in names})
+    if types == ["str"]:
+        return names
+    if "str" in types:
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, but your input has "
+            f"{types} as feature name / column name types. If you want feature names to be stored and validated, "
+            "you must convert them all to strings, by using X.columns = X.columns.astype(str) for example. "
+            "Otherwise you can remove feature / column names from your input data, or convert them all to a "
+            "non-string data type."
+        )
+    return None
+
+
+def check_feature_names(X: Any, fitted: NDArray[np.object_] | None, estimator: str) -> None:
+    """Compare the names of X with those of the fit: warn where one side has none, raise where they differ."""
+    given = feature_names(X)
+    if given is None and fitted is None:
+        return
+    if fitted is None:
+        message = f"X has feature names, but {estimator} was fitted without feature names"
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+    elif given is None:
+        message = f"X does not have valid feature names, but {estimator} was fitted with feature names"
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+    elif not np.array_equal(given, fitted):
+        raise ValueError(_names_message(set(given), set(fitted)))
+
+
+def _names_message(given: set[str], fitted: set[str]) -> str:
+    def listing(names: list[str]) -> str:
+        shown = "".join(f"- {name}\n" for name in names[:5])
+        return shown + ("- ...\n" if len(names) > 5 else "")
+
+    message = "The feature names should match those that were passed during fit.\n"
+    if given - fitted:
+        message += "Feature names unseen at fit time:\n" + listing(sorted(given - fitted))
+    if fitted - given:
+        message += "Feature names seen at fit time, yet now missing:\n" + listing(sorted(fitted - given))
+    if given == fitted:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    return message
+
+
+def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
+    """X as a finite two-dimensional float32 or float64 array; not copied where it is one already.
+
+    Raises
+    ------
+    TypeError
+        For sparse data, ``numpy.matrix``, dates, times and durations, and for objects that are no numbers.
+    ValueError
+        For NaN and infinity (naming the first), whole numbers that float64 does not hold (naming the first), complex
+        numbers, masked arrays, and wrong shapes.
+    """
+    if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0 and len(X) >= min_rows and X.dtype in _READ_AS_THEY_ARE:
+        values = _readable_in_place(X)  # what follows would find nothing to say about it
+        _check_finite(values, estimator)
+        return values
+    if hasattr(X, "toarray") and hasattr(X, "tocsr"):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
+            "numpy array."
+        )
+    if isinstance(X, np.matrix):
+        raise TypeError("np.matrix is not supported. Please convert to a numpy array with np.asarray.")
+    values = _as_float(X, "X")
+    if values.ndim == 1 and hasattr(X, "to_frame"):
+        raise ValueError(
+            f"Expected a 2-dimensional container but got {type(X)} instead. Pass a DataFrame containing a single row "
+            "(i.e. single sample) or a single column (i.e. single feature) instead."
+        )
+    _check_shape(values, estimator, min_rows)
+    require_exact(X, values)
+    values = _readable_in_place(values)
+    _check_finite(values, estimator)
+    return values
+
+
+def _as_float(data: Any, name: str) -> Array:
+    """An array of native float32 or float64; an error begins with NumPy's or scikit-learn's own words."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise ValueError(
+            f"Masked arrays are not supported for {name}, since their mask would be ignored. Drop the masked rows, or "
+            f"use {name}.filled(...) to give them values."
+        )
+    array = np.empty(0)
+    try:
+        array = np.asarray(data)
+        time = kind_of_time(array)
+        if time is None:
+            array = _numbers(data, array)
+    except (TypeError, ValueError, OverflowError) as error:
+        way_out = f" {WAY_OUT}" if any(map(is_time, array.flat)) else ""
+        message = f"{error}. {name} cannot be read as an array of numbers.{way_out}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(message) from error
+    if time is not None:
+        raise TypeError(f"{name} must be numbers; got {time}. {WAY_OUT}")
+    if array.dtype.kind in "cO":
+        raise ValueError(f"Complex data not supported\n{array}\n")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must be numbers; got {array.dtype}")
+    is_kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
+    dtype = array.dtype.newbyteorder("=") if is_kept else np.dtype(np.float64)
+    return array if array.dtype == dtype else converted(array, dtype)
+
+
+def _numbers(data: Any, array: Array) -> Array:
+    """The array that NumPy makes of the data, with objects and strings read as numbers where they are any."""
+    if array.dtype.kind == "O" and hasattr(data, "iloc"):
+        # A pandas frame with nullable columns: its missing values become NaN.
+        numbers: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
+        return numbers
+    if array.dtype.kind in "SU" or (array.dtype.kind == "O" and not _holds_complex(array)):
+        return array.astype(np.float64)
+    return array
+
+
+def _holds_complex(objects: Array) -> bool:
+    return any(isinstance(value, complex) for value in objects.flat)
+
+
+def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
+    if values.ndim < 2:
+        raise ValueError(
+            f"Expected 2D array, got {'scalar' if values.ndim == 0 else '1D'} array instead:\narray={values}.\nReshape "
+            "your data either using array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if "
+            "it contains a single sample."
+        )
+    if values.ndim > 2:
+        raise ValueError(f"Found array with dim {values.ndim}, while dim <= 2 is required by {estimator}.")
+    n_rows, n_features = values.shape
+    if n_rows < min_rows:
+        raise ValueError(
+            f"Found array with {n_rows} sample(s) (shape={values.shape}) while a minimum of {min_rows} is required "
+            f"by {estimator}."
+        )
+    if n_features < 1:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={values.shape}) while a minimum of 1 is required by {estimator}."
+        )
+
+
+def _readable_in_place(values: Array) -> Array:
+    """Kernels step through memory in whole numbers forward; any other array is copied."""
+    if values.flags.c_contiguous and values.flags.aligned:
+        return np.asarray(values)
+    steps = [divmod(stride, values.itemsize) for stride in values.strides]
+    if values.flags.aligned and all(step >= 0 and rest == 0 for step, rest in steps):
+        return np.asarray(values)
+    return values.copy(order="C")
+
+
+def _all_finite(values: Array) -> bool:
+    return 0 not in np.isfinite(values).tobytes()  # for a few numbers a third of the time that all() takes
+
+
+def _check_finite(values: Array, estimator: str) -> None:
+    if values.size <= _FEW_NUMBERS and _all_finite(values):
+        return
+    for part in pieces(len(values), values[:1].nbytes):
+        block = values[part]
+        if _all_finite(block):
+            continue
+        row, column = (int(position) for position in np.argwhere(~np.isfinite(block))[0])
+        where = f"The first is at row {part.start + row}, column {column} (counted from 0)."
+        if np.isnan(block[row, column]):
+            raise ValueError(
+                f"Input X contains NaN. {where}\n{estimator} does not accept missing values encoded as NaN "
+                "natively. Drop the rows with missing values or fill them in before fitting."
+            )
+        raise ValueError(f"Input X contains infinity or a value too large for {values.dtype!r}. {where}")
+
+
+def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
+    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows.
+
+    They are the user's, who may ask for their sum; what needs only their ratios takes ``moderate`` ones.
+    """
+    if sample_weight is None:
+        return None
+    weights = _as_float(sample_weight, "sample_weight").astype(np.float64, copy=False)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    if weights.shape != (n_rows,):
+        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
+    for part in pieces(n_rows, weights.itemsize):
+        some = weights[part]
+        if not np.isfinite(some).all():
+            row = part.start + int(np.argmin(np.isfinite(some)))
+            raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
+        if (some < 0).any():
+            row = part.start + int(np.argmax(some < 0))
+            raise ValueError(f"Negative values in data passed to `sample_weight`: row {row}.")
+    if not weights.any():
+        raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
+    return np.ascontiguousarray(weights)
+
+
+def warn_of_weights(y: Any, n_rows: int) -> None:
+    """Warn where ``y``, which is ignored, may be meant as weights."""
+    if y is not None and _may_be_weights(y, n_rows):
+        message = "y is ignored. If it holds weights, pass them by name: sample_weight=..."
+        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+
+
+def _may_be_weights(y: Any, n_rows: int) -> bool:
+    """Whether it has a number from 0 up for every row, and fractions among them, which labels have not."""
+    values = np.empty(0)
+    is_array = isinstance(getattr(y, "dtype", None), np.dtype)  # or a pandas Series
+    if is_array or (isinstance(y, list | tuple) and y and isinstance(y[0], Real)):
+        with suppress(TypeError, ValueError):  # a list may hold anything
+            values = np.asarray(y)
+    if values.dtype.kind != "f" or values.shape != (n_rows,):
+        return False
+    are_fractions = False
+    for part in pieces(n_rows, values.itemsize):
+        some = values[part]
+        if not (np.isfinite(some) & (some >= 0)).all():
+            return False
+        are_fractions = are_fractions or bool((some != np.floor(some)).any())
+    return are_fractions
+
+
+def moderate(weights: FloatArray | None) -> FloatArray | None:
+    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish."""
+    if weights is None:
+        return None
+    _, exponent = np.frexp(weights.max())
+    return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
+
+
+def check_n_components(rows: Rows, n_components: int) -> None:
+    """As many rows of positive weight as components."""
+    if rows.n_counted < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {rows.n_counted}"
+        )
+
+
+def check_n_features(n_given: int, n_fitted: int, estimator: str) -> None:
+    if n_given != n_fitted:
+        raise ValueError(f"X has {n_given} features, but {estimator} is expecting {n_fitted} features as input.")

@@ -1,0 +1,4 @@
+"""scikit-learn's face, without scikit-learn: the class, its protocol, the exchange with others, the front door.
+
+``mixture.py`` is the estimator; its methods check their arguments in ``calls.py`` and hand them on.
+"""

@@ -1,0 +1,102 @@
+"""Calls of the estimator's methods: arguments checked, and handed to what computes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.validation import (
+    check_feature_names,
+    check_n_components,
+    check_n_features,
+    check_sample_weight,
+    check_values,
+    feature_names,
+    moderate,
+    warn_of_weights,
+)
+from fastgmm.fit.em import Observer
+from fastgmm.fit.fitting import EarlierFit, fit_rows
+from fastgmm.fit.options import check_options
+from fastgmm.model import criteria
+from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
+from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.rows import Rows
+from fastgmm.show.verbose import print_progress
+
+
+def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
+    """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
+    options, name = vars(estimator), type(estimator).__name__
+    check_options(options, name)
+    names = feature_names(X)
+    values = check_values(X, name, min_rows=2)
+    rows = Rows(values, moderate(check_sample_weight(sample_weight, len(values))))
+    check_n_components(rows, options["n_components"])
+    if sample_weight is None:
+        warn_of_weights(y, len(values))
+    best, steps = fit_rows(options, rows, _earlier_fit(options, values.shape[1], name), _observers(options))
+    fitted = fitted_attributes(best, steps)
+    return rows, fitted if names is None else fitted | {"feature_names_in_": names}
+
+
+def _observers(options: Mapping[str, Any]) -> list[Observer]:
+    """Who sees every step: the user's callbacks, and what prints for ``verbose``."""
+    observers: list[Observer] = list(options["callbacks"] or ())
+    if options["verbose"]:
+        observers.append(print_progress(options["verbose"], options["verbose_interval"], options["max_iter"]))
+    return observers
+
+
+def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
+    """What a warm start continues: the last fit, or parameters set by hand; None where there are none.
+
+    Raises ``ValueError`` where they make a model of another shape.
+    """
+    if not (attributes["warm_start"] and has_parameters(attributes)):
+        return None
+    check_complete(attributes, estimator)
+    earlier: dict[str, Any] = {}
+    if np.ndim(attributes["means_"]) == 2:  # else their shape is refused below
+        earlier["n_components"] = len(attributes["means_"])
+    if "_scorer" in attributes:  # the shapes of arrays do not always tell the family
+        earlier["covariance_type"] = attributes["_scorer"].covariance_type
+    for name, value in earlier.items():
+        if attributes[name] != value:
+            raise ValueError(
+                f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
+                f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
+            )
+    parameters = parameters_of(attributes)
+    check_n_features(n_features, parameters.n_features, estimator)
+    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf))
+
+
+def require_fitted(estimator: object) -> dict[str, Any]:
+    """All attributes as they are now: a fit replaces them together, so one look sees one model."""
+    attributes = vars(estimator)
+    if "means_" not in attributes:
+        check_complete(attributes, type(estimator).__name__)
+    return attributes
+
+
+def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
+    """A scorer, and validated rows for it."""
+    attributes, name = require_fitted(estimator), type(estimator).__name__
+    scorer = scorer_of(attributes)
+    check_feature_names(X, attributes.get("feature_names_in_"), name)
+    values = check_values(X, name)
+    check_n_features(values.shape[1], scorer.shape[1], name)
+    return scorer, Rows(values)
+
+
+def checked_score(
+    scorer: Scorer, rows: Rows, n_threads: int | None, y: Any, sample_weight: Any
+) -> tuple[float, float, int]:
+    """The score, and the numbers of rows and of free parameters of the same model."""
+    weights = check_sample_weight(sample_weight, rows.shape[0])
+    if weights is None:
+        warn_of_weights(y, rows.shape[0])
+    score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
+    n_rows = criteria.number_of_rows(rows.shape[0], weights)
+    return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)

@@ -1,0 +1,175 @@
+"""Fitted estimators to and from plain parameters, scikit-learn's estimator, and model files.
+
+``to_sklearn`` and ``save`` are methods of the estimator.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from os import PathLike
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.fit.options import check_parameters
+from fastgmm.model.attributes import completed, has_parameters, no_history, parameter_attributes, sound_parameters_of
+from fastgmm.model.scoring import adopt
+
+# What a scikit-learn estimator and ours have in common.
+_SHARED_OPTIONS = (
+    "n_components",
+    "covariance_type",
+    "tol",
+    "reg_covar",
+    "max_iter",
+    "n_init",
+    "init_params",
+    "weights_init",
+    "means_init",
+    "precisions_init",
+    "random_state",
+    "warm_start",
+    "verbose",
+    "verbose_interval",
+)
+_FITTED_ATTRIBUTES = (
+    "weights_",
+    "means_",
+    "covariances_",
+    "precisions_",
+    "precisions_cholesky_",
+    "converged_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+    "n_features_in_",
+    "feature_names_in_",
+)
+# Options that a model file keeps: plain values. Arrays, callables and random states stay behind.
+_SAVED_OPTIONS = (
+    *(name for name in _SHARED_OPTIONS if not name.endswith("_init") or name == "n_init"),
+    "accelerate",
+    "deadline",
+)
+_SAVED_RESULTS = ("converged_", "stop_reason_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
+
+Estimator = TypeVar("Estimator")
+
+
+def from_parameters(
+    cls: type[Estimator], weights: Any, means: Any, covariances: Any, covariance_type: str, options: dict[str, Any]
+) -> Estimator:
+    """A fitted estimator with the given parameters."""
+    parameters = check_parameters(weights, means, covariances, covariance_type)
+    build: Any = cls
+    estimator: Estimator = build(parameters.n_components, covariance_type=covariance_type, **options)
+    adopt(estimator, parameter_attributes(parameters) | no_history())
+    return estimator
+
+
+def to_sklearn(self: Any) -> Any:
+    """A :class:`sklearn.mixture.GaussianMixture` with the same parameters and fitted attributes.
+
+    Raises
+    ------
+    ImportError
+        Where scikit-learn is not installed.
+    ValueError
+        Where an option is unknown to scikit-learn, or attributes set by hand make no mixture.
+    """
+    try:
+        from sklearn.mixture import GaussianMixture as SklearnMixture
+    except ImportError as error:
+        raise ImportError("to_sklearn needs scikit-learn: pip install 'fastgmm[sklearn]'") from error
+    attributes = vars(self)  # one look: another thread may be refitting it
+    options = {name: attributes[name] for name in _SHARED_OPTIONS}
+    if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
+        raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
+    if options["init_params"] == "auto":
+        options["init_params"] = "kmeans"  # the nearest that it has
+    result = SklearnMixture(**options)
+    if has_parameters(attributes):
+        vars(result).update(_shared_attributes(attributes))
+    return result
+
+
+def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) -> Estimator:
+    """Our estimator with the parameters and fitted attributes of scikit-learn's."""
+    lacking = [name for name in _SHARED_OPTIONS if not hasattr(estimator, name)]
+    if lacking:
+        raise TypeError(
+            f"from_sklearn takes a sklearn.mixture.GaussianMixture; {type(estimator).__name__} has no {lacking[0]!r}. "
+            f"Make a mixture of known parameters by {cls.__name__}.from_parameters(weights, means, covariances)."
+        )
+    shared = {name: getattr(estimator, name) for name in _SHARED_OPTIONS}
+    attributes = vars(estimator)
+    is_fitted = has_parameters(attributes)
+    for name in ("n_components", "covariance_type"):
+        if is_fitted and options.get(name, shared[name]) != shared[name]:
+            raise ValueError(f"a fitted estimator keeps its {name}, {shared[name]!r}; got {options[name]!r}")
+    result = cls(**(shared | options))
+    if is_fitted:
+        fitted = no_history() | _shared_attributes(attributes)
+        if "converged_" in attributes:
+            fitted["stop_reason_"] = "converged" if attributes["converged_"] else "max_iter"
+        if np.asarray(attributes["means_"]).dtype == np.float32:
+            fitted |= parameter_attributes(sound_parameters_of(attributes))
+        adopt(result, fitted)
+    return result
+
+
+def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fitted attributes that a scikit-learn estimator has too, copied, be they set by hand."""
+    fitted = completed(attributes)
+    return {name: copy(fitted[name]) for name in _FITTED_ATTRIBUTES if name in fitted}
+
+
+def save(self: Any, path: str | PathLike[str]) -> None:
+    """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
+    save_model(path, to_saved_model(self._fitted()))
+
+
+def to_saved_model(attributes: Mapping[str, Any]) -> SavedModel:
+    """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
+    names = attributes.get("feature_names_in_")
+    known = {**no_history(), **attributes}
+    options = {name: _plain(known[name]) for name in _SAVED_OPTIONS if name in known}
+    results = {name: _plain(known[name]) for name in _SAVED_RESULTS}
+    return SavedModel(
+        parameters=sound_parameters_of(attributes),
+        options={name: value for name, value in options.items() if value is not None},
+        fit={name.rstrip("_"): value for name, value in results.items() if value is not None},
+        feature_names=None if names is None else tuple(names),
+        dtype="float64",
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A JSON value, or None for what has none."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def from_saved_model(cls: type[Estimator], model: SavedModel) -> Estimator:
+    """The estimator that a model file describes."""
+    parameters = model.parameters
+    known = {name: value for name, value in model.options.items() if name in _SAVED_OPTIONS and name != "n_components"}
+    build: Any = cls
+    estimator = build.from_parameters(
+        parameters.weights,
+        parameters.means,
+        parameters.covariances,
+        **(known | {"covariance_type": parameters.covariance_type}),
+    )
+    for name in _SAVED_RESULTS:
+        if name.rstrip("_") in model.fit:
+            value: Any = model.fit[name.rstrip("_")]
+            # JSON knows no tuples.
+            setattr(estimator, name, tuple(value) if isinstance(getattr(estimator, name), tuple) else value)
+    if model.feature_names is not None:
+        estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
+    result: Estimator = estimator
+    return result

@@ -1,0 +1,357 @@
+"""``GaussianMixture``: hyper-parameters, methods, fitted attributes; ``calls.py`` and ``fitting.py`` wire a fit."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from fastgmm.estimator import interchange, metadata_routing
+from fastgmm.estimator import protocol as estimator_protocol
+from fastgmm.estimator.calls import checked_fit, checked_score, ready_to_score, require_fitted
+from fastgmm.fit.em import Step
+from fastgmm.fit.options import check_n_samples, check_random_state
+from fastgmm.fit.starts import StartFunction
+from fastgmm.model import criteria, joint
+from fastgmm.model.attributes import parameters_of
+from fastgmm.model.sampling import sample
+from fastgmm.model.scoring import adopt, deep_copy, get_state, make_scorer, set_state, shallow_copy
+from fastgmm.parameters import Array, FloatArray
+
+
+class GaussianMixture:
+    """A Gaussian mixture fitted by expectation-maximization.
+
+    A drop-in for :class:`sklearn.mixture.GaussianMixture` (scikit-learn 1.9): the same parameters, methods,
+    attributes and errors; scikit-learn itself is not needed.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        The number of components.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Every component has its own matrix; all share one; own variances without correlations; one own variance.
+    tol : float, default=1e-3
+        EM stops when the mean log-likelihood of a point rises by less, be it on a plateau: see :class:`fastgmm.Step`
+        for how ``history_`` shows that. A fall (``Step.fell``), due to ``reg_covar``, does not stop it.
+    reg_covar : float or 'relative', default=1e-6
+        Added to the diagonal of covariances, in squared units of the data; ``'relative'`` adds a millionth of
+        each feature's variance instead.
+    max_iter : int, default=100
+        The most iterations of EM; 0 keeps the start.
+    n_init : int, default=1
+        Starts to try. The fit of highest likelihood is kept among those without degenerate components.
+    init_params : {'auto', 'kmeans', 'k-means++', 'random', 'random_from_data'} or callable, default='auto'
+        The start. ``'auto'``: k-means with features measured in scales of their own, so that a fit does not depend on
+        their units (but for spherical, which does by itself); of many rows in several scales, the likeliest of which
+        is kept. ``'kmeans'``: k-means in the units of X, as in scikit-learn. A callable ``f(X, n_components,
+        random_state)`` returns means (n_components, n_features) or integer labels (n_samples,).
+    weights_init : array-like of shape (n_components,), optional
+    means_init : array-like of shape (n_components, n_features), optional
+        Weights and covariances that are not given follow from assigning rows to the nearest of these means.
+    precisions_init : array-like, optional
+        Inverse covariances, in the shape of ``covariances_``.
+    random_state : int, RandomState or None, default=None
+        Seeds the start and ``sample``.
+    warm_start : bool, default=False
+        Continue from the last fit, or from parameters that were set by hand, of this ``n_components`` and
+        ``covariance_type``.
+    verbose : int, default=0
+        1 prints restarts and iterations, 2 also the time and the change of the bound.
+    verbose_interval : int, default=10
+        Iterations between two prints.
+    n_threads : int, optional
+        By default ``FASTGMM_NUM_THREADS``, or every CPU this process may use. It changes no bit of the result.
+    backend : {'auto', 'c', 'numba', 'numpy'}, default='auto'
+        ``'auto'`` is ``FASTGMM_BACKEND``, else C for scoring and most fits, Numba for heavy ones: see
+        :func:`fastgmm.kernels.get_backend`.
+    accelerate : {'squarem'}, optional
+        Extrapolate the path of EM, which takes fewer iterations where it converges slowly. From iterates θ₀, θ₁, θ₂
+        in a row, with r = θ₁ − θ₀ and v = θ₂ − θ₁ − r, a sweep tries θ₀ − 2αr + α²v, α = −‖r‖/‖v‖ [2]_, in
+        coordinates without constraints and independent of the features' units. Where that falls short of the
+        likelihood of θ₁, EM goes on from θ₂. Every sweep counts as an iteration; ``tol`` is compared with plain steps
+        of EM only, and with two in a row after an extrapolation. Of several maxima it may find another than plain EM.
+        A start that ends in a degenerate component is run again without, and its iterations count from 1 again.
+    deadline : float, optional
+        Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start, and
+        what a covariance family computes once of all rows, are finished first.
+    callbacks : list of callables, optional
+        Each is called with a :class:`fastgmm.Step` after every iteration. One that raises ``StopIteration`` ends the
+        fit with the best it has found.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+    means_ : ndarray of shape (n_components, n_features)
+    covariances_ : ndarray
+        full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64 and read-only, as all fitted arrays.
+    precisions_, precisions_cholesky_ : ndarray
+        Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical). Where a mixture is set by hand,
+        ``precisions_cholesky_`` may be any root of the precisions, and either it or ``covariances_`` may be missing.
+    converged_ : bool
+        Whether the best start did.
+    stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
+        What ended the fit, be it after the best start had converged; None where the parameters were given.
+    n_iter_ : int
+        Iterations of the best start.
+    lower_bound_ : float
+        Mean log-likelihood of a point before the last M-step, as in scikit-learn.
+    lower_bounds_ : list of float
+        One for each iteration of the best start.
+    history_ : tuple of Step
+        Every iteration of every start.
+    degenerate_components_ : tuple of int
+        Components that collapsed onto so few distinct points that their likelihood is that of the regularization; all,
+        where all rows lie in a plane. A ``DegenerateComponentWarning`` names them.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has column names.
+
+    Notes
+    -----
+    Moments are collected about the current means in one pass over the rows, and maximized in closed form [1]_;
+    responsibilities of all rows are never stored.
+
+    References
+    ----------
+    .. [1] A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the EM
+       algorithm", JRSS B 39 (1977).
+    .. [2] R. Varadhan and C. Roland, "Simple and globally convergent methods for accelerating the convergence of any
+       EM algorithm", Scandinavian Journal of Statistics 35 (2008).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> X = np.array([[1, 2], [0, 4], [2, 4], [1, 0], [10, 2], [9, 4], [11, 4], [10, 0]])
+    >>> gm = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> np.sort(gm.means_[:, 0])
+    array([ 1., 10.])
+    >>> bool(gm.predict([[0, 0]])[0] == gm.predict([[2, 2]])[0])
+    True
+    """
+
+    weights_: FloatArray
+    means_: FloatArray
+    covariances_: FloatArray
+    precisions_: FloatArray
+    precisions_cholesky_: FloatArray
+    converged_: bool
+    stop_reason_: str | None
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    history_: tuple[Step, ...]
+    degenerate_components_: tuple[int, ...]
+    n_features_in_: int
+
+    @estimator_protocol.with_advice
+    def __init__(
+        self,
+        n_components: int = 1,
+        *,
+        covariance_type: str = "full",
+        tol: float = 1e-3,
+        reg_covar: float | str = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str | StartFunction = "auto",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_threads: int | None = None,
+        backend: str = "auto",
+        accelerate: str | None = None,
+        deadline: float | None = None,
+        callbacks: Sequence[Callable[[Step], None]] | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_threads = n_threads
+        self.backend = backend
+        self.accelerate = accelerate
+        self.deadline = deadline
+        self.callbacks = callbacks
+
+    # Fitting
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+        """Estimate the parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            float32 and float64 arrays are read in place unless a stride is negative.
+        y : ignored
+            With a warning where it may be meant as weights.
+        sample_weight : array-like of shape (n_samples,), optional
+            A weight of 0 is the row removed, an integer weight the row repeated.
+
+        Returns
+        -------
+        GaussianMixture
+            The estimator itself. After any exception, Ctrl-C included, it is what it was before.
+
+        Raises
+        ------
+        ValueError
+            For NaN, infinity, integers that float64 does not hold, wrong shapes, or fewer rows than components.
+        DegenerateComponentError
+            A ``ValueError``: a covariance is not positive definite, in every start.
+        """
+        _, fitted = checked_fit(self, X, y, sample_weight)
+        adopt(self, fitted)
+        return self
+
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+        """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
+        rows, fitted = checked_fit(self, X, y, sample_weight)
+        labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
+        adopt(self, fitted)
+        return labels
+
+    # Scoring
+
+    def predict(self, X: Any) -> Array:
+        """The component with the largest posterior probability, for every row.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_samples,)
+        """
+        scorer, rows = self._ready_to_score(X)
+        return scorer.evaluate(rows, self.n_threads, "labels")
+
+    def predict_proba(self, X: Any) -> Array:
+        """Posterior probabilities of the components, which sum to 1 in every row.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components), in the dtype of X
+        """
+        scorer, rows = self._ready_to_score(X)
+        return scorer.evaluate(rows, self.n_threads, "responsibilities")
+
+    predict_joint_log_proba = joint.predict_joint_log_proba
+    # scikit-learn's, which are private and called all the same
+    _estimate_weighted_log_prob = joint.predict_joint_log_proba
+    _estimate_log_prob = joint.estimate_log_prob
+    _estimate_log_weights = joint.estimate_log_weights
+    _n_parameters = joint.n_parameters
+
+    def score_samples(self, X: Any) -> Array:
+        """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), in the dtype of X
+        """
+        scorer, rows = self._ready_to_score(X)
+        return scorer.evaluate(rows, self.n_threads, "log_density")
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The (weighted) mean log-density of the rows."""
+        return checked_score(*self._ready_to_score(X), self.n_threads, y, sample_weight)[0]
+
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
+        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
+
+        n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
+        nothing, such as inverse variances, should be scaled to sum to the number of observations first.
+        """
+        return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
+
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
+        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
+
+        The log-likelihood is a sum over rows times their weights: see ``bic``.
+        """
+        return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
+
+    def sample(self, n_samples: float = 1) -> tuple[FloatArray, Array]:
+        """Draw points from the mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            A float is taken where it is whole, as 1e3 is.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+        y : ndarray of shape (n_samples,)
+            The component of each; rows are ordered by it.
+        """
+        parameters = parameters_of(self._fitted())
+        return sample(parameters, check_n_samples(n_samples), check_random_state(self.random_state))
+
+    _fitted = require_fitted
+    _ready_to_score = ready_to_score
+
+    # Exchange with files and other libraries
+
+    @classmethod
+    def from_parameters(
+        cls, weights: Any, means: Any, covariances: Any, covariance_type: str = "full", **options: Any
+    ) -> Self:
+        """A fitted estimator with the given parameters.
+
+        Parameters
+        ----------
+        weights : array-like of shape (n_components,)
+        means : array-like of shape (n_components, n_features)
+        covariances : array-like
+            In the shape of the family.
+        covariance_type : str, default='full'
+        **options
+            Further constructor parameters.
+
+        Raises
+        ------
+        ValueError
+            Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
+        """
+        return interchange.from_parameters(cls, weights, means, covariances, covariance_type, options)
+
+    @classmethod
+    def from_sklearn(cls, estimator: Any, **options: Any) -> Self:
+        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters.
+
+        Attributes may have been set there by hand: what is missing follows from the others.
+        """
+        return interchange.from_sklearn(cls, estimator, options)
+
+    to_sklearn = interchange.to_sklearn
+    save = interchange.save
+
+    # The estimator protocol: scikit-learn's, without inheriting from it
+
+    get_params = estimator_protocol.get_params
+    set_params = estimator_protocol.set_params
+    __repr__ = estimator_protocol.representation
+    _repr_html_ = property(estimator_protocol.html_representation)
+    __sklearn_tags__ = estimator_protocol.sklearn_tags
+    get_metadata_routing = metadata_routing.get_metadata_routing
+    set_fit_request = metadata_routing.set_fit_request
+    set_score_request = metadata_routing.set_score_request
+    # scikit-learn's ``clone`` and its scorers read and set it.
+    _metadata_request = property(metadata_routing.get_metadata_routing, metadata_routing.keep_requests)
+    __copy__ = shallow_copy
+    __deepcopy__ = deep_copy
+    __getstate__ = get_state
+    __setstate__ = set_state

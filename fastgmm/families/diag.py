@@ -1,0 +1,76 @@
+"""Every component has its own variance of each feature, and no correlations."""
+
+from typing import Any
+
+import numpy as np
+
+from fastgmm.families.coordinates import VARIANCES
+from fastgmm.families.factors import log_constants
+from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.families.roots import positive_roots, variances_of_roots
+from fastgmm.moments import Moments
+from fastgmm.parameters import FloatArray, PreparedDiag
+
+_SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
+
+
+def inverse_deviations(variances: FloatArray) -> FloatArray:
+    """1/σ for variances (K,) or (K, d); all must be finite, and normal numbers lest 1/σ² overflow."""
+    sound = (variances >= _SMALLEST_NORMAL) & (variances < np.inf)
+    if not sound.all():
+        raise NotPositiveDefiniteError(int(np.argwhere(~sound)[0, 0]))
+    inverse: FloatArray = 1.0 / np.sqrt(variances)
+    return inverse
+
+
+def variances_of_precisions(precisions: FloatArray) -> FloatArray:
+    """σ² of 1/σ², which is held to the same rule."""
+    inverse_deviations(precisions)
+    return 1.0 / precisions
+
+
+def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype: Any) -> PreparedDiag:
+    constants = log_constants(weights, np.log(inverse).sum(axis=1), means.shape[1])
+    means = np.array(means, np.float64, order="C")
+    return PreparedDiag(constants.astype(dtype), means, np.array(inverse, dtype, order="C"))
+
+
+def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+    """σ'² = S/N − δ²."""
+    variances: FloatArray = moments.second / counts[:, np.newaxis] - shifts**2
+    return variances
+
+
+def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+    matrices: FloatArray = covariances[:, :, np.newaxis] * np.eye(n_features)
+    return matrices
+
+
+def _movement(before: PreparedDiag, after: PreparedDiag) -> tuple[FloatArray, FloatArray]:
+    """s = minⱼ σⱼ/σ'ⱼ, δ = ‖(μ' − μ)/σ'‖."""
+    old, new = before.inverse_deviations.astype(np.float64), after.inverse_deviations.astype(np.float64)
+    return (new / old).min(axis=1), np.sqrt(np.square(new * (after.means - before.means)).sum(axis=1))
+
+
+DIAG = CovarianceFamily(
+    name="diag",
+    covariance_shape=lambda n_components, n_features: (n_components, n_features),
+    second_moment_shape=lambda n_components, n_features: (n_components, n_features),
+    n_covariance_parameters=lambda n_components, n_features: n_components * n_features,
+    assemble=_assemble,
+    maximize=_maximize,
+    regularize=lambda covariances, variances: np.add(covariances, variances, out=covariances),
+    second_moments=lambda weighted, differences: np.einsum("ti,ti->i", weighted, differences),
+    precisions_cholesky=inverse_deviations,
+    upper_root=positive_roots,
+    covariances_of_root=variances_of_roots,
+    precisions=np.square,
+    covariances_of_precisions=variances_of_precisions,
+    matrices=_matrices,
+    smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
+    have_smaller_variances=lambda covariances, roots, units, limit: (covariances / units**2).min(axis=1) <= limit,
+    movement=_movement,
+    coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
+    coordinates=VARIANCES,
+    requirement="positive",
+)

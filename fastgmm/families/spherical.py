@@ -1,0 +1,63 @@
+"""Every component has one variance, the same in all directions."""
+
+from typing import Any
+
+import numpy as np
+
+from fastgmm.families.coordinates import SINGLE_VARIANCES
+from fastgmm.families.diag import inverse_deviations, variances_of_precisions
+from fastgmm.families.factors import log_constants
+from fastgmm.families.family import CovarianceFamily
+from fastgmm.families.roots import positive_roots, variances_of_roots
+from fastgmm.moments import Moments
+from fastgmm.parameters import FloatArray, PreparedSpherical
+
+
+def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype: Any) -> PreparedSpherical:
+    n_features = means.shape[1]
+    constants = log_constants(weights, n_features * np.log(inverse), n_features)
+    means = np.array(means, np.float64, order="C")
+    return PreparedSpherical(constants.astype(dtype), means, np.array(inverse**2, dtype, order="C"))
+
+
+def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
+    """σ'² = (S/N − ‖δ‖²)/d, S the sum of squared distances."""
+    variances: FloatArray = (moments.second / counts - (shifts**2).sum(axis=1)) / shifts.shape[1]
+    return variances
+
+
+def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
+    matrices: FloatArray = covariances[:, np.newaxis, np.newaxis] * np.eye(n_features)
+    return matrices
+
+
+def _movement(before: PreparedSpherical, after: PreparedSpherical) -> tuple[FloatArray, FloatArray]:
+    """s = σ/σ', δ = ‖μ' − μ‖/σ'."""
+    old, new = np.sqrt(before.precisions, dtype=np.float64), np.sqrt(after.precisions, dtype=np.float64)
+    return new / old, new * np.sqrt(np.square(after.means - before.means).sum(axis=1))
+
+
+SPHERICAL = CovarianceFamily(
+    name="spherical",
+    covariance_shape=lambda n_components, n_features: (n_components,),
+    second_moment_shape=lambda n_components, n_features: (n_components,),
+    n_covariance_parameters=lambda n_components, n_features: n_components,
+    assemble=_assemble,
+    maximize=_maximize,
+    regularize=lambda covariances, variances: np.add(covariances, variances.mean(), out=covariances),
+    second_moments=lambda weighted, differences: np.einsum("ti,ti->", weighted, differences),
+    precisions_cholesky=inverse_deviations,
+    upper_root=positive_roots,
+    covariances_of_root=variances_of_roots,
+    precisions=np.square,
+    covariances_of_precisions=variances_of_precisions,
+    matrices=_matrices,
+    # Regularized by the mean of what other families add feature by feature.
+    smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
+    have_smaller_variances=lambda covariances, roots, units, limit: covariances / np.square(units).mean() <= limit,
+    movement=_movement,
+    coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
+    coordinates=SINGLE_VARIANCES,
+    requirement="positive",
+    is_closed_under_scaling=False,
+)

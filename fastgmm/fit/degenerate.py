@@ -1,0 +1,240 @@
+"""Covariances that are not, or hardly, positive definite: recognized, and explained to the user."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastgmm.data.facts import feature_ranges, feature_variances
+from fastgmm.errors import DegenerateComponentError
+from fastgmm.families import CovarianceFamily
+from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.fit.effective_points import effective_points
+from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
+from fastgmm.machine.uninterrupted import answering_signals
+from fastgmm.parameters import Array, FloatArray, Model, Parameters
+from fastgmm.rows import Rows
+from fastgmm.sweeps.bounded import AnySweep
+
+# A variance up to this many times the floor below it is half floor or more: it says little of the data.
+_FLAT = 2.0
+# Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
+_POINTS_OF_A_PARAMETER = 4
+
+# scikit-learn's words, so that code which looks for them finds them.
+_MESSAGE = (
+    "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
+    "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or "
+    "scale the input data."
+)
+_SINGLE_PRECISION = " The numerical accuracy can also be improved by passing float64 data instead of float32."
+
+
+class Degenerate(NamedTuple):
+    """Components whose likelihood is that of the regularization more than of the data.
+
+    Attributes
+    ----------
+    components : tuple of int
+        All of them.
+    collapsed : tuple of int
+        Those that too few points hold. The others are flat because all rows lie in a plane, and so are those of any
+        fit: it is no reason to prefer one.
+    """
+
+    components: tuple[int, ...] = ()
+    collapsed: tuple[int, ...] = ()
+
+
+def degenerate_components(sweep: AnySweep, model: Model, regularization: FloatArray) -> Degenerate:
+    """Components that are flat in some direction, and that too few points hold to say that the data are flat there.
+
+    A component is flat in a direction where it is thinner than what regularization adds, or than what relative
+    regularization would add: a thousandth of a feature's deviation. That alone is no fault, since a tight group of many
+    points is flat, and so is a line of many. But a few points of any data lie in a plane, and more do where numbers are
+    rounded. So we count points. Let r be the number of directions in which the component is not flat: we ask for four
+    effective points for each parameter of a Gaussian in r directions, and four for its weight. Directions in which all
+    rows are flat are left out, since every component of every fit is flat there.
+    """
+    family, parameters = sweep.family, model.parameters
+    everything = tuple(range(parameters.n_components))
+    if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
+        return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
+    added = added_variances(family, regularization)
+    matrices = parameters.covariances, model.precisions_cholesky
+    for kind in ("variances", "robust_variances"):  # what is not flat beside the larger is not beside the smaller
+        relative = relative_regularization(getattr(sweep.facts, kind))
+        floor = np.maximum(added, added_variances(family, relative))
+        if not (floor > 0).all():
+            return Degenerate()
+        flat = np.flatnonzero(family.have_smaller_variances(*matrices, np.sqrt(floor), _FLAT))
+        if not len(flat):
+            return Degenerate()
+    look = _by_direction if family.has_matrices else _by_feature
+    counted = look(family, parameters, flat, floor, added)
+    collapsed = _collapsed(sweep, model, flat, counted)
+    if family.is_shared and collapsed:
+        collapsed = everything
+    return Degenerate(everything if counted.rows_are_flat else collapsed, collapsed)
+
+
+class _Directions(NamedTuple):
+    """How many there are in which not all rows are flat, and in how many of them some components are wide, (m,)."""
+
+    number: int
+    wide: Array
+    rows_are_flat: bool
+
+
+def _by_feature(
+    family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
+) -> _Directions:
+    """Without correlations directions are features."""
+    weights, shape = parameters.weights, parameters.means.shape
+    own = np.broadcast_to(parameters.covariances.reshape(len(weights), -1), shape) / floor
+    total = weights @ own - added / floor + weights @ np.square(parameters.means - weights @ parameters.means) / floor
+    across = total <= _FLAT - 1.0
+    wide = np.count_nonzero((own[components] > _FLAT) & ~across, axis=1)
+    rounding = rounding_of_variances(len(floor), float(np.abs(total).max()))
+    return _Directions(int(np.count_nonzero(~across)), wide, bool((total[across] <= rounding).any()))
+
+
+def _by_direction(
+    family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
+) -> _Directions:
+    units = np.sqrt(floor)
+    within, total = (
+        matrix / np.outer(units, units) - np.diag(added / floor) for matrix in _covariances_of_rows(family, parameters)
+    )
+    # First within components, where no distance between them drowns what is small.
+    thin = _flat_directions(within, np.eye(len(units)))
+    across = _flat_directions(total, thin)
+    of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :] if across.size else np.eye(len(units))
+    directions = of_rows / units[:, np.newaxis]
+    wide = np.zeros(len(components), np.intp)
+    for position, k in enumerate(components):
+        matrix = parameters.covariances if family.is_shared else parameters.covariances[k]
+        wide[position] = np.count_nonzero(_eigenvalues(directions.T @ matrix @ directions) > _FLAT)
+    smallest = _eigenvalues(across.T @ total @ across)
+    rounding = rounding_of_variances(len(total), float(np.abs(total).max()))
+    return _Directions(directions.shape[1], wide, bool((smallest <= rounding).any()))
+
+
+def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
+    """Those among some directions (d, n) in which a matrix (d, d) is flat without what was added, (d, m)."""
+    if not directions.size:
+        return directions
+    inner = directions.T @ matrix @ directions
+    variances, axes = answering_signals(lambda: np.linalg.eigh(inner), inner.size)
+    result: FloatArray = directions @ axes[:, variances <= _FLAT - 1.0]
+    return result
+
+
+def _covariances_of_rows(family: CovarianceFamily, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    """The mean covariance (d, d) of the components, and that of the whole mixture, which has that between them, too."""
+    weights, covariances = parameters.weights, parameters.covariances
+    within = covariances if family.is_shared else np.tensordot(weights, covariances, 1)
+    offsets = parameters.means - weights @ parameters.means
+    between: FloatArray = (weights * offsets.T) @ offsets
+    return within, within + between
+
+
+def _collapsed(sweep: AnySweep, model: Model, components: Array, directions: _Directions) -> tuple[int, ...]:
+    """Those among some components that are flat in some directions, on too few points.
+
+    A covariance that all components share is held by the points of all, and they have other means as parameters.
+    """
+    are_flat = directions.wide < directions.number
+    suspects, wide = [int(k) for k in components[are_flat]], directions.wide[are_flat]
+    if not suspects:
+        return ()
+    n_parameters = 1 + wide * (wide + 3) / 2 + (model.parameters.n_components - 1) * sweep.family.is_shared
+    needed = _POINTS_OF_A_PARAMETER * n_parameters
+    points = effective_points(sweep, model, suspects, needed)
+    return tuple(k for k, number, enough in zip(suspects, points, needed, strict=True) if number < enough)
+
+
+def _eigenvalues(matrix: FloatArray) -> FloatArray:
+    return answering_signals(lambda: np.linalg.eigvalsh(matrix), matrix.size).astype(np.float64, copy=False)
+
+
+def model_or_explanation(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Model:
+    """A model for the rows; where a covariance is not positive definite, an error that says which and probably why."""
+    dtype = sweep.rows.values.dtype
+    try:
+        model = sweep.family.model_of(parameters, dtype)
+        if dtype == np.float32 and not np.isfinite(model.prepared[2]).all():  # too small a variance for it
+            raise NotPositiveDefiniteError(int(np.argwhere(~np.isfinite(model.prepared[2]))[0, 0]))
+        return model
+    except NotPositiveDefiniteError as error:
+        if counts is None:  # a start: its weights are its counts
+            total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())
+            counts = parameters.weights * total
+        raise _explain(sweep, parameters, error.component, counts) from error
+
+
+def _explain(sweep: AnySweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
+    smallest = _smallest_eigenvalue(sweep.family, parameters, component)
+    effective_points = float(counts.sum() if component < 0 else counts[component])
+    cause = _probable_cause(sweep.rows, effective_points)
+    who = "The covariance shared by all components" if component < 0 else f"Component {component}"
+    message = _MESSAGE + (_SINGLE_PRECISION if sweep.rows.values.dtype == np.float32 else "")
+    message += (
+        f" {who} has {effective_points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
+        f"probable cause: {cause}."
+    )
+    return DegenerateComponentError(message, component, effective_points, smallest, cause)
+
+
+def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, component: int) -> float:
+    own = parameters.covariances if component < 0 else parameters.covariances[component : component + 1]
+    if not np.isfinite(own).all():
+        return float("nan")
+    return float(family.smallest_variances(own, np.ones(parameters.n_features))[0])
+
+
+def why_rows_are_flat(rows: Rows) -> str:
+    """Rows that all lie in a plane."""
+    if rows.shape[0] <= rows.shape[1]:
+        return f"{rows.shape[0]} rows of {rows.shape[1]} features"
+    return _constant_columns(rows) or "columns that are linearly dependent"
+
+
+def _probable_cause(rows: Rows, effective_points: float) -> str:
+    """The first of the usual causes that fits the data."""
+    n_features = rows.shape[1]
+    constant = _constant_columns(rows)
+    if constant:
+        return constant
+    # Weights may be in any unit; those that are counts say more points than their number.
+    unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
+    if effective_points / unit <= n_features:
+        return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
+    some = _first_counted(rows, 10_000)
+    if 2 * len(np.unique(some, axis=0)) <= len(some):
+        return "duplicated points"
+    if not np.isfinite(np.square(some.astype(np.float64)).sum()):
+        return "values so large that their squares overflow"
+    if (feature_variances(Rows(some)) < np.finfo(np.float64).tiny).any():
+        return "values so close to each other that their squared distances underflow"
+    return "columns that are linearly dependent, within the component or in all data"
+
+
+def _first_counted(rows: Rows, n_rows: int) -> Array:
+    """The first rows of positive weight."""
+    if rows.weights is None:
+        return rows.values[:n_rows]
+    first: Array = rows.values[np.flatnonzero(rows.weights)[:n_rows]]
+    return first
+
+
+def _constant_columns(rows: Rows) -> str:
+    """In words; empty where there are none."""
+    constant = _constant_features(rows)
+    noun = "column" if len(constant) == 1 else "columns"
+    return f"constant {noun} {', '.join(map(str, constant))}" if constant else ""
+
+
+def _constant_features(rows: Rows) -> list[int]:
+    """Features with the same number in every row of positive weight."""
+    lowest, highest = feature_ranges(rows)
+    return [int(j) for j in np.flatnonzero(lowest == highest)]

@@ -1,0 +1,122 @@
+"""From hyper-parameters and rows to the best fit: a run of EM for each start, the choice, the warning."""
+
+import functools
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.origin import less_origin, origin_of
+from fastgmm.data.single_precision import with_room_for_squares
+from fastgmm.errors import DegenerateComponentError
+from fastgmm.families import FAMILIES
+from fastgmm.fit.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.fit.options import check_given_start, check_random_state
+from fastgmm.fit.outcome import warning_about
+from fastgmm.fit.regularization import regularization_of
+from fastgmm.fit.starts import StartOptions, make_start
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.contract import can_be_shared, work_of
+from fastgmm.machine.interrupts import no_interrupt_lost
+from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.rows import Rows
+from fastgmm.sweeps.bounded import BoundedSweep
+from fastgmm.sweeps.in_memory import Sweep, make_sweep
+
+# Warnings of `fit_rows` point at the user's line: past the estimator's helper and its public method.
+_CALLER_OF_FIT = 4
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierFit:
+    """Where a warm start continues."""
+
+    parameters: Parameters
+    lower_bound: float
+
+
+def fit_rows(
+    options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None, observers: Sequence[Observer] = ()
+) -> tuple[Fit, tuple[Step, ...]]:
+    """The best fit of validated rows, and the steps of all starts.
+
+    Parameters
+    ----------
+    options : mapping
+        The estimator's hyper-parameters by name.
+    earlier : EarlierFit or None
+        To be continued, instead of starting anew.
+    observers : sequence of callables
+        Of the steps of all starts.
+    """
+    deadline = math.inf if options["deadline"] is None else time.perf_counter() + options["deadline"]
+    rows = with_room_for_squares(rows)
+    regularization = regularization_of(options["reg_covar"], rows)
+    # Absurd values end in an error that names them, not in warnings.
+    with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
+        family = FAMILIES[options["covariance_type"]]
+        backend = get_backend(options["backend"], work_of(*rows.shape, options["n_components"]))
+        rows = replace(rows, origin=origin_of(rows))
+        n_threads = resolve_n_threads(options["n_threads"], can_be_shared(len(rows.values)))
+        sweep = make_sweep(rows, family, backend, n_threads, deadline)
+        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observers))
+        warning = warning_about(options, rows, best, regularization)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
+    return best, steps
+
+
+def runs_of_em(
+    options: Mapping[str, Any],
+    sweep: Sweep,
+    regularization: FloatArray,
+    earlier: EarlierFit | None,
+    observers: Sequence[Observer],
+) -> Iterator[Callable[[], Fit]]:
+    """The runs to choose from: one from each start, or one that continues an earlier fit."""
+    stopping = Stopping(options["tol"], options["max_iter"])
+    start_options = _start_options(options, sweep)
+
+    def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
+        def em(accelerate: bool) -> Fit:
+            bounded = BoundedSweep(sweep)
+            return run_em(bounded, start, regularization, stopping, observers, restart, lower_bound, accelerate)
+
+        if options["accelerate"] is not None:
+            # Where extrapolations led to a degenerate component, plain EM has its say.
+            with suppress(DegenerateComponentError):
+                return em(accelerate=True)
+        return em(accelerate=False)
+
+    if earlier is not None:
+        means = less_origin(earlier.parameters.means, sweep.rows)
+        yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
+        return
+    # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
+    random_state = functools.cache(lambda: check_random_state(options["random_state"]))
+    for restart in range(options["n_init"]):
+
+        def run_from_start(restart: int = restart) -> Fit:
+            start = start_options.given(sweep.family)
+            return run(start or make_start(sweep, start_options, regularization, random_state()), restart)
+
+        yield run_from_start
+
+
+def _start_options(options: Mapping[str, Any], sweep: Sweep) -> StartOptions:
+    given = check_given_start(
+        sweep.family,
+        options["weights_init"],
+        options["means_init"],
+        options["precisions_init"],
+        options["n_components"],
+        sweep.rows.shape[1],
+    )
+    means = None if given.means is None else less_origin(given.means, sweep.rows)
+    return StartOptions(options["init_params"], options["n_components"], given.weights, means, given.covariances)

@@ -1,0 +1,78 @@
+"""What is added to the diagonal of covariances, and how much of a component it is."""
+
+import numpy as np
+
+from fastgmm.data.facts import robust_variances
+from fastgmm.errors import RegularizationWarning
+from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.families.factors import ROUNDING
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.rows import Rows
+
+# `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
+_RELATIVE = 1e-6
+# A share of a component's own variance above which regularization is worth a warning: it makes a deviation 5% too
+# large, and takes from the log-density of a point about as much as the default `tol`.
+_FELT = 0.1
+
+
+def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
+    """What is added to the diagonal of covariances, (n_features,)."""
+    if isinstance(reg_covar, str):
+        return relative_regularization(robust_variances(rows))
+    return np.full(rows.shape[1], float(reg_covar))
+
+
+def relative_regularization(variances: FloatArray) -> FloatArray:
+    """What ``reg_covar="relative"`` adds to the diagonal of covariances where features have these, (n_features,)."""
+    return _RELATIVE * variances
+
+
+def added_variances(family: CovarianceFamily, regularization: FloatArray) -> FloatArray:
+    """What a family adds to the variance of each feature, (n_features,): the spherical one, the mean to all of them."""
+    if family.has_matrices:
+        return regularization  # the diagonal that they are given
+    added = family.regularize(np.zeros(family.covariance_shape(1, len(regularization))), regularization)
+    return np.broadcast_to(added[0], regularization.shape)
+
+
+def rounding_of_variances(n_features: int, largest: float) -> float:
+    """What may be nothing but rounding in the smallest variance of a covariance with this largest number."""
+    return n_features * ROUNDING * largest
+
+
+def regularization_warning(
+    reg_covar: float | str,
+    regularization: FloatArray,
+    parameters: Parameters,
+    roots: FloatArray,
+    passed_over: tuple[int, ...],
+) -> RegularizationWarning | None:
+    """Whether it is felt in some components: what was added beside their smallest variance without it.
+
+    Parameters
+    ----------
+    roots : ndarray
+        ``precisions_cholesky`` of the parameters.
+    passed_over : tuple of int
+        Components of which there is something else to say.
+    """
+    family = FAMILIES[parameters.covariance_type]
+    added = added_variances(family, regularization)
+    if not (added > 0).all():
+        return None
+    units, covariances = np.sqrt(added), parameters.covariances
+    is_felt = np.broadcast_to(
+        family.have_smaller_variances(covariances, roots, units, 1.0 + 1.0 / _FELT), parameters.n_components
+    )
+    components = np.setdiff1d(np.flatnonzero(is_felt), passed_over)
+    if not len(components):
+        return None
+    own = covariances if family.is_shared else covariances[components]
+    # In units of what was added, which is 1 of it; some of the rest is rounding.
+    smallest = float(family.smallest_variances(own, units).min()) - 1.0
+    rounding = rounding_of_variances(len(units), float(np.abs(own).max() / added.min()))
+    unit = _RELATIVE if isinstance(reg_covar, str) else reg_covar
+    return RegularizationWarning(
+        reg_covar, smallest * unit if smallest > rounding else 0.0, tuple(map(int, components))
+    )

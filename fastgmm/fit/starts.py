@@ -1,0 +1,214 @@
+"""Where EM starts: k-means in one scale or several, k-means++, random responsibilities, rows of the data, given means.
+
+A start is a set of parameters that a rough partition of the data suggests. On large data the partition is made on a
+sample of the rows, so that a start costs no more than a few iterations of EM.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.data.facts import extreme_rows, rough_center
+from fastgmm.data.origin import less_origin
+from fastgmm.families.family import CovarianceFamily
+from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
+from fastgmm.fit.kmeans import kmeans_plusplus, nearest
+from fastgmm.fit.maximize import maximize
+from fastgmm.fit.partitions import ROWS_OF_A_PRODUCT, add_moments, parameters_of_partition
+from fastgmm.machine.pieces import pieces
+from fastgmm.moments import Moments
+from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import Sweep
+
+# Rows that a partition looks at: enough in all, and enough for every component and feature.
+_SAMPLE_ROWS = 16_384
+_SAMPLE_ROWS_PER_COMPONENT = 32
+# Narrower rows go 4096 at a time, too.
+_BYTES_OF_A_NARROW_ROW = 256
+# A tenth of a second.
+_MOST_ROWS_TO_PERMUTE = 2**22
+
+StartFunction = Callable[[Array, int, np.random.RandomState], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class StartOptions:
+    """What the user said about the start; ``method`` is a name or a callable, ``means`` are less the rows' origin."""
+
+    method: str | StartFunction
+    n_components: int
+    weights: FloatArray | None = None
+    means: FloatArray | None = None
+    covariances: FloatArray | None = None
+
+    def given(self, family: CovarianceFamily) -> Parameters | None:
+        """The start where all of it was given."""
+        if self.weights is None or self.means is None or self.covariances is None:
+            return None
+        return Parameters(family.name, self.weights, self.means, self.covariances)
+
+
+def make_start(
+    sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """Starting parameters of the method; those that were given replace them.
+
+    Given means decide the partition, so that weights and covariances belong to them.
+    """
+    family = sweep.family
+    if options.means is None and options.method == "random":
+        start = _random_responsibilities(sweep, options.n_components, regularization, random_state)
+    else:
+        start = _from_partition(sweep, options, regularization, random_state)
+    return Parameters(
+        family.name,
+        start.weights if options.weights is None else options.weights,
+        start.means if options.means is None else options.means,
+        start.covariances if options.covariances is None else options.covariances,
+    )
+
+
+def _from_partition(
+    sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """Assign a sample of the rows to centers; weights, and covariances about the centers, follow."""
+    n_components, means = options.n_components, options.means
+    if callable(options.method) and means is None:
+        return _from_callable(sweep, options.method, n_components, regularization, random_state)
+    if means is None and options.method == "random_from_data":
+        drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
+        means = drawn.points().astype(np.float64)
+    shift = rough_center(sweep.rows)
+    members = _sample(sweep.rows, n_components, random_state)
+    is_default = means is None and options.method == "auto" and n_components > 1
+    if is_default and len(members) < sweep.rows.n_counted:
+        # One row far from all others is worth a component, and a sample would most often miss it.
+        members = np.union1d(members, extreme_rows(sweep.rows))
+    sample = _centered(sweep.rows, members, shift)
+    if is_default:
+        start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
+    else:
+        given = None if means is None else means - shift
+        clusters = _partition(sweep, sample, options.method, given, n_components, random_state)
+        start = parameters_of_partition(sweep.family, sample, clusters.labels, clusters.centers, regularization)
+    return replace(start, means=start.means + shift)
+
+
+def _partition(
+    sweep: Sweep,
+    sample: Rows,
+    method: str | StartFunction,
+    means: FloatArray | None,
+    n_components: int,
+    random_state: np.random.RandomState,
+) -> Partition:
+    """The sample's rows with the nearest of the means that are given, or of those that the method finds."""
+    if means is None and (method == "kmeans" or n_components == 1):
+        return partition(sample, None, n_components, random_state, sweep)
+    scale = default_scale(sample, sweep)
+    scaled = in_scale(sample, scale)
+    if means is None:
+        seeds = kmeans_plusplus(scaled, n_components, random_state, sweep.backend, sweep.n_threads)
+        means = sample.values[seeds].astype(np.float64)
+    centers = means if scale is None else means / scale
+    return Partition(means, nearest(scaled, centers, sweep.backend, sweep.n_threads))
+
+
+def _from_callable(
+    sweep: Sweep,
+    method: StartFunction,
+    n_components: int,
+    regularization: FloatArray,
+    random_state: np.random.RandomState,
+) -> Parameters:
+    """A user's start: means (n_components, n_features), or a label for every row."""
+    n_rows, n_features = sweep.rows.shape
+    answer = np.asarray(method(sweep.rows.values, n_components, random_state))
+    if answer.shape == (n_components, n_features) and np.isfinite(answer).all():
+        means = less_origin(answer.astype(np.float64), sweep.rows)
+        options = StartOptions("auto", n_components, means=means)
+        return _from_partition(sweep, options, regularization, random_state)
+    is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"
+    if not is_labels or answer.min() < 0 or answer.max() >= n_components:
+        raise ValueError(
+            "A callable init_params must return finite means of shape (n_components, n_features) = "
+            f"{(n_components, n_features)} or integer labels from 0 to {n_components - 1} of shape ({n_rows},); "
+            f"got an array of shape {answer.shape} and dtype {answer.dtype}"
+        )
+    shift = rough_center(sweep.rows)
+    start = np.broadcast_to(shift, (n_components, n_features))
+    return parameters_of_partition(sweep.family, sweep.rows, answer, start, regularization, keep_means=False)
+
+
+def _random_responsibilities(
+    sweep: Sweep, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """The M-step of responsibilities drawn at random, scikit-learn's draws, a block of rows at a time."""
+    rows, family = sweep.rows, sweep.family
+    center = rough_center(rows)
+    means = np.broadcast_to(center, (n_components, rows.shape[1]))
+    counts, first, second = (
+        np.zeros(n_components),
+        np.zeros(means.shape),
+        np.zeros(family.covariance_shape(*means.shape)),
+    )
+    for part in pieces(rows.shape[0], max(center.nbytes, _BYTES_OF_A_NARROW_ROW), at_least=ROWS_OF_A_PRODUCT):
+        block = rows.take(part)
+        points = block.points()
+        responsibilities = random_state.uniform(size=(len(points), n_components))
+        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+        if block.weights is not None:
+            responsibilities *= block.weights[:, np.newaxis]
+            points = np.where(block.weights[:, np.newaxis] > 0, points, center)
+        differences = np.subtract(points, center, order="C")
+        counts += responsibilities.sum(axis=0)
+        for k, column in enumerate(responsibilities.T):
+            add_moments(family, k, column, differences, first, second)
+    return maximize(family, Moments(counts, first, second, float(counts.sum()), np.nan), means, regularization)
+
+
+def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """One row drawn from each of as many equal stretches as the sample has rows; rows of weight 0 are left out."""
+    n_features = rows.shape[1]
+    wanted = max(_SAMPLE_ROWS, n_components * max(_SAMPLE_ROWS_PER_COMPONENT, 8 * n_features))
+    candidates = None if rows.weights is None else _positive(rows.weights)
+    n_candidates = rows.shape[0] if candidates is None else len(candidates)
+    if n_candidates <= wanted:
+        return np.arange(n_candidates) if candidates is None else candidates
+    edges = np.linspace(0, n_candidates, wanted + 1)
+    positions = (edges[:-1] + random_state.uniform(size=wanted) * np.diff(edges)).astype(np.intp)
+    positions = np.minimum(positions, n_candidates - 1)
+    return positions if candidates is None else candidates[positions]
+
+
+def _positive(weights: FloatArray) -> NDArray[np.intp]:
+    """The rows of positive weight."""
+    result, end = np.empty(np.count_nonzero(weights), np.intp), 0
+    for part in pieces(len(weights), result.itemsize):
+        found = part.start + np.flatnonzero(weights[part])
+        begin, end = end, end + len(found)
+        result[begin:end] = found
+    return result
+
+
+def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
+    """Some of the rows less the shift, in C order whatever that of the data, which would decide the order of sums."""
+    values = np.empty((len(members), rows.shape[1]), rows.values.dtype)
+    for part in pieces(len(members), shift.nbytes):
+        values[part] = rows.take(members[part]).points() - shift
+    return Rows(values, None if rows.weights is None else rows.weights[members])
+
+
+def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """Distinct rows of positive weight: scikit-learn's draws, which permute all rows, where these are not too many."""
+    candidates = rows.shape[0] if rows.weights is None else _positive(rows.weights)
+    if rows.shape[0] <= _MOST_ROWS_TO_PERMUTE:
+        drawn: NDArray[np.intp] = random_state.choice(candidates, size=size, replace=False)
+        return drawn
+    # The same stream of random numbers, of which this needs no more than rows are drawn.
+    generator = np.random.Generator(random_state._bit_generator)
+    return generator.choice(candidates, size=size, replace=False)

@@ -1,0 +1,78 @@
+/* What a family does in a sweep, and how the moments of a tile are collected from its responsibilities. */
+
+/* What a family does before any component sees the tile. */
+typedef void prepare_tile(const fastgmm_prepared *, const Tile *, int64_t d, int64_t n_points);
+/* Write the joint log-densities of component k to a line. A component known to lie further than `margin` below another
+ * one at a point need not be computed to its end there. */
+typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t d, int64_t n_points, int64_t k, int64_t line,
+                           NUMBER margin);
+/* Add the moments of component k from lines of points and of weighted responsibilities. */
+typedef void add_moments(const fastgmm_prepared *, const Tile *, const NUMBER *points, const NUMBER *weights, int64_t d,
+                         int64_t n_points, int64_t k, double *first, double *second);
+/* Of square roots or of whole responsibilities, as the family's moments want them. */
+typedef void responsibilities_kind(const Tile *, int64_t n_components, int64_t n_points, NUMBER margin, double *totals);
+typedef int64_t scale_and_count_kind(const Tile *, int64_t k, int64_t n_points, double *count);
+/* Whether to copy the points that count for a component together before their moments are taken. */
+typedef int packing_repays(int64_t d, int64_t n_active, int64_t n_points);
+
+/* For families with nothing common to all components. */
+INLINE void prepare_nothing(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points) {
+    (void)prepared, (void)tile, (void)d, (void)n_points;
+}
+
+/* Of the light families a point costs few multiply-adds, hardly more than its copies. */
+INLINE int packing_repays_light(int64_t d, int64_t n_active, int64_t n_points) {
+    return d >= 16 && 8 * n_active <= n_points;
+}
+
+/* Rows rounded up to the two vectors that the density kernels take at a time. */
+INLINE int64_t points_of(int64_t n_valid) { return (n_valid + 2 * LANES - 1) / (2 * LANES) * (2 * LANES); }
+
+INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* How far below the largest of a point K joint log-densities together do not change its last place: 24 or 53 binary
+ * digits times log 2, and log K for as many of them. */
+INLINE NUMBER negligible_margin(int64_t n_components) {
+    return (NUMBER)(log((double)n_components) + (SINGLE ? 16.6 : 36.7));
+}
+
+/* We stop a sum early only where it lies this much beyond the margin below the best, so that a sum that was stopped and
+ * one that was not round to the same responsibility, 0. */
+#define CAUTION 1
+
+/* The functions of a family. */
+typedef struct {
+    prepare_tile *prepare;
+    joint_density *density;
+    responsibilities_kind *responsibilities;
+    scale_and_count_kind *scale_and_count;
+    packing_repays *packing;
+    add_moments *moments;
+} Family;
+
+/* Where the moments of one chunk go. */
+typedef struct {
+    double *counts, *first, *second, *totals;
+    int64_t second_size;
+} Slot;
+
+/* Responsibilities of the components whose lines `joint` has, and their moments. `active`, where it is not NULL, hears
+ * of every component whether a point counts for it. */
+INLINE void collect(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points, int64_t n_members,
+                    NUMBER margin, const Slot *slot, uint8_t *active, const Family family) {
+    family.responsibilities(tile, n_members, n_points, margin, slot->totals);
+    for (int64_t line = 0; line < n_members; line++) {
+        const int64_t k = tile->members[line];
+        const int64_t n_active = family.scale_and_count(tile, line, n_points, slot->counts + k);
+        if (active) active[k] = n_active > 0;
+        if (n_active == 0) continue;
+        const NUMBER *points = tile->points, *weights = tile->joint + line * tile->stride;
+        int64_t n_taken = n_points;
+        if (family.packing(d, n_active, n_points)) {
+            n_taken = pack(tile, line, d, n_points);
+            points = tile->packed, weights = tile->packed_weights;
+        }
+        family.moments(prepared, tile, points, weights, d, n_taken, k, slot->first + k * d,
+                       slot->second + k * slot->second_size);
+    }
+}

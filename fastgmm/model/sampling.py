@@ -1,0 +1,36 @@
+"""Random points from a mixture."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.families import FAMILIES
+from fastgmm.machine.pieces import pieces
+from fastgmm.parameters import FloatArray, Parameters
+
+
+def sample(
+    parameters: Parameters, n_samples: int, random_state: np.random.RandomState
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Draw ``n_samples`` points; rows are ordered by component, as in scikit-learn.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+    labels : ndarray of shape (n_samples,)
+    """
+    n_features = parameters.n_features
+    counts = random_state.multinomial(n_samples, parameters.weights / parameters.weights.sum())
+    family = FAMILIES[parameters.covariance_type]
+    points, labels = np.empty((n_samples, n_features)), np.empty(n_samples, np.int64)
+    end = 0
+    for k, count in enumerate(counts):
+        if count == 0:
+            continue
+        begin, end = end, end + int(count)
+        color = family.coloring(parameters.covariances, k)
+        for part in pieces(end - begin, points[:1].nbytes):
+            rows = slice(begin + part.start, begin + part.stop)
+            normal = random_state.standard_normal((part.stop - part.start, n_features))
+            points[rows] = parameters.means[k] + color(normal)
+            labels[rows] = k
+    return points, labels

@@ -1,0 +1,204 @@
+"""Scoring: one fit made ready to evaluate rows, once, so that a row costs microseconds and many threads may ask.
+
+A ``Scorer`` is made when a model is fitted or loaded and never changes. Whoever scores takes one scorer and stays
+with it, so a refit in another thread, which puts a new one in its place, is seen wholly or not at all.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
+from fastgmm.errors import BackendUnavailableError, ModelFormatError
+from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.contract import Backend
+from fastgmm.machine.pieces import pieces
+from fastgmm.model.attributes import ARRAYS, check_shapes, sound_parameters_of, upper_root_of, weights_and_means_of
+from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import Wanted, evaluate
+
+logger = logging.getLogger("fastgmm")
+
+Estimator = TypeVar("Estimator")
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """Fitted attributes, and what kernels need of them for rows of either dtype."""
+
+    weights: Array
+    means: Array
+    precisions_cholesky: Array | None  # None where covariances were set by hand instead
+    covariance_type: str
+    backend_name: str
+    backend: Backend
+    in_double: Prepared
+    in_single: Prepared | None  # None where squares would leave its range
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Numbers of components and of features."""
+        n_components, n_features = self.in_double.means.shape
+        return n_components, n_features
+
+    def is_of(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether these are the attributes it was made from: any of them may have been set by hand since."""
+        look_up = attributes.get
+        return (
+            look_up("means_") is self.means
+            and look_up("weights_") is self.weights
+            and look_up("precisions_cholesky_") is self.precisions_cholesky
+            and look_up("covariance_type") == self.covariance_type
+            and look_up("backend") == self.backend_name
+        )
+
+    def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
+        """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
+        prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
+        if prepared is not None:
+            return evaluate(rows, prepared, self.backend, n_threads, wanted)
+        shape = self.shape[:1] if wanted in ("joint", "responsibilities") else ()
+        result = np.empty((rows.shape[0], *shape), np.int64 if wanted == "labels" else rows.values.dtype)
+        for part in pieces(rows.shape[0], 8 * rows.shape[1]):
+            with np.errstate(over="ignore"):  # beyond float32's range lies −inf
+                result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
+        return result
+
+    def joint(self, rows: Rows, n_threads: int | None) -> Array:
+        """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""
+        result = self.evaluate(rows, n_threads, "joint")
+        if result.itemsize == 4:
+            for part in pieces(len(result), result[:1].nbytes):
+                np.maximum(result[part], LOWEST_IN_SINGLE, out=result[part])
+        return result
+
+
+def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
+    """The scorer among the attributes of a fitted estimator, or a new one where some were set by hand.
+
+    Without a lock, and nothing is written: a new scorer serves one call.
+    """
+    scorer: Scorer | None = attributes.get("_scorer")
+    return scorer if scorer is not None and scorer.is_of(attributes) else make_scorer(attributes)
+
+
+def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
+    """A scorer of attributes that a fit or someone by hand has set; the backend is chosen here, once.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        Where the attributes make no mixture.
+    BackendUnavailableError
+    """
+    factors = upper_root_of(attributes)
+    weights, means = weights_and_means_of(attributes)
+    given = attributes["weights_"], attributes["means_"], attributes.get("precisions_cholesky_")
+    family = FAMILIES[attributes["covariance_type"]]
+    with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
+        in_double = family.assemble(weights, means, factors, np.float64)
+        if np.may_share_memory(in_double[2], factors):  # someone's array, which may change
+            in_double = family.assemble(weights, means, factors.copy(), np.float64)
+        is_ordinary = are_ordinary(_deviations(family, factors))
+        in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
+    backend = get_backend(attributes["backend"])
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single)
+
+
+def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
+    """Standard deviations: of matrices those of a feature where the ones before it are known."""
+    deviations: FloatArray = 1.0 / (np.diagonal(factors, axis1=-2, axis2=-1) if family.has_matrices else factors)
+    return deviations
+
+
+def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
+    """Give an estimator the attributes of a fit, in place of those of an earlier one, all in one step.
+
+    Whoever holds the old ``__dict__`` goes on with the old fit. Arrays become read-only: changed in place, they would
+    no longer be what the scorer was made from.
+    """
+    attributes = {name: value for name, value in vars(estimator).items() if name != "feature_names_in_"}
+    attributes.update(fitted)
+    for name in ARRAYS:
+        if name in fitted:
+            fitted[name].flags.writeable = False
+    scorer = make_scorer(attributes)
+    estimator.__dict__ = attributes | {"_scorer": scorer}
+    return scorer
+
+
+def get_state(estimator: object) -> dict[str, Any]:
+    """What of an estimator can be pickled or deeply copied: all but the scorer."""
+    return {name: value for name, value in vars(estimator).items() if name != "_scorer"}
+
+
+def set_state(estimator: object, state: dict[str, Any]) -> None:
+    """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture."""
+    restore(estimator, checked_state(state))
+
+
+def shallow_copy(estimator: Estimator) -> Estimator:
+    """A copy that shares the arrays, and the scorer, which never changes."""
+    copied = type(estimator).__new__(type(estimator))
+    copied.__dict__ = dict(vars(estimator))
+    return copied
+
+
+def deep_copy(estimator: Estimator, memo: dict[int, Any]) -> Estimator:
+    """A copy that shares no array; also of an estimator that cannot score, since some of it was set by hand."""
+    state: dict[str, Any] = estimator.__getstate__()  # type: ignore[assignment]  # a subclass may have its own
+    copied = type(estimator).__new__(type(estimator))
+    restore(copied, deepcopy(state, memo))
+    return copied
+
+
+def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Attributes out of a pickle, if they are as sound as those of a model file.
+
+    Some may be missing, as where only what scoring needs was set by hand, and ``covariance_type`` may have been changed
+    since the fit: then scoring says what it needs.
+
+    Raises
+    ------
+    ModelFormatError
+        Where the parameters make no mixture.
+    """
+    try:
+        if {"weights_", "means_", "covariances_"} <= attributes.keys():
+            sound_parameters_of(_as_fitted(attributes, "covariances_"))
+        if {"weights_", "means_", "precisions_cholesky_"} <= attributes.keys():
+            candidate = _as_fitted(attributes, "precisions_cholesky_")
+            upper_root_of(candidate), weights_and_means_of(candidate)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ModelFormatError(f"the pickle holds no sound model: {error}", "unsound") from error
+    return attributes
+
+
+def _as_fitted(attributes: Mapping[str, Any], matrices: str) -> Mapping[str, Any]:
+    """The attributes with the family that fits the shapes of the matrices, if the one they name does not."""
+    if attributes["covariance_type"] in FAMILIES:
+        for name in (attributes["covariance_type"], *FAMILIES):
+            candidate = {**attributes, "covariance_type": name}
+            with suppress(ValueError):
+                check_shapes(candidate, matrices)
+                return candidate
+    return attributes
+
+
+def restore(estimator: Any, attributes: dict[str, Any]) -> None:
+    """The counterpart of ``get_state``: attributes read back, with a new scorer where they are a fit's."""
+    estimator.__dict__.update(attributes)
+    if "precisions_cholesky_" not in attributes:  # by which a scorer knows what it is of
+        return
+    try:
+        adopt(estimator, {name: value for name, value in attributes.items() if name.endswith("_")})
+    except (AttributeError, ValueError, BackendUnavailableError) as error:
+        logger.debug("a model was read back that cannot score: %s", error)  # scoring will say so

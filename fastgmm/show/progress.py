@@ -1,0 +1,141 @@
+"""Showing a fit while it runs: a bar by tqdm, or a line now and then where that is not installed."""
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TextIO
+
+from fastgmm.fit.em import Step
+
+_SECONDS_BETWEEN_LINES = 5.0
+_SIZE_OF_NO_TERMINAL = (100, 24)
+
+
+class Progress(Protocol):
+    """An observer of EM that has to be closed."""
+
+    def __call__(self, step: Step) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def show_progress(
+    max_iter: int, *, title: str = "fit", file: TextIO | None = None, force: bool = False
+) -> Iterator[list[Progress]]:
+    """Callbacks for ``GaussianMixture(callbacks=...)`` that show its iterations, the log-likelihood and its change.
+
+    Parameters
+    ----------
+    max_iter : int
+        The most iterations of a restart: the length of its bar.
+    title : str
+    file : text file, default ``sys.stderr``
+    force : bool
+        Show it also where ``file`` is no terminal.
+
+    Yields
+    ------
+    callbacks : list
+        Empty where nothing is to be shown.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> from fastgmm.data.datasets import load_old_faithful
+    >>> with show_progress(max_iter=100) as callbacks:
+    ...     gm = GaussianMixture(2, max_iter=100, callbacks=callbacks).fit(load_old_faithful())
+    """
+    file = sys.stderr if file is None else file
+    if not (force or file.isatty()):
+        yield []
+        return
+    progress = _make_progress(max_iter, title, file)
+    try:
+        yield [progress]
+    finally:
+        progress.close()
+
+
+def _make_progress(max_iter: int, title: str, file: TextIO) -> Progress:
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return ProgressLines(max_iter, title, file)
+    return ProgressBar(tqdm, max_iter, title, file)
+
+
+def describe(step: Step) -> str:
+    """The log-likelihood per point and, from the second iteration on, its change."""
+    change = f", change {step.change:.1e}" if math.isfinite(step.change) else ""
+    return f"log-likelihood {step.lower_bound:.6g}{change}"
+
+
+class ProgressBar:
+    """A bar for each restart, by tqdm.
+
+    Parameters
+    ----------
+    tqdm : callable
+        The class of the bar; given, so that this module does not import it.
+    """
+
+    def __init__(self, tqdm: Callable[..., Any], max_iter: int, title: str, file: TextIO) -> None:
+        self._tqdm, self._max_iter, self._title, self._file = tqdm, max_iter, title, file
+        # Shown before the first iteration, since start and compilation take their time too.
+        self._restart = 0
+        self._bar = self._new_bar()
+
+    def _new_bar(self) -> Any:
+        title = self._title if self._restart == 0 else f"{self._title}, restart {self._restart}"
+        columns, lines = _terminal_size(self._file)
+        return self._tqdm(
+            total=self._max_iter, desc=title, unit="it", file=self._file, ncols=columns, nrows=lines, mininterval=0.05
+        )
+
+    def __call__(self, step: Step) -> None:
+        if step.restart != self._restart:
+            self.close()
+            self._restart = step.restart
+            self._bar = self._new_bar()
+        self._bar.set_postfix_str(describe(step), refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        # A fit that converged early has done all its work: the bar ends full.
+        self._bar.total = self._bar.n
+        self._bar.refresh()
+        self._bar.close()
+
+
+def _terminal_size(file: TextIO) -> tuple[int, int]:
+    """Columns and lines for a bar; in a terminal without a size, as some containers have, tqdm would show nothing."""
+    with suppress(OSError, ValueError):
+        columns, lines = os.get_terminal_size(file.fileno())
+        if columns > 0 and lines > 0:
+            return columns - 1, lines
+    return _SIZE_OF_NO_TERMINAL
+
+
+class ProgressLines:
+    """A line every few seconds."""
+
+    def __init__(self, max_iter: int, title: str, file: TextIO) -> None:
+        self._max_iter, self._title, self._file = max_iter, title, file
+        self._last_shown = time.monotonic()
+
+    def __call__(self, step: Step) -> None:
+        now = time.monotonic()
+        if now - self._last_shown < _SECONDS_BETWEEN_LINES:
+            return
+        self._last_shown = now
+        where = f"restart {step.restart}, " if step.restart else ""
+        line = f"{self._title}: {where}iteration {step.iteration} of at most {self._max_iter}, {describe(step)}\n"
+        self._file.write(line)
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.flush()

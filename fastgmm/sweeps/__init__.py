@@ -1,0 +1,5 @@
+"""Who visits the rows: prepared parameters in, moments or results row by row out.
+
+``in_memory.py`` passes over an array in sections of all chunks; ``bounded.py`` remembers from pass to pass which
+components are too far from which rows to matter. Kernels do the arithmetic, families say what is collected.
+"""

@@ -1,0 +1,202 @@
+"""One pass over all rows: who visits them, in which order, and how the results come together.
+
+Rows in memory today; whatever can turn prepared parameters into ``Moments`` can stand in for ``Sweep``.
+"""
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from fastgmm.data.facts import Facts, rough_center
+from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.families.factors import symmetric_from_lower
+from fastgmm.families.tied import second_about_means
+from fastgmm.kernels.contract import (
+    ONE_SMALL_TILE,
+    SMALLEST_TILE,
+    WORK_OF_AN_EXPONENTIAL,
+    Backend,
+    Bounds,
+    ChunkPlan,
+    Outputs,
+    Slots,
+    plan_chunks,
+)
+from fastgmm.machine.pieces import pieces
+from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.moments import Moments
+from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.rows import Rows
+
+# Slots of models that are not large take half of it.
+_MOST_UNTOUCHED_BYTES = 64 * 2**20
+
+Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
+
+
+class DeadlineError(Exception):
+    """There is no time left to finish a sweep."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scatter:
+    """The scatter of all rows about a center: moments of a single component, which no iteration changes."""
+
+    moments: Moments
+    center: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Data, and the way to pass over it: ``sweep(prepared)`` gives the moments of all rows.
+
+    Raises ``DeadlineError`` once ``time.perf_counter()`` is past the ``deadline``, also in the middle of a sweep.
+    """
+
+    rows: Rows
+    family: CovarianceFamily
+    backend: Backend
+    n_threads: int
+    scatter: Scatter | None = None
+    deadline: float = math.inf
+    facts: Facts = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", Facts(self.rows))
+
+    def check_deadline(self) -> None:
+        if time.perf_counter() > self.deadline:
+            raise DeadlineError
+
+    def __call__(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
+        moments = _collect_moments(self, prepared, bounds)
+        if self.scatter is None:
+            return moments
+        second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
+        return replace(moments, second=second)
+
+
+def make_sweep(
+    rows: Rows, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+) -> Sweep:
+    """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
+    scatter = total_scatter(rows, backend, n_threads) if family.is_shared else None
+    return Sweep(rows, family, backend, n_threads, scatter, deadline)
+
+
+def plan_of(sweep: Sweep, prepared: Prepared) -> ChunkPlan:
+    """How a sweep cuts its rows."""
+    n_components, n_features = prepared.means.shape
+    second_shape = sweep.family.second_moment_shape(n_components, n_features)
+    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + math.prod(second_shape) + 2)
+
+
+def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) -> Moments:
+    """Run the sweep kernel over all sections, and add the slots in the order of the chunks."""
+    n_components, n_features = prepared.means.shape
+    second_shape = sweep.family.second_moment_shape(n_components, n_features)
+    plan = plan_of(sweep, prepared)
+    # Kernels find the second moments of a component at [chunk, k]; a family without any has an empty axis there.
+    slot_shape = second_shape if second_shape[0] else (n_components, 0)
+    slots = Slots(
+        counts=np.zeros((plan.n_chunks, n_components)),
+        first=np.zeros((plan.n_chunks, n_components, n_features)),
+        second=_zeros((plan.n_chunks, *slot_shape)),
+        totals=np.zeros((plan.n_chunks, 2)),
+    )
+    n_threads = min(sweep.n_threads, plan.useful_threads)
+    for section in plan.sections(n_threads):
+        sweep.check_deadline()
+        if bounds is None or sweep.backend.bounded_sweep is None:
+            sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
+        else:
+            sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
+    counts, first, second, totals = (_sum_of_slots(slot) for slot in slots)
+    return Moments(counts, first, second, float(totals[0]), float(totals[1]))
+
+
+def _zeros(shape: tuple[int, ...]) -> FloatArray:
+    """Zeros; many of them are touched here, lest the first kernel call wait for all of their memory at once."""
+    result = np.zeros(shape)
+    if result.nbytes > _MOST_UNTOUCHED_BYTES:
+        numbers = result.reshape(-1)
+        for part in pieces(numbers.size, numbers.itemsize):
+            numbers[part] = 0.0
+    return result
+
+
+def _sum_of_slots(slots: FloatArray) -> FloatArray:
+    """The sum over the first axis, which adds whole slots one after the other: the order is that of the chunks."""
+    if len(slots) == 1:
+        return np.asarray(slots[0], np.float64)
+    result = np.empty(slots.shape[1:])
+    for part in pieces(slots.shape[1], slots[:, :1].nbytes):
+        slots[:, part].sum(axis=0, out=result[part])
+    return result
+
+
+def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
+    """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
+    n_features = rows.shape[1]
+    center = rough_center(rows)
+    full = FAMILIES["full"]
+    prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(n_features)[np.newaxis], np.float64)
+    moments = Sweep(rows, full, backend, n_threads)(prepared)
+    return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
+
+
+def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None, wanted: Wanted) -> Array:
+    """One output of all rows; ``n_threads`` is looked up where it is None and the rows are many.
+
+    Parameters
+    ----------
+    wanted : {"log_density", "labels", "joint", "responsibilities"}
+        Log-densities (n,) or labels (n,); joint log-densities or responsibilities (n, K).
+    """
+    result, outputs = _outputs(rows.values, len(prepared.log_constants), wanted)
+    if len(result) <= SMALLEST_TILE:
+        backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
+        return result
+    plan = _plan(rows, len(prepared.log_constants), slot_numbers=1)
+    useful_threads = plan.useful_threads
+    if useful_threads > 1:
+        useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
+    # Every number of the parameters meets every row about once.
+    work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
+    bytes_per_row = (rows.values.nbytes + result.nbytes) // len(result)
+    for block, section in plan.blocks(len(result), useful_threads, work_per_row, bytes_per_row):
+        backend.log_density(rows.take(block), prepared, section, _part_of(outputs, block), useful_threads)
+    return result
+
+
+def _part_of(outputs: Outputs, block: slice) -> Outputs:
+    """Those of some rows; what is not wanted stays empty."""
+    return Outputs(outputs.log_density[block], outputs.labels[block], outputs.joint[block], outputs.normalize)
+
+
+# Log-densities, labels and table that nobody asked for, by the size of the data's numbers.
+_UNWANTED = {
+    np.dtype(dtype).itemsize: (np.empty(0, dtype), np.empty(0, np.int64), np.empty((0, 0), dtype))
+    for dtype in (np.float32, np.float64)
+}
+
+
+def _outputs(values: Array, n_components: int, wanted: Wanted) -> tuple[Array, Outputs]:
+    """The array that is wanted, and the outputs it is one of."""
+    log_density, labels, joint = _UNWANTED[values.itemsize]
+    result: Array
+    if wanted == "log_density":
+        result = log_density = np.empty(len(values), values.dtype)
+    elif wanted == "labels":
+        result = labels = np.empty(len(values), np.int64)
+    else:
+        result = joint = np.empty((len(values), n_components), values.dtype)
+    return result, Outputs(log_density, labels, joint, wanted == "responsibilities")
+
+
+def _plan(rows: Rows, n_components: int, slot_numbers: int) -> ChunkPlan:
+    n_rows, n_features = rows.shape
+    return plan_chunks(n_rows, n_features, n_components, rows.values.itemsize, slot_numbers)

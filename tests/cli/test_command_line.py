@@ -1,0 +1,547 @@
+"""The command line: results on stdout, the rest on stderr, exit codes, and output files whole or not at all."""
+
+import gzip
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+
+import fastgmm
+from fastgmm.cli import commands
+from fastgmm.cli.command_line import main
+from fastgmm.data.datasets import load_old_faithful
+from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.parameters import Parameters
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Run in an empty directory, so that file names in arguments are short and nothing is left behind."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def points():
+    return load_old_faithful()
+
+
+@pytest.fixture
+def files(points):
+    """Old Faithful as ``points.npy`` and, with names and a column of text, as ``points.csv``."""
+    np.save("points.npy", points)
+    rows = [f"{eruption!r},geyser,{waiting!r}\n" for eruption, waiting in points.tolist()]
+    with open("points.csv", "w") as file:
+        file.write("eruptions,kind,waiting\n" + "".join(rows))
+
+
+def fit(*arguments, source="points.npy", output="model.npz"):
+    # The NumPy backend has nothing to compile.
+    return main(["fit", source, "-k", "2", "-o", output, "--backend", "numpy", *arguments])
+
+
+@pytest.fixture
+def model(files, capsys):
+    assert fit() == 0
+    capsys.readouterr()
+    return fastgmm.load("model.npz")
+
+
+# --- fit -------------------------------------------------------------------------------------------------------------
+
+
+def test_fit_writes_the_model_that_the_estimator_would(files, points, capsys):
+    assert fit("--tol", "1e-6") == 0
+    out, err = capsys.readouterr()
+    assert "272 x 2, float64" in out
+    assert "converged" in out
+    assert err == ""
+    expected = fastgmm.GaussianMixture(2, tol=1e-6, random_state=0, backend="numpy").fit(points)
+    for name in ("weights_", "means_", "covariances_"):
+        np.testing.assert_array_equal(getattr(fastgmm.load("model.npz"), name), getattr(expected, name))
+
+
+def test_fit_as_json(files, points, capsys):
+    assert fit("--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    mixture = fastgmm.load("model.npz")
+    assert facts["model"] == "model.npz"
+    assert (facts["points"], facts["features"], facts["components"]) == (272, 2, 2)
+    assert facts["converged"] is True
+    assert facts["log_likelihood_per_point"] == pytest.approx(mixture.score(points))
+    assert facts["bic"] == pytest.approx(mixture.bic(points))
+
+
+def test_not_converged_is_exit_3_with_the_model_written(files, capsys):
+    assert fit("--max-iter", "1") == 3
+    out, err = capsys.readouterr()
+    assert "NOT converged" in out
+    assert err.startswith("fastgmm: warning: ")
+    assert "did not converge" in err
+    assert not fastgmm.load("model.npz").converged_
+
+
+def test_quiet_says_nothing_on_stderr(files, capsys):
+    assert fit("--max-iter", "1", "--quiet") == 3
+    assert capsys.readouterr().err == ""
+
+
+def test_verbose_logs_iterations(files, capsys):
+    assert fit("--verbose") == 0
+    assert "iteration 1" in capsys.readouterr().err
+
+
+def test_max_iter_0_is_json_without_nan(files, capsys):
+    assert fit("--max-iter", "0", "--json") == 3
+    facts = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert facts["iterations"] == 0
+    assert facts["seconds_per_iteration"] is None
+    assert main(["info", "model.npz", "--json"]) == 0
+    json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.prints
+def test_options_reach_the_estimator(files, covariance_type):
+    options = ["--covariance-type", covariance_type, "--reg-covar", "relative", "--n-init", "2", "--seed", "7"]
+    assert fit(*options, "--init-params", "random_from_data", "--threads", "1", "--max-iter", "500") == 0
+    mixture = fastgmm.load("model.npz")
+    assert mixture.covariance_type == covariance_type
+    assert mixture.reg_covar == "relative"
+    assert mixture.n_init == 2
+    assert mixture.random_state == 7
+    assert mixture.init_params == "random_from_data"
+    assert mixture.max_iter == 500
+
+
+@pytest.mark.prints
+def test_an_accelerated_fit(files, points, capsys):
+    assert fit("--accelerate", "squarem", "--init-params", "random", "--tol", "1e-9", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    options = {"init_params": "random", "tol": 1e-9, "random_state": 0, "backend": "numpy"}
+    plain = fastgmm.GaussianMixture(2, **options).fit(points)
+    expected = fastgmm.GaussianMixture(2, accelerate="squarem", **options).fit(points)
+    assert facts["iterations"] == expected.n_iter_ < plain.n_iter_
+    model = fastgmm.load("model.npz")
+    assert model.accelerate == "squarem"
+    np.testing.assert_array_equal(model.means_, expected.means_)
+    assert main(["info", "model.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["options"]["accelerate"] == "squarem"
+    assert fit("--accelerate", "anderson") == 2
+
+
+@pytest.mark.prints
+def test_same_command_same_bytes(files):
+    assert fit(output="a.npz") == fit(output="b.npz") == 0
+    with open("a.npz", "rb") as a, open("b.npz", "rb") as b:
+        assert a.read() == b.read()
+
+
+def test_names_of_csv_columns_are_kept_and_found_again(files, points, capsys):
+    assert fit("--columns", "waiting,eruptions", source="points.csv") == 0
+    mixture = fastgmm.load("model.npz")
+    assert list(mixture.feature_names_in_) == ["waiting", "eruptions"]
+    capsys.readouterr()
+    # Of a file with names, the columns are found by those of the model.
+    assert main(["predict", "model.npz", "points.csv", "-o", "labels.npy"]) == 0
+    assert capsys.readouterr().err == ""
+    with warnings.catch_warnings(action="ignore"):
+        np.testing.assert_array_equal(np.load("labels.npy"), mixture.predict(points[:, ::-1]))
+
+
+def test_model_without_names_takes_a_file_with_names(model, capsys):
+    assert main(["score", "model.npz", "points.csv", "--columns", "eruptions,waiting", "--json"]) == 0
+    named, err = capsys.readouterr()
+    assert err == ""
+    assert main(["score", "model.npz", "points.npy", "--json"]) == 0
+    assert capsys.readouterr().out == named
+
+
+def test_one_dimensional_npy(capsys):
+    np.save("points.npy", load_old_faithful()[:, 0])
+    assert fit() == 0
+    assert "272 x 1" in capsys.readouterr().out
+
+
+# --- files of points -------------------------------------------------------------------------------------------------
+
+
+def as_text(points, delimiter=","):
+    return "".join(delimiter.join(map(repr, row)) + "\n" for row in points.tolist()).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("p.csv", as_text, []),
+        ("p.csv.gz", lambda points: gzip.compress(as_text(points)), []),
+        ("p.tsv", lambda points: as_text(points, "\t"), []),
+        ("p.tsv.gz", lambda points: gzip.compress(as_text(points, "\t")), []),
+        ("p.txt", lambda points: as_text(points, "  "), []),
+        ("p.csv", lambda points: as_text(points, ";"), ["--delimiter", ";"]),
+        ("p.csv", lambda points: as_text(points, "\t"), ["--delimiter", "\\t"]),
+        ("p.csv", lambda points: as_text(points, "\t"), ["--delimiter", "tab"]),
+        ("p.csv", lambda points: as_text(points, "   "), ["--delimiter", "space"]),
+        ("p.csv", lambda points: b"2019,2020\n" + as_text(points), ["--header", "yes"]),
+        ("-", as_text, []),
+        ("-", lambda points: as_text(points, ";"), ["--delimiter", ";"]),
+    ],
+)
+def test_every_kind_of_text_gives_the_same_model_and_scores(monkeypatch, points, capsys, name, content, options):
+    np.save("points.npy", points)
+    assert fit() == 0
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content(points))))
+        assert main([*arguments, *options]) == 0
+
+    if name != "-":
+        with open(name, "wb") as file:
+            file.write(content(points))
+    run("fit", name, "-k", "2", "-o", "other.npz", "--backend", "numpy")
+    expected, model = fastgmm.load("model.npz"), fastgmm.load("other.npz")
+    np.testing.assert_array_equal(model.means_, expected.means_)
+    run("predict", "other.npz", name, "-o", "labels.npy")
+    np.testing.assert_array_equal(np.load("labels.npy"), expected.predict(points))
+    capsys.readouterr()
+    run("score", "other.npz", name, "--json")
+    assert json.loads(capsys.readouterr().out)["log_likelihood_per_point"] == pytest.approx(expected.score(points))
+
+
+def test_names_that_are_numbers_are_found_again_without_being_told(points, capsys):
+    with open("points.csv", "wb") as file:
+        file.write(b"2020,2019\n" + as_text(points))
+    assert fit("--header", "yes", "--columns", "2019,2020", source="points.csv") == 0
+    assert list(fastgmm.load("model.npz").feature_names_in_) == ["2019", "2020"]
+    capsys.readouterr()
+    assert main(["predict", "model.npz", "points.csv", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["points"] == len(points)
+
+
+@pytest.mark.parametrize(
+    "command", [["fit", "-k", "1", "-o", "m.npz"], ["predict", "model.npz"], ["score", "model.npz"]]
+)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("NA,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'NA' is not a number (if this row holds names: --header yes)"),
+        ("a;b\n1;2\n3;4\n", "p.csv, line 2, column 1: '1;2' is not a number (semicolons seem to separate cells: "),
+        ("2024-01-31,1\n", "p.csv, line 1, column 1: '2024-01-31' is not a number. Times as numbers are"),
+        ("1,9007199254740993\n", "p.csv, line 1, column 2: 9007199254740993 is a whole number that float64 does not"),
+    ],
+)
+def test_bad_text_is_exit_1_with_one_line(model, capsys, command, content, message):
+    with open("p.csv", "w") as file:
+        file.write(content)
+    assert main([*command, "p.csv"]) == 1
+    assert_one_line_error(capsys, message)
+
+
+def test_a_kind_of_file_that_is_not_read_is_refused_with_what_to_do(capsys):
+    assert fit(source="points.xlsx") == 2
+    assert "points.xlsx: unknown kind of file: save the sheet as CSV. Known are .npy" in capsys.readouterr().err
+
+
+# --- predict, score, info --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.prints
+def test_predict_to_files(model, points):
+    for name in ("labels.npy", "labels.csv"):
+        assert main(["predict", "model.npz", "points.npy", "-o", name]) == 0
+    labels = model.predict(points)
+    assert np.load("labels.npy").dtype == np.int64
+    np.testing.assert_array_equal(np.load("labels.npy"), labels)
+    np.testing.assert_array_equal(np.loadtxt("labels.csv", skiprows=1), labels)
+
+
+def test_predict_to_stdout(model, points, capsys):
+    assert main(["predict", "model.npz", "points.npy"]) == 0
+    assert capsys.readouterr().out.split() == [str(label) for label in model.predict(points)]
+    assert main(["predict", "model.npz", "points.npy", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["labels"] == model.predict(points).tolist()
+    assert facts["counts"] == np.bincount(model.predict(points)).tolist()
+
+
+def test_predict_probabilities(model, points, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "_BLOCK_ROWS", 100)
+    assert main(["predict", "model.npz", "points.npy", "--proba", "-o", "proba.npy"]) == 0
+    np.testing.assert_array_equal(np.load("proba.npy"), model.predict_proba(points))
+    assert main(["predict", "model.npz", "points.npy", "--proba", "-o", "proba.csv"]) == 0
+    np.testing.assert_array_equal(np.loadtxt("proba.csv", delimiter=",", skiprows=1), model.predict_proba(points))
+    capsys.readouterr()
+    assert main(["predict", "model.npz", "points.npy", "--proba"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(points)
+
+
+def test_bad_row_of_probabilities_is_counted_from_the_first_of_the_file(model, points, capsys, monkeypatch):
+    monkeypatch.setattr(commands, "_BLOCK_ROWS", 100)
+    points[250, 1] = np.nan
+    np.save("points.npy", points)
+    assert main(["predict", "model.npz", "points.npy", "--proba", "-o", "proba.npy"]) == 1
+    assert "row 250" in capsys.readouterr().err
+    assert not os.path.exists("proba.npy")
+
+
+def test_score(model, points, capsys):
+    assert main(["score", "model.npz", "points.npy"]) == 0
+    assert "per point" in capsys.readouterr().out
+    assert main(["score", "model.npz", "points.npy", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["log_likelihood_per_point"] == pytest.approx(model.score(points))
+    assert facts["log_likelihood"] == pytest.approx(model.score(points) * 272)
+
+
+def test_score_of_samples(model, points, capsys):
+    assert main(["score", "model.npz", "points.npy", "-o", "densities.npy"]) == 0
+    np.testing.assert_array_equal(np.load("densities.npy"), model.score_samples(points))
+    capsys.readouterr()
+    assert main(["score", "model.npz", "points.npy", "--samples"]) == 0
+    assert [float(line) for line in capsys.readouterr().out.split()] == model.score_samples(points).tolist()
+
+
+def test_info(model, capsys):
+    assert main(["info", "model.npz"]) == 0
+    out = capsys.readouterr().out
+    for word in ("full covariances", "converged", "correlation"):
+        assert word in out
+    assert main(["info", "model.npz", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    np.testing.assert_array_equal(facts["covariances"], model.covariances_)
+    assert facts["options"]["n_components"] == 2
+
+
+def test_info_of_a_large_model_shows_a_part(capsys):
+    mixture = fastgmm.GaussianMixture.from_parameters(
+        np.full(60, 1 / 60), np.zeros((60, 5)), np.ones((60, 5)), covariance_type="diag"
+    )
+    mixture.save("model.npz")
+    assert main(["info", "model.npz"]) == 0
+    assert "10 more components and 1 more features" in capsys.readouterr().out
+
+
+# --- mistakes --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nothing"],
+        ["fit", "points.npy"],
+        ["fit", "points.npy", "-k", "0", "-o", "m.npz"],
+        ["fit", "points.npy", "-k", "two", "-o", "m.npz"],
+        ["fit", "points.xlsx", "-k", "2", "-o", "m.npz"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--header", "maybe"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--delimiter", "::"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--delimiter", "1"],
+        ["fit", "points.csv", "-k", "2", "-o", "m.npz", "--delimiter", ""],
+        ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--tol", "-1"],
+        ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--tol", "nan"],
+        ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--reg-covar", "absolute"],
+        ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--covariance-type", "round"],
+        ["fit", "points.npy", "-k", "2", "-o", "m.npz", "--columns", "a,,b"],
+        ["predict", "m.npz", "points.npy", "-o", "labels.txt"],
+        ["demo", "--picture", "picture"],
+    ],
+)
+def test_wrong_usage_is_exit_2(arguments, capsys):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "usage: fastgmm" in err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["fit", "--help"]])
+def test_help_and_version_are_exit_0(arguments, capsys):
+    assert main(arguments) == 0
+    assert "fastgmm" in capsys.readouterr().out
+
+
+def assert_one_line_error(capsys, message):
+    out, err = capsys.readouterr()
+    lines = err.splitlines()
+    assert out == ""
+    assert "Traceback" not in err
+    assert lines[-1].startswith("fastgmm: error: ")
+    assert message in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (np.array([[1.0, 2.0], [np.nan, 3.0], [4.0, 5.0]]), "row 1, column 0"),
+        (np.array([[1.0, 2.0], [np.inf, 3.0], [4.0, 5.0]]), "row 1, column 0"),
+        (np.ones((1, 2)), "minimum of 2"),
+        (np.ones((5, 2), complex), "holds complex128"),
+        (np.ones((50, 2)), "ill-defined empirical covariance"),
+        (b"junk", "not a .npy or .npz file"),
+        (np.array([[1, 2**53 + 1], [3, 4]]), "The first is 9007199254740993 at row 0, column 1"),
+        (np.zeros((5, 2), "M8[s]"), "holds datetime64[s], not numbers. Times as numbers are"),
+        (None, "points.npy: No such file or directory"),
+    ],
+)
+def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
+    if isinstance(content, bytes):
+        with open("points.npy", "wb") as file:
+            file.write(content)
+    elif content is not None:
+        np.save("points.npy", content)
+    with warnings.catch_warnings(action="ignore"):
+        assert fit("--reg-covar", "0", "--quiet") == 1
+    assert_one_line_error(capsys, message)
+    assert not os.path.exists("model.npz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["predict", "missing.npz", "points.npy"], "missing.npz: No such file"),
+        (["predict", "points.npy", "points.npy"], "not a fastgmm model"),
+        (["info", "points.csv"], "not a fastgmm model"),
+        (["score", "model.npz", "missing.csv"], "missing.csv: No such file"),
+        (["score", "model.npz", "model.npz"], "model.npz: a fastgmm model, where points are expected"),
+        (["score", "model.npz", "points.npy", "--header", "no"], "can be told of text only"),
+        (["score", "model.npz", "points.csv", "--columns", "eruptions"], "expecting 2 features"),
+        (["score", "model.npz", "points.csv", "--columns", "height"], "no column 'height'"),
+        (["score", "model.npz", "points.csv"], "line 2, column 2: 'geyser' is not a number"),
+        (["predict", "model.npz", "points.npy", "-o", "missing/labels.npy"], "missing/labels.npy: No such file"),
+        (["predict", "model.npz", "points.npy", "-o", "points.npy"], "replace the input"),
+        (["fit", "points.npy", "-k", "300", "-o", "m.npz"], "n_components = 300"),
+        (["fit", "points.npy", "-k", "2", "-o", "points.npy"], "replace the input"),
+        (["fit", "points.npy", "-k", "2", "-o", "."], "is a directory"),
+    ],
+)
+def test_other_mistakes_are_exit_1_with_one_line(model, capsys, arguments, message):
+    assert main(arguments) == 1
+    assert_one_line_error(capsys, message)
+
+
+def test_damaged_model_is_refused(model, capsys):
+    with open("model.npz", "r+b") as file:
+        file.seek(700)
+        file.write(b"\xff\xff")
+    assert main(["predict", "model.npz", "points.npy"]) == 1
+    assert_one_line_error(capsys, "model.npz")
+
+
+def test_what_is_no_mistake_of_the_user_keeps_its_traceback(files, monkeypatch):
+    def broken(*_, **__):
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(commands, "read_points", broken)
+    with pytest.raises(AssertionError, match="a bug"):
+        fit()
+
+
+# --- whole or not at all ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("exception", "code"), [(KeyboardInterrupt(), 130), (OSError("disk full"), 1)])
+def test_failure_leaves_the_old_output(model, capsys, monkeypatch, exception, code):
+    def broken(*_):
+        raise exception
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with open("model.npz", "rb") as file:
+        old = file.read()
+    assert fit("--seed", "5") == code
+    with open("model.npz", "rb") as file:
+        assert file.read() == old
+    assert sorted(os.listdir()) == ["model.npz", "points.csv", "points.npy"]
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("fastgmm: ")
+
+
+@pytest.mark.prints
+def test_logger_and_warnings_are_left_as_they_were(files):
+    logger = logging.getLogger("fastgmm")
+    before = (logger.level, list(logger.handlers), warnings.showwarning)
+    assert fit() == 0
+    assert (logger.level, list(logger.handlers), warnings.showwarning) == before
+
+
+# --- as a process ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def same_package_in_processes(monkeypatch):
+    """Children run elsewhere; they are to import the package that is tested here, installed or not."""
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(os.path.dirname(os.path.abspath(fastgmm.__file__))))
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "fastgmm", *arguments]
+
+
+def test_process_exit_codes_and_streams(files):
+    done = subprocess.run(
+        command("fit", "points.npy", "-k", "2", "-o", "m.npz", "--backend", "numpy"), capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    failed = subprocess.run(command("info", "points.npy"), capture_output=True)
+    assert (failed.returncode, failed.stdout) == (1, b"")
+    assert failed.stderr == b"fastgmm: error: points.npy: not a fastgmm model\n"
+    assert subprocess.run(command("fit"), capture_output=True).returncode == 2
+
+
+def test_heavy_packages_are_not_loaded_for_help():
+    code = (
+        "import sys; from fastgmm.cli.command_line import main; main(['--help']); "
+        "sys.exit(str({'numba', 'matplotlib', 'tqdm', 'pyarrow', 'sklearn', 'pandas'} & set(sys.modules) or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True)
+    assert done.stderr.strip() == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_interrupted_fit_is_exit_130_without_output(elsewhere):
+    np.save("points.npy", np.random.default_rng(0).normal(size=(20_000, 2)))
+    options = ["-k", "8", "--tol", "0", "--max-iter", "1000000", "--backend", "numpy", "--verbose"]
+    process = subprocess.Popen(command("fit", "points.npy", "-o", "m.npz", *options), stderr=subprocess.PIPE, text=True)
+    assert "iteration" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    lines = process.stderr.read().splitlines()
+    process.stderr.close()
+    assert process.wait() == 130
+    assert time.monotonic() - began < 5
+    assert lines[-1] == "fastgmm: interrupted"
+    assert os.listdir() == ["points.npy"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX pipes")
+def test_closed_pipe_is_quiet(model):
+    np.save("points.npy", np.tile(load_old_faithful(), (1000, 1)))
+    process = subprocess.Popen(
+        command("predict", "model.npz", "points.npy"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+def test_names_from_a_model_file_cannot_steer_the_terminal(capsys):
+    parameters = Parameters("spherical", np.ones(1), np.zeros((1, 2)), np.ones(1))
+    save_model("model.npz", SavedModel(parameters, fit={"n_iter": 3}, feature_names=("a\x1b[2J", "b\nc")))
+    assert main(["info", "model.npz"]) == 0
+    assert "mean a\N{REPLACEMENT CHARACTER}[2J  mean b\N{REPLACEMENT CHARACTER}c" in capsys.readouterr().out
+    with open("points.csv", "w") as file:
+        file.write("x,y\n1,2\n")
+    main(["score", "model.npz", "points.csv"])
+    shown = capsys.readouterr()
+    assert shown.err
+    assert "\x1b" not in shown.out + shown.err

@@ -1,0 +1,39 @@
+"""A table is an array with names, of which columns are chosen."""
+
+import numpy as np
+import pytest
+
+from fastgmm.data.tables import Table
+from fastgmm.data.tables.table import Choice
+
+
+def test_a_table_is_an_array_without_a_copy():
+    points = np.zeros((50, 3))
+    table = Table(points, ("a", "b", "c"))
+    assert len(table) == 50
+    assert np.shares_memory(np.asarray(table), points)
+
+
+@pytest.mark.parametrize(
+    ("choice", "names", "positions"),
+    [
+        (Choice(), ("a", "1", "c"), None),
+        (Choice(["c", "0"]), ("a", "1", "c"), [2, 0]),
+        (Choice(["1"]), ("a", "b", "1"), [2]),
+        (Choice(["1"]), None, [1]),
+        (Choice(["a"], ["c"]), ("a", "1", "c"), [0]),
+        (Choice(None, ["c", "a"]), ("a", "1", "c"), [2, 0]),
+        (Choice(None, ["c", "a"]), None, None),
+    ],
+)
+def test_columns_are_chosen_by_name_then_by_number(choice, names, positions):
+    assert choice.positions("x.csv", names, 3) == positions
+
+
+def test_a_column_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match=r"^x\.csv: no column 'd'; there are a, b$"):
+        Choice(["d"]).positions("x.csv", ("a", "b"), 2)
+    with pytest.raises(ValueError, match=r"^x\.csv: no column '2'; there are 0 to 1$"):
+        Choice(["2"]).positions("x.csv", None, 2)
+    with pytest.raises(ValueError, match="asked for twice: a, 0"):
+        Choice(["a", "0"]).positions("x.csv", ("a", "b"), 2)

@@ -1,0 +1,55 @@
+"""Distinct rows that hold a component are counted, whatever their weights' unit and however often each is there."""
+
+import numpy as np
+import pytest
+
+from fastgmm.families import FAMILIES
+from fastgmm.fit.effective_points import effective_points
+from fastgmm.kernels import get_backend
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
+
+# Two components so far apart that every row belongs to one.
+NEAR = np.random.RandomState(0).normal(size=(30, 2))
+PARAMETERS = Parameters("diag", np.array([0.5, 0.5]), np.array([[0.0, 0.0], [100.0, 100.0]]), np.ones((2, 2)))
+
+
+def points(rows: FloatArray, weights: FloatArray | None = None, enough: float = np.inf) -> list[float]:
+    sweep = make_sweep(Rows(rows, weights), FAMILIES["diag"], get_backend("numpy"), 1)
+    model = sweep.family.model_of(PARAMETERS, np.float64)
+    return effective_points(sweep, model, [0, 1], np.full(2, enough)).tolist()
+
+
+def test_distinct_rows_count_one_each() -> None:
+    assert points(np.concatenate([NEAR, NEAR[:7] + 100.0])) == pytest.approx([30.0, 7.0])
+    assert points(NEAR) == pytest.approx([30.0, 0.0])
+
+
+def test_a_row_that_is_there_often_is_one_and_so_are_both_zeros() -> None:
+    assert points(np.repeat(NEAR[:4], 25, axis=0)) == pytest.approx([4.0, 0.0])
+    assert points(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]])) == pytest.approx([9.0 / 5.0, 0.0])
+
+
+def test_weights_are_rows_repeated_in_any_unit() -> None:
+    weights = np.random.RandomState(1).randint(0, 5, 30).astype(np.float64)
+    repeated = points(np.repeat(NEAR, weights.astype(int), axis=0))
+    assert points(NEAR, weights) == pytest.approx(repeated)
+    assert points(NEAR, 1e-200 * weights) == pytest.approx(repeated)
+    assert repeated[0] == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+
+
+def test_a_row_far_heavier_than_the_others_is_hardly_more_than_one() -> None:
+    assert points(NEAR, np.where(np.arange(30) == 3, 1.0, 1e-6))[0] < 1.001
+
+
+def test_rows_between_components_count_by_their_responsibilities() -> None:
+    between = np.concatenate([NEAR[:5], np.full((1, 2), 50.0)])
+    assert points(between)[0] == pytest.approx(5.5**2 / 5.25)
+
+
+def test_no_more_are_counted_than_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces of two rows."""
+    monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 32)
+    assert points(np.concatenate([NEAR, NEAR + 100.0]), enough=3.0) == pytest.approx([4.0, 4.0])
+    assert points(np.concatenate([NEAR, NEAR + 100.0])) == pytest.approx([30.0, 30.0])

@@ -1,0 +1,1 @@
+"""What README and documentation promise of the whole: results, bits, processes, interruption, memory, safety."""

@@ -1,0 +1,71 @@
+"""Ctrl-C in the middle of a fit; how soon it is answered is measured in ``bench/interruption.py``."""
+
+import signal
+import threading
+
+import pytest
+
+from fastgmm import GaussianMixture
+from fastgmm.model.scoring import Scorer
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
+    reason="needs a timer that interrupts the main thread",
+)
+
+
+@pytest.fixture
+def interrupt_after():
+    """Raise KeyboardInterrupt in the main thread after some seconds."""
+
+    def handler(signum, frame):
+        raise KeyboardInterrupt
+
+    def schedule(seconds):
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    before = signal.getsignal(signal.SIGALRM)
+    yield schedule
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("seconds", [0.05, 0.6])
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(interrupt_after, rng, covariance_type, seconds):
+    data = rng.standard_normal((300_000, 16))
+    estimator = GaussianMixture(2, covariance_type=covariance_type, random_state=0, tol=1.0).fit(data[:5000])
+    before = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
+    estimator.set_params(n_components=40, max_iter=10_000, tol=0.0)
+    interrupt_after(seconds)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(data)
+    after = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
+    assert after.keys() == before.keys()
+    assert all(after[name] is before[name] for name in before)
+
+
+def test_any_exception_in_a_callback_leaves_the_estimator_as_it_was(rng):
+    def fail(step):
+        raise RuntimeError("stop here")
+
+    estimator = GaussianMixture(2, callbacks=[fail])
+    with pytest.raises(RuntimeError, match="stop here"):
+        estimator.fit(rng.standard_normal((100, 2)))
+    assert not hasattr(estimator, "means_")
+
+
+def test_an_interruption_of_the_labels_of_a_fit_leaves_the_estimator_as_it_was(rng, monkeypatch):
+    """They are computed when EM has ended."""
+    data = rng.standard_normal((1000, 2))
+    estimator = GaussianMixture(2, random_state=0, tol=1.0).fit(data)
+    before = dict(vars(estimator))
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Scorer, "evaluate", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit_predict(data)
+    assert vars(estimator) == before

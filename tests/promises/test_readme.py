@@ -1,0 +1,111 @@
+"""The README's examples run, and the tests it names exist."""
+
+import contextlib
+import doctest
+import importlib
+import json
+import os
+import pkgutil
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastgmm
+from fastgmm.cli.command_line import main
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+@pytest.mark.prints
+def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(blocks("python")[0], names)
+    assert sorted(np.round(names["gm"].means_[:, 0])) == [0.0, 4.0]
+    assert (tmp_path / "model.npz").exists()
+
+
+@pytest.mark.prints
+def test_the_shell_example_runs(tmp_path, monkeypatch, capsys, rng):
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", np.concatenate([rng.normal(8 * k, 1, (400, 2)) for k in range(16)]))
+    for line in blocks("sh")[0].splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fastgmm"
+        assert main(arguments) == 0, line
+    assert np.load("labels.npy").shape == (6400,)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_service_answers_every_worker_alike(tmp_path, rng):
+    """Many requests at once, to several processes that accept from one socket; a bad one does not end a worker."""
+    model = fastgmm.GaussianMixture(3, random_state=0, tol=0.1).fit(rng.normal(size=(500, 4)))
+    model.save(tmp_path / "model.npz")
+    rows = rng.normal(size=(200, 4))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    script = blocks("python")[1].replace("8000", address.rpartition(":")[2]).replace("os.cpu_count()", "3")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(fastgmm.__file__).parents[1])])}
+    log = (tmp_path / "log").open("w")
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=log, start_new_session=True)
+
+    def ask(numbers):
+        request = urllib.request.Request(address, json.dumps(numbers).encode())
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError):
+                ask(rows[0].tolist())
+                break
+            time.sleep(0.1)
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            ask([1.0, 2.0])
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(ask, rows.tolist()))
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        log.close()
+    assert [answer["label"] for answer in answers] == model.predict(rows).tolist()
+    assert [answer["log_density"] for answer in answers] == model.score_samples(rows).tolist()
+
+
+def test_every_test_and_folder_that_is_named_exists():
+    named = set(re.findall(r"`((?:tests|fastgmm|bench|ci)/[\w/.:]*)`", README))
+    assert len(named) > 20
+    for name in named:
+        path, _, function = name.partition("::")
+        assert (ROOT / path).exists(), name
+        assert not function or f"def {function}(" in (ROOT / path).read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        module.name
+        for module in pkgutil.walk_packages(fastgmm.__path__, "fastgmm.")
+        if not re.search(r"\.numba_|\.c\b|__main__$", module.name)
+    ],
+)
+def test_the_examples_of_docstrings_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
