@@ -16,7 +16,7 @@ STATES = {"c": "available", "numba": "available", "numpy": "available"}
 @pytest.fixture
 def broken(monkeypatch):
     """Compiled kernels cannot be imported, as where Numba does not know the installed NumPy."""
-    monkeypatch.setattr("fastgmm.kernels.available_backends", lambda: STATES)
+    monkeypatch.setattr("fastgmm.kernels._state_of", STATES.__getitem__)
     monkeypatch.delenv("FASTGMM_BACKEND", raising=False)
 
     def break_backend(*modules):

@@ -16,12 +16,14 @@ import numpy as np
 
 # Numba imports it with its first array, and a fork in the middle of that would leave the import locked in the child.
 import numpy.ma
+from numba.np.ufunc import parallel as numba_threads
 
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
 from fastgmm.kernels.numba_.drivers import log_density_chunks, log_density_parallel, sweep_chunks, sweep_parallel
 from fastgmm.kernels.numba_.rows import FlatRows
 from fastgmm.kernels.numba_.tile import allocate_scratch
+from fastgmm.machine.uninterrupted import uninterrupted
 from fastgmm.parameters import Array, Prepared
 from fastgmm.rows import Rows
 
@@ -98,8 +100,12 @@ def _run_in_thread_pool(serial: Callable[..., None], n_workers: int, arguments: 
 
 
 def _run_in_numba_threads(parallel: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
-    threads_before = numba.get_num_threads()
-    numba.set_num_threads(min(n_workers, numba.config.NUMBA_NUM_THREADS))
+    if not numba_threads._is_initialized:
+        uninterrupted(numba.get_num_threads)
+    # Numba's own functions take a lock first, which Ctrl-C in the middle of that would leave taken: whatever is
+    # compiled later, in a thread of its own, would wait for ever.
+    threads_before = numba_threads._get_num_threads()
+    numba_threads._set_num_threads(min(n_workers, numba.config.NUMBA_NUM_THREADS))
     try:
         if _layer_is_reentrant():
             parallel(n_workers, *arguments)
@@ -107,7 +113,7 @@ def _run_in_numba_threads(parallel: Callable[..., None], n_workers: int, argumen
             with _ENTRY_LOCK:
                 parallel(n_workers, *arguments)
     finally:
-        numba.set_num_threads(threads_before)
+        numba_threads._set_num_threads(threads_before)
 
 
 def _layer_is_reentrant() -> bool:
