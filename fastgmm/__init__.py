@@ -9,7 +9,7 @@ import logging
 
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.mixture import GaussianMixture
-from fastgmm.fit.em import Step
+from fastgmm.fit.runs import Step
 from fastgmm.version import __version__
 
 __all__ = ["GaussianMixture", "Step", "__version__", "load", "show_backend", "warmup"]

@@ -20,7 +20,7 @@ from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import load_model
-from fastgmm.fit.em import Observer
+from fastgmm.fit.runs import Observer
 from fastgmm.machine.interrupts import no_interrupt_lost
 from fastgmm.machine.whole_file import require_writable
 from fastgmm.model.criteria import bic as information_criterion

@@ -15,9 +15,9 @@ from fastgmm.data.validation import (
     moderate,
     warn_of_weights,
 )
-from fastgmm.fit.em import Observer
 from fastgmm.fit.fitting import EarlierFit, fit_rows
 from fastgmm.fit.options import check_options
+from fastgmm.fit.runs import Observer
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of

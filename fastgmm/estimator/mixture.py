@@ -8,8 +8,8 @@ import numpy as np
 from fastgmm.estimator import interchange, metadata_routing
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import checked_fit, checked_score, ready_to_score, require_fitted
-from fastgmm.fit.em import Step
 from fastgmm.fit.options import check_n_samples, check_random_state
+from fastgmm.fit.runs import Step
 from fastgmm.fit.starts import StartFunction
 from fastgmm.model import criteria, joint
 from fastgmm.model.attributes import parameters_of

@@ -1,8 +1,9 @@
 """From options and rows to the best model.
 
-``options.py`` checks hyper-parameters. ``fitting.py`` wires a fit: a run of EM (``em.py``) from every start
-(``starts.py``), each of which repeats prepare, sweep, maximize (``maximize.py``), perhaps with extrapolations
-(``acceleration.py``); the likeliest without collapsed components (``degenerate.py``, ``effective_points.py``) is kept,
-and ``outcome.py`` says what is to be said about it. Starts are k-means (``kmeans.py``) in scales of their own
+``options.py`` checks hyper-parameters, and ``fitting.py`` wires a fit: a run (``runs.py``) from every start
+(``starts.py``), of which the likeliest without collapsed components is kept (``degenerate.py``,
+``effective_points.py``); ``outcome.py`` says what is to be said about it. A run drives the loop of EM (``em.py``), which
+asks for the moments of model after model and knows neither rows nor threads: ``update.py`` prepares and maximizes,
+``acceleration.py`` lets some models be extrapolations. Starts are k-means (``kmeans.py``) in scales of their own
 (``scales.py``), one or several of which the likelihood chooses (``candidates.py``, ``partitions.py``).
 """

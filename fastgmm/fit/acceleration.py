@@ -21,14 +21,17 @@ the metric in which EM's linear part is symmetric, so that −α lies between th
 No unit of a feature enters, and a component without points counts for nothing.
 """
 
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.fit.em import Iterate, iterate_after
+from fastgmm.fit.update import Likelihood, NoModelError
 from fastgmm.machine.pieces import by_piece
+from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
-from fastgmm.sweeps.bounded import AnySweep
 
 # Weights below the M-step's floor are at the floor: a weight of 0 has no logarithm.
 _SMALLEST_WEIGHT = 10 * float(np.finfo(np.float64).eps)
@@ -86,13 +89,42 @@ class Trail:
         return Trail((parameters,), longest, has_jumped=True)
 
 
-def extrapolate(sweep: AnySweep, trail: Trail, regularization: FloatArray) -> Jump | None:
+def accelerated(
+    update: Likelihood, start: Parameters, lower_bound: float = -np.inf
+) -> Generator[Iterate, Moments, None]:
+    """The iterates of ``em``, some of which ask for the moments of extrapolated parameters instead of their own.
+
+    An extrapolation that leads to a degenerate component counts as one that falls short.
+    """
+    model = update.prepare(start)
+    iterate, trail, jump = Iterate(model, lower_bound, model), Trail((start,)), None
+    while True:
+        moments = yield iterate
+        if jump is None:
+            iterate = iterate_after(update, iterate, moments)
+        else:
+            iterate = _iterate_after_jump(update, iterate, moments)
+        trail = trail.after(iterate.model.parameters, jump, iterate.accepted)
+        jump = extrapolate(update, trail)
+        if jump is not None:
+            iterate = replace(iterate, asked=jump.model)
+
+
+def _iterate_after_jump(update: Likelihood, before: Iterate, moments: Moments) -> Iterate:
+    """The iterate that moments of an extrapolation lead to, or the one before it where it fell short of its bound."""
+    try:
+        reached = iterate_after(update, before, moments)
+    except NoModelError:
+        return replace(before, asked=before.model, change=-np.inf, accepted=False, is_jump=True)
+    if reached.change >= 0.0:
+        return replace(reached, is_jump=True)
+    return replace(before, asked=before.model, change=reached.change, accepted=False, is_jump=True)
+
+
+def extrapolate(update: Likelihood, trail: Trail) -> Jump | None:
     """Where the path of EM seems to lead.
 
-    Parameters
-    ----------
-    regularization : ndarray of shape (n_features,)
-        Where a covariance came out smaller than what every M-step adds, that of θ₂ is kept.
+    Where a covariance came out smaller than what every M-step adds, that of θ₂ is kept.
 
     Returns
     -------
@@ -102,7 +134,7 @@ def extrapolate(sweep: AnySweep, trail: Trail, regularization: FloatArray) -> Ju
     """
     if len(trail.iterates) < 3:
         return None
-    family, (before, reference, after) = sweep.family, trail.iterates
+    family, (before, reference, after) = update.family, trail.iterates
     with np.errstate(all="ignore"):  # what is not finite is recognized below
         try:
             first, second = displacement(family, before, reference), displacement(family, after, reference)
@@ -114,9 +146,9 @@ def extrapolate(sweep: AnySweep, trail: Trail, regularization: FloatArray) -> Ju
             reach = length(family, leap, reference)
             share = 1.0 if reach <= _LONGEST_JUMP else _LONGEST_JUMP / reach
             target = displaced(family, combine(share, leap, 1.0, second), reference)
-            target = _not_below(family, target, after, regularization)
-            return Jump(family.model_of(target, sweep.rows.values.dtype), step)
-        except (NotPositiveDefiniteError, np.linalg.LinAlgError):
+            target = _not_below(family, target, after, update.regularization)
+            return Jump(update.prepare(target), step)
+        except (NoModelError, NotPositiveDefiniteError, np.linalg.LinAlgError):
             return None
 
 

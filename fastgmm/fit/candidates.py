@@ -18,9 +18,9 @@ import numpy as np
 
 from fastgmm.data.facts import extreme_rows
 from fastgmm.errors import DegenerateComponentError
-from fastgmm.fit.em import Fit, Stopping, merit, run_em
 from fastgmm.fit.kmeans import Labels, kmeans
 from fastgmm.fit.partitions import parameters_of_partition
+from fastgmm.fit.runs import Fit, Stopping, merit, run_em
 from fastgmm.fit.scales import deviations, deviations_within, robust_deviations
 from fastgmm.machine.pieces import by_piece
 from fastgmm.parameters import FloatArray, Parameters

@@ -7,9 +7,9 @@ import numpy as np
 from fastgmm.data.facts import feature_ranges, feature_variances
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import CovarianceFamily
-from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.effective_points import effective_points
 from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
+from fastgmm.fit.update import NoModelError
 from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import Array, FloatArray, Model, Parameters
 from fastgmm.rows import Rows
@@ -157,19 +157,13 @@ def _eigenvalues(matrix: FloatArray) -> FloatArray:
     return answering_signals(lambda: np.linalg.eigvalsh(matrix), matrix.size).astype(np.float64, copy=False)
 
 
-def model_or_explanation(sweep: AnySweep, parameters: Parameters, counts: FloatArray | None = None) -> Model:
-    """A model for the rows; where a covariance is not positive definite, an error that says which and probably why."""
-    dtype = sweep.rows.values.dtype
-    try:
-        model = sweep.family.model_of(parameters, dtype)
-        if dtype == np.float32 and not np.isfinite(model.prepared[2]).all():  # too small a variance for it
-            raise NotPositiveDefiniteError(int(np.argwhere(~np.isfinite(model.prepared[2]))[0, 0]))
-        return model
-    except NotPositiveDefiniteError as error:
-        if counts is None:  # a start: its weights are its counts
-            total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())
-            counts = parameters.weights * total
-        raise _explain(sweep, parameters, error.component, counts) from error
+def explanation_of(sweep: AnySweep, error: NoModelError) -> DegenerateComponentError:
+    """Which covariance is not positive definite, and probably why."""
+    counts = error.counts
+    if counts is None:  # a start: its weights are its counts
+        total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())
+        counts = error.parameters.weights * total
+    return _explain(sweep, error.parameters, error.component, counts)
 
 
 def _explain(sweep: AnySweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:

@@ -15,10 +15,10 @@ from fastgmm.data.origin import less_origin, origin_of
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
-from fastgmm.fit.em import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.fit.options import check_given_start, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.regularization import regularization_of
+from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.fit.starts import StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastgmm.errors import DegenerateComponentWarning, convergence_warning, names
 from fastgmm.fit.degenerate import why_rows_are_flat
-from fastgmm.fit.em import Fit
 from fastgmm.fit.regularization import regularization_warning
+from fastgmm.fit.runs import Fit
 from fastgmm.parameters import FloatArray
 from fastgmm.rows import Rows
 

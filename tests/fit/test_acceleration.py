@@ -11,10 +11,11 @@ from fastgmm import GaussianMixture
 from fastgmm.data.datasets import load_old_faithful
 from fastgmm.errors import ConvergenceWarning, DegenerateComponentError
 from fastgmm.families import FAMILIES
-from fastgmm.fit import em
+from fastgmm.fit import acceleration
 from fastgmm.fit.acceleration import Jump, Trail, combine, displaced, displacement, extrapolate, length
-from fastgmm.fit.em import Stopping, run_em
 from fastgmm.fit.maximize import maximize
+from fastgmm.fit.runs import Stopping, run_em
+from fastgmm.fit.update import Likelihood
 from fastgmm.kernels import get_backend
 from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
@@ -30,6 +31,10 @@ def overlapping(seed, n_components=3, n_features=2, n_rows=2000, distance=1.5):
 
 def sweep_of(values, family, weights=None):
     return make_sweep(Rows(np.ascontiguousarray(values, np.float64), weights), family, get_backend("numpy"), 1)
+
+
+def likelihood(sweep, regularization):
+    return Likelihood(sweep.family, regularization, sweep.rows.values.dtype)
 
 
 def iterates_of(sweep, start, n_steps, regularization):
@@ -93,8 +98,8 @@ def test_units_and_offsets_of_features_do_not_matter(family, rng):
             parameters.covariances * factors[family.name],
         )
 
-    here = extrapolate(sweep_of(values, family), Trail(tuple(trail)), np.zeros(2))
-    there = extrapolate(sweep_of(values, family), Trail(tuple(map(in_other_units, trail))), np.zeros(2))
+    here = extrapolate(likelihood(sweep_of(values, family), np.zeros(2)), Trail(tuple(trail)))
+    there = extrapolate(likelihood(sweep_of(values, family), np.zeros(2)), Trail(tuple(map(in_other_units, trail))))
     expected = in_other_units(here.model.parameters)
     assert there.step == pytest.approx(here.step, rel=1e-8)
     for name in ("weights", "means", "covariances"):
@@ -112,14 +117,14 @@ def geometric_path(family, rate, size=0.02):
 
 def test_a_path_that_approaches_at_one_rate_is_followed_to_its_end(family):
     """α = −1/(1 − rate), and θ' is the limit."""
-    jump = extrapolate(sweep_of(np.zeros((1, 2)), family), Trail(geometric_path(family, 0.7)), np.zeros(2))
+    jump = extrapolate(likelihood(sweep_of(np.zeros((1, 2)), family), np.zeros(2)), Trail(geometric_path(family, 0.7)))
     assert jump.step == pytest.approx(1 / 0.3, rel=1e-9)
     assert np.abs(jump.model.parameters.means).max() < 1e-15
 
 
 def test_the_step_has_a_limit_that_success_raises_and_failure_lowers(family):
     trail = Trail(geometric_path(family, 0.95))
-    jump = extrapolate(sweep_of(np.zeros((1, 2)), family), trail, np.zeros(2))
+    jump = extrapolate(likelihood(sweep_of(np.zeros((1, 2)), family), np.zeros(2)), trail)
     assert jump.step == trail.longest_step == 4.0
     raised = trail.after(jump.model.parameters, jump, accepted=True)
     assert (raised.longest_step, raised.has_jumped, raised.iterates) == (16.0, True, (jump.model.parameters,))
@@ -132,7 +137,7 @@ def test_the_step_has_a_limit_that_success_raises_and_failure_lowers(family):
 
 def test_a_jump_has_a_limit(family):
     path = geometric_path(family, 0.7, size=10.0)
-    jump = extrapolate(sweep_of(np.zeros((1, 2)), family), Trail(path), np.zeros(2))
+    jump = extrapolate(likelihood(sweep_of(np.zeros((1, 2)), family), np.zeros(2)), Trail(path))
     leap = displacement(family, jump.model.parameters, path[2])
     assert length(family, leap, path[2]) == pytest.approx(0.5)
 
@@ -141,7 +146,7 @@ def test_nothing_is_extrapolated_where_the_path_turns_ends_or_has_just_begun(fam
     sweep, (one, two, three) = sweep_of(np.zeros((1, 2)), family), geometric_path(family, 0.7)
     aside = dataclasses.replace(three, means=two.means + np.array([0.01, -0.01]))
     for iterates in ((one,), (one, two), (one, one, one), (one, two, two), (two, two, one), (one, two, aside)):
-        assert extrapolate(sweep, Trail(iterates), np.zeros(2)) is None
+        assert extrapolate(likelihood(sweep, np.zeros(2)), Trail(iterates)) is None
 
 
 def test_what_is_not_finite_or_has_no_factor_is_no_jump(family):
@@ -150,9 +155,9 @@ def test_what_is_not_finite_or_has_no_factor_is_no_jump(family):
         for k in range(3):
             broken = [*path]
             broken[k] = dataclasses.replace(path[k], covariances=np.full_like(path[k].covariances, bad))
-            assert extrapolate(sweep, Trail(tuple(broken)), np.zeros(2)) is None
+            assert extrapolate(likelihood(sweep, np.zeros(2)), Trail(tuple(broken))) is None
     lost = (*path[:2], dataclasses.replace(path[2], means=np.full((1, 2), np.nan)))
-    assert extrapolate(sweep, Trail(lost), np.zeros(2)) is None
+    assert extrapolate(likelihood(sweep, np.zeros(2)), Trail(lost)) is None
 
 
 def test_no_covariance_falls_below_the_regularization(family):
@@ -163,8 +168,8 @@ def test_no_covariance_falls_below_the_regularization(family):
         for each, variance in zip(path, (1.07, 1.03, 1.01), strict=True)
     ]
     sweep, trail = sweep_of(np.zeros((1, 2)), family), Trail(tuple(shrinking))
-    free = extrapolate(sweep, trail, np.full(2, 1e-6)).model.parameters
-    held = extrapolate(sweep, trail, np.ones(2)).model.parameters
+    free = extrapolate(likelihood(sweep, np.full(2, 1e-6)), trail).model.parameters
+    held = extrapolate(likelihood(sweep, np.ones(2)), trail).model.parameters
     assert family.smallest_variances(free.covariances, np.ones(2)).min() < 1.0
     assert same_bits(held.covariances, shrinking[2].covariances)
 
@@ -216,14 +221,11 @@ def test_wherever_it_is_cut_the_parameters_are_those_of_an_accepted_sweep(family
 def inject(monkeypatch, spoil):
     """Let every extrapolation be spoiled: ``spoil(parameters)`` is tried instead."""
 
-    def extrapolate_badly(sweep, trail, regularization):
-        jump = extrapolate(sweep, trail, regularization)
-        if jump is None:
-            return None
-        bad = spoil(jump.model.parameters)
-        return Jump(sweep.family.model_of(bad, sweep.rows.values.dtype), jump.step)
+    def extrapolate_badly(update, trail):
+        jump = extrapolate(update, trail)
+        return None if jump is None else Jump(update.prepare(spoil(jump.model.parameters)), jump.step)
 
-    monkeypatch.setattr(em, "extrapolate", extrapolate_badly)
+    monkeypatch.setattr(acceleration, "extrapolate", extrapolate_badly)
 
 
 def far_away(parameters):
@@ -259,7 +261,7 @@ def test_a_bad_extrapolation_costs_a_sweep_and_nothing_else(monkeypatch, caplog,
 
 
 def test_plain_em_asks_for_no_extrapolation(monkeypatch, family):
-    monkeypatch.setattr(em, "extrapolate", None)
+    monkeypatch.setattr(acceleration, "extrapolate", None)
     sweep, start = sweep_of(overlapping(1), family), draw_parameters(np.random.default_rng(1), family.name, 2, 3)
     fit = run_em(sweep, start, np.zeros(2), Stopping(0.0, 7))
     assert same_bits(fit.parameters, iterates_of(sweep, start, 7, np.zeros(2))[-1])
@@ -362,10 +364,10 @@ def test_where_extrapolations_lead_to_a_degenerate_component_plain_em_has_its_sa
     options = {"covariance_type": "spherical", "reg_covar": 0.0, "random_state": 0, "tol": 1e-4, "max_iter": 300}
     plain = GaussianMixture(2, **options).fit(values)
 
-    def fail(sweep, trail, regularization):
+    def fail(update, trail):
         raise DegenerateComponentError("singular", 0, 1.0, 0.0, "duplicated points")
 
-    monkeypatch.setattr(em, "extrapolate", fail)
+    monkeypatch.setattr(acceleration, "extrapolate", fail)
     fast = GaussianMixture(2, accelerate="squarem", **options).fit(values)
     assert np.array_equal(fast.means_, plain.means_)
     assert fast.lower_bounds_ == plain.lower_bounds_
