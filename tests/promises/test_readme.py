@@ -42,6 +42,14 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.prints
+def test_the_example_of_several_sites_finds_both(capsys):
+    names: dict[str, object] = {}
+    exec(blocks("python")[2], names)
+    assert np.allclose(names["gm"].means_, [[0, 0], [4, 4]], atol=0.5)
+    assert np.allclose(names["gm"].weights_, [5 / 8, 3 / 8], atol=0.05)
+
+
+@pytest.mark.prints
 def test_the_shell_example_runs(tmp_path, monkeypatch, capsys, rng):
     monkeypatch.chdir(tmp_path)
     np.save("points.npy", np.concatenate([rng.normal(8 * k, 1, (400, 2)) for k in range(16)]))
