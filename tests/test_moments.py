@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -12,7 +13,14 @@ from fastgmm.moments import Moments, check_moments
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep
 from tests import naive
-from tests.problems import assert_close, assert_close_moments, draw_problem, oracle_moments, with_both_triangles
+from tests.problems import (
+    assert_close,
+    assert_close_moments,
+    draw_problem,
+    oracle_moments,
+    same_bits,
+    with_both_triangles,
+)
 
 
 def moments_of(backend, problem, rows) -> Moments:
@@ -78,6 +86,13 @@ def test_a_sweep_says_what_they_are_of(backend, family):
     moments = make_sweep(Rows(problem.values, weights), family, backend, 1)(problem.prepared())
     assert np.array_equal(moments.about, problem.parameters.means)
     assert (moments.n_rows, moments.covariance_type, moments.extra.shape) == (250, family.name, (3, 0))
+
+
+def test_a_pickle_of_them_names_the_public_class_and_keeps_their_bits(family):
+    moments = oracle_moments(draw_problem(family.name, 7, 2, 3))
+    content = pickle.dumps(moments)
+    assert b"cfastgmm\nMoments" in pickle.dumps(moments, 0)
+    assert same_bits(pickle.loads(content), moments)
 
 
 def test_adding_adds_all_that_is_a_sum_over_rows(family):
