@@ -1,21 +1,34 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
 The front door: ``GaussianMixture`` is the estimator, ``load`` reads a saved one, ``warmup`` compiles kernels ahead of
-their first use, ``show_backend`` tells what will run. ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds
-the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and
+``save_moments`` and ``load_moments`` carry it elsewhere. ``Step`` is what callbacks receive, and ``fastgmm.errors``
+holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
 import logging
 
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.runs import Step
+from fastgmm.moments import Moments
 from fastgmm.version import __version__
 
-__all__ = ["GaussianMixture", "Step", "__version__", "load", "show_backend", "warmup"]
+__all__ = [
+    "GaussianMixture",
+    "Moments",
+    "Step",
+    "__version__",
+    "load",
+    "load_moments",
+    "save_moments",
+    "show_backend",
+    "warmup",
+]
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, Step):
+for _public in (GaussianMixture, Moments, Step):
     _public.__module__ = "fastgmm"
 del _public
 

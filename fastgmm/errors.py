@@ -48,7 +48,7 @@ class DegenerateComponentError(FastGMMError, ValueError):
 
 
 class ModelFormatError(FastGMMError, ValueError):
-    """A model cannot be read: it is damaged, truncated, or no fastgmm model; or it cannot be written, as it is unsound.
+    """A model, or moments, cannot be read: damaged, truncated, or no such file; or not written, being unsound.
 
     Attributes
     ----------

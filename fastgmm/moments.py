@@ -1,35 +1,71 @@
 """Sufficient statistics of one pass over the data: what the M-step needs, whatever the number of rows."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
 
 from fastgmm.parameters import FloatArray
+
+_NO_EXTRA = np.empty((0, 0))
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
     """Moments of every component about the means it had when the rows were read, in float64.
 
-    With w the weight of a row and r its responsibility:
+    :meth:`fastgmm.GaussianMixture.moments` makes them, :meth:`fastgmm.GaussianMixture.maximized` takes them. Those of
+    parts of the rows, from several machines or hospitals, add up to those of the whole: no row has to travel.
+
+    With w the weight of a row, r its responsibility, K components and d features:
 
     Attributes
     ----------
-    counts : ndarray of shape (n_components,)
+    counts : ndarray of shape (K,)
         N = Σ wr
-    first : ndarray of shape (n_components, n_features)
+    first : ndarray of shape (K, d)
         s = Σ wr(x − μ)
     second : ndarray
         S = Σ wr(x − μ)(x − μ)ᵀ in the shape of the family: full (K, d, d), of which only the lower triangles
-        count; tied (d, d), summed over components;
-        diag (K, d), the diagonals; spherical (K,), the traces.
+        count; tied (d, d), summed over components; diag (K, d), the diagonals; spherical (K,), the traces.
     total_weight : float
         Σ w
     log_likelihood : float
-        Σ w log p(x)
+        Σ w log p(x), under the parameters that gave the responsibilities.
+    n_rows : int
+        How many rows were read; a row of weight 0 is none.
+    about : ndarray of shape (K, d)
+        The means μ, in the coordinates of the data (within a fit, in those of its rows).
+    covariance_type : str
+        The family whose second moments these are.
+    extra : ndarray of shape (K, e), default of shape (K, 0)
+        Further sums over rows, for families that need some.
 
     Notes
     -----
     About the current means, and not about zero: with data at an offset of 1e8 standard deviations Σ xxᵀ keeps no
-    digit of the covariance. Moments about the same means add up.
+    digit of the covariance. The M-step [1]_ is μ' = μ + δ and Σ' = S/N − δδᵀ with δ = s/N.
+
+    References
+    ----------
+    .. [1] A. P. Dempster, N. M. Laird and D. B. Rubin, "Maximum likelihood from incomplete data via the EM
+       algorithm", JRSS B 39 (1977).
+
+    Examples
+    --------
+    An iteration of EM over rows in two places:
+
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> here, there = np.array([[-1.0], [1.0], [2.0]]), np.array([[8.0], [10.0]])
+    >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [10.0]], [1.0, 1.0], "spherical")
+    >>> moments = gm.moments(here) + gm.moments(there)
+    >>> moments.n_rows, moments.counts.round(6)
+    (5, array([3., 2.]))
+    >>> gm.maximized(moments).means_.ravel().round(4)
+    array([0.6667, 9.    ])
     """
 
     counts: FloatArray
@@ -37,12 +73,196 @@ class Moments:
     second: FloatArray
     total_weight: float
     log_likelihood: float
+    n_rows: int
+    about: FloatArray
+    covariance_type: str
+    extra: FloatArray = field(default_factory=lambda: _NO_EXTRA)
+
+    def __post_init__(self) -> None:
+        # Nothing is checked here: a small fit makes one of these every few microseconds.
+        if self.extra is _NO_EXTRA:
+            object.__setattr__(self, "extra", np.empty((len(self.counts), 0)))
 
     def __add__(self, other: "Moments") -> "Moments":
+        """The moments of the rows of both.
+
+        Raises
+        ------
+        ValueError
+            Where they are of different families or shapes, or about different means.
+        """
+        if not isinstance(other, Moments):
+            return NotImplemented
+        _require_alike(self, other)
         return Moments(
             self.counts + other.counts,
             self.first + other.first,
             self.second + other.second,
             self.total_weight + other.total_weight,
             self.log_likelihood + other.log_likelihood,
+            self.n_rows + other.n_rows,
+            self.about,
+            self.covariance_type,
+            self.extra + other.extra,
         )
+
+    def scaled(self, factor: float) -> "Moments":
+        """These moments as though every row weighed ``factor`` times as much; ``n_rows`` stays.
+
+        Parameters
+        ----------
+        factor : float
+            Finite and not negative.
+
+        Raises
+        ------
+        ValueError
+
+        Examples
+        --------
+        A stream that forgets half of what it knew with every batch:
+
+        >>> import numpy as np
+        >>> from fastgmm import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[1.0]], "diag")
+        >>> known = gm.moments([[1.0], [2.0]])
+        >>> (known.scaled(0.5) + gm.moments([[3.0]])).first
+        array([[4.5]])
+        """
+        if not (np.ndim(factor) == 0 and math.isfinite(factor) and factor >= 0):
+            raise ValueError(f"factor must be a finite number that is not negative; got {factor!r}")
+        factor = float(factor)
+        return replace(
+            self,
+            counts=factor * self.counts,
+            first=factor * self.first,
+            second=factor * self.second,
+            total_weight=factor * self.total_weight,
+            # No rows have no likelihood, also where that of one row is 0.
+            log_likelihood=factor * self.log_likelihood if factor else 0.0,
+            extra=factor * self.extra,
+        )
+
+    def recentred(self, means: Any) -> "Moments":
+        """The same moments about other means; no row is needed for that.
+
+        With δ = μ' − μ: s' = s − Nδ and S' = S − sδᵀ − δsᵀ + Nδδᵀ, of which the family has the matrices, their sum,
+        the diagonals or the traces. Counts and likelihood are still those of the model that read the rows.
+
+        Parameters
+        ----------
+        means : array-like of shape (K, d)
+
+        Returns
+        -------
+        Moments
+            About ``means``. The further these are from the rows, in their standard deviations, the fewer digits are
+            left of the scatter.
+
+        Raises
+        ------
+        ValueError
+            Where ``means`` are not finite or of another shape, or the moments themselves are unsound.
+
+        Examples
+        --------
+        >>> from fastgmm import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[1.0]], "diag")
+        >>> moments = gm.moments([[1.0], [3.0]]).recentred([[2.0]])
+        >>> moments.first, moments.second
+        (array([[0.]]), array([[2.]]))
+        """
+        check_moments(self)
+        means = np.array(means, np.float64)
+        if means.shape != self.about.shape or not np.isfinite(means).all():
+            raise ValueError(f"means must be a finite array of shape {self.about.shape}; got shape {means.shape}")
+        shifts = means - self.about
+        change = _FAMILIES[self.covariance_type].change
+        return replace(
+            self,
+            first=self.first - self.counts[:, np.newaxis] * shifts,
+            second=self.second - change(self.counts, self.first, shifts),
+            about=means,
+        )
+
+
+def _require_alike(one: Moments, other: Moments) -> None:
+    """Refuse moments that do not add up."""
+    if one.covariance_type != other.covariance_type:
+        raise ValueError(
+            f"Moments of different families do not add up: {one.covariance_type!r} and {other.covariance_type!r}"
+        )
+    for name in ("counts", "first", "second", "about", "extra"):
+        shapes = np.shape(getattr(one, name)), np.shape(getattr(other, name))
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"Moments of different shapes do not add up: {name} {shapes[0]} and {shapes[1]}")
+    if not np.array_equal(one.about, other.about):
+        raise ValueError(
+            "Moments about different means do not add up: take those of all rows under the same model, or bring one of "
+            "them to the means of the other by its method recentred: one + other.recentred(one.about)"
+        )
+
+
+def check_moments(moments: Moments) -> None:
+    """Refuse moments of which an M-step could make no sense: ``ValueError`` says why."""
+    if moments.covariance_type not in _FAMILIES:
+        known = ", ".join(map(repr, _FAMILIES))
+        raise ValueError(f"the covariance_type of moments must be among {known}; got {moments.covariance_type!r}")
+    arrays = {name: getattr(moments, name) for name in ("counts", "first", "second", "about", "extra")}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype != np.float64 or not np.isfinite(array).all():
+            raise ValueError(f"{name} of moments must be a finite array of float64")
+    shape = moments.about.shape
+    if len(shape) != 2 or 0 in shape:
+        raise ValueError(f"about of moments must have the shape (n_components, n_features); got {shape}")
+    expected = {"counts": shape[:1], "first": shape, "second": _FAMILIES[moments.covariance_type].shape(*shape)}
+    for name, right in expected.items():
+        if arrays[name].shape != right:
+            raise ValueError(f"{name} of moments must have the shape {right}; got {arrays[name].shape}")
+    if moments.extra.ndim != 2 or len(moments.extra) != shape[0]:
+        raise ValueError(f"extra of moments must have a row for each component; got shape {moments.extra.shape}")
+    if (moments.counts < 0).any() or not 0.0 <= moments.total_weight < math.inf or moments.n_rows < 0:
+        raise ValueError("counts, total_weight and n_rows of moments must be finite and not negative")
+    if not moments.log_likelihood < math.inf:
+        raise ValueError(f"log_likelihood of moments must be a number below infinity; got {moments.log_likelihood}")
+
+
+# How much larger S is about μ than about μ + δ, from N, s and δ: sδᵀ + δsᵀ − Nδδᵀ of every component.
+
+
+def _change_of_matrices(counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
+    cross = first[:, :, np.newaxis] * shifts[:, np.newaxis, :]
+    squares = shifts[:, :, np.newaxis] * shifts[:, np.newaxis, :]
+    change: FloatArray = cross + np.swapaxes(cross, 1, 2) - counts[:, np.newaxis, np.newaxis] * squares
+    return change
+
+
+def _change_of_their_sum(counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
+    cross = first.T @ shifts
+    change: FloatArray = cross + cross.T - (shifts.T * counts) @ shifts
+    return change
+
+
+def _change_of_diagonals(counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
+    return shifts * (2.0 * first - counts[:, np.newaxis] * shifts)
+
+
+def _change_of_traces(counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
+    traces: FloatArray = _change_of_diagonals(counts, first, shifts).sum(axis=1)
+    return traces
+
+
+@dataclass(frozen=True)
+class _SecondMoments:
+    """Those of a family: their shape for (K, d), and how they change with the means."""
+
+    shape: Callable[[int, int], tuple[int, ...]]
+    change: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+
+
+_FAMILIES = {
+    "full": _SecondMoments(lambda n_components, d: (n_components, d, d), _change_of_matrices),
+    "tied": _SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum),
+    "diag": _SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals),
+    "spherical": _SecondMoments(lambda n_components, d: (n_components,), _change_of_traces),
+}

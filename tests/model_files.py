@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastgmm.files import archive, model_file
+from fastgmm.files.members import digest, npy
 from fastgmm.files.model_file import SavedModel
 from fastgmm.parameters import Parameters
 
@@ -70,7 +71,7 @@ def archived(members):
 def sealed(members):
     """An archive of these members, and where they have a digest one that fits."""
     if "digest" in members:
-        members = members | {"digest": model_file._npy(np.frombuffer(model_file._digest(members), np.uint8))}
+        members = members | {"digest": npy(np.frombuffer(digest(members), np.uint8))}
     return archived(members)
 
 

@@ -74,7 +74,8 @@ def draw_problem(
 def oracle_moments(problem: Problem) -> Moments:
     weights = None if problem.weights is None else problem.weights.tolist()
     answer = naive.moments(problem.mixture, problem.values.tolist(), weights)
-    return Moments(*(np.array(field) for field in answer[:3]), *answer[3:])
+    sums = (np.array(field) for field in answer[:3])
+    return Moments(*sums, *answer[3:], problem.rows().n_counted, problem.parameters.means, problem.family.name)
 
 
 @functools.cache

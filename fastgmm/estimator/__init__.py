@@ -1,4 +1,5 @@
 """scikit-learn's face, without scikit-learn: the class, its protocol, the exchange with others, the front door.
 
-``mixture.py`` is the estimator; its methods check their arguments in ``calls.py`` and hand them on.
+``mixture.py`` is the estimator; its methods check their arguments in ``calls.py`` and hand them on, those of a single
+iteration of EM in ``one_step.py``.
 """

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from fastgmm.estimator import interchange, metadata_routing
+from fastgmm.estimator import interchange, metadata_routing, one_step
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import checked_fit, checked_score, ready_to_score, require_fitted
 from fastgmm.fit.options import check_n_samples, check_random_state
@@ -224,6 +224,11 @@ class GaussianMixture:
         labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
         adopt(self, fitted)
         return labels
+
+    # Its two halves, for rows in several places
+
+    moments = one_step.moments
+    maximized = one_step.maximized
 
     # Scoring
 

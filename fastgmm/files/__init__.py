@@ -1,1 +1,1 @@
-"""Models as files, which are checked to the bit when they are read: ``model_file.py`` on ``archive.py``."""
+"""Models and moments as files, checked to the bit when they are read: each on ``members.py`` and ``archive.py``."""

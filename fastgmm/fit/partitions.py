@@ -43,6 +43,9 @@ def parameters_of_partition(
         second,
         float(weights.sum()),
         np.nan,
+        rows.n_counted,
+        centers,
+        family.name,
     )
     return maximize(family, moments, centers, regularization)
 

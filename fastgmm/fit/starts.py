@@ -168,7 +168,9 @@ def _random_responsibilities(
         counts += responsibilities.sum(axis=0)
         for k, column in enumerate(responsibilities.T):
             add_moments(family, k, column, differences, first, second)
-    return maximize(family, Moments(counts, first, second, float(counts.sum()), np.nan), means, regularization)
+    total = float(counts.sum())
+    moments = Moments(counts, first, second, total, np.nan, rows.n_counted, means, family.name)
+    return maximize(family, moments, means, regularization)
 
 
 def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

@@ -63,9 +63,11 @@ class Sweep:
     scatter: Scatter | None = None
     deadline: float = math.inf
     facts: Facts = field(init=False)
+    n_rows: int = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", Facts(self.rows))
+        object.__setattr__(self, "n_rows", self.rows.n_counted)
 
     def check_deadline(self) -> None:
         if time.perf_counter() > self.deadline:
@@ -115,7 +117,16 @@ def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) ->
         else:
             sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
     counts, first, second, totals = (_sum_of_slots(slot) for slot in slots)
-    return Moments(counts, first, second, float(totals[0]), float(totals[1]))
+    return Moments(
+        counts,
+        first,
+        second,
+        float(totals[0]),
+        float(totals[1]),
+        sweep.n_rows,
+        prepared.means,
+        sweep.family.name,
+    )
 
 
 def _zeros(shape: tuple[int, ...]) -> FloatArray:

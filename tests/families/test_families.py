@@ -9,7 +9,6 @@ import pytest
 from fastgmm.families import FAMILIES
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.maximize import maximize
-from fastgmm.moments import Moments
 from tests import naive
 from tests.problems import Problem, as_mixture, assert_close, draw_parameters, draw_problem, oracle_moments
 
@@ -132,7 +131,9 @@ def test_a_component_that_lost_all_rows_keeps_its_mean_and_a_trace_of_weight(fam
     second = moments.second
     if family.name != "tied":
         second = second * kept.reshape(3, *[1] * (second.ndim - 1))
-    lost = Moments(moments.counts * kept, moments.first * kept[:, np.newaxis], second, 100.0, 0.0)
+    lost = dataclasses.replace(
+        moments, counts=moments.counts * kept, first=moments.first * kept[:, np.newaxis], second=second
+    )
     parameters = maximize(family, lost, problem.parameters.means, np.full(2, 1e-6))
     assert np.array_equal(parameters.means[1], problem.parameters.means[1])
     assert 0.0 < parameters.weights[1] < 1e-14

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fastgmm.errors import ModelFormatError
-from fastgmm.files import model_file
+from fastgmm.files.members import npy
 from fastgmm.files.model_file import SavedModel, load_model, save_model
 from fastgmm.machine.whole_file import require_writable, whole_file
 from fastgmm.parameters import Parameters
@@ -45,13 +45,13 @@ def edit_header(path, **changes):
     def change(members):
         header = json.loads(np.load(io.BytesIO(members["header"])).tobytes())
         text = json.dumps(header | changes)
-        members["header"] = model_file._npy(np.frombuffer(text.encode(), np.uint8))
+        members["header"] = npy(np.frombuffer(text.encode(), np.uint8))
 
     rewrite(path, change)
 
 
 def replace_array(path, name, array):
-    rewrite(path, lambda members: members.update({name: model_file._npy(np.asarray(array))}))
+    rewrite(path, lambda members: members.update({name: npy(np.asarray(array))}))
 
 
 # --- round trip ------------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def test_header_that_does_not_fit_is_refused(path, changes):
 def test_changed_array_with_a_valid_zip_checksum_is_refused_by_the_digest(path):
     save_model(path, make_model())
     members = members_of(path.read_bytes())
-    members["means"] = model_file._npy(np.zeros((3, 2)))
+    members["means"] = npy(np.zeros((3, 2)))
     path.write_bytes(archived(members))
     with pytest.raises(ModelFormatError, match="digest"):
         load_model(path)
@@ -322,7 +322,7 @@ def test_a_header_of_several_dimensions_is_refused(path, shape):
 
 def test_missing_and_extra_members_are_refused(path):
     save_model(path, make_model())
-    rewrite(path, lambda members: members.update(extra=model_file._npy(np.zeros(1))))
+    rewrite(path, lambda members: members.update(extra=npy(np.zeros(1))))
     with pytest.raises(ModelFormatError, match="unexpected members"):
         load_model(path)
     rewrite(path, lambda members: members.pop("digest"))

@@ -59,7 +59,14 @@ def whole(n_rows: int, tile_rows: int = 256) -> Section:
 def moments_of(slots: Slots, chunk: int, problem: Problem) -> Moments:
     """A slot as moments; tied kernels collect no S, so there the oracle's stands in."""
     second = oracle_moments(problem).second if problem.family.name == "tied" else slots.second[chunk]
-    moments = Moments(slots.counts[chunk], slots.first[chunk], second, *slots.totals[chunk])
+    moments = dataclasses.replace(
+        oracle_moments(problem),
+        counts=slots.counts[chunk],
+        first=slots.first[chunk],
+        second=second,
+        total_weight=slots.totals[chunk, 0],
+        log_likelihood=slots.totals[chunk, 1],
+    )
     return with_both_triangles(moments, problem.family)
 
 

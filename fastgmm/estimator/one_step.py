@@ -1,0 +1,175 @@
+"""The two halves of an iteration of EM as methods of the estimator: moments of rows, and the model that follows."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fastgmm.data.single_precision import as_float64, with_room_for_squares
+from fastgmm.data.validation import check_sample_weight, moderate
+from fastgmm.errors import DegenerateComponentError
+from fastgmm.estimator.calls import ready_to_score, require_fitted
+from fastgmm.families import FAMILIES
+from fastgmm.families.factors import symmetric_from_lower
+from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.fit.maximize import maximize
+from fastgmm.fit.options import check_options
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.contract import can_be_shared, work_of
+from fastgmm.machine.interrupts import no_interrupt_lost
+from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of
+from fastgmm.model.scoring import Scorer, adopt
+from fastgmm.moments import Moments, check_moments
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
+
+Estimator = TypeVar("Estimator")
+
+
+def moments(self: Any, X: Any, sample_weight: Any = None) -> Moments:
+    """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    sample_weight : array-like of shape (n_samples,), optional
+        A weight of 0 is the row removed, an integer weight the row repeated.
+
+    Returns
+    -------
+    Moments
+        Of a size that does not depend on the number of rows. Those of parts of the rows add up (``+``) to those of
+        the whole, and :meth:`maximized` makes the next model of them.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        For NaN, infinity, wrong shapes, attributes set by hand that make no mixture, or sums beyond 1e308.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[1.0, 1.0]], "diag")
+    >>> gm.moments([[1.0, 2.0], [3.0, 4.0]]).second
+    array([[10., 20.]])
+    """
+    scorer, rows = ready_to_score(self, X)
+    weights = check_sample_weight(sample_weight, rows.shape[0])
+    rows = with_room_for_squares(replace(rows, weights=moderate(weights)))
+    found = _moments_of_rows(scorer, rows, self.n_threads)
+    if weights is not None and rows.weights is not None and rows.weights is not weights:
+        # Back by the power of two, so that moments of parts add up which have other weights.
+        with np.errstate(over="ignore"):
+            found = found.scaled(float(weights.max() / rows.weights.max()))
+    check_moments(found)
+    return found
+
+
+def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Moments:
+    """One sweep, with the backend and the threads that a fit of these rows would have.
+
+    The rows need no origin, as a fit has: that keeps digits of means which move, and these stand still.
+    """
+    if rows.values.dtype == np.float32 and scorer.in_single is None:
+        rows = as_float64(rows)
+    prepared = scorer.in_single if rows.values.dtype == np.float32 else scorer.in_double
+    assert prepared is not None
+    family = FAMILIES[scorer.covariance_type]
+    with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
+        backend = get_backend(scorer.backend_name, work_of(*rows.shape, scorer.shape[0]))
+        threads = resolve_n_threads(n_threads, can_be_shared(len(rows.values)))
+        found = make_sweep(rows, family, backend, threads)(prepared)
+    second = symmetric_from_lower(found.second) if family.has_matrices else found.second
+    return replace(found, second=second, about=scorer.in_double.means.copy())
+
+
+def maximized(self: Estimator, moments: Moments) -> Estimator:
+    """The estimator one M-step later: an iteration of EM, of which :meth:`moments` is the first half.
+
+    Parameters
+    ----------
+    moments : Moments
+        About the means of this model, in its family; of all rows, wherever they were read.
+
+    Returns
+    -------
+    GaussianMixture
+        A new one with the same hyper-parameters, of which ``reg_covar`` has been added to the covariances. Its
+        ``lower_bound_`` is the mean log-likelihood of a row under the model before.
+
+    Raises
+    ------
+    ValueError
+        Where the moments are about other means, of another family or of no weight, or ``reg_covar`` is 'relative':
+        moments do not know the variances of the features.
+    DegenerateComponentError
+        A ``ValueError``: a covariance is not positive definite.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[1.0]], "diag", reg_covar=0.0)
+    >>> after = gm.maximized(gm.moments([[1.0], [3.0]]))
+    >>> after.means_, after.covariances_
+    (array([[2.]]), array([[1.]]))
+    """
+    estimator: Any = self
+    attributes, options = require_fitted(self), estimator.get_params(deep=False)
+    check_options(options, type(self).__name__)
+    before = parameters_of(attributes)
+    if isinstance(options["reg_covar"], str):
+        raise ValueError(
+            "reg_covar='relative' is a share of the variances of the data, which moments do not know: give a number, "
+            "for example set_params(reg_covar=1e-6)"
+        )
+    _require_moments_of(before, moments)
+    regularization = np.full(before.n_features, float(options["reg_covar"]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        after = maximize(FAMILIES[before.covariance_type], moments, before.means, regularization)
+    bound = moments.log_likelihood / moments.total_weight
+    fitted = parameter_attributes(after, _roots(after, moments))
+    if "feature_names_in_" in attributes:
+        fitted["feature_names_in_"] = attributes["feature_names_in_"]
+    build: Any = type(self)
+    result: Estimator = build(**options)
+    adopt(result, no_history() | fitted | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]})
+    return result
+
+
+def _require_moments_of(model: Parameters, moments: Moments) -> None:
+    """Refuse what is no moments about the means of the model, in its family."""
+    if not isinstance(moments, Moments):
+        raise TypeError(f"maximized takes fastgmm.Moments; got {type(moments).__name__}")
+    check_moments(moments)
+    if moments.covariance_type != model.covariance_type:
+        raise ValueError(
+            f"These are moments of covariance_type={moments.covariance_type!r}, the model is {model.covariance_type!r}"
+        )
+    if moments.about.shape != model.means.shape:
+        raise ValueError(f"These are moments of means of shape {moments.about.shape}, not {model.means.shape}")
+    if not np.array_equal(moments.about, model.means):
+        raise ValueError(
+            "These moments are about other means than those of the model: take them from this one, or bring them there "
+            "by moments.recentred(gm.means_)"
+        )
+    if not moments.total_weight > 0:
+        raise ValueError("These are moments of no weight: there is nothing to fit.")
+
+
+def _roots(after: Parameters, moments: Moments) -> FloatArray:
+    """The ``precisions_cholesky``; where a covariance has none, an error that says which."""
+    family = FAMILIES[after.covariance_type]
+    try:
+        return family.precisions_cholesky(after.covariances)
+    except NotPositiveDefiniteError as error:
+        k = error.component
+        points = float(moments.counts.sum() if k < 0 else moments.counts[k])
+        who = "The covariance shared by all components" if k < 0 else f"The covariance of component {k}"
+        cause = "the rows that it holds are too few, or lie in a plane"
+        message = f"{who} is not positive definite: {points:.4g} effective points; probable cause: {cause}. "
+        raise DegenerateComponentError(
+            message + "Try to decrease the number of components, or increase reg_covar.", k, points, np.nan, cause
+        ) from error
