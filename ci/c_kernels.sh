@@ -12,7 +12,7 @@ build_and_test() { # name, flags, environment of the tests...
         CFLAGS="$2" LDFLAGS="$2" python setup.py --quiet build_ext --inplace
         export "${@:3}"
         must_choose c
-        python -m pytest tests/kernels -k 'c- or test_c'
+        python -m pytest tests/kernels -m 'not slow' -k 'c- or test_c'
     )
 }
 

@@ -30,7 +30,7 @@ def iterations(sweep: AnySweep, start: Parameters, dtype: np.dtype) -> tuple[flo
         prepared = sweep.family.prepare(parameters, dtype)
         began = time.perf_counter()
         moments = sweep(prepared)
-        parameters = maximize(sweep.family, moments, prepared.means, np.zeros(prepared.means.shape[1]))
+        parameters = maximize(sweep.family, moments, np.zeros(prepared.means.shape[1]))
         if number >= SWEEPS // 2:
             shortest = min(shortest, time.perf_counter() - began)
     return shortest, parameters

@@ -128,7 +128,7 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     _require_moments_of(before, moments)
     regularization = np.full(before.n_features, float(options["reg_covar"]))
     with np.errstate(over="ignore", invalid="ignore"):
-        after = maximize(FAMILIES[before.covariance_type], moments, before.means, regularization)
+        after = maximize(FAMILIES[before.covariance_type], moments, regularization)
     bound = moments.log_likelihood / moments.total_weight
     fitted = parameter_attributes(after, _roots(after, moments))
     if "feature_names_in_" in attributes:

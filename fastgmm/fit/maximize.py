@@ -10,12 +10,13 @@ from fastgmm.parameters import FloatArray, Parameters
 _SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
 
 
-def maximize(family: CovarianceFamily, moments: Moments, means: FloatArray, regularization: FloatArray) -> Parameters:
+def maximize(family: CovarianceFamily, moments: Moments, regularization: FloatArray) -> Parameters:
     """Weights N/ΣN, means μ' = μ + δ with δ = s/N, and the family's covariances plus ``regularization`` (d,).
 
-    A component that lost all its points keeps its mean, a weight of rounding size and no scatter.
+    μ is what the moments are about. A component that lost all its points keeps its mean, a weight of rounding size and
+    no scatter.
     """
     counts = np.maximum(moments.counts, _SMALLEST_SHARE * moments.total_weight)
     shifts = moments.first / counts[:, np.newaxis]
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
-    return Parameters(family.name, counts / counts.sum(), means + shifts, covariances)
+    return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)

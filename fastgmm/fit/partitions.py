@@ -47,7 +47,7 @@ def parameters_of_partition(
         centers,
         family.name,
     )
-    return maximize(family, moments, centers, regularization)
+    return maximize(family, moments, regularization)
 
 
 def add_moments(

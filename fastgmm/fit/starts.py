@@ -170,7 +170,7 @@ def _random_responsibilities(
             add_moments(family, k, column, differences, first, second)
     total = float(counts.sum())
     moments = Moments(counts, first, second, total, np.nan, rows.n_counted, means, family.name)
-    return maximize(family, moments, means, regularization)
+    return maximize(family, moments, regularization)
 
 
 def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

@@ -66,7 +66,7 @@ class Likelihood:
         return model
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
-        return maximize(self.family, moments, model.parameters.means, self.regularization)
+        return maximize(self.family, moments, self.regularization)
 
     def objective(self, moments: Moments, model: Model) -> float:
         return moments.log_likelihood / moments.total_weight

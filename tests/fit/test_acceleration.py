@@ -42,7 +42,7 @@ def iterates_of(sweep, start, n_steps, regularization):
     iterates = [start]
     for _ in range(n_steps):
         prepared = sweep.family.prepare(iterates[-1], np.float64)
-        iterates.append(maximize(sweep.family, sweep(prepared), prepared.means, regularization))
+        iterates.append(maximize(sweep.family, sweep(prepared), regularization))
     return iterates
 
 

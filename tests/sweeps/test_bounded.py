@@ -46,7 +46,7 @@ def iterate(sweep, family, start, dtype, iterations=9):
     for _ in range(iterations):
         prepared = family.prepare(parameters, np.dtype(dtype))
         moments = sweep(prepared)
-        parameters = maximize(family, moments, prepared.means, np.full(prepared.means.shape[1], 1e-6))
+        parameters = maximize(family, moments, np.full(prepared.means.shape[1], 1e-6))
         result.append(with_both_triangles(moments, family))
     return result
 
