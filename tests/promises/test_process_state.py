@@ -56,7 +56,7 @@ def stock():
         "interpreter": (sys.getrecursionlimit(), sys.getswitchinterval(), sys.get_int_max_str_digits()),
         "garbage collection": (gc.isenabled(), gc.get_threshold(), gc.get_debug()),
         "stack of threads": threading.stack_size(),
-        "threads of Python": [thread for thread in threading.enumerate() if not isinstance(thread, threading.Timer)],
+        "threads of Python": threads_of_python(),
         "warnings": (list(warnings.filters), warnings.showwarning, warnings.formatwarning),
         "logging": (list(logging.root.handlers), logging.root.level, logging.root.manager.disable, logging.lastResort),
         "random": random.getstate(),
@@ -70,6 +70,14 @@ def stock():
         "floating point": floating_point(),
         "numba": numba_settings(),
     }
+
+
+def threads_of_python():
+    "Without those that have answered and are about to end."
+    for thread in threading.enumerate():
+        if thread.name == "fastgmm-uninterrupted":
+            thread.join(10)
+    return [thread for thread in threading.enumerate() if not isinstance(thread, threading.Timer)]
 
 
 def threads_of_blas():
