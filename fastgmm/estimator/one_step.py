@@ -12,18 +12,15 @@ from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.families import FAMILIES
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import check_options
-from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.interrupts import no_interrupt_lost
-from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of
 from fastgmm.model.scoring import Scorer, adopt
 from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import make_sweep
 
 Estimator = TypeVar("Estimator")
 
@@ -79,9 +76,8 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
     assert prepared is not None
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
-        backend = get_backend(scorer.backend_name, work_of(*rows.shape, scorer.shape[0]))
-        threads = resolve_n_threads(n_threads, can_be_shared(len(rows.values)))
-        found = make_sweep(rows, family, backend, threads)(prepared)
+        sweep = suited_sweep(rows, family.name, scorer.shape[0], scorer.backend_name, n_threads)
+        found = sweep(prepared)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 

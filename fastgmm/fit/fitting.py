@@ -60,16 +60,28 @@ def fit_rows(
     regularization = regularization_of(options["reg_covar"], rows)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
-        family = FAMILIES[options["covariance_type"]]
-        backend = get_backend(options["backend"], work_of(*rows.shape, options["n_components"]))
         rows = replace(rows, origin=origin_of(rows))
-        n_threads = resolve_n_threads(options["n_threads"], can_be_shared(len(rows.values)))
-        sweep = make_sweep(rows, family, backend, n_threads, deadline)
+        wishes = options["backend"], options["n_threads"]
+        sweep = suited_sweep(rows, options["covariance_type"], options["n_components"], *wishes, deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observers))
         warning = warning_about(options, rows, best, regularization)
     if warning is not None:
         warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
     return best, steps
+
+
+def suited_sweep(
+    rows: Rows,
+    covariance_type: str,
+    n_components: int,
+    backend: str,
+    n_threads: int | None,
+    deadline: float = math.inf,
+) -> Sweep:
+    """A sweep with the backend and the threads that suit its shape, unless they were asked for."""
+    chosen = get_backend(backend, work_of(*rows.shape, n_components))
+    threads = resolve_n_threads(n_threads, can_be_shared(rows.shape[0]))
+    return make_sweep(rows, FAMILIES[covariance_type], chosen, threads, deadline)
 
 
 def runs_of_em(
