@@ -22,6 +22,7 @@ No unit of a feature enters, and a component without points counts for nothing.
 """
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,19 +107,19 @@ def accelerated(
             iterate = _iterate_after_jump(update, iterate, moments)
         trail = trail.after(iterate.model.parameters, jump, iterate.accepted)
         jump = extrapolate(update, trail)
-        if jump is not None:
-            iterate = replace(iterate, asked=jump.model)
+        asked = iterate.model if jump is None else jump.model
+        iterate = replace(iterate, asked=asked, has_jumped=trail.has_jumped)
 
 
 def _iterate_after_jump(update: Likelihood, before: Iterate, moments: Moments) -> Iterate:
     """The iterate that moments of an extrapolation lead to, or the one before it where it fell short of its bound."""
-    try:
+    change = -np.inf
+    with suppress(NoModelError):
         reached = iterate_after(update, before, moments)
-    except NoModelError:
-        return replace(before, asked=before.model, change=-np.inf, accepted=False, is_jump=True)
-    if reached.change >= 0.0:
-        return replace(reached, is_jump=True)
-    return replace(before, asked=before.model, change=reached.change, accepted=False, is_jump=True)
+        if reached.change >= 0.0:
+            return replace(reached, is_jump=True)
+        change = reached.change
+    return replace(before, change=change, accepted=False, is_jump=True)
 
 
 def extrapolate(update: Likelihood, trail: Trail) -> Jump | None:

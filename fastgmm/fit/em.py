@@ -31,6 +31,8 @@ class Iterate:
         Whether they led to ``model``: not so where they were of an extrapolation that fell short.
     is_jump : bool
         Whether they were of an extrapolation.
+    has_jumped : bool
+        Whether any extrapolation of this run was accepted.
     """
 
     model: Model
@@ -39,6 +41,7 @@ class Iterate:
     change: float = np.inf
     accepted: bool = True
     is_jump: bool = False
+    has_jumped: bool = False
 
 
 def em(update: Update, start: Parameters, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:

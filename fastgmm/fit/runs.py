@@ -203,19 +203,17 @@ class _Judge:
     stopping: Stopping
     restart: int
     rounding: float
-    has_jumped: bool = False
     quiet_steps: int = 0
 
     def after(self, iterate: Iterate, iteration: int, seconds: float) -> tuple["_Judge", Step]:
         """The step that led to an iterate, and the judge of the next one."""
         change, bound = iterate.change, iterate.lower_bound
-        has_jumped = self.has_jumped or (iterate.is_jump and iterate.accepted)
         fell = iterate.accepted and change < -self.rounding * max(1.0, abs(bound))
-        is_quiet = not iterate.is_jump and abs(change) < self.stopping.tol and (has_jumped or not fell)
+        is_quiet = not iterate.is_jump and abs(change) < self.stopping.tol and (iterate.has_jumped or not fell)
         quiet_steps = self.quiet_steps + 1 if is_quiet else 0
-        converged = quiet_steps >= (2 if has_jumped else 1)
+        converged = quiet_steps >= (2 if iterate.has_jumped else 1)
         step = Step(self.restart, iteration, bound, change, converged, seconds, None, iterate.accepted, fell)
-        return replace(self, has_jumped=has_jumped, quiet_steps=quiet_steps), step
+        return replace(self, quiet_steps=quiet_steps), step
 
 
 def _log_step(step: Step) -> None:
