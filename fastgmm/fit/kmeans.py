@@ -4,6 +4,8 @@ With unit variance and no constant the joint log-density is −½‖x − c‖²
 Data are expected to be centered.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -248,12 +250,17 @@ def _sums_of_clusters(rows: Rows, labels: Labels, weights: FloatArray, n_cluster
             indicators[np.arange(len(indicators)), labels[part]] = weights[part]
             sums += indicators.T @ rows.values[part]
         return sums
-    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
-    ends = np.cumsum(np.bincount(labels, minlength=n_clusters))
-    for k, members in enumerate(np.split(order, ends[:-1])):
+    for k, members in enumerate(members_of_clusters(labels, n_clusters)):
         for part in pieces(len(members), sums[k].nbytes):
             sums[k] += (weights[members[part], np.newaxis] * rows.values[members[part]]).sum(axis=0)
     return sums
+
+
+def members_of_clusters(labels: NDArray[np.integer[Any]], n_clusters: int) -> list[NDArray[np.intp]]:
+    """The rows of every cluster, in order."""
+    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
+    ends = np.cumsum(np.bincount(labels, minlength=n_clusters))
+    return np.split(order, ends[:-1])
 
 
 def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.families.family import CovarianceFamily
+from fastgmm.fit.kmeans import members_of_clusters
 from fastgmm.fit.maximize import maximize
 from fastgmm.machine.pieces import pieces
-from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
@@ -28,11 +28,9 @@ def parameters_of_partition(
     """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves."""
     n_components = len(centers)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
-    ends = np.cumsum(np.bincount(labels, minlength=n_components))
     counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
     first, second = np.zeros(centers.shape), np.zeros(family.covariance_shape(*centers.shape))
-    for k, cluster in enumerate(np.split(order, ends[:-1])):
+    for k, cluster in enumerate(members_of_clusters(labels, n_components)):
         for part in pieces(len(cluster), centers[k].nbytes, at_least=ROWS_OF_A_PRODUCT):
             members = cluster[part][weights[cluster[part]] > 0]  # others may hold anything
             differences = np.subtract(rows.take(members).points(), centers[k], order="C")
