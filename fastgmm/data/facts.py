@@ -38,7 +38,7 @@ class Facts:
     @property
     def robust_variances(self) -> FloatArray:
         """Those that no few rows set, which are not larger, and take ten times as long to find."""
-        return self._once("robust", lambda: robust_variances(self.rows.thinned(_ROWS_FOR_UNITS)))
+        return self._once("robust", lambda: _within_quartiles(self.rows.thinned(_ROWS_FOR_UNITS), self.variances))
 
 
 def feature_variances(rows: Rows) -> FloatArray:
@@ -106,7 +106,11 @@ def robust_variances(rows: Rows) -> FloatArray:
     from all others, such as codes for what is missing, do not move it. Where half of the rows have one value quartiles
     say nothing.
     """
-    variances = feature_variances(rows)
+    return _within_quartiles(rows, feature_variances(rows))
+
+
+def _within_quartiles(rows: Rows, variances: FloatArray) -> FloatArray:
+    """Variances (d,) of the rows, at most those that their quartiles allow."""
     with np.errstate(over="ignore"):
         limits = np.square(2.0 * quantile_ranges(rows.thinned(_ROWS_FOR_QUANTILES), 0.25, 0.75))
     return np.where(limits > 0, np.minimum(variances, limits), variances)

@@ -60,21 +60,29 @@ def degenerate_components(sweep: AnySweep, model: Model, regularization: FloatAr
     if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
-    matrices = parameters.covariances, model.precisions_cholesky
-    for kind in ("variances", "robust_variances"):  # what is not flat beside the larger is not beside the smaller
-        relative = relative_regularization(getattr(sweep.facts, kind))
-        floor = np.maximum(added, added_variances(family, relative))
-        if not (floor > 0).all():
-            return Degenerate()
-        flat = np.flatnonzero(family.have_smaller_variances(*matrices, np.sqrt(floor), _FLAT))
-        if not len(flat):
-            return Degenerate()
+    # What is not flat beside variances is not beside robust ones, which are no larger, and take longer to find.
+    floor, flat = _flat_components(family, model, added, sweep.facts.variances)
+    if len(flat):
+        floor, flat = _flat_components(family, model, added, sweep.facts.robust_variances)
+    if not len(flat):
+        return Degenerate()
     look = _by_direction if family.has_matrices else _by_feature
     counted = look(family, parameters, flat, floor, added)
     collapsed = _collapsed(sweep, model, flat, counted)
     if family.is_shared and collapsed:
         collapsed = everything
     return Degenerate(everything if counted.rows_are_flat else collapsed, collapsed)
+
+
+def _flat_components(
+    family: CovarianceFamily, model: Model, added: FloatArray, variances: FloatArray
+) -> tuple[FloatArray, Array]:
+    """The variance of every feature (d,) below which a component is flat, and those that are; none where it is zero."""
+    floor = np.maximum(added, added_variances(family, relative_regularization(variances)))
+    if not (floor > 0).all():
+        return floor, np.empty(0, np.intp)
+    matrices = model.parameters.covariances, model.precisions_cholesky
+    return floor, np.flatnonzero(family.have_smaller_variances(*matrices, np.sqrt(floor), _FLAT))
 
 
 class _Directions(NamedTuple):
