@@ -6,6 +6,7 @@ from typing import Any, get_args
 from bench.problems import FULL, OTHERS, SINGLE, Problem, generate
 from bench.yardstick import best_times
 from fastgmm import show_backend
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend
@@ -26,7 +27,7 @@ def jobs(problem: Problem, backend: Backend, n_threads: int) -> dict[str, Callab
     data, start = generate(problem)
     family = FAMILIES[problem.covariance_type]
     rows, prepared = Rows(data), family.prepare(start, data.dtype)
-    sweep = make_sweep(rows, family, backend, n_threads)
+    sweep = make_sweep(Facts(rows), family, backend, n_threads)
 
     def score(wanted: Wanted) -> Callable[[], Any]:
         return lambda: evaluate(rows, prepared, backend, n_threads, wanted)

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from bench.gate_rule import Limit, Reading
 from bench.problems import Problem, generate
 from fastgmm import GaussianMixture
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.kernels import available_backends, get_backend
 from fastgmm.rows import Rows
@@ -67,7 +68,7 @@ class Figure:
 def _sweep(problem: Problem, backend: str) -> Job:
     data, start = generate(problem)
     family = FAMILIES[problem.covariance_type]
-    sweep = make_sweep(Rows(data), family, get_backend(backend), 1)
+    sweep = make_sweep(Facts(Rows(data)), family, get_backend(backend), 1)
     return partial(sweep, family.prepare(start, data.dtype))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bench.problems import SMALL, generate
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
 from fastgmm.machine.threads import resolve_n_threads
@@ -15,7 +16,7 @@ from fastgmm.sweeps.in_memory import make_sweep
 def test_sweep(benchmark, problem, backend):
     data, start = generate(problem)
     family = FAMILIES[problem.covariance_type]
-    sweep = make_sweep(Rows(data), family, get_backend(backend), resolve_n_threads(None))
+    sweep = make_sweep(Facts(Rows(data)), family, get_backend(backend), resolve_n_threads(None))
     prepared = family.prepare(start, data.dtype)
     sweep(prepared)  # compiles
     moments = benchmark(sweep, prepared)

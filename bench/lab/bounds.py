@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from bench.problems import Problem, generate
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.fit.maximize import maximize
 from fastgmm.kernels import get_backend
@@ -43,7 +44,9 @@ def main() -> None:
             problem = Problem("full", 500_000, 16, n_components, separation=separation)
             data, start = generate(problem)
             for backend in backends:
-                sweep = make_sweep(Rows(data), FAMILIES[problem.covariance_type], backend, resolve_n_threads(None))
+                sweep = make_sweep(
+                    Facts(Rows(data)), FAMILIES[problem.covariance_type], backend, resolve_n_threads(None)
+                )
                 iterations(BoundedSweep(sweep), start, data.dtype)
                 without, true = iterations(sweep, start, data.dtype)
                 bounded, ours = iterations(BoundedSweep(sweep), start, data.dtype)

@@ -1,7 +1,13 @@
-"""What is known of rows at a look, feature by feature: ranges, variances, quantiles, and which rows are extreme."""
+"""What is known of data at a look, feature by feature: nobody else computes a variance, a range or a rough center.
+
+Most of what is asked a sample answers. What every row has a say in is found in one pass, a piece of rows at a time,
+and summaries of pieces merge, wherever these lie.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,73 +16,141 @@ from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import FloatArray
 from fastgmm.rows import Rows
 
-# Of many rows, so many say what the units of the features are, and between which numbers most of them lie.
-_ROWS_FOR_UNITS = 16_384
-_ROWS_FOR_QUANTILES = 2048
-# The mean of 4096 rows, or of fewer where they have more than 16 features.
-_NUMBERS_FOR_A_CENTER = 2**16
+# A variance from m normal rows is off by √(2/m) of itself: one percent from these many, which are no more than 8 MB
+# where rows are narrow. Of wide rows there are as many as are 8 MB, but no fewer than make it six percent.
+_ROWS_OF_A_SAMPLE = 16_384
+_NUMBERS_OF_A_SAMPLE = 2**20
+_FEWEST_ROWS_OF_A_SAMPLE = 512
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Of some rows, each computed when it is first asked for."""
+    """Of some rows, each found when it is first asked for."""
 
     rows: Rows
-    _known: dict[str, FloatArray] = field(default_factory=dict, init=False)
+    _known: dict[str, Any] = field(default_factory=dict, init=False)
 
-    def _once(self, name: str, compute: Callable[[], FloatArray]) -> FloatArray:
-        """Without a lock, which a forked child might find taken: to compute twice is no harm."""
+    def _once(self, name: str, find: Callable[[], T]) -> T:
+        """Without a lock, which a forked child might find taken: to find twice is no harm."""
         if name not in self._known:
-            self._known[name] = compute()
-        return self._known[name]
+            self._known[name] = find()
+        found: T = self._known[name]
+        return found
+
+    @property
+    def sample(self) -> Rows:
+        """Rows spread over the data that say what they are like; all, where they are few."""
+        n_rows = min(_ROWS_OF_A_SAMPLE, _NUMBERS_OF_A_SAMPLE // self.rows.shape[1])
+        some = self.rows.thinned(max(_FEWEST_ROWS_OF_A_SAMPLE, n_rows))
+        # Where no row weighs anything one is as good as another.
+        return some if len(some.values) else self.rows.take(slice(1))
+
+    @property
+    def look(self) -> "Summary":
+        """Of the sample, which is not kept."""
+        return self._once("look", lambda: summary_of(self.sample))
+
+    @property
+    def center(self) -> FloatArray:
+        """The mean of the sample (d,), less the rows' origin: close enough to take moments about."""
+        return self._once("center", lambda: _center(self.sample))
 
     @property
     def variances(self) -> FloatArray:
-        """Of features (d,), from rows spread over the data."""
-        return self._once("variances", lambda: rough_variances(self.rows))
+        """Of features (d,), from the sample."""
+        return self.look.variances
 
     @property
     def robust_variances(self) -> FloatArray:
         """Those that no few rows set, which are not larger, and take ten times as long to find."""
-        return self._once("robust", lambda: _within_quartiles(self.rows.thinned(_ROWS_FOR_UNITS), self.variances))
+        return self._once("robust_variances", lambda: within_quartiles(self.sample, self.variances))
+
+    @property
+    def summary(self) -> "Summary":
+        """Of all rows, in one pass over them."""
+        return self._once("summary", lambda: summary_of(self.rows))
+
+    @property
+    def ranges(self) -> tuple[FloatArray, FloatArray]:
+        """The smallest and the largest number of every feature, each (d,), among all rows that count."""
+        lowest, highest = self._extremes[0]
+        return lowest, highest
+
+    @property
+    def extreme_rows(self) -> NDArray[np.intp]:
+        """The rows (at most 2d) that hold these."""
+        return np.unique(self._extremes[1])
+
+    @property
+    def _extremes(self) -> tuple[FloatArray, NDArray[np.intp]]:
+        # A third of the work of a summary, which nobody wants for them alone.
+        return self._once("extremes", lambda: _extremes(self.rows))
 
 
-def feature_variances(rows: Rows) -> FloatArray:
-    """The weighted variance of every feature (d,), from all rows, a block at a time about the first row counted."""
-    first_row = 0 if rows.weights is None else int(np.argmax(rows.weights > 0))
-    center = rows.values[first_row].astype(np.float64)
-    total, first, second = 0.0, np.zeros_like(center), np.zeros_like(center)
+class Summary(NamedTuple):
+    """How many rows count, Σw, and of every feature (d,) the range, the mean and the variance, Σw(x − mean)²/Σw."""
+
+    n_rows: int
+    total_weight: float
+    lowest: FloatArray
+    highest: FloatArray
+    means: FloatArray
+    variances: FloatArray
+
+    def merged(self, other: "Summary") -> "Summary":
+        """That of both [1]_.
+
+        References
+        ----------
+        .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance", The American
+           Statistician 37 (1983).
+        """
+        if not (self.n_rows and other.n_rows):
+            return self if self.n_rows else other
+        total, apart = self.total_weight + other.total_weight, other.means - self.means
+        share = other.total_weight / total
+        return Summary(
+            self.n_rows + other.n_rows,
+            total,
+            np.minimum(self.lowest, other.lowest),
+            np.maximum(self.highest, other.highest),
+            self.means + share * apart,
+            self.variances + share * (other.variances - self.variances) + (1.0 - share) * share * np.square(apart),
+        )
+
+
+def summary_of(rows: Rows) -> Summary:
+    """Of all rows, a piece at a time."""
     with np.errstate(over="ignore", invalid="ignore"):
-        for part in pieces(rows.shape[0], center.nbytes):
-            # C order, since that of memory would decide the order of sums.
-            differences = np.subtract(rows.values[part], center, order="C")
-            if rows.weights is None:
-                weights = np.ones(len(differences))
-            else:
-                weights = rows.weights[part]
-                differences, weights = differences[weights > 0], weights[weights > 0]
-            total += float(weights.sum())
-            first += weights @ differences
-            second += weights @ np.square(differences)
-        variances: FloatArray = np.maximum(second / total - (first / total) ** 2, 0.0)
-    return variances
+        summaries = (_summary(rows.take(part)) for part in pieces(rows.shape[0], 8 * rows.shape[1]))
+        return reduce(Summary.merged, summaries)
 
 
-def rough_variances(rows: Rows) -> FloatArray:
-    """The same from rows spread over the data, as many as say what their units are."""
-    return feature_variances(rows.thinned(_ROWS_FOR_UNITS))
+def _summary(rows: Rows) -> Summary:
+    values, weights = rows.values, rows.weights
+    if weights is None:
+        weights = np.ones(len(values))
+    else:  # rows of weight 0 may hold anything
+        values, weights = values[weights > 0], weights[weights > 0]
+    if not len(values):
+        return Summary(0, 0.0, *np.repeat([[np.inf], [-np.inf], [0.0], [0.0]], rows.shape[1], axis=1))
+    # About a row, so that numbers far from zero keep their digits; C order, since that of memory would decide the order
+    # of sums.
+    first, total = values[0].astype(np.float64), float(weights.sum())
+    differences = np.subtract(values, first, order="C")
+    shift = weights @ differences / total
+    variances = np.maximum(weights @ np.square(differences) / total - shift**2, 0.0)
+    (lowest, highest), _ = _extremes(Rows(values))
+    return Summary(len(values), total, lowest, highest, first + shift, variances)
 
 
-def extreme_rows(rows: Rows) -> NDArray[np.intp]:
-    """The rows (at most 2d) that hold the smallest or the largest number of a feature, among those that count."""
-    _, where = _extremes(rows)
-    return np.unique(where)
-
-
-def feature_ranges(rows: Rows) -> tuple[FloatArray, FloatArray]:
-    """The smallest and the largest number of every feature, each (d,), among the rows that count."""
-    (lowest, highest), _ = _extremes(rows)
-    return lowest, highest
+def _center(rows: Rows) -> FloatArray:
+    """The mean whatever the weights, since any number amid the rows will do."""
+    values = rows.points().astype(np.float64, order="C")
+    center: FloatArray = values[0] + (values - values[0]).mean(axis=0)
+    return center
 
 
 def _extremes(rows: Rows) -> tuple[FloatArray, NDArray[np.intp]]:
@@ -99,20 +173,15 @@ def _extremes(rows: Rows) -> tuple[FloatArray, NDArray[np.intp]]:
     return extremes, where
 
 
-def robust_variances(rows: Rows) -> FloatArray:
-    """The variance of every feature (d,), but at most the square of twice its interquartile range.
+def within_quartiles(rows: Rows, variances: FloatArray) -> FloatArray:
+    """Variances (d,), but at most the square of twice the rows' interquartile range.
 
     That range is 2.7 deviations of a normal feature, and no less than one of any ordinary feature; but rows far away
     from all others, such as codes for what is missing, do not move it. Where half of the rows have one value quartiles
     say nothing.
     """
-    return _within_quartiles(rows, feature_variances(rows))
-
-
-def _within_quartiles(rows: Rows, variances: FloatArray) -> FloatArray:
-    """Variances (d,) of the rows, at most those that their quartiles allow."""
     with np.errstate(over="ignore"):
-        limits = np.square(2.0 * quantile_ranges(rows.thinned(_ROWS_FOR_QUANTILES), 0.25, 0.75))
+        limits = np.square(2.0 * quantile_ranges(rows, 0.25, 0.75))
     return np.where(limits > 0, np.minimum(variances, limits), variances)
 
 
@@ -141,12 +210,3 @@ def _positions(cumulative: FloatArray, low: float, high: float) -> NDArray[np.in
     """Where a sum of weights in order reaches two shares of the whole."""
     found: NDArray[np.intp] = np.searchsorted(cumulative, np.array([low, high]) * cumulative[-1])
     return np.minimum(found, len(cumulative) - 1)
-
-
-def rough_center(rows: Rows) -> FloatArray:
-    """The mean of some rows spread over the data, less its origin: close enough to take moments about."""
-    some = rows.thinned(max(64, min(4096, _NUMBERS_FOR_A_CENTER // rows.shape[1])))
-    # Where no row weighs anything one is as good as another.
-    values = (some if len(some.values) else rows.take(slice(1))).points().astype(np.float64, order="C")
-    center: FloatArray = values[0] + (values - values[0]).mean(axis=0, dtype=np.float64)
-    return center

@@ -6,25 +6,32 @@ from c until the fit ends. All x lie between c/2 and 2c, where x − c is exact 
 Computation", 1974): a fit of the differences is a fit of the data.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-from fastgmm.data.facts import feature_ranges, rough_center
+from fastgmm.data.facts import Facts
 from fastgmm.parameters import BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 # How many times its range a feature must be from zero: below that its means keep all digits that matter.
 _FAR = 128.0
-# Few rows, and then more, are often enough to say that a feature is not far from zero.
-_ROWS_LOOKED_AT = (16, 4096)
 
 
-def origin_of(rows: Rows) -> FloatArray | None:
+def origin_of(facts: Facts) -> FloatArray | None:
     """What is best subtracted from every row (n_features,), exact in the dtype of the values; None where nothing is."""
-    center = rough_center(rows).astype(rows.values.dtype).astype(np.float64)
-    if not all(_are_far(center, rows.thinned(n_rows)).any() for n_rows in _ROWS_LOOKED_AT):
+    rows = facts.rows
+    center = facts.center.astype(rows.values.dtype).astype(np.float64)
+    if not _are_far(center, facts.look.lowest, facts.look.highest).any():
         return None
-    far = _are_far(center, rows)
+    far = _are_far(center, *facts.ranges)
     return np.where(far, center, 0.0) if far.any() else None
+
+
+def counted_from_origin(facts: Facts) -> Facts:
+    """Those of the same rows as a fit reads them."""
+    origin = origin_of(facts)
+    return facts if origin is None else Facts(replace(facts.rows, origin=origin))
 
 
 def less_origin(means: FloatArray, rows: Rows) -> FloatArray:
@@ -37,9 +44,8 @@ def plus_origin(means: FloatArray, rows: Rows) -> FloatArray:
     return means if rows.origin is None else means + rows.origin
 
 
-def _are_far(center: FloatArray, rows: Rows) -> BoolArray:
-    """Which features are, as seen from zero, in one place: those of the rows that count."""
-    lowest, highest = feature_ranges(rows)
+def _are_far(center: FloatArray, lowest: FloatArray, highest: FloatArray) -> BoolArray:
+    """Which features are, as seen from zero, in one place."""
     counted = lowest <= highest
     with np.errstate(over="ignore", invalid="ignore"):
         far: BoolArray = counted & (center != 0.0) & (np.abs(center) >= _FAR * (highest - lowest))

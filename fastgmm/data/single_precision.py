@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastgmm.data.facts import feature_ranges, rough_variances
+from fastgmm.data.facts import Facts
 from fastgmm.machine.pieces import converted
 from fastgmm.parameters import Array
 from fastgmm.rows import Rows
@@ -20,14 +20,15 @@ def are_ordinary(deviations: Array) -> bool:
     return bool(((deviations >= _SMALLEST) & (deviations <= _LARGEST)).all())
 
 
-def with_room_for_squares(rows: Rows) -> Rows:
-    """The rows; a copy in float64 of float32 rows in absurd units."""
-    if rows.values.dtype != np.float32:
-        return rows
-    deviations = np.sqrt(rough_variances(rows))
-    lowest, highest = feature_ranges(rows)
+def with_room_for_squares(facts: Facts) -> Facts:
+    """Those of the rows; of a copy in float64 where they are float32 in absurd units."""
+    if facts.rows.values.dtype != np.float32:
+        return facts
+    deviations = np.sqrt(facts.variances)
+    lowest, highest = facts.ranges
     largest = max(-lowest.min(), highest.max())
-    return rows if are_ordinary(deviations[deviations > 0]) and largest <= _LARGEST else as_float64(rows)
+    is_ordinary = are_ordinary(deviations[deviations > 0]) and largest <= _LARGEST
+    return facts if is_ordinary else Facts(as_float64(facts.rows))
 
 
 def as_float64(rows: Rows) -> Rows:

@@ -8,6 +8,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import DTypeLike
 
+from fastgmm.data.facts import Facts
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.estimator import interchange
 from fastgmm.estimator.mixture import GaussianMixture
@@ -98,7 +99,7 @@ def warmup(
             covariances = family.regularize(0.0 * covariances, np.ones(2))
             prepared = family.prepare(Parameters(name, np.ones(1), np.zeros((1, 2)), covariances), rows.values.dtype)
             for count in sorted({1, threads}):
-                make_sweep(rows, family, kernels, count)(prepared)
+                make_sweep(Facts(rows), family, kernels, count)(prepared)
                 evaluate(rows, prepared, kernels, count, "labels")
 
 

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fastgmm.data.facts import Facts
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
 from fastgmm.data.validation import check_sample_weight, moderate
 from fastgmm.errors import DegenerateComponentError
@@ -55,7 +56,7 @@ def moments(self: Any, X: Any, sample_weight: Any = None) -> Moments:
     """
     scorer, rows = ready_to_score(self, X)
     weights = check_sample_weight(sample_weight, rows.shape[0])
-    rows = with_room_for_squares(replace(rows, weights=moderate(weights)))
+    rows = with_room_for_squares(Facts(replace(rows, weights=moderate(weights)))).rows
     found = _moments_of_rows(scorer, rows, self.n_threads)
     if weights is not None and rows.weights is not None and rows.weights is not weights:
         # Back by the power of two, so that moments of parts add up which have other weights.
@@ -76,7 +77,7 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
     assert prepared is not None
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
-        sweep = suited_sweep(rows, family.name, scorer.shape[0], scorer.backend_name, n_threads)
+        sweep = suited_sweep(Facts(rows), family.name, scorer.shape[0], scorer.backend_name, n_threads)
         found = sweep(prepared)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastgmm.data.facts import extreme_rows
+from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.kmeans import Labels, kmeans
 from fastgmm.fit.partitions import parameters_of_partition
@@ -83,7 +83,7 @@ def likeliest_candidate(
         return _parameters(sweep, sample, single, regularization)
     few = _thinned(sample, max(_FEW_ROWS, needed))
     # No deadline: a start is finished.
-    over_few = make_sweep(few, sweep.family, sweep.backend, sweep.n_threads)
+    over_few = make_sweep(Facts(few), sweep.family, sweep.backend, sweep.n_threads)
     starts, fits = list[Parameters](), list[Fit]()
     for clusters in _partitions(few, sweep, n_components, random_state):
         starts.append(_parameters(sweep, few, clusters, regularization))
@@ -95,7 +95,7 @@ def likeliest_candidate(
         return starts[0]  # from which the fit will say what is wrong
     best = _best(fits)[0].parameters
     if n_rows < sweep.rows.n_counted:
-        over_sample = make_sweep(sample, sweep.family, sweep.backend, sweep.n_threads)
+        over_sample = make_sweep(Facts(sample), sweep.family, sweep.backend, sweep.n_threads)
         with suppress(DegenerateComponentError):
             best = _steps_of_em(over_sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters
     return best
@@ -106,7 +106,7 @@ def _thinned(sample: Rows, n_rows: int) -> Rows:
     few = sample.thinned(n_rows)
     if few is sample:
         return sample
-    extremes = sample.take(extreme_rows(sample))
+    extremes = sample.take(Facts(sample).extreme_rows)
     weights = None if few.weights is None or extremes.weights is None else np.append(few.weights, extremes.weights)
     return Rows(np.concatenate([few.values, extremes.values]), weights)
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgmm.data.facts import feature_ranges, feature_variances
+from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import CovarianceFamily
 from fastgmm.fit.effective_points import effective_points
@@ -12,7 +12,6 @@ from fastgmm.fit.regularization import added_variances, relative_regularization,
 from fastgmm.fit.update import NoModelError
 from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import Array, FloatArray, Model, Parameters
-from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import AnySweep
 
 # A variance up to this many times the floor below it is half floor or more: it says little of the data.
@@ -177,7 +176,7 @@ def explanation_of(sweep: AnySweep, error: NoModelError) -> DegenerateComponentE
 def _explain(sweep: AnySweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
     smallest = _smallest_eigenvalue(sweep.family, parameters, component)
     effective_points = float(counts.sum() if component < 0 else counts[component])
-    cause = _probable_cause(sweep.rows, effective_points)
+    cause = _probable_cause(sweep.facts, effective_points)
     who = "The covariance shared by all components" if component < 0 else f"Component {component}"
     message = _MESSAGE + (_SINGLE_PRECISION if sweep.rows.values.dtype == np.float32 else "")
     message += (
@@ -194,49 +193,37 @@ def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, compo
     return float(family.smallest_variances(own, np.ones(parameters.n_features))[0])
 
 
-def why_rows_are_flat(rows: Rows) -> str:
+def why_rows_are_flat(facts: Facts) -> str:
     """Rows that all lie in a plane."""
+    rows = facts.rows
     if rows.shape[0] <= rows.shape[1]:
         return f"{rows.shape[0]} rows of {rows.shape[1]} features"
-    return _constant_columns(rows) or "columns that are linearly dependent"
+    return _constant_columns(facts) or "columns that are linearly dependent"
 
 
-def _probable_cause(rows: Rows, effective_points: float) -> str:
+def _probable_cause(facts: Facts, effective_points: float) -> str:
     """The first of the usual causes that fits the data."""
-    n_features = rows.shape[1]
-    constant = _constant_columns(rows)
+    rows, n_features = facts.rows, facts.rows.shape[1]
+    constant = _constant_columns(facts)
     if constant:
         return constant
     # Weights may be in any unit; those that are counts say more points than their number.
     unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
     if effective_points / unit <= n_features:
         return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
-    some = _first_counted(rows, 10_000)
+    some = facts.sample.values
     if 2 * len(np.unique(some, axis=0)) <= len(some):
         return "duplicated points"
     if not np.isfinite(np.square(some.astype(np.float64)).sum()):
         return "values so large that their squares overflow"
-    if (feature_variances(Rows(some)) < np.finfo(np.float64).tiny).any():
+    if (facts.variances < np.finfo(np.float64).tiny).any():
         return "values so close to each other that their squared distances underflow"
     return "columns that are linearly dependent, within the component or in all data"
 
 
-def _first_counted(rows: Rows, n_rows: int) -> Array:
-    """The first rows of positive weight."""
-    if rows.weights is None:
-        return rows.values[:n_rows]
-    first: Array = rows.values[np.flatnonzero(rows.weights)[:n_rows]]
-    return first
-
-
-def _constant_columns(rows: Rows) -> str:
+def _constant_columns(facts: Facts) -> str:
     """In words; empty where there are none."""
-    constant = _constant_features(rows)
+    lowest, highest = facts.ranges
+    constant = [int(j) for j in np.flatnonzero(lowest == highest)]
     noun = "column" if len(constant) == 1 else "columns"
     return f"constant {noun} {', '.join(map(str, constant))}" if constant else ""
-
-
-def _constant_features(rows: Rows) -> list[int]:
-    """Features with the same number in every row of positive weight."""
-    lowest, highest = feature_ranges(rows)
-    return [int(j) for j in np.flatnonzero(lowest == highest)]

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.data.origin import less_origin, origin_of
+from fastgmm.data.facts import Facts
+from fastgmm.data.origin import counted_from_origin, less_origin
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
@@ -56,32 +57,32 @@ def fit_rows(
         Of the steps of all starts.
     """
     deadline = math.inf if options["deadline"] is None else time.perf_counter() + options["deadline"]
-    rows = with_room_for_squares(rows)
-    regularization = regularization_of(options["reg_covar"], rows)
+    facts = with_room_for_squares(Facts(rows))
+    regularization = regularization_of(options["reg_covar"], facts)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
-        rows = replace(rows, origin=origin_of(rows))
+        facts = counted_from_origin(facts)
         wishes = options["backend"], options["n_threads"]
-        sweep = suited_sweep(rows, options["covariance_type"], options["n_components"], *wishes, deadline)
+        sweep = suited_sweep(facts, options["covariance_type"], options["n_components"], *wishes, deadline)
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observers))
-        warning = warning_about(options, rows, best, regularization)
+        warning = warning_about(options, facts, best, regularization)
     if warning is not None:
         warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
     return best, steps
 
 
 def suited_sweep(
-    rows: Rows,
+    facts: Facts,
     covariance_type: str,
     n_components: int,
     backend: str,
     n_threads: int | None,
     deadline: float = math.inf,
 ) -> Sweep:
-    """A sweep with the backend and the threads that suit its shape, unless they were asked for."""
-    chosen = get_backend(backend, work_of(*rows.shape, n_components))
-    threads = resolve_n_threads(n_threads, can_be_shared(rows.shape[0]))
-    return make_sweep(rows, FAMILIES[covariance_type], chosen, threads, deadline)
+    """A sweep over the rows with the backend and the threads that suit their shape, unless they were asked for."""
+    chosen = get_backend(backend, work_of(*facts.rows.shape, n_components))
+    threads = resolve_n_threads(n_threads, can_be_shared(facts.rows.shape[0]))
+    return make_sweep(facts, FAMILIES[covariance_type], chosen, threads, deadline)
 
 
 def runs_of_em(

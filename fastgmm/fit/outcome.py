@@ -3,21 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentWarning, convergence_warning, names
 from fastgmm.fit.degenerate import why_rows_are_flat
 from fastgmm.fit.regularization import regularization_warning
 from fastgmm.fit.runs import Fit
 from fastgmm.parameters import FloatArray
-from fastgmm.rows import Rows
 
 
-def warning_about(options: Mapping[str, Any], rows: Rows, best: Fit, regularization: FloatArray) -> Warning | None:
+def warning_about(options: Mapping[str, Any], facts: Facts, best: Fit, regularization: FloatArray) -> Warning | None:
     """The gravest of what is to say, with the rest in its words: no convergence, degeneracy, regularization."""
     rest: Warning | None = regularization_warning(
         options["reg_covar"], regularization, best.parameters, best.precisions_cholesky, passed_over=best.degenerate
     )
     if best.degenerate:
-        rest = _degeneracy(rows, best, rest)
+        rest = _degeneracy(facts, best, rest)
     if best.stop_reason == "max_iter" and options["max_iter"] > 0:
         return _no_convergence(best, options["tol"], rest)
     return rest
@@ -33,7 +33,7 @@ def _no_convergence(best: Fit, tol: float, rest: Warning | None) -> Warning:
     return convergence_warning(_joined(message, rest), len(best.steps), best.steps[-1].change, tol)
 
 
-def _degeneracy(rows: Rows, best: Fit, rest: Warning | None) -> Warning:
+def _degeneracy(facts: Facts, best: Fit, rest: Warning | None) -> Warning:
     if best.degenerate == best.collapsed:
         cause = "few points"
         who = names(best.collapsed)
@@ -43,7 +43,7 @@ def _degeneracy(rows: Rows, best: Fit, rest: Warning | None) -> Warning:
             "(n_init)."
         )
     else:
-        cause = why_rows_are_flat(rows)
+        cause = why_rows_are_flat(facts)
         message = (
             f"All rows lie in a plane ({cause}), and so do all components: the likelihood is that of reg_covar. Leave "
             "out features that are constant or follow from others, or choose covariance_type='diag' where rows are few."

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from fastgmm.data.facts import robust_variances
+from fastgmm.data.facts import Facts, within_quartiles
 from fastgmm.errors import RegularizationWarning
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import ROUNDING
 from fastgmm.parameters import FloatArray, Parameters
-from fastgmm.rows import Rows
 
 # `reg_covar="relative"` adds this share of each feature's variance to the diagonal.
 _RELATIVE = 1e-6
@@ -16,11 +15,11 @@ _RELATIVE = 1e-6
 _FELT = 0.1
 
 
-def regularization_of(reg_covar: float | str, rows: Rows) -> FloatArray:
+def regularization_of(reg_covar: float | str, facts: Facts) -> FloatArray:
     """What is added to the diagonal of covariances, (n_features,)."""
     if isinstance(reg_covar, str):
-        return relative_regularization(robust_variances(rows))
-    return np.full(rows.shape[1], float(reg_covar))
+        return relative_regularization(within_quartiles(facts.sample, facts.summary.variances))
+    return np.full(facts.rows.shape[1], float(reg_covar))
 
 
 def relative_regularization(variances: FloatArray) -> FloatArray:

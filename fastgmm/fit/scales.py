@@ -7,7 +7,7 @@ it follows the features' units, so that the same rows in other units make the sa
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.facts import feature_variances, quantile_ranges
+from fastgmm.data.facts import quantile_ranges, summary_of
 from fastgmm.fit.kmeans import cluster_means
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import FloatArray
@@ -21,7 +21,7 @@ _LEAST_SCATTER = 1e-9
 
 def deviations(rows: Rows) -> FloatArray:
     """The standard deviation of every feature (d,); 1 where it is constant."""
-    return _never_zero(np.sqrt(feature_variances(rows)), np.ones(rows.shape[1]))
+    return _never_zero(np.sqrt(summary_of(rows).variances), np.ones(rows.shape[1]))
 
 
 def robust_deviations(rows: Rows) -> FloatArray:
@@ -47,7 +47,7 @@ def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) ->
     scatter = np.zeros(rows.shape[1])
     for part in pieces(rows.shape[0], means[:1].nbytes):
         scatter += weights[part] @ np.square(rows.values[part] - means[labels[part]])
-    least = _LEAST_SCATTER * feature_variances(rows)
+    least = _LEAST_SCATTER * summary_of(rows).variances
     return _never_zero(np.sqrt(scatter / weights.sum() + least), np.ones(rows.shape[1]))
 
 

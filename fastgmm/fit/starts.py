@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.facts import extreme_rows, rough_center
 from fastgmm.data.origin import less_origin
 from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
@@ -82,12 +81,12 @@ def _from_partition(
     if means is None and options.method == "random_from_data":
         drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
         means = drawn.points().astype(np.float64)
-    shift = rough_center(sweep.rows)
+    shift = sweep.facts.center
     members = _sample(sweep.rows, n_components, random_state)
     is_default = means is None and options.method == "auto" and n_components > 1
     if is_default and len(members) < sweep.rows.n_counted:
         # One row far from all others is worth a component, and a sample would most often miss it.
-        members = np.union1d(members, extreme_rows(sweep.rows))
+        members = np.union1d(members, sweep.facts.extreme_rows)
     sample = _centered(sweep.rows, members, shift)
     if is_default:
         start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
@@ -139,7 +138,7 @@ def _from_callable(
             f"{(n_components, n_features)} or integer labels from 0 to {n_components - 1} of shape ({n_rows},); "
             f"got an array of shape {answer.shape} and dtype {answer.dtype}"
         )
-    shift = rough_center(sweep.rows)
+    shift = sweep.facts.center
     start = np.broadcast_to(shift, (n_components, n_features))
     return parameters_of_partition(sweep.family, sweep.rows, answer, start, regularization, keep_means=False)
 
@@ -149,7 +148,7 @@ def _random_responsibilities(
 ) -> Parameters:
     """The M-step of responsibilities drawn at random, scikit-learn's draws, a block of rows at a time."""
     rows, family = sweep.rows, sweep.family
-    center = rough_center(rows)
+    center = sweep.facts.center
     means = np.broadcast_to(center, (n_components, rows.shape[1]))
     counts, first, second = (
         np.zeros(n_components),

@@ -111,7 +111,7 @@ def _few_components_matter(sweep: Sweep, prepared: Prepared) -> bool:
         return False
     if _count_tiles(sweep, prepared) * n_components * 5 > _MOST_BYTES:
         return False
-    some = sweep.rows.thinned(_ROWS_LOOKED_AT)
+    some = sweep.facts.sample.thinned(_ROWS_LOOKED_AT)
     responsibilities = evaluate(some, prepared, sweep.backend, sweep.n_threads, "responsibilities")
     matters = responsibilities > np.finfo(responsibilities.dtype).eps / n_components
     return len(matters) > 0 and bool(matters.mean() <= _SHARE_OF_ROWS)

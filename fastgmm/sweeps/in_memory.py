@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from fastgmm.data.facts import Facts, rough_center
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.tied import second_about_means
@@ -56,17 +56,17 @@ class Sweep:
     Raises ``DeadlineError`` once ``time.perf_counter()`` is past the ``deadline``, also in the middle of a sweep.
     """
 
-    rows: Rows
+    facts: Facts
     family: CovarianceFamily
     backend: Backend
     n_threads: int
     scatter: Scatter | None = None
     deadline: float = math.inf
-    facts: Facts = field(init=False)
+    rows: Rows = field(init=False)
     n_rows: int = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "facts", Facts(self.rows))
+        object.__setattr__(self, "rows", self.facts.rows)
         object.__setattr__(self, "n_rows", self.rows.n_counted)
 
     def check_deadline(self) -> None:
@@ -82,11 +82,11 @@ class Sweep:
 
 
 def make_sweep(
-    rows: Rows, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+    facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
 ) -> Sweep:
     """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
-    scatter = total_scatter(rows, backend, n_threads) if family.is_shared else None
-    return Sweep(rows, family, backend, n_threads, scatter, deadline)
+    scatter = total_scatter(facts, backend, n_threads) if family.is_shared else None
+    return Sweep(facts, family, backend, n_threads, scatter, deadline)
 
 
 def plan_of(sweep: Sweep, prepared: Prepared) -> ChunkPlan:
@@ -149,13 +149,12 @@ def _sum_of_slots(slots: FloatArray) -> FloatArray:
     return result
 
 
-def total_scatter(rows: Rows, backend: Backend, n_threads: int) -> Scatter:
+def total_scatter(facts: Facts, backend: Backend, n_threads: int) -> Scatter:
     """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
-    n_features = rows.shape[1]
-    center = rough_center(rows)
+    center = facts.center
     full = FAMILIES["full"]
-    prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(n_features)[np.newaxis], np.float64)
-    moments = Sweep(rows, full, backend, n_threads)(prepared)
+    prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(len(center))[np.newaxis], np.float64)
+    moments = Sweep(facts, full, backend, n_threads)(prepared)
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 

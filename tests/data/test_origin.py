@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.data.facts import Facts
 from fastgmm.data.origin import less_origin, origin_of, plus_origin
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
@@ -19,7 +20,7 @@ def far_rows(rng, n_rows=1000):
 
 
 def test_only_features_far_from_zero_have_an_origin(rng, dtype):
-    origin = origin_of(Rows(far_rows(rng).astype(dtype)))
+    origin = origin_of(Facts(Rows(far_rows(rng).astype(dtype))))
     assert origin[0] == 0.0
     assert np.allclose(origin[1:], [-1e6, 123456789.123, 1.0], rtol=1e-6, atol=0.0)
     assert (origin == origin.astype(dtype)).all()
@@ -27,25 +28,25 @@ def test_only_features_far_from_zero_have_an_origin(rng, dtype):
 
 @pytest.mark.parametrize("values", [np.zeros((10, 2)), np.ones((10, 2)).cumsum(axis=0), -np.eye(5) * 1e300])
 def test_most_data_have_none(values):
-    assert origin_of(Rows(values)) is None
+    assert origin_of(Facts(Rows(values))) is None
 
 
 def test_a_single_row_elsewhere_leaves_a_feature_as_it_is(rng):
     """The difference from a far number would no longer be exact."""
     values = far_rows(rng, 100_000)
     values[77_777, 1] = 5.0
-    assert np.flatnonzero(origin_of(Rows(values))).tolist() == [2, 3]
+    assert np.flatnonzero(origin_of(Facts(Rows(values)))).tolist() == [2, 3]
 
 
 def test_rows_of_weight_zero_do_not_count(rng):
     values, weights = far_rows(rng), np.ones(1000)
     values[::7], weights[::7] = 1.7e308, 0.0
-    assert np.flatnonzero(origin_of(Rows(values, weights))).tolist() == [1, 2, 3]
+    assert np.flatnonzero(origin_of(Facts(Rows(values, weights)))).tolist() == [1, 2, 3]
 
 
 def test_differences_from_the_origin_are_exact(rng, dtype):
     rows = Rows(far_rows(rng).astype(dtype))
-    rows = Rows(rows.values, origin=origin_of(rows))
+    rows = Rows(rows.values, origin=origin_of(Facts(rows)))
     points = rows.points()
     assert points.dtype == rows.values.dtype
     exact = rows.values.astype(np.longdouble) - rows.origin
@@ -67,7 +68,7 @@ def test_kernels_sweep_and_score_differences_from_the_origin(backend, family, dt
     near = Rows(np.round(problem.values.astype(dtype) * 64) / 64, problem.weights)
     there = Rows(layout(near.values + origin.astype(dtype)), near.weights, origin)
     prepared = problem.prepared(dtype)
-    assert same_bits(*(make_sweep(rows, family, backend, 2)(prepared) for rows in (near, there)))
+    assert same_bits(*(make_sweep(Facts(rows), family, backend, 2)(prepared) for rows in (near, there)))
     for wanted in ("log_density", "labels", "joint", "responsibilities"):
         assert same_bits(*(evaluate(rows, prepared, backend, 2, wanted) for rows in (near, there)))
 
@@ -78,7 +79,7 @@ def test_sweeps_with_bounds_do_so_too(backend, family, dtype, rng):
     origin = np.array([64.0, 0.0, -32.0])
     there = Rows(rows.values + origin.astype(dtype), rows.weights, origin)
     prepared = family.prepare(start, np.dtype(dtype))
-    sweeps = [BoundedSweep(make_sweep(each, family, backend, 2)) for each in (rows, there)]
+    sweeps = [BoundedSweep(make_sweep(Facts(each), family, backend, 2)) for each in (rows, there)]
     for _ in range(5):
         assert same_bits(*(sweep(prepared) for sweep in sweeps))
     assert (sweeps[1]._bounds is not None) == (backend.bounded_sweep is not None)

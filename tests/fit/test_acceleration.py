@@ -9,6 +9,7 @@ import pytest
 import fastgmm
 from fastgmm import GaussianMixture
 from fastgmm.data.datasets import load_old_faithful
+from fastgmm.data.facts import Facts
 from fastgmm.errors import ConvergenceWarning, DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.fit import acceleration
@@ -30,7 +31,7 @@ def overlapping(seed, n_components=3, n_features=2, n_rows=2000, distance=1.5):
 
 
 def sweep_of(values, family, weights=None):
-    return make_sweep(Rows(np.ascontiguousarray(values, np.float64), weights), family, get_backend("numpy"), 1)
+    return make_sweep(Facts(Rows(np.ascontiguousarray(values, np.float64), weights)), family, get_backend("numpy"), 1)
 
 
 def likelihood(sweep, regularization):
@@ -184,7 +185,7 @@ def bounds_of(fit):
 def test_accepted_likelihoods_never_fall(backend, family):
     jumps = 0
     for seed in range(4):
-        sweep = make_sweep(Rows(overlapping(seed)), family, backend, 1)
+        sweep = make_sweep(Facts(Rows(overlapping(seed))), family, backend, 1)
         start = draw_parameters(np.random.default_rng(seed), family.name, 2, 3)
         fit = run_em(sweep, start, np.zeros(2), Stopping(1e-8, 150), accelerate=True)
         bounds = bounds_of(fit)

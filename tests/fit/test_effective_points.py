@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.fit.effective_points import effective_points
 from fastgmm.kernels import get_backend
@@ -16,7 +17,7 @@ PARAMETERS = Parameters("diag", np.array([0.5, 0.5]), np.array([[0.0, 0.0], [100
 
 
 def points(rows: FloatArray, weights: FloatArray | None = None, enough: float = np.inf) -> list[float]:
-    sweep = make_sweep(Rows(rows, weights), FAMILIES["diag"], get_backend("numpy"), 1)
+    sweep = make_sweep(Facts(Rows(rows, weights)), FAMILIES["diag"], get_backend("numpy"), 1)
     model = sweep.family.model_of(PARAMETERS, np.float64)
     return effective_points(sweep, model, [0, 1], np.full(2, enough)).tolist()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.fit.em import em
 from fastgmm.fit.runs import Stopping, run_em
@@ -22,7 +23,7 @@ def values(rng):
 
 def test_moments_may_come_from_rows_in_three_lists(family, values, rng):
     start = draw_parameters(rng, family.name, 2, 3)
-    sweeps = [make_sweep(Rows(part), family, get_backend("numpy"), 1) for part in np.split(values, [100, 700])]
+    sweeps = [make_sweep(Facts(Rows(part)), family, get_backend("numpy"), 1) for part in np.split(values, [100, 700])]
 
     def collect(model):
         first, *others = (sweep(model.prepared) for sweep in sweeps)
@@ -32,7 +33,7 @@ def test_moments_may_come_from_rows_in_three_lists(family, values, rng):
     iterate = next(iterates)
     for _ in range(20):
         iterate = iterates.send(collect(iterate.asked))
-    whole = make_sweep(Rows(values), family, get_backend("numpy"), 1)
+    whole = make_sweep(Facts(Rows(values)), family, get_backend("numpy"), 1)
     fit = run_em(whole, start, REGULARIZATION, Stopping(tol=0.0, max_iter=20))
     assert_close(iterate.lower_bound, fit.lower_bound, 1e-12)
     for name in ("weights", "means", "covariances"):
@@ -42,7 +43,7 @@ def test_moments_may_come_from_rows_in_three_lists(family, values, rng):
 def test_parameters_without_a_model_are_named_with_what_they_were_made_from(values):
     """Of one row there is no covariance."""
     update = Likelihood(FAMILIES["full"], np.zeros(2), values.dtype)
-    sweep = make_sweep(Rows(values[:1]), update.family, get_backend("numpy"), 1)
+    sweep = make_sweep(Facts(Rows(values[:1])), update.family, get_backend("numpy"), 1)
     iterates = em(update, draw_parameters(np.random.default_rng(0), "full", 2, 1))
     moments = sweep(next(iterates).asked.prepared)
     with pytest.raises(NoModelError) as caught:

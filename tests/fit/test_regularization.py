@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.data.facts import Facts
 from fastgmm.errors import RegularizationWarning
 from fastgmm.families import FAMILIES
 from fastgmm.fit.regularization import regularization_of
@@ -12,14 +13,16 @@ from fastgmm.rows import Rows
 
 def test_relative_regularization_is_a_millionth_of_the_variance_of_ordinary_features(rng):
     values = np.column_stack([rng.normal(size=900), rng.uniform(size=900), rng.exponential(size=900)])
-    np.testing.assert_allclose(regularization_of("relative", Rows(values)), 1e-6 * values.var(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(
+        regularization_of("relative", Facts(Rows(values))), 1e-6 * values.var(axis=0), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("code", [1e6, -1e9, 1e12])
 def test_one_row_does_not_set_the_scale_of_relative_regularization(rng, code):
     values = np.concatenate([rng.normal(0, 1, 1000), rng.normal(8, 1, 1000)])[:, np.newaxis]
-    before = regularization_of("relative", Rows(values))
-    after = regularization_of("relative", Rows(np.concatenate([values, [[code]]])))
+    before = regularization_of("relative", Facts(Rows(values)))
+    after = regularization_of("relative", Facts(Rows(np.concatenate([values, [[code]]]))))
     assert before <= after <= 20 * before
 
 
@@ -34,7 +37,9 @@ def test_a_code_for_missing_values_leaves_the_groups_as_they_are(rng):
 
 def test_where_most_rows_share_a_number_the_variance_is_the_scale(rng):
     values = np.where(rng.uniform(size=(1000, 1)) < 0.9, 3.0, rng.normal(size=(1000, 1)))
-    np.testing.assert_allclose(regularization_of("relative", Rows(values)), 1e-6 * values.var(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(
+        regularization_of("relative", Facts(Rows(values))), 1e-6 * values.var(axis=0), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("covariance_type", FAMILIES)
@@ -87,11 +92,13 @@ def test_relative_regularization_too_is_felt_by_groups_far_smaller_than_the_whol
 
 def test_the_scale_follows_units_to_the_bit_and_no_order_of_rows_and_weights_are_rows_repeated(rng):
     values = rng.standard_cauchy(size=(501, 2))
-    relative = regularization_of("relative", Rows(values))
+    relative = regularization_of("relative", Facts(Rows(values)))
     for power in (-40, 40):
-        assert np.array_equal(regularization_of("relative", Rows(values * 2.0**power)), relative * 4.0**power)
-    np.testing.assert_allclose(regularization_of("relative", Rows(rng.permutation(values))), relative, rtol=1e-12)
+        assert np.array_equal(regularization_of("relative", Facts(Rows(values * 2.0**power))), relative * 4.0**power)
+    np.testing.assert_allclose(
+        regularization_of("relative", Facts(Rows(rng.permutation(values)))), relative, rtol=1e-12
+    )
     weights = rng.integers(0, 4, len(values)).astype(np.float64)
-    repeated = regularization_of("relative", Rows(np.repeat(values, weights.astype(int), axis=0)))
+    repeated = regularization_of("relative", Facts(Rows(np.repeat(values, weights.astype(int), axis=0))))
     for unit in (1e-9, 1.0, 1e9):
-        np.testing.assert_allclose(regularization_of("relative", Rows(values, unit * weights)), repeated)
+        np.testing.assert_allclose(regularization_of("relative", Facts(Rows(values, unit * weights))), repeated)

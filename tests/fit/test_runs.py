@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture, Step
+from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.fit.runs import Fit, Stopping, best_of_restarts, run_em
@@ -20,7 +21,7 @@ def data(rng):
 
 
 def run(backend, family, data, rng, **stopping):
-    sweep = make_sweep(Rows(data), family, backend, 1)
+    sweep = make_sweep(Facts(Rows(data)), family, backend, 1)
     start = draw_parameters(rng, family.name, 3, 3)
     return run_em(sweep, start, np.zeros(3), Stopping(**({"tol": 0.0, "max_iter": 30} | stopping)))
 
@@ -34,7 +35,7 @@ def test_the_likelihood_never_falls(backend, family, data, rng):
 def test_the_lower_bound_is_that_of_the_parameters_before_the_last_step(backend, family, data, rng):
     fit = run(backend, family, data, np.random.default_rng(5), max_iter=4)
     before = run(backend, family, data, np.random.default_rng(5), max_iter=3)
-    sweep = make_sweep(Rows(data), family, backend, 1)
+    sweep = make_sweep(Facts(Rows(data)), family, backend, 1)
     moments = sweep(family.prepare(before.parameters, np.float64))
     assert fit.lower_bound == moments.log_likelihood / moments.total_weight
 

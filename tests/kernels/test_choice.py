@@ -13,6 +13,7 @@ import pytest
 
 import fastgmm
 from fastgmm import GaussianMixture, kernels
+from fastgmm.data.facts import Facts
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.families import FAMILIES
 from fastgmm.kernels import HEAVY_SWEEP, available_backends, get_backend
@@ -218,7 +219,7 @@ def test_only_problems_that_are_worth_it_are_shared_among_threads(monkeypatch, w
     problem = draw_problem("diag", 10, 2, 2)
     rows = Rows(np.zeros((n_rows, 2)))
     if what == "sweep":
-        make_sweep(rows, FAMILIES["diag"], backend, 4)(problem.prepared())
+        make_sweep(Facts(rows), FAMILIES["diag"], backend, 4)(problem.prepared())
     else:
         evaluate(rows, problem.prepared(), backend, None, "labels")
         assert looked_up == ([None] if is_shared else [])

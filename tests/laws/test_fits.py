@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastgmm import GaussianMixture
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels.contract import Backend
 from fastgmm.parameters import FloatArray
@@ -154,7 +155,7 @@ def test_moments_of_parts_add_up_to_those_of_the_whole(
     cut = 1 + int(where * (draw.n_rows - 2))
 
     def moments(part: slice) -> Any:
-        sweep = make_sweep(Rows(rows[part], weights[part]), family, backend, 1)
+        sweep = make_sweep(Facts(Rows(rows[part], weights[part])), family, backend, 1)
         return with_both_triangles(sweep(prepared), family)
 
     both = moments(slice(None, cut)) + moments(slice(cut, None))

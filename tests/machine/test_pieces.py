@@ -5,9 +5,9 @@ import pytest
 
 import fastgmm.machine.pieces
 from fastgmm import GaussianMixture
-from fastgmm.data.facts import feature_variances
+from fastgmm.data.facts import Facts, summary_of
 from fastgmm.data.validation import check_sample_weight, check_values
-from fastgmm.fit.degenerate import _constant_features
+from fastgmm.fit.degenerate import _constant_columns
 from fastgmm.machine.pieces import converted, pieces
 from fastgmm.model import attributes as fitted
 from fastgmm.model import criteria
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_found_in_any_piece(row):
 def test_statistics_of_rows_add_up_over_pieces(rng):
     values, weights = rng.normal(size=(1000, 5)), rng.integers(0, 3, 1000).astype(float)
     spread = np.average(np.square(values - np.average(values, axis=0, weights=weights)), axis=0, weights=weights)
-    np.testing.assert_allclose(feature_variances(Rows(values, weights)), spread, rtol=1e-12)
+    np.testing.assert_allclose(summary_of(Rows(values, weights)).variances, spread, rtol=1e-12)
     assert criteria.mean(values[:, 0], weights) == pytest.approx(np.average(values[:, 0], weights=weights), rel=1e-12)
     assert criteria.mean(values[:, 0].astype(np.float32), None) == pytest.approx(values[:, 0].mean(), rel=1e-5)
 
@@ -104,9 +104,9 @@ def test_statistics_of_rows_add_up_over_pieces(rng):
 def test_a_feature_is_constant_where_it_is_in_every_piece():
     values, weights = np.zeros((1000, 5)), np.ones(1000)
     values[500, 1], values[999, 3] = 1.0, 1.0
-    assert _constant_features(Rows(values)) == [0, 2, 4]
+    assert _constant_columns(Facts(Rows(values))) == "constant columns 0, 2, 4"
     weights[999] = 0.0
-    assert _constant_features(Rows(values, weights)) == [0, 2, 3, 4]
+    assert _constant_columns(Facts(Rows(values, weights))) == "constant columns 0, 2, 3, 4"
 
 
 @pytest.mark.usefixtures("small_pieces")

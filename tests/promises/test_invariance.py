@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.data.facts import Facts
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.rows import Rows
 from tests.conftest import BACKENDS
@@ -94,7 +95,7 @@ def test_one_absurd_number_among_many_rows_is_enough_to_leave_single_precision()
 def test_rows_of_weight_zero_do_not_leave_single_precision():
     rows, weights = ROWS.astype(np.float32), np.ones(len(ROWS))
     rows[::5], weights[::5] = 3e38, 0.0
-    kept = Rows(rows, weights)
+    kept = Facts(Rows(rows, weights))
     assert with_room_for_squares(kept) is kept
-    far = Rows(rows * np.float32(1e-30), weights)
-    assert with_room_for_squares(far).values.dtype == np.float64
+    far = Facts(Rows(rows * np.float32(1e-30), weights))
+    assert with_room_for_squares(far).rows.values.dtype == np.float64

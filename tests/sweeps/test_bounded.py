@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.fit.maximize import maximize
 from fastgmm.kernels import available_backends, get_backend
@@ -52,7 +53,7 @@ def iterate(sweep, family, start, dtype, iterations=9):
 
 
 def ordinary(rows, family, backend, n_threads=1):
-    return make_sweep(rows, family, backend, n_threads)
+    return make_sweep(Facts(rows), family, backend, n_threads)
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["rows", "weighted rows, some of weight 0"])

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from fastgmm.data.facts import rough_center
+from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.fit.maximize import maximize
 from fastgmm.parameters import Parameters
@@ -31,7 +31,7 @@ EVERYTHING = ("log_density", "labels", "joint", "responsibilities")
 
 
 def sweep(backend, family, rows, prepared, n_threads=1):
-    return with_both_triangles(make_sweep(rows, family, backend, n_threads)(prepared), family)
+    return with_both_triangles(make_sweep(Facts(rows), family, backend, n_threads)(prepared), family)
 
 
 def many_rows(family, dtype="float64", weighted=True):
@@ -226,7 +226,7 @@ def test_absurd_rows_are_counted_and_their_likelihood_is_no_nan(backend, family,
     """Their second moments may be infinite, and NumPy may say so."""
     rows = absurd_rows(dtype, ABSURD[dtype][at])
     prepared = family.prepare(draw_parameters(rng, family.name, 3, 2), np.dtype(dtype))
-    moments = make_sweep(rows, family, backend, 1)(prepared)
+    moments = make_sweep(Facts(rows), family, backend, 1)(prepared)
     assert_close(moments.counts.sum(), 8.0, 1e-6)
     assert not np.isnan(moments.log_likelihood)
     assert moments.log_likelihood < 0
@@ -234,21 +234,11 @@ def test_absurd_rows_are_counted_and_their_likelihood_is_no_nan(backend, family,
 
 def test_the_scatter_of_all_rows_is_that_of_a_single_component(backend, dtype):
     problem = draw_problem("full", 257, 5, 1, weighted=True)
-    scatter = total_scatter(problem.rows(dtype), backend, 1)
+    scatter = total_scatter(Facts(problem.rows(dtype)), backend, 1)
     single = naive.Mixture("full", [1.0], [scatter.center.tolist()], [np.eye(5).tolist()])
     expected = naive.moments(single, problem.values.tolist(), problem.weights.tolist())
     assert_close(scatter.moments.second, np.array(expected.second), TOLERANCE[dtype])
     assert np.array_equal(scatter.moments.second[0], scatter.moments.second[0].T)
-
-
-@pytest.mark.parametrize("offset", [0.0, 1e8])
-def test_the_rough_center_lies_amid_the_rows(rng, offset):
-    values = rng.normal(size=(20_000, 3)) + offset
-    assert np.abs(rough_center(Rows(values)) - offset).max() < 0.1
-
-
-def test_the_rough_center_of_rows_without_weight_is_some_number(rng):
-    assert np.isfinite(rough_center(Rows(rng.normal(size=(10, 3)), np.zeros(10)))).all()
 
 
 @pytest.mark.parametrize("separation", [1e2, 1e4])
