@@ -32,7 +32,7 @@ def jobs(problem: Problem, backend: Backend, n_threads: int) -> dict[str, Callab
     def score(wanted: Wanted) -> Callable[[], Any]:
         return lambda: evaluate(rows, prepared, backend, n_threads, wanted)
 
-    return {"sweep": lambda: sweep(prepared)} | {wanted: score(wanted) for wanted in get_args(Wanted)}
+    return {"sweep": lambda: sweep.moments(prepared)} | {wanted: score(wanted) for wanted in get_args(Wanted)}
 
 
 def ratios(slow: dict[str, Callable[[], Any]], fast: dict[str, Callable[[], Any]]) -> list[str]:

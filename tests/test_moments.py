@@ -25,7 +25,9 @@ from tests.problems import (
 
 
 def moments_of(backend, problem, rows) -> Moments:
-    return with_both_triangles(make_sweep(Facts(rows), problem.family, backend, 1)(problem.prepared()), problem.family)
+    return with_both_triangles(
+        make_sweep(Facts(rows), problem.family, backend, 1).moments(problem.prepared()), problem.family
+    )
 
 
 def test_of_all_rows_they_are_those_of_the_oracle(backend, family):
@@ -69,7 +71,7 @@ def test_their_size_does_not_depend_on_the_rows(backend, family):
 
 def test_they_are_float64_whatever_comes_in(backend, family, dtype):
     problem = draw_problem(family.name, 7, 2, 3)
-    moments = make_sweep(Facts(problem.rows(dtype)), family, backend, 1)(problem.prepared(dtype))
+    moments = make_sweep(Facts(problem.rows(dtype)), family, backend, 1).moments(problem.prepared(dtype))
     assert {moments.counts.dtype, moments.first.dtype, moments.second.dtype} == {np.dtype(np.float64)}
 
 
@@ -84,7 +86,7 @@ def test_a_sweep_says_what_they_are_of(backend, family):
     problem = draw_problem(family.name, 257, 5, 3)
     weights = np.ones(257)
     weights[:7] = 0.0
-    moments = make_sweep(Facts(Rows(problem.values, weights)), family, backend, 1)(problem.prepared())
+    moments = make_sweep(Facts(Rows(problem.values, weights)), family, backend, 1).moments(problem.prepared())
     assert np.array_equal(moments.about, problem.parameters.means)
     assert (moments.n_rows, moments.covariance_type, moments.extra.shape) == (250, family.name, (3, 0))
 
@@ -187,7 +189,7 @@ def test_there_and_back_they_are_the_same_and_the_same_model_follows(family, rng
 
 def test_recentred_lower_triangles_stay_enough(backend):
     problem = draw_problem("full", 100, 3, 2)
-    moments = make_sweep(Facts(problem.rows()), problem.family, backend, 1)(problem.prepared())
+    moments = make_sweep(Facts(problem.rows()), problem.family, backend, 1).moments(problem.prepared())
     means = np.ones((2, 3))
     one = with_both_triangles(moments.recentred(means), problem.family)
     assert_close_moments(one, with_both_triangles(moments, problem.family).recentred(means), 1e-13)

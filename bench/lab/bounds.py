@@ -17,20 +17,20 @@ from fastgmm.kernels import get_backend
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
-from fastgmm.sweeps.bounded import AnySweep, BoundedSweep
-from fastgmm.sweeps.in_memory import make_sweep
+from fastgmm.sweeps.bounded import BoundedSweep
+from fastgmm.sweeps.in_memory import InMemory, make_sweep
 
 SWEEPS = 9
 N_COMPONENTS = (32, 128, 512)
 
 
-def iterations(sweep: AnySweep, start: Parameters, dtype: np.dtype) -> tuple[float, Parameters]:
+def iterations(sweep: InMemory | BoundedSweep, start: Parameters, dtype: np.dtype) -> tuple[float, Parameters]:
     """Seconds of the quickest late iteration, M-step and all, and where they end."""
     parameters, shortest = start, np.inf
     for number in range(SWEEPS):
         prepared = sweep.family.prepare(parameters, dtype)
         began = time.perf_counter()
-        moments = sweep(prepared)
+        moments = sweep.moments(prepared)
         parameters = maximize(sweep.family, moments, np.zeros(prepared.means.shape[1]))
         if number >= SWEEPS // 2:
             shortest = min(shortest, time.perf_counter() - began)

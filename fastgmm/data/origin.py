@@ -11,8 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from fastgmm.data.facts import Facts
-from fastgmm.parameters import BoolArray, FloatArray
-from fastgmm.rows import Rows
+from fastgmm.parameters import BoolArray, FloatArray, Parameters
 
 # How many times its range a feature must be from zero: below that its means keep all digits that matter.
 _FAR = 128.0
@@ -34,14 +33,18 @@ def counted_from_origin(facts: Facts) -> Facts:
     return facts if origin is None else Facts(replace(facts.rows, origin=origin))
 
 
-def less_origin(means: FloatArray, rows: Rows) -> FloatArray:
+def less_origin(means: FloatArray, origin: FloatArray | None) -> FloatArray:
     """Means among the values of the data as a fit counts them."""
-    return means if rows.origin is None else means - rows.origin
+    return means if origin is None else means - origin
 
 
-def plus_origin(means: FloatArray, rows: Rows) -> FloatArray:
-    """Means of a fit among the values of the data."""
-    return means if rows.origin is None else means + rows.origin
+def plus_origin(parameters: Parameters, origin: FloatArray | None) -> Parameters:
+    """A read-only copy of parameters of a fit, with means among the values of the data."""
+    means = parameters.means if origin is None else parameters.means + origin
+    copies = [array.astype(np.float64) for array in (parameters.weights, means, parameters.covariances)]
+    for copy in copies:
+        copy.flags.writeable = False
+    return Parameters(parameters.covariance_type, *copies)
 
 
 def _are_far(center: FloatArray, lowest: FloatArray, highest: FloatArray) -> BoolArray:

@@ -99,7 +99,7 @@ def warmup(
             covariances = family.regularize(0.0 * covariances, np.ones(2))
             prepared = family.prepare(Parameters(name, np.ones(1), np.zeros((1, 2)), covariances), rows.values.dtype)
             for count in sorted({1, threads}):
-                make_sweep(Facts(rows), family, kernels, count)(prepared)
+                make_sweep(Facts(rows), family, kernels, count).moments(prepared)
                 evaluate(rows, prepared, kernels, count, "labels")
 
 

@@ -26,7 +26,7 @@ from fastgmm.machine.pieces import by_piece
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
-from fastgmm.sweeps.in_memory import Sweep, make_sweep
+from fastgmm.sweeps.in_memory import InMemory, make_sweep
 
 # These numbers and the scales were chosen by `python -m bench.lab.starts`. There is one partition, and no candidates,
 # where there are fewer rows than `_FEWEST_ROWS`, since candidates would take longer than the fit. The same holds where
@@ -51,7 +51,7 @@ class Partition:
 
 
 def partition(
-    rows: Rows, scale: FloatArray | None, n_clusters: int, random_state: np.random.RandomState, sweep: Sweep
+    rows: Rows, scale: FloatArray | None, n_clusters: int, random_state: np.random.RandomState, sweep: InMemory
 ) -> Partition:
     """k-means of centered rows with every feature measured in its scale; None is that of the rows."""
     scaled = in_scale(rows, scale)
@@ -67,13 +67,13 @@ def in_scale(rows: Rows, scale: FloatArray | None) -> Rows:
     return replace(rows, values=by_piece(lambda values: values / units, rows.values))
 
 
-def default_scale(rows: Rows, sweep: Sweep) -> FloatArray | None:
+def default_scale(rows: Rows, sweep: InMemory) -> FloatArray | None:
     """That of a single partition: standard deviations, unless the family tells units from each other."""
     return deviations(rows) if sweep.family.is_closed_under_scaling else None
 
 
 def likeliest_candidate(
-    sweep: Sweep, sample: Rows, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
+    sweep: InMemory, sample: Rows, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
     """Starting parameters from a centered sample of the sweep's rows, among the values of the sample."""
     n_rows, n_features = sample.shape
@@ -117,7 +117,9 @@ def _best(fits: Sequence[Fit]) -> list[Fit]:
     return [fit for fit in fits if merit(fit) >= (is_sound, bound - _SAME_END)]
 
 
-def _partitions(rows: Rows, sweep: Sweep, n_clusters: int, random_state: np.random.RandomState) -> Iterator[Partition]:
+def _partitions(
+    rows: Rows, sweep: InMemory, n_clusters: int, random_state: np.random.RandomState
+) -> Iterator[Partition]:
     """In the scales of all rows and within the clusters that these lead to, and in others at random."""
 
     def in_(scale: FloatArray | None) -> Partition:
@@ -132,9 +134,9 @@ def _partitions(rows: Rows, sweep: Sweep, n_clusters: int, random_state: np.rand
         yield in_(scale_of_all * np.exp(random_state.standard_normal(rows.shape[1])))
 
 
-def _parameters(sweep: Sweep, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:
+def _parameters(sweep: InMemory, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:
     return parameters_of_partition(sweep.family, rows, clusters.labels, clusters.centers, regularization)
 
 
-def _steps_of_em(sweep: Sweep, start: Parameters, regularization: FloatArray, stopping: Stopping) -> Fit:
+def _steps_of_em(sweep: InMemory, start: Parameters, regularization: FloatArray, stopping: Stopping) -> Fit:
     return run_em(BoundedSweep(sweep), start, regularization, stopping, is_logged=False)

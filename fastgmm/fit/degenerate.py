@@ -12,7 +12,7 @@ from fastgmm.fit.regularization import added_variances, relative_regularization,
 from fastgmm.fit.update import NoModelError
 from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import Array, FloatArray, Model, Parameters
-from fastgmm.sweeps.bounded import AnySweep
+from fastgmm.sweeps.sweep import Sweep
 
 # A variance up to this many times the floor below it is half floor or more: it says little of the data.
 _FLAT = 2.0
@@ -44,7 +44,7 @@ class Degenerate(NamedTuple):
     collapsed: tuple[int, ...] = ()
 
 
-def degenerate_components(sweep: AnySweep, model: Model, regularization: FloatArray) -> Degenerate:
+def degenerate_components(sweep: Sweep, model: Model, regularization: FloatArray) -> Degenerate:
     """Components that are flat in some direction, and that too few points hold to say that the data are flat there.
 
     A component is flat in a direction where it is thinner than what regularization adds, or than what relative
@@ -56,7 +56,7 @@ def degenerate_components(sweep: AnySweep, model: Model, regularization: FloatAr
     """
     family, parameters = sweep.family, model.parameters
     everything = tuple(range(parameters.n_components))
-    if family.has_matrices and sweep.rows.shape[0] <= parameters.n_features:
+    if family.has_matrices and sweep.facts.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
     # What is not flat beside variances is not beside robust ones, which are no larger, and take longer to find.
@@ -145,7 +145,7 @@ def _covariances_of_rows(family: CovarianceFamily, parameters: Parameters) -> tu
     return within, within + between
 
 
-def _collapsed(sweep: AnySweep, model: Model, components: Array, directions: _Directions) -> tuple[int, ...]:
+def _collapsed(sweep: Sweep, model: Model, components: Array, directions: _Directions) -> tuple[int, ...]:
     """Those among some components that are flat in some directions, on too few points.
 
     A covariance that all components share is held by the points of all, and they have other means as parameters.
@@ -164,21 +164,21 @@ def _eigenvalues(matrix: FloatArray) -> FloatArray:
     return answering_signals(lambda: np.linalg.eigvalsh(matrix), matrix.size).astype(np.float64, copy=False)
 
 
-def explanation_of(sweep: AnySweep, error: NoModelError) -> DegenerateComponentError:
+def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentError:
     """Which covariance is not positive definite, and probably why."""
     counts = error.counts
     if counts is None:  # a start: its weights are its counts
-        total = sweep.rows.shape[0] if sweep.rows.weights is None else float(sweep.rows.weights.sum())
+        total = sweep.facts.rows.shape[0] if sweep.facts.rows.weights is None else float(sweep.facts.rows.weights.sum())
         counts = error.parameters.weights * total
     return _explain(sweep, error.parameters, error.component, counts)
 
 
-def _explain(sweep: AnySweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
+def _explain(sweep: Sweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
     smallest = _smallest_eigenvalue(sweep.family, parameters, component)
     effective_points = float(counts.sum() if component < 0 else counts[component])
     cause = _probable_cause(sweep.facts, effective_points)
     who = "The covariance shared by all components" if component < 0 else f"Component {component}"
-    message = _MESSAGE + (_SINGLE_PRECISION if sweep.rows.values.dtype == np.float32 else "")
+    message = _MESSAGE + (_SINGLE_PRECISION if sweep.facts.rows.values.dtype == np.float32 else "")
     message += (
         f" {who} has {effective_points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
         f"probable cause: {cause}."

@@ -6,8 +6,8 @@ import numpy as np
 
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, FloatArray, Model
-from fastgmm.sweeps.bounded import AnySweep
 from fastgmm.sweeps.in_memory import evaluate
+from fastgmm.sweeps.sweep import Sweep
 
 # Rows of a smaller responsibility hold nothing.
 _NEGLIGIBLE = 1e-9
@@ -15,7 +15,7 @@ _NEGLIGIBLE = 1e-9
 _MOST_KEPT = 4096
 
 
-def effective_points(sweep: AnySweep, model: Model, components: Sequence[int], enough: FloatArray) -> FloatArray:
+def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enough: FloatArray) -> FloatArray:
     """The effective number of distinct rows that hold each of some components, counted no further than ``enough``.
 
     That is (Σc)²/Σc² with c a row's weight times its responsibility [1]_. Equal rows are one, as heavy as all of them,
@@ -30,7 +30,7 @@ def effective_points(sweep: AnySweep, model: Model, components: Sequence[int], e
     ----------
     .. [1] L. Kish, "Survey Sampling" (Wiley, 1965).
     """
-    rows, family = sweep.rows, sweep.family
+    rows, family = sweep.facts.rows, sweep.family
     chosen = np.asarray(components)
     holders = [(_keys(rows.values[:0]), np.empty(0))] * len(chosen)
     points = np.zeros(len(chosen))

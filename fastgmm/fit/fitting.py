@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.facts import Facts
-from fastgmm.data.origin import counted_from_origin, less_origin
+from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
@@ -20,15 +20,15 @@ from fastgmm.fit.options import check_given_start, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
-from fastgmm.fit.starts import StartOptions, make_start
+from fastgmm.fit.starts import StartFunction, StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.interrupts import no_interrupt_lost
 from fastgmm.machine.threads import resolve_n_threads
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
-from fastgmm.sweeps.in_memory import Sweep, make_sweep
+from fastgmm.sweeps.in_memory import InMemory, make_sweep
 
 # Warnings of `fit_rows` point at the user's line: past the estimator's helper and its public method.
 _CALLER_OF_FIT = 4
@@ -62,9 +62,12 @@ def fit_rows(
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
         facts = counted_from_origin(facts)
+        origin = facts.rows.origin
         wishes = options["backend"], options["n_threads"]
         sweep = suited_sweep(facts, options["covariance_type"], options["n_components"], *wishes, deadline)
-        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observers))
+        watching = [_among_the_data(observer, origin) for observer in observers]
+        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, watching))
+        best = replace(best, parameters=plus_origin(best.parameters, origin))
         warning = warning_about(options, facts, best, regularization)
     if warning is not None:
         warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
@@ -78,7 +81,7 @@ def suited_sweep(
     backend: str,
     n_threads: int | None,
     deadline: float = math.inf,
-) -> Sweep:
+) -> InMemory:
     """A sweep over the rows with the backend and the threads that suit their shape, unless they were asked for."""
     chosen = get_backend(backend, work_of(*facts.rows.shape, n_components))
     threads = resolve_n_threads(n_threads, can_be_shared(facts.rows.shape[0]))
@@ -87,7 +90,7 @@ def suited_sweep(
 
 def runs_of_em(
     options: Mapping[str, Any],
-    sweep: Sweep,
+    sweep: InMemory,
     regularization: FloatArray,
     earlier: EarlierFit | None,
     observers: Sequence[Observer],
@@ -108,7 +111,7 @@ def runs_of_em(
         return em(accelerate=False)
 
     if earlier is not None:
-        means = less_origin(earlier.parameters.means, sweep.rows)
+        means = less_origin(earlier.parameters.means, sweep.rows.origin)
         yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
     # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
@@ -122,7 +125,7 @@ def runs_of_em(
         yield run_from_start
 
 
-def _start_options(options: Mapping[str, Any], sweep: Sweep) -> StartOptions:
+def _start_options(options: Mapping[str, Any], sweep: InMemory) -> StartOptions:
     given = check_given_start(
         sweep.family,
         options["weights_init"],
@@ -131,5 +134,28 @@ def _start_options(options: Mapping[str, Any], sweep: Sweep) -> StartOptions:
         options["n_components"],
         sweep.rows.shape[1],
     )
-    means = None if given.means is None else less_origin(given.means, sweep.rows)
-    return StartOptions(options["init_params"], options["n_components"], given.weights, means, given.covariances)
+    origin, method = sweep.rows.origin, options["init_params"]
+    means = None if given.means is None else less_origin(given.means, origin)
+    method = _counted_from(origin, method) if callable(method) else method
+    return StartOptions(method, options["n_components"], given.weights, means, given.covariances)
+
+
+def _among_the_data(observer: Observer, origin: FloatArray | None) -> Observer:
+    """Shows the observer means among the values of the data."""
+
+    def show(step: Step) -> None:
+        assert step.parameters is not None
+        observer(replace(step, parameters=plus_origin(step.parameters, origin)))
+
+    return show
+
+
+def _counted_from(origin: FloatArray | None, method: StartFunction) -> StartFunction:
+    """The user's start, which answers with means among the values of the data or with labels."""
+
+    def answer(values: Array, n_components: int, random_state: np.random.RandomState) -> Array:
+        found = np.asarray(method(values, n_components, random_state))
+        are_means = found.shape == (n_components, values.shape[1])
+        return less_origin(found.astype(np.float64), origin) if are_means else found
+
+    return answer

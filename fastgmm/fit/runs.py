@@ -1,24 +1,21 @@
-"""Runs of EM over rows in memory: when one ends, who sees its steps, and the choice among several."""
+"""Runs of EM: who drives them, when one ends, who sees its steps, and the choice among several."""
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from fastgmm.data.origin import plus_origin
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.acceleration import accelerated
 from fastgmm.fit.degenerate import degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.update import Likelihood, NoModelError
-from fastgmm.machine.pieces import converted
+from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
-from fastgmm.rows import Rows
-from fastgmm.sweeps.bounded import AnySweep
-from fastgmm.sweeps.in_memory import DeadlineError
+from fastgmm.sweeps.sweep import DeadlineError, Sweep
 
 logger = logging.getLogger("fastgmm")
 
@@ -125,7 +122,7 @@ class Stopping:
 
 
 def run_em(
-    sweep: AnySweep,
+    sweep: Sweep,
     start: Parameters,
     regularization: FloatArray,
     stopping: Stopping,
@@ -142,8 +139,6 @@ def run_em(
 
     Parameters
     ----------
-    start : Parameters
-        Whose means, as those of all iterates, are less the origin of the rows; those of steps and fits are not.
     regularization : ndarray of shape (n_features,)
         Added to the diagonal of every covariance.
     lower_bound : float
@@ -163,57 +158,96 @@ def run_em(
     DegenerateComponentError
         When a covariance stops being positive definite.
     """
-    update = Likelihood(sweep.family, regularization, sweep.rows.values.dtype)
+    update = Likelihood(sweep.family, regularization, sweep.facts.rows.values.dtype)
     iterates = (accelerated if accelerate else em)(update, start, lower_bound)
-    judge, steps = _Judge(stopping, restart, _ROUNDING[update.dtype]), list[Step]()
-    stop_reason: StopReason = "max_iter"
-    try:
-        iterate = next(iterates)
-        for iteration in range(1, stopping.max_iter + 1):
-            began = time.perf_counter()
-            iterate = iterates.send(sweep(iterate.asked.prepared))
-            judge, step = judge.after(iterate, iteration, time.perf_counter() - began)
-            steps.append(step)
-            if is_logged:
-                _log_step(step)
-            go_on = _tell(observers, step, iterate.model.parameters, sweep.rows)
-            if step.converged or not go_on:
-                stop_reason = "converged" if step.converged else "callback"
-                break
-    except DeadlineError:
-        stop_reason = "deadline"
-    except NoModelError as error:
-        raise explanation_of(sweep, error) from error
+    run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observers, is_logged)
+    drive(sweep, [run])
+    if run.failure is not None:
+        raise explanation_of(sweep, run.failure) from run.failure
+    assert run.stop_reason is not None
     if is_logged:
-        _log_falls(steps)
-    model = iterate.model
+        _log_falls(run.steps)
+    model, converged = run.iterate.model, run.stop_reason == "converged"
     degenerate = degenerate_components(sweep, model, regularization)
-    converged = stop_reason == "converged"
-    matrices = _as_shown(model.parameters, sweep.rows), model.precisions_cholesky
-    return Fit(*matrices, iterate.lower_bound, converged, stop_reason, tuple(steps), *degenerate)
+    matrices = model.parameters, model.precisions_cholesky
+    return Fit(*matrices, run.iterate.lower_bound, converged, run.stop_reason, tuple(run.steps), *degenerate)
 
 
-@dataclass(frozen=True, eq=False)
-class _Judge:
-    """Whether a run has settled: see :class:`Stopping`.
+def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
+    """Until all runs have ended: a pass over the rows serves every one that goes on."""
+    while going := [run for run in runs if not run.has_ended]:
+        began = time.perf_counter()
+        try:
+            found = sweep([run.iterate.asked for run in going])
+        except DeadlineError:
+            for run in going:
+                run.stop_reason = "deadline"
+            return
+        for run, moments in zip(going, found, strict=True):
+            run.advance(moments, began)
+
+
+@dataclass(eq=False)
+class Run:
+    """A run of EM on its way: where it stands, and whether it has settled (see :class:`Stopping`).
 
     ``rounding`` moves a lower bound by a smaller share of it.
     """
 
+    iterates: Generator[Iterate, Moments, None]
     stopping: Stopping
-    restart: int
     rounding: float
-    quiet_steps: int = 0
+    restart: int = 0
+    observers: Sequence[Observer] = ()
+    is_logged: bool = True
+    iterate: Iterate = field(init=False)
+    steps: list[Step] = field(init=False, default_factory=list)
+    quiet_steps: int = field(init=False, default=0)
+    stop_reason: StopReason | None = field(init=False, default=None)
+    failure: NoModelError | None = field(init=False, default=None)
 
-    def after(self, iterate: Iterate, iteration: int, seconds: float) -> tuple["_Judge", Step]:
-        """The step that led to an iterate, and the judge of the next one."""
-        change, bound = iterate.change, iterate.lower_bound
+    def __post_init__(self) -> None:
+        self._go_on(lambda: next(self.iterates))
+        if not self.stopping.max_iter:
+            self.stop_reason = "max_iter"
+
+    @property
+    def has_ended(self) -> bool:
+        return self.stop_reason is not None or self.failure is not None
+
+    def advance(self, moments: Moments, began: float) -> None:
+        """An iteration that began at that time, with the moments that it asked for."""
+        if not self._go_on(lambda: self.iterates.send(moments)):
+            return
+        step = self._step(time.perf_counter() - began)
+        self.steps.append(step)
+        if self.is_logged:
+            _log_step(step)
+        wants_more = _tell(self.observers, step, self.iterate.model.parameters)
+        if step.converged:
+            self.stop_reason = "converged"
+        elif not wants_more:
+            self.stop_reason = "callback"
+        elif len(self.steps) == self.stopping.max_iter:
+            self.stop_reason = "max_iter"
+
+    def _go_on(self, next_iterate: Callable[[], Iterate]) -> bool:
+        """Whether there is a next iterate."""
+        try:
+            self.iterate = next_iterate()
+        except NoModelError as error:
+            self.failure = error
+        return self.failure is None
+
+    def _step(self, seconds: float) -> Step:
+        """The step that led to where the run stands."""
+        iterate, change, bound = self.iterate, self.iterate.change, self.iterate.lower_bound
         fell = iterate.accepted and change < -self.rounding * max(1.0, abs(bound))
         is_quiet = not iterate.is_jump and abs(change) < self.stopping.tol and (iterate.has_jumped or not fell)
-        quiet_steps = self.quiet_steps + 1 if is_quiet else 0
-        converged = quiet_steps >= (2 if iterate.has_jumped else 1)
-        step = Step(self.restart, iteration, bound, change, converged, seconds, None, iterate.accepted, fell)
-        return replace(self, quiet_steps=quiet_steps), step
+        self.quiet_steps = self.quiet_steps + 1 if is_quiet else 0
+        converged = self.quiet_steps >= (2 if iterate.has_jumped else 1)
+        number = len(self.steps) + 1
+        return Step(self.restart, number, bound, change, converged, seconds, None, iterate.accepted, fell)
 
 
 def _log_step(step: Step) -> None:
@@ -233,13 +267,12 @@ def _log_falls(steps: list[Step]) -> None:
         )
 
 
-def _tell(observers: Sequence[Observer], step: Step, parameters: Parameters, rows: Rows) -> bool:
+def _tell(observers: Sequence[Observer], step: Step, parameters: Parameters) -> bool:
     """Show a step to all observers, if there are any; whether none of them wants to stop."""
     go_on = True
-    shown = replace(step, parameters=_as_shown(parameters, rows)) if observers else step
     for observer in observers:
         try:
-            observer(shown)
+            observer(replace(step, parameters=parameters))
         except StopIteration:
             go_on = False
     return go_on
@@ -277,12 +310,3 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
 def merit(fit: Fit) -> tuple[bool, float]:
     """By which fits from different starts are compared: the largest is the best."""
     return not fit.collapsed, fit.lower_bound
-
-
-def _as_shown(parameters: Parameters, rows: Rows) -> Parameters:
-    """A copy that is read-only, with means among the values of the data."""
-    means = plus_origin(parameters.means, rows)
-    copies = [converted(array, np.float64) for array in (parameters.weights, means, parameters.covariances)]
-    for copy in copies:
-        copy.flags.writeable = False
-    return Parameters(parameters.covariance_type, *copies)

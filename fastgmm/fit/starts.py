@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.origin import less_origin
 from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
@@ -21,7 +20,7 @@ from fastgmm.machine.pieces import pieces
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import Sweep
+from fastgmm.sweeps.in_memory import InMemory
 
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
@@ -52,7 +51,7 @@ class StartOptions:
 
 
 def make_start(
-    sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+    sweep: InMemory, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
     """Starting parameters of the method; those that were given replace them.
 
@@ -72,7 +71,7 @@ def make_start(
 
 
 def _from_partition(
-    sweep: Sweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+    sweep: InMemory, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
     """Assign a sample of the rows to centers; weights, and covariances about the centers, follow."""
     n_components, means = options.n_components, options.means
@@ -98,7 +97,7 @@ def _from_partition(
 
 
 def _partition(
-    sweep: Sweep,
+    sweep: InMemory,
     sample: Rows,
     method: str | StartFunction,
     means: FloatArray | None,
@@ -118,7 +117,7 @@ def _partition(
 
 
 def _from_callable(
-    sweep: Sweep,
+    sweep: InMemory,
     method: StartFunction,
     n_components: int,
     regularization: FloatArray,
@@ -128,8 +127,7 @@ def _from_callable(
     n_rows, n_features = sweep.rows.shape
     answer = np.asarray(method(sweep.rows.values, n_components, random_state))
     if answer.shape == (n_components, n_features) and np.isfinite(answer).all():
-        means = less_origin(answer.astype(np.float64), sweep.rows)
-        options = StartOptions("auto", n_components, means=means)
+        options = StartOptions("auto", n_components, means=answer)
         return _from_partition(sweep, options, regularization, random_state)
     is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"
     if not is_labels or answer.min() < 0 or answer.max() >= n_components:
@@ -144,7 +142,7 @@ def _from_callable(
 
 
 def _random_responsibilities(
-    sweep: Sweep, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
+    sweep: InMemory, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
     """The M-step of responsibilities drawn at random, scikit-learn's draws, a block of rows at a time."""
     rows, family = sweep.rows, sweep.family

@@ -12,8 +12,8 @@ Where many components matter to a row there is nothing to leave out, and nothing
 bytes a row, bounds at most 64 MB.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,8 @@ from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
 from fastgmm.kernels.contract import Backend, Bounds
 from fastgmm.moments import Moments
-from fastgmm.parameters import Prepared
-from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import Sweep, evaluate, plan_of
+from fastgmm.parameters import Model, Prepared
+from fastgmm.sweeps.in_memory import InMemory, evaluate, plan_of
 
 # An ordinary sweep or two, while a start settles, before rows are reordered; then another look each time their number
 # has doubled.
@@ -46,16 +45,12 @@ _BLOCK_ROWS_OF_A_COMPONENT = 1024
 class BoundedSweep:
     """A sweep with a memory: for one run of EM, whose parameters change little from call to call."""
 
-    sweep: Sweep
+    sweep: InMemory
     _n_sweeps: int = field(default=0, init=False)
     _n_bounded: int = field(default=0, init=False)
     _next_look: int = field(default=_SWEEPS_BEFORE_A_LOOK, init=False)
     _previous: Prepared | None = field(default=None, init=False)
     _bounds: Bounds | None = field(default=None, init=False)
-
-    @property
-    def rows(self) -> Rows:
-        return self.sweep.rows
 
     @property
     def facts(self) -> Facts:
@@ -73,7 +68,12 @@ class BoundedSweep:
     def n_threads(self) -> int:
         return self.sweep.n_threads
 
-    def __call__(self, prepared: Prepared) -> Moments:
+    def __call__(self, models: Sequence[Model]) -> list[Moments]:
+        """Those of one model, which follows that of the call before; of several, without bounds."""
+        return [self.moments(model.prepared) for model in models] if len(models) == 1 else self.sweep(models)
+
+    def moments(self, prepared: Prepared) -> Moments:
+        """Those of all rows."""
         if self._bounds is not None and self._previous is not None:
             shrink, drift = self.family.movement(self._previous, prepared)
             self._bounds = self._bounds._replace(shrink=shrink, drift=drift)
@@ -82,7 +82,7 @@ class BoundedSweep:
             if _few_components_matter(self.sweep, prepared):
                 self._bounds = _first_bounds(self.sweep, prepared)
                 self._n_bounded = 0
-        moments = self.sweep(prepared, self._bounds)
+        moments = self.sweep.moments(prepared, self._bounds)
         self._n_sweeps += 1
         self._previous = prepared
         if self._bounds is not None:
@@ -98,10 +98,7 @@ class BoundedSweep:
         return float(self._bounds.evaluated.sum()) / (self._n_bounded * self._bounds.matters.size)
 
 
-AnySweep: TypeAlias = Sweep | BoundedSweep
-
-
-def _few_components_matter(sweep: Sweep, prepared: Prepared) -> bool:
+def _few_components_matter(sweep: InMemory, prepared: Prepared) -> bool:
     """Whether rows have few components near, by a look at some of them."""
     n_components = len(prepared.log_constants)
     n_rows = sweep.rows.shape[0]
@@ -117,11 +114,11 @@ def _few_components_matter(sweep: Sweep, prepared: Prepared) -> bool:
     return len(matters) > 0 and bool(matters.mean() <= _SHARE_OF_ROWS)
 
 
-def _count_tiles(sweep: Sweep, prepared: Prepared) -> int:
+def _count_tiles(sweep: InMemory, prepared: Prepared) -> int:
     return -(-sweep.rows.shape[0] // plan_of(sweep, prepared).tile_rows)
 
 
-def _first_bounds(sweep: Sweep, prepared: Prepared) -> Bounds:
+def _first_bounds(sweep: InMemory, prepared: Prepared) -> Bounds:
     """Rows in the order of their labels; every component matters until a sweep has found otherwise."""
     n_components, n_tiles = len(prepared.log_constants), _count_tiles(sweep, prepared)
     return Bounds(
@@ -134,7 +131,7 @@ def _first_bounds(sweep: Sweep, prepared: Prepared) -> Bounds:
     )
 
 
-def _order_by_label(sweep: Sweep, prepared: Prepared) -> NDArray[np.int32]:
+def _order_by_label(sweep: InMemory, prepared: Prepared) -> NDArray[np.int32]:
     """Positions of the rows sorted by label block by block, lest rows that are read together lie all over the data."""
     rows = sweep.rows
     order = np.empty(rows.shape[0], np.int32)

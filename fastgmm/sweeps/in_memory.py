@@ -1,10 +1,8 @@
-"""One pass over all rows: who visits them, in which order, and how the results come together.
-
-Rows in memory today; whatever can turn prepared parameters into ``Moments`` can stand in for ``Sweep``.
-"""
+"""One pass over all rows in memory: in which order they are visited, and how the results come together."""
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -28,17 +26,14 @@ from fastgmm.kernels.contract import (
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.moments import Moments
-from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.parameters import Array, FloatArray, Model, Prepared
 from fastgmm.rows import Rows
+from fastgmm.sweeps.sweep import DeadlineError
 
 # Slots of models that are not large take half of it.
 _MOST_UNTOUCHED_BYTES = 64 * 2**20
 
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
-
-
-class DeadlineError(Exception):
-    """There is no time left to finish a sweep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +45,8 @@ class Scatter:
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
-    """Data, and the way to pass over it: ``sweep(prepared)`` gives the moments of all rows.
+class InMemory:
+    """A :class:`Sweep` over rows in memory.
 
     Raises ``DeadlineError`` once ``time.perf_counter()`` is past the ``deadline``, also in the middle of a sweep.
     """
@@ -73,7 +68,11 @@ class Sweep:
         if time.perf_counter() > self.deadline:
             raise DeadlineError
 
-    def __call__(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
+    def __call__(self, models: Sequence[Model]) -> list[Moments]:
+        return [self.moments(model.prepared) for model in models]
+
+    def moments(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
+        """Those of all rows."""
         moments = _collect_moments(self, prepared, bounds)
         if self.scatter is None:
             return moments
@@ -83,20 +82,20 @@ class Sweep:
 
 def make_sweep(
     facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
-) -> Sweep:
+) -> InMemory:
     """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
     scatter = total_scatter(facts, backend, n_threads) if family.is_shared else None
-    return Sweep(facts, family, backend, n_threads, scatter, deadline)
+    return InMemory(facts, family, backend, n_threads, scatter, deadline)
 
 
-def plan_of(sweep: Sweep, prepared: Prepared) -> ChunkPlan:
+def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
     """How a sweep cuts its rows."""
     n_components, n_features = prepared.means.shape
     second_shape = sweep.family.second_moment_shape(n_components, n_features)
     return _plan(sweep.rows, n_components, n_components * (1 + n_features) + math.prod(second_shape) + 2)
 
 
-def _collect_moments(sweep: Sweep, prepared: Prepared, bounds: Bounds | None) -> Moments:
+def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None) -> Moments:
     """Run the sweep kernel over all sections, and add the slots in the order of the chunks."""
     n_components, n_features = prepared.means.shape
     second_shape = sweep.family.second_moment_shape(n_components, n_features)
@@ -154,7 +153,7 @@ def total_scatter(facts: Facts, backend: Backend, n_threads: int) -> Scatter:
     center = facts.center
     full = FAMILIES["full"]
     prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(len(center))[np.newaxis], np.float64)
-    moments = Sweep(facts, full, backend, n_threads)(prepared)
+    moments = InMemory(facts, full, backend, n_threads).moments(prepared)
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 

@@ -6,6 +6,7 @@ import pytest
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
 from fastgmm.data.origin import less_origin, origin_of, plus_origin
+from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.in_memory import evaluate, make_sweep
@@ -54,10 +55,12 @@ def test_differences_from_the_origin_are_exact(rng, dtype):
 
 
 def test_means_go_in_and_come_out():
-    rows = Rows(np.zeros((1, 2)), origin=np.array([0.0, 1e6]))
-    inside = less_origin(np.array([[1.0, 1e6 + 1.0]]), rows)
+    origin = np.array([0.0, 1e6])
+    inside = less_origin(np.array([[1.0, 1e6 + 1.0]]), origin)
     assert inside.tolist() == [[1.0, 1.0]]
-    assert plus_origin(inside, rows).tolist() == [[1.0, 1e6 + 1.0]]
+    parameters = plus_origin(Parameters("diag", np.ones(1), inside, np.ones((1, 2))), origin)
+    assert parameters.means.tolist() == [[1.0, 1e6 + 1.0]]
+    assert not any(array.flags.writeable for array in (parameters.weights, parameters.means, parameters.covariances))
 
 
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray], ids=["C", "Fortran"])
@@ -68,7 +71,7 @@ def test_kernels_sweep_and_score_differences_from_the_origin(backend, family, dt
     near = Rows(np.round(problem.values.astype(dtype) * 64) / 64, problem.weights)
     there = Rows(layout(near.values + origin.astype(dtype)), near.weights, origin)
     prepared = problem.prepared(dtype)
-    assert same_bits(*(make_sweep(Facts(rows), family, backend, 2)(prepared) for rows in (near, there)))
+    assert same_bits(*(make_sweep(Facts(rows), family, backend, 2).moments(prepared) for rows in (near, there)))
     for wanted in ("log_density", "labels", "joint", "responsibilities"):
         assert same_bits(*(evaluate(rows, prepared, backend, 2, wanted) for rows in (near, there)))
 
@@ -81,7 +84,7 @@ def test_sweeps_with_bounds_do_so_too(backend, family, dtype, rng):
     prepared = family.prepare(start, np.dtype(dtype))
     sweeps = [BoundedSweep(make_sweep(Facts(each), family, backend, 2)) for each in (rows, there)]
     for _ in range(5):
-        assert same_bits(*(sweep(prepared) for sweep in sweeps))
+        assert same_bits(*(sweep.moments(prepared) for sweep in sweeps))
     assert (sweeps[1]._bounds is not None) == (backend.bounded_sweep is not None)
 
 

@@ -43,7 +43,7 @@ def iterates_of(sweep, start, n_steps, regularization):
     iterates = [start]
     for _ in range(n_steps):
         prepared = sweep.family.prepare(iterates[-1], np.float64)
-        iterates.append(maximize(sweep.family, sweep(prepared), regularization))
+        iterates.append(maximize(sweep.family, sweep.moments(prepared), regularization))
     return iterates
 
 
@@ -203,7 +203,7 @@ def test_the_end_is_a_step_of_em_that_changes_less_than_tol(family):
     assert fit.converged
     assert [step.converged for step in fit.steps] == [False] * (len(fit.steps) - 1) + [True]
     assert max(abs(step.change) for step in fit.steps[-2:]) < 1e-5, "two in a row after an extrapolation"
-    moments = sweep(family.prepare(fit.parameters, np.float64))
+    moments = sweep.moments(family.prepare(fit.parameters, np.float64))
     assert 0 <= moments.log_likelihood / moments.total_weight - fit.lower_bound < 1e-5
 
 
@@ -215,7 +215,7 @@ def test_wherever_it_is_cut_the_parameters_are_those_of_an_accepted_sweep(family
     assert len(fit.steps) == max_iter
     assert np.array_equal(bounds_of(fit), bounds_of(whole)[:max_iter])
     if max_iter:
-        moments = sweep(family.prepare(fit.parameters, np.float64))
+        moments = sweep.moments(family.prepare(fit.parameters, np.float64))
         assert moments.log_likelihood / moments.total_weight > fit.lower_bound - 1e-12
 
 

@@ -36,7 +36,7 @@ def test_the_lower_bound_is_that_of_the_parameters_before_the_last_step(backend,
     fit = run(backend, family, data, np.random.default_rng(5), max_iter=4)
     before = run(backend, family, data, np.random.default_rng(5), max_iter=3)
     sweep = make_sweep(Facts(Rows(data)), family, backend, 1)
-    moments = sweep(family.prepare(before.parameters, np.float64))
+    moments = sweep.moments(family.prepare(before.parameters, np.float64))
     assert fit.lower_bound == moments.log_likelihood / moments.total_weight
 
 

@@ -55,7 +55,7 @@ def compare_with_numpy(problem, dtype):
     moments, outputs = [], []
     for backend in (get_backend("c"), get_backend("numpy")):
         sweep = make_sweep(Facts(rows), problem.family, backend, 1)
-        moments.append(with_both_triangles(sweep(prepared), problem.family))
+        moments.append(with_both_triangles(sweep.moments(prepared), problem.family))
         outputs.append({wanted: evaluate(rows, prepared, backend, 1, wanted) for wanted in EVERYTHING})
     assert_close_moments(*moments, tolerance)
     actual, expected = outputs
@@ -213,6 +213,6 @@ def test_strides_of_any_sign_are_read_to_the_bits_of_a_copy(family, dtype, layou
     weights = problem.weights[::-1]
     rows, copies = Rows(view, weights), Rows(view.copy(order="C"), weights.copy())
     backend = get_backend("c")
-    assert same_bits(*(make_sweep(Facts(each), family, backend, 2)(prepared) for each in (rows, copies)))
+    assert same_bits(*(make_sweep(Facts(each), family, backend, 2).moments(prepared) for each in (rows, copies)))
     for wanted in EVERYTHING:
         assert same_bits(*(evaluate(each, prepared, backend, 2, wanted) for each in (rows, copies)))

@@ -219,7 +219,7 @@ def test_only_problems_that_are_worth_it_are_shared_among_threads(monkeypatch, w
     problem = draw_problem("diag", 10, 2, 2)
     rows = Rows(np.zeros((n_rows, 2)))
     if what == "sweep":
-        make_sweep(Facts(rows), FAMILIES["diag"], backend, 4)(problem.prepared())
+        make_sweep(Facts(rows), FAMILIES["diag"], backend, 4).moments(problem.prepared())
     else:
         evaluate(rows, problem.prepared(), backend, None, "labels")
         assert looked_up == ([None] if is_shared else [])

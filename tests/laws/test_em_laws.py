@@ -46,7 +46,7 @@ draws = st.builds(Draw, st.integers(0, 2**32), st.integers(100, 400), st.integer
 
 def em_step(backend, family, rows: Rows, parameters: Parameters) -> tuple[Parameters, Moments]:
     """The next parameters, and the moments under the ones given."""
-    moments = make_sweep(Facts(rows), family, backend, 2)(family.prepare(parameters, rows.values.dtype))
+    moments = make_sweep(Facts(rows), family, backend, 2).moments(family.prepare(parameters, rows.values.dtype))
     return maximize(family, moments, np.zeros(rows.shape[1])), moments
 
 

@@ -46,7 +46,7 @@ def iterate(sweep, family, start, dtype, iterations=9):
     parameters, result = start, []
     for _ in range(iterations):
         prepared = family.prepare(parameters, np.dtype(dtype))
-        moments = sweep(prepared)
+        moments = sweep.moments(prepared)
         parameters = maximize(family, moments, np.full(prepared.means.shape[1], 1e-6))
         result.append(with_both_triangles(moments, family))
     return result
@@ -100,7 +100,9 @@ def test_parameters_that_jump_are_followed(bounding, family, rng):
         shuffled = Parameters(family.name, start.weights, np.roll(start.means, seed, axis=0), start.covariances)
         for parameters in (shuffled, other, start):
             prepared = family.prepare(parameters, np.dtype("float64"))
-            assert_close_moments(*(with_both_triangles(each(prepared), family) for each in (bounded, sweep)), 1e-11)
+            assert_close_moments(
+                *(with_both_triangles(each.moments(prepared), family) for each in (bounded, sweep)), 1e-11
+            )
 
 
 def test_rows_are_left_as_they_are_where_all_components_overlap(bounding, family, rng):
@@ -170,5 +172,5 @@ def test_a_square_that_overflows_is_no_bound(bounding, rng, dtype, scale):
         with np.errstate(all="ignore"):
             parameters = Parameters("spherical", equal, centers * scale, ones * float(scale) ** 2)
             prepared = family.prepare(parameters, np.dtype(dtype))
-            ours, true = bounded(prepared), sweep(prepared)
+            ours, true = bounded.moments(prepared), sweep.moments(prepared)
         assert np.allclose(ours.counts, true.counts, rtol=1e-5)

@@ -31,7 +31,7 @@ EVERYTHING = ("log_density", "labels", "joint", "responsibilities")
 
 
 def sweep(backend, family, rows, prepared, n_threads=1):
-    return with_both_triangles(make_sweep(Facts(rows), family, backend, n_threads)(prepared), family)
+    return with_both_triangles(make_sweep(Facts(rows), family, backend, n_threads).moments(prepared), family)
 
 
 def many_rows(family, dtype="float64", weighted=True):
@@ -226,7 +226,7 @@ def test_absurd_rows_are_counted_and_their_likelihood_is_no_nan(backend, family,
     """Their second moments may be infinite, and NumPy may say so."""
     rows = absurd_rows(dtype, ABSURD[dtype][at])
     prepared = family.prepare(draw_parameters(rng, family.name, 3, 2), np.dtype(dtype))
-    moments = make_sweep(Facts(rows), family, backend, 1)(prepared)
+    moments = make_sweep(Facts(rows), family, backend, 1).moments(prepared)
     assert_close(moments.counts.sum(), 8.0, 1e-6)
     assert not np.isnan(moments.log_likelihood)
     assert moments.log_likelihood < 0
