@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
-from fastgmm.fit.options import check_parameters
 from fastgmm.model.attributes import completed, has_parameters, no_history, parameter_attributes, sound_parameters_of
 from fastgmm.model.scoring import adopt
 

@@ -2,7 +2,7 @@
 
 A family turns parameters into what kernels read (*prepare*), moments into covariances (*maximize*), and knows the
 shape of its covariances and how many free numbers they hold. Everything else in fastgmm is the same for all.
-May be imported: ``FAMILIES``, ``CovarianceFamily``.
+May be imported: ``FAMILIES``, ``CovarianceFamily``, and from ``check.py`` what tells whether arrays make a mixture.
 """
 
 from fastgmm.families.diag import DIAG

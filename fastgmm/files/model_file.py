@@ -20,9 +20,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fastgmm.errors import ModelFormatError
+from fastgmm.families.check import check_parameters
 from fastgmm.files import members
 from fastgmm.files.archive import Bytes
-from fastgmm.fit.options import check_options, check_parameters
+from fastgmm.fit.options import check_options
 from fastgmm.machine.whole_file import AnyPath, whole_file
 from fastgmm.parameters import Parameters
 

@@ -16,7 +16,8 @@ from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
-from fastgmm.fit.options import check_given_start, check_random_state
+from fastgmm.families.check import check_given_start
+from fastgmm.fit.options import check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em

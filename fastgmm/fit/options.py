@@ -2,18 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastgmm.errors import FastGMMError
-from fastgmm.families import FAMILIES, CovarianceFamily
-from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.families import FAMILIES
 from fastgmm.kernels import BACKEND_NAMES
-from fastgmm.machine.pieces import by_piece, converted
-from fastgmm.parameters import FloatArray, Parameters
 
 ACCELERATIONS = ("squarem",)
 INIT_METHODS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
@@ -150,103 +146,3 @@ def check_n_samples(n_samples: Any) -> int:
             return whole
     must_be = "a whole number in the range [1, 2**63)"
     raise InvalidParameterError(f"The 'n_samples' parameter of sample must be {must_be}. Got {n_samples!r} instead.")
-
-
-@dataclass(frozen=True, eq=False)
-class GivenStart:
-    """Starting parameters given by the user, checked; None where not given."""
-
-    weights: FloatArray | None
-    means: FloatArray | None
-    covariances: FloatArray | None
-
-
-def check_given_start(
-    family: CovarianceFamily, weights: Any, means: Any, precisions: Any, n_components: int, n_features: int
-) -> GivenStart:
-    """Check ``weights_init``, ``means_init`` and ``precisions_init`` against the data's shape."""
-    return GivenStart(
-        None if weights is None else check_weights(weights, n_components),
-        None if means is None else _check_array(means, (n_components, n_features), "means"),
-        None if precisions is None else _covariances_of(family, precisions, n_components, n_features),
-    )
-
-
-def check_weights(weights: Any, n_components: int) -> FloatArray:
-    """Mixing proportions (n_components,), in [0, 1], summing to 1."""
-    array = _check_array(weights, (n_components,), "weights")
-    if (array < 0.0).any() or (array > 1.0).any():
-        raise ValueError(
-            "The parameter 'weights' should be in the range [0, 1], but got max value "
-            f"{array.min():.5f}, min value {array.max():.5f}"
-        )
-    is_single = getattr(weights, "dtype", None) == np.float32
-    if abs(1.0 - array.sum()) > (1e-6 if is_single else 1e-8):
-        raise ValueError(f"The parameter 'weights' should be normalized, but got sum(weights) = {array.sum():.5f}")
-    return array / array.sum() if is_single else array
-
-
-def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
-    is_array = isinstance(values, np.ndarray)
-    array = converted(np.asarray(values), np.float64) if is_array else np.array(values, dtype=np.float64)
-    if array.shape != shape:
-        raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
-    if not by_piece(np.isfinite, array).all():
-        what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
-        raise ValueError(f"Input contains {what}. The parameter '{name}' should be finite.")
-    return array
-
-
-def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type: str) -> Parameters:
-    """Parameters from a user's arrays.
-
-    Raises
-    ------
-    ValueError
-        Where the family is unknown, shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
-    """
-    if covariance_type not in FAMILIES:
-        raise ValueError(f"covariance_type must be one of {', '.join(map(repr, FAMILIES))}; got {covariance_type!r}")
-    means = np.array(means, dtype=np.float64)
-    if means.ndim != 2 or not means.size or not np.isfinite(means).all():
-        raise ValueError(f"means must be a finite array of shape (n_components, n_features); got shape {means.shape}")
-    n_components, n_features = means.shape
-    checked = check_covariances(FAMILIES[covariance_type], covariances, n_components, n_features)
-    return Parameters(covariance_type, check_weights(weights, n_components), means, checked)
-
-
-def check_covariances(family: CovarianceFamily, covariances: Any, n_components: int, n_features: int) -> FloatArray:
-    """Covariances in the shape of the family, symmetric and positive definite."""
-    array = _check_array(covariances, family.covariance_shape(n_components, n_features), "covariances")
-    _of_positive_definite(family, array, "covariance", family.precisions_cholesky)
-    return array
-
-
-def _covariances_of(family: CovarianceFamily, precisions: Any, n_components: int, n_features: int) -> FloatArray:
-    """Covariances of given precisions, which must be symmetric and positive definite."""
-    shape = family.covariance_shape(n_components, n_features)
-    array = _check_array(precisions, shape, f"{family.name} precision")
-    return _of_positive_definite(family, array, "precision", family.covariances_of_precisions)
-
-
-def _of_positive_definite(
-    family: CovarianceFamily, array: FloatArray, noun: str, function: Callable[[FloatArray], FloatArray]
-) -> FloatArray:
-    """``function`` of matrices that are symmetric to single precision, and by its rule positive definite."""
-    with (
-        suppress(NotPositiveDefiniteError),
-        np.errstate(over="ignore", invalid="ignore"),  # what is beyond 1e308 is refused without a warning
-    ):
-        if not family.has_matrices or _is_symmetric(array):
-            return function(array)
-    raise ValueError(f"'{family.name} {noun}' should be {family.requirement}")
-
-
-def _is_symmetric(matrices: FloatArray) -> bool:
-    """Whether entries and their mirror images differ by less than 1e-5 of √(aᵢᵢaⱼⱼ), matrix by matrix."""
-    return all(map(_is_matrix_symmetric, matrices.reshape(-1, *matrices.shape[-2:])))
-
-
-def _is_matrix_symmetric(matrix: FloatArray) -> bool:
-    deviations = np.sqrt(np.abs(np.diagonal(matrix)))
-    return bool((np.abs(matrix - matrix.T) <= 1e-5 * np.outer(deviations, deviations)).all())

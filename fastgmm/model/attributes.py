@@ -11,7 +11,7 @@ import numpy as np
 
 from fastgmm.errors import not_fitted
 from fastgmm.families import FAMILIES
-from fastgmm.fit.options import check_covariances, check_parameters
+from fastgmm.families.check import check_covariances, check_parameters
 from fastgmm.fit.runs import Fit, Step
 from fastgmm.machine.pieces import by_piece, converted
 from fastgmm.parameters import FloatArray, Parameters
