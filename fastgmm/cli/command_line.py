@@ -6,25 +6,30 @@ not foreseen here keeps its traceback.
 
 import json
 import logging
-import math
 import os
 import sys
 import warnings
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
 
 from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES, require_known_kind
-from fastgmm.families import FAMILIES
-from fastgmm.fit.options import ACCELERATIONS, INIT_METHODS
-from fastgmm.kernels import BACKEND_NAMES
+from fastgmm.fit.options import OPTIONS, Option
+from fastgmm.fit.rules import integer_from
 from fastgmm.show.reports import Report, json_ready, printable
 from fastgmm.version import __version__
+
+Result = TypeVar("Result")
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
+_PICTURE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 _EPILOG = "exit status: 0 done, 1 failed, 2 wrong usage, 3 not converged (the model is written all the same)"
 
 
@@ -136,11 +141,11 @@ def _abandon_stdout() -> None:
 # --- the parser ------------------------------------------------------------------------------------------------------
 
 
-def _parser() -> ArgumentParser:
+def _parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     parser = ArgumentParser(prog="fastgmm", description="Gaussian mixtures of millions of points.", epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"fastgmm {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    _add_fit(commands)
+    _add_fit(commands, options)
     _add_predict(commands)
     _add_score(commands)
     _add_info(commands)
@@ -170,41 +175,44 @@ def _add_points(parser: ArgumentParser) -> None:
     )
 
 
-def _add_running(parser: ArgumentParser) -> None:
-    parser.add_argument("--seed", type=_seed, default=0, help="of the start (default: 0)")
-    parser.add_argument("--threads", type=_positive, help="default: all CPUs this process may use")
-    parser.add_argument("--backend", choices=BACKEND_NAMES, default="auto")
+def _add_options(parser: ArgumentParser, options: Mapping[str, Option], required: Sequence[str] = ()) -> None:
+    """Flags for the options that have some; ``arguments.options`` names these to who makes the estimator."""
+    with_flags = {name: option for name, option in options.items() if option.flags}
+    for name, option in with_flags.items():
+        default = option.default if option.default_of_flags is None else option.default_of_flags
+        # 1e-3, not 0.001
+        written = np.format_float_scientific(default, trim="-", exp_digits=1) if type(default) is float else default
+        is_told = option.help is None or default is None or name in required
+        parser.add_argument(
+            *option.flags.split(),
+            dest=name,
+            type=_argument(option.rule.read),
+            choices=option.rule.choices,
+            default=default,
+            required=name in required,
+            metavar=option.metavar,
+            help=option.help if is_told else f"{option.help} (default: {written})",
+        )
+    parser.set_defaults(options=tuple(with_flags))
 
 
-def _add_fit(commands: "_SubParsersAction[ArgumentParser]") -> None:
+def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str, Option]) -> None:
     parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
     _add_points(parser)
-    parser.add_argument("-k", "--components", type=_positive, required=True, help="number of components")
     parser.add_argument("-o", "--output", required=True, metavar="MODEL.npz", help="the model file to write")
-    parser.add_argument("--covariance-type", choices=tuple(FAMILIES), default="full")
-    parser.add_argument("--tol", type=_not_negative, default=1e-3, help="stop below this change (default: 1e-3)")
-    parser.add_argument(
-        "--reg-covar",
-        type=_regularization,
-        default=1e-6,
-        metavar="NUMBER|relative",
-        help="added to variances; relative: a millionth of each feature's own (default: 1e-6)",
-    )
-    parser.add_argument("--max-iter", type=_count, default=100, help="most iterations of a start (default: 100)")
-    parser.add_argument("--n-init", type=_positive, default=1, help="starts to try (default: 1)")
-    parser.add_argument("--init-params", choices=INIT_METHODS, default="auto")
-    parser.add_argument("--accelerate", choices=ACCELERATIONS, help="fewer iterations where they converge slowly")
-    parser.add_argument(
-        "--deadline", type=_seconds, metavar="SECONDS", help="end with the best so far (default: no deadline)"
-    )
-    _add_running(parser)
+    _add_options(parser, options, required=("n_components",))
 
 
 def _add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "predict", "the most probable component of every point")
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    parser.add_argument("-o", "--output", type=_output_file, help=".npy or .csv (default: one line a point on stdout)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_file_that_ends_in(OUTPUT_SUFFIXES),
+        help=".npy or .csv (default: one line a point on stdout)",
+    )
     parser.add_argument("--proba", action="store_true", help="the probabilities of all components instead")
 
 
@@ -213,7 +221,9 @@ def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("model", help="a model file")
     _add_points(parser)
     parser.add_argument("--samples", action="store_true", help="the log-density of every point instead of the mean")
-    parser.add_argument("-o", "--output", type=_output_file, help="write those to .npy or .csv instead of stdout")
+    parser.add_argument(
+        "-o", "--output", type=_file_that_ends_in(OUTPUT_SUFFIXES), help="write those to .npy or .csv instead of stdout"
+    )
 
 
 def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -223,82 +233,56 @@ def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _add_demo(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "demo", "fit points drawn from a mixture of Old Faithful's eruptions")
-    parser.add_argument("--rows", type=_positive, default=1_000_000, help="points to draw (default: 1000000)")
-    parser.add_argument("-k", "--components", type=_positive, default=2, help="number of components (default: 2)")
-    parser.add_argument("--picture", type=_picture_file, default="fastgmm-demo.png", help="default: fastgmm-demo.png")
-    _add_running(parser)
+    n_rows = _argument(integer_from(1).read)
+    parser.add_argument("--rows", type=n_rows, default=1_000_000, help="points to draw (default: 1000000)")
+    parser.add_argument(
+        "--picture",
+        type=_file_that_ends_in(_PICTURE_SUFFIXES),
+        default="fastgmm-demo.png",
+        help="default: fastgmm-demo.png",
+    )
+    taken = {name: OPTIONS[name] for name in ("random_state", "n_threads", "backend")}
+    _add_options(parser, {"n_components": replace(OPTIONS["n_components"], default=2)} | taken)
 
 
+def _argument(read: Callable[[str], Result]) -> Callable[[str], Result]:
+    """What argparse wants of a function of a text: complaints in a type of its own."""
+
+    def argument(text: str) -> Result:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return argument
+
+
+@_argument
 def _input_file(text: str) -> str:
-    try:
-        require_known_kind(text)
-    except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
+    require_known_kind(text)
     return text
 
 
-def _output_file(text: str) -> str:
-    return _with_suffix(text, OUTPUT_SUFFIXES)
+def _file_that_ends_in(suffixes: Sequence[str]) -> Callable[[str], str]:
+    def file_name(text: str) -> str:
+        if Path(text).suffix.lower() not in suffixes:
+            raise ValueError(f"{text}: expected a file name that ends in {' or '.join(suffixes)}")
+        return text
+
+    return _argument(file_name)
 
 
-def _picture_file(text: str) -> str:
-    return _with_suffix(text, (".png", ".pdf", ".svg", ".jpg"))
-
-
-def _with_suffix(text: str, known: Sequence[str]) -> str:
-    if Path(text).suffix.lower() not in known:
-        raise ArgumentTypeError(f"{text}: expected a file name that ends in {' or '.join(known)}")
-    return text
-
-
+@_argument
 def _delimiter(text: str) -> str:
     delimiter = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
     if len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n.+-':
-        raise ArgumentTypeError(f"{text!r} is not a character that separates cells, tab or space")
+        raise ValueError(f"{text!r} is not a character that separates cells, tab or space")
     return delimiter
 
 
+@_argument
 def _columns(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if "" in names:
-        raise ArgumentTypeError(f"{text!r}: a column without a name")
+        raise ValueError(f"{text!r}: a column without a name")
     return names
-
-
-def _count(text: str) -> int:
-    return _integer(text, 0)
-
-
-def _seed(text: str) -> int:
-    if _count(text) >= 2**32:
-        raise ArgumentTypeError(f"{text} is not an integer below 2**32")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    return _integer(text, 1)
-
-
-def _integer(text: str, smallest: int) -> int:
-    with suppress(ValueError):
-        if int(text) >= smallest:
-            return int(text)
-    raise ArgumentTypeError(f"{text!r} is not an integer of {smallest} or more")
-
-
-def _not_negative(text: str) -> float:
-    with suppress(ValueError):
-        if 0 <= float(text) < math.inf:
-            return float(text)
-    raise ArgumentTypeError(f"{text!r} is not a number of 0 or more")
-
-
-def _seconds(text: str) -> float:
-    seconds = _not_negative(text)
-    if seconds == 0:
-        raise ArgumentTypeError("a deadline of 0 seconds leaves no time for a start")
-    return seconds
-
-
-def _regularization(text: str) -> float | str:
-    return text if text == "relative" else _not_negative(text)

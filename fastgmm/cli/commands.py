@@ -34,21 +34,15 @@ EXIT_NOT_CONVERGED = 3
 _BLOCK_ROWS = 65_536
 
 
-def timed_fit(arguments: Namespace, points: Any, max_iter: int, **options: Any) -> tuple[GaussianMixture, float]:
-    """A fit with the seed, threads and backend of the command line, and its seconds; shown unless ``--quiet``."""
+def timed_fit(arguments: Namespace, points: Any, **options: Any) -> tuple[GaussianMixture, float]:
+    """A fit with the options of the command line and others, and its seconds; shown unless ``--quiet``."""
+    options |= {name: getattr(arguments, name) for name in arguments.options}
     progress: AbstractContextManager[Sequence[Observer]] = (
-        nullcontext([]) if arguments.quiet else show_progress(max_iter)
+        nullcontext([]) if arguments.quiet else show_progress(options["max_iter"])
     )
     began = time.perf_counter()
     with progress as shown:
-        mixture = GaussianMixture(
-            max_iter=max_iter,
-            random_state=arguments.seed,
-            n_threads=arguments.threads,
-            backend=arguments.backend,
-            callbacks=list(shown),
-            **options,
-        ).fit(points)
+        mixture = GaussianMixture(**options, callbacks=list(shown)).fit(points)
     return mixture, time.perf_counter() - began
 
 
@@ -73,19 +67,7 @@ def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
     _require_output(arguments, arguments.points)
     points = read_points(arguments.points, arguments.columns, form=_form(arguments))
-    mixture, seconds = timed_fit(
-        arguments,
-        points,
-        arguments.max_iter,
-        n_components=arguments.components,
-        covariance_type=arguments.covariance_type,
-        tol=arguments.tol,
-        reg_covar=arguments.reg_covar,
-        n_init=arguments.n_init,
-        init_params=arguments.init_params,
-        accelerate=arguments.accelerate,
-        deadline=arguments.deadline,
-    )
+    mixture, seconds = timed_fit(arguments, points)
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)
 

@@ -25,11 +25,11 @@ def demo(arguments: Namespace) -> Report:
     """Fit Old Faithful, draw ``rows`` points from that mixture, fit those, and show what came out."""
     require_writable(arguments.picture)
     eruptions = load_old_faithful()
-    logger.info("fitting %d components to Old Faithful, %d x %d", arguments.components, *eruptions.shape)
-    original = GaussianMixture(arguments.components, random_state=arguments.seed).fit(eruptions)
+    logger.info("fitting %d components to Old Faithful, %d x %d", arguments.n_components, *eruptions.shape)
+    original = GaussianMixture(arguments.n_components, random_state=arguments.random_state).fit(eruptions)
     logger.info("drawing %s points from that mixture", f"{arguments.rows:,}")
-    points = _shuffled(original.sample(arguments.rows)[0], arguments.seed)
-    mixture, seconds = timed_fit(arguments, points, _MAX_ITER, n_components=arguments.components, tol=_TOLERANCE)
+    points = _shuffled(original.sample(arguments.rows)[0], arguments.random_state)
+    mixture, seconds = timed_fit(arguments, points, max_iter=_MAX_ITER, tol=_TOLERANCE)
     picture = _picture(arguments.picture, points[:_POINTS_IN_PICTURE], mixture)
     return _report(mixture, original, points, seconds, picture)
 

@@ -16,7 +16,7 @@ from fastgmm.data.validation import (
     warn_of_weights,
 )
 from fastgmm.fit.fitting import EarlierFit, fit_rows
-from fastgmm.fit.options import check_options
+from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.runs import Observer
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
@@ -27,24 +27,25 @@ from fastgmm.show.verbose import print_progress
 
 def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
-    options, name = vars(estimator), type(estimator).__name__
-    check_options(options, name)
+    attributes, name = vars(estimator), type(estimator).__name__
+    options = options_of(attributes, name)
     names = feature_names(X)
     values = check_values(X, name, min_rows=2)
     rows = Rows(values, moderate(check_sample_weight(sample_weight, len(values))))
-    check_n_components(rows, options["n_components"])
+    check_n_components(rows, options.n_components)
     if sample_weight is None:
         warn_of_weights(y, len(values))
-    best, steps = fit_rows(options, rows, _earlier_fit(options, values.shape[1], name), _observers(options))
+    earlier = _earlier_fit(attributes, values.shape[1], name) if options.warm_start else None
+    best, steps = fit_rows(options, rows, earlier, _observers(options))
     fitted = fitted_attributes(best, steps)
     return rows, fitted if names is None else fitted | {"feature_names_in_": names}
 
 
-def _observers(options: Mapping[str, Any]) -> list[Observer]:
+def _observers(options: Options) -> list[Observer]:
     """Who sees every step: the user's callbacks, and what prints for ``verbose``."""
-    observers: list[Observer] = list(options["callbacks"] or ())
-    if options["verbose"]:
-        observers.append(print_progress(options["verbose"], options["verbose_interval"], options["max_iter"]))
+    observers: list[Observer] = list(options.callbacks or ())
+    if options.verbose:
+        observers.append(print_progress(options.verbose, options.verbose_interval, options.max_iter))
     return observers
 
 
@@ -53,7 +54,7 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
 
     Raises ``ValueError`` where they make a model of another shape.
     """
-    if not (attributes["warm_start"] and has_parameters(attributes)):
+    if not has_parameters(attributes):
         return None
     check_complete(attributes, estimator)
     earlier: dict[str, Any] = {}

@@ -12,45 +12,20 @@ import numpy as np
 
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
-from fastgmm.model.attributes import completed, has_parameters, no_history, parameter_attributes, sound_parameters_of
+from fastgmm.fit.options import OPTIONS, Option
+from fastgmm.model.attributes import (
+    ARRAYS,
+    completed,
+    has_parameters,
+    no_history,
+    parameter_attributes,
+    sound_parameters_of,
+)
 from fastgmm.model.scoring import adopt
 
 # What a scikit-learn estimator and ours have in common.
-_SHARED_OPTIONS = (
-    "n_components",
-    "covariance_type",
-    "tol",
-    "reg_covar",
-    "max_iter",
-    "n_init",
-    "init_params",
-    "weights_init",
-    "means_init",
-    "precisions_init",
-    "random_state",
-    "warm_start",
-    "verbose",
-    "verbose_interval",
-)
-_FITTED_ATTRIBUTES = (
-    "weights_",
-    "means_",
-    "covariances_",
-    "precisions_",
-    "precisions_cholesky_",
-    "converged_",
-    "n_iter_",
-    "lower_bound_",
-    "lower_bounds_",
-    "n_features_in_",
-    "feature_names_in_",
-)
-# Options that a model file keeps: plain values. Arrays, callables and random states stay behind.
-_SAVED_OPTIONS = (
-    *(name for name in _SHARED_OPTIONS if not name.endswith("_init") or name == "n_init"),
-    "accelerate",
-    "deadline",
-)
+_SHARED_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.in_sklearn)
+_SHARED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "n_features_in_", "feature_names_in_")
 _SAVED_RESULTS = ("converged_", "stop_reason_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
 
 Estimator = TypeVar("Estimator")
@@ -121,7 +96,7 @@ def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) 
 def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The fitted attributes that a scikit-learn estimator has too, copied, be they set by hand."""
     fitted = completed(attributes)
-    return {name: copy(fitted[name]) for name in _FITTED_ATTRIBUTES if name in fitted}
+    return {name: copy(fitted[name]) for name in (*ARRAYS, *_SHARED_RESULTS) if name in fitted}
 
 
 def save(self: Any, path: str | PathLike[str]) -> None:
@@ -129,11 +104,11 @@ def save(self: Any, path: str | PathLike[str]) -> None:
     save_model(path, to_saved_model(self._fitted()))
 
 
-def to_saved_model(attributes: Mapping[str, Any]) -> SavedModel:
+def to_saved_model(attributes: Mapping[str, Any], declared: Mapping[str, Option] = OPTIONS) -> SavedModel:
     """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
     names = attributes.get("feature_names_in_")
     known = {**no_history(), **attributes}
-    options = {name: _plain(known[name]) for name in _SAVED_OPTIONS if name in known}
+    options = {name: _plain(known[name]) for name, option in declared.items() if option.is_saved and name in known}
     results = {name: _plain(known[name]) for name in _SAVED_RESULTS}
     return SavedModel(
         parameters=sound_parameters_of(attributes),
@@ -153,10 +128,11 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else None
 
 
-def from_saved_model(cls: type[Estimator], model: SavedModel) -> Estimator:
+def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[str, Option] = OPTIONS) -> Estimator:
     """The estimator that a model file describes."""
     parameters = model.parameters
-    known = {name: value for name, value in model.options.items() if name in _SAVED_OPTIONS and name != "n_components"}
+    saved = {name for name, option in declared.items() if option.is_saved} - {"n_components"}
+    known = {name: value for name, value in model.options.items() if name in saved}
     build: Any = cls
     estimator = build.from_parameters(
         parameters.weights,

@@ -15,7 +15,7 @@ from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.maximize import maximize
-from fastgmm.fit.options import check_options
+from fastgmm.fit.options import options_of
 from fastgmm.machine.interrupts import no_interrupt_lost
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of
 from fastgmm.model.scoring import Scorer, adopt
@@ -114,16 +114,16 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     (array([[2.]]), array([[1.]]))
     """
     estimator: Any = self
-    attributes, options = require_fitted(self), estimator.get_params(deep=False)
-    check_options(options, type(self).__name__)
+    attributes = require_fitted(self)
+    options = options_of(attributes, type(self).__name__)
     before = parameters_of(attributes)
-    if isinstance(options["reg_covar"], str):
+    if isinstance(options.reg_covar, str):
         raise ValueError(
             "reg_covar='relative' is a share of the variances of the data, which moments do not know: give a number, "
             "for example set_params(reg_covar=1e-6)"
         )
     _require_moments_of(before, moments)
-    regularization = np.full(before.n_features, float(options["reg_covar"]))
+    regularization = np.full(before.n_features, float(options.reg_covar))
     with np.errstate(over="ignore", invalid="ignore"):
         after = maximize(FAMILIES[before.covariance_type], moments, regularization)
     bound = moments.log_likelihood / moments.total_weight
@@ -131,7 +131,7 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
-    result: Estimator = build(**options)
+    result: Estimator = build(**estimator.get_params(deep=False))
     adopt(result, no_history() | fitted | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]})
     return result
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,11 @@ from fastgmm.machine.pieces import by_piece, converted
 from fastgmm.parameters import FloatArray, Parameters
 
 
-@dataclass(frozen=True, eq=False)
-class GivenStart:
-    """Starting parameters given by the user, checked; None where not given."""
-
-    weights: FloatArray | None
-    means: FloatArray | None
-    covariances: FloatArray | None
-
-
 def check_given_start(
     family: CovarianceFamily, weights: Any, means: Any, precisions: Any, n_components: int, n_features: int
-) -> GivenStart:
-    """Check ``weights_init``, ``means_init`` and ``precisions_init`` against the data's shape."""
-    return GivenStart(
+) -> tuple[FloatArray | None, FloatArray | None, FloatArray | None]:
+    """Weights, means and covariances that a start is given, by precisions; None where it is not."""
+    return (
         None if weights is None else check_weights(weights, n_components),
         None if means is None else _check_array(means, (n_components, n_features), "means"),
         None if precisions is None else _covariances_of(family, precisions, n_components, n_features),
@@ -98,16 +88,12 @@ def _of_positive_definite(
         suppress(NotPositiveDefiniteError),
         np.errstate(over="ignore", invalid="ignore"),  # what is beyond 1e308 is refused without a warning
     ):
-        if not family.has_matrices or _is_symmetric(array):
+        if not family.has_matrices or all(map(_is_symmetric, array.reshape(-1, *array.shape[-2:]))):
             return function(array)
     raise ValueError(f"'{family.name} {noun}' should be {family.requirement}")
 
 
-def _is_symmetric(matrices: FloatArray) -> bool:
-    """Whether entries and their mirror images differ by less than 1e-5 of √(aᵢᵢaⱼⱼ), matrix by matrix."""
-    return all(map(_is_matrix_symmetric, matrices.reshape(-1, *matrices.shape[-2:])))
-
-
-def _is_matrix_symmetric(matrix: FloatArray) -> bool:
+def _is_symmetric(matrix: FloatArray) -> bool:
+    """Whether entries and their mirror images differ by less than 1e-5 of √(aᵢᵢaⱼⱼ)."""
     deviations = np.sqrt(np.abs(np.diagonal(matrix)))
     return bool((np.abs(matrix - matrix.T) <= 1e-5 * np.outer(deviations, deviations)).all())

@@ -1,7 +1,7 @@
 """From options and rows to the best model.
 
-``options.py`` checks hyper-parameters, and ``fitting.py`` wires a fit: a run (``runs.py``) from every start
-(``starts.py``), of which the likeliest without collapsed components is kept (``degenerate.py``,
+``options.py`` declares hyper-parameters by rules (``rules.py``), and ``fitting.py`` wires a fit: a run (``runs.py``)
+from every start (``starts.py``), of which the likeliest without collapsed components is kept (``degenerate.py``,
 ``effective_points.py``); ``outcome.py`` says what is to be said about it. A run drives the loop of EM (``em.py``), that
 asks for the moments of model after model and knows neither rows nor threads: ``update.py`` prepares and maximizes,
 ``acceleration.py`` lets some models be extrapolations. Starts are k-means (``kmeans.py``) in scales of their own

@@ -4,10 +4,9 @@ import functools
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
-from fastgmm.fit.options import check_random_state
+from fastgmm.fit.options import Options, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
@@ -44,28 +43,26 @@ class EarlierFit:
 
 
 def fit_rows(
-    options: Mapping[str, Any], rows: Rows, earlier: EarlierFit | None, observers: Sequence[Observer] = ()
+    options: Options, rows: Rows, earlier: EarlierFit | None, observers: Sequence[Observer] = ()
 ) -> tuple[Fit, tuple[Step, ...]]:
     """The best fit of validated rows, and the steps of all starts.
 
     Parameters
     ----------
-    options : mapping
-        The estimator's hyper-parameters by name.
     earlier : EarlierFit or None
         To be continued, instead of starting anew.
     observers : sequence of callables
         Of the steps of all starts.
     """
-    deadline = math.inf if options["deadline"] is None else time.perf_counter() + options["deadline"]
+    deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
     facts = with_room_for_squares(Facts(rows))
-    regularization = regularization_of(options["reg_covar"], facts)
+    regularization = regularization_of(options.reg_covar, facts)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
         facts = counted_from_origin(facts)
         origin = facts.rows.origin
-        wishes = options["backend"], options["n_threads"]
-        sweep = suited_sweep(facts, options["covariance_type"], options["n_components"], *wishes, deadline)
+        wishes = options.backend, options.n_threads
+        sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
         watching = [_among_the_data(observer, origin) for observer in observers]
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, watching))
         best = replace(best, parameters=plus_origin(best.parameters, origin))
@@ -90,14 +87,14 @@ def suited_sweep(
 
 
 def runs_of_em(
-    options: Mapping[str, Any],
+    options: Options,
     sweep: InMemory,
     regularization: FloatArray,
     earlier: EarlierFit | None,
     observers: Sequence[Observer],
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
-    stopping = Stopping(options["tol"], options["max_iter"])
+    stopping = Stopping(options.tol, options.max_iter)
     start_options = _start_options(options, sweep)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
@@ -105,7 +102,7 @@ def runs_of_em(
             bounded = BoundedSweep(sweep)
             return run_em(bounded, start, regularization, stopping, observers, restart, lower_bound, accelerate)
 
-        if options["accelerate"] is not None:
+        if options.accelerate is not None:
             # Where extrapolations led to a degenerate component, plain EM has its say.
             with suppress(DegenerateComponentError):
                 return em(accelerate=True)
@@ -116,8 +113,8 @@ def runs_of_em(
         yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
     # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
-    random_state = functools.cache(lambda: check_random_state(options["random_state"]))
-    for restart in range(options["n_init"]):
+    random_state = functools.cache(lambda: check_random_state(options.random_state))
+    for restart in range(options.n_init):
 
         def run_from_start(restart: int = restart) -> Fit:
             start = start_options.given(sweep.family)
@@ -126,19 +123,13 @@ def runs_of_em(
         yield run_from_start
 
 
-def _start_options(options: Mapping[str, Any], sweep: InMemory) -> StartOptions:
-    given = check_given_start(
-        sweep.family,
-        options["weights_init"],
-        options["means_init"],
-        options["precisions_init"],
-        options["n_components"],
-        sweep.rows.shape[1],
-    )
-    origin, method = sweep.rows.origin, options["init_params"]
-    means = None if given.means is None else less_origin(given.means, origin)
+def _start_options(options: Options, sweep: InMemory) -> StartOptions:
+    given = options.weights_init, options.means_init, options.precisions_init
+    weights, means, covariances = check_given_start(sweep.family, *given, options.n_components, sweep.rows.shape[1])
+    origin, method = sweep.rows.origin, options.init_params
+    means = None if means is None else less_origin(means, origin)
     method = _counted_from(origin, method) if callable(method) else method
-    return StartOptions(method, options["n_components"], given.weights, means, given.covariances)
+    return StartOptions(method, options.n_components, weights, means, covariances)
 
 
 def _among_the_data(observer: Observer, origin: FloatArray | None) -> Observer:

@@ -1,120 +1,141 @@
-"""Hyper-parameters of the estimator: what each may be, said in scikit-learn's words."""
+"""Hyper-parameters of the estimator, each declared once.
 
-from collections.abc import Callable
+A field of ``Options`` says its type and default, the rule of its values, whether scikit-learn and model files know it,
+and how the command line takes it. Whatever checks, saves or reads options goes by these fields. The estimator repeats
+names, types and defaults where people look for them, and a test holds the two together.
+"""
+
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from numbers import Integral, Real
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
 from fastgmm.errors import FastGMMError
 from fastgmm.families import FAMILIES
+from fastgmm.fit import rules
+from fastgmm.fit.rules import choice, integer_from, none_or, or_also, or_none
+from fastgmm.fit.runs import Observer
+from fastgmm.fit.starts import StartFunction
 from fastgmm.kernels import BACKEND_NAMES
 
-ACCELERATIONS = ("squarem",)
-INIT_METHODS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
+_START_METHODS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
 
 
 class InvalidParameterError(FastGMMError, ValueError, TypeError):
     """A hyper-parameter is not what it may be."""
 
 
-def check_options(options: dict[str, Any], estimator: str) -> None:
-    """Check the estimator's hyper-parameters, except those whose shape depends on the data.
+@dataclass(frozen=True, eq=False)
+class Option:
+    """What is declared of an option: its default, the rule of its values, and who takes it.
+
+    The command line takes it by its ``flags``, such as ``"-k --components"``, if it has any; ``default_of_flags`` is
+    where that is another than the estimator's. Model files keep plain values only, and none that belong to the process.
+    """
+
+    default: Any
+    rule: rules.Rule
+    flags: str = ""
+    help: str | None = None
+    metavar: str | None = None
+    default_of_flags: Any = None
+    in_sklearn: bool = True
+    is_saved: bool = True
+
+
+def option(*positional: Any, **named: Any) -> Any:
+    """A field of ``Options``."""
+    declared = Option(*positional, **named)
+    return field(default=declared.default, metadata={"option": declared})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Options:
+    """The hyper-parameters of a fit; ``GaussianMixture`` says in its docstring what they mean."""
+
+    n_components: int = option(1, integer_from(1), "-k --components", "number of components", metavar="COMPONENTS")
+    covariance_type: str = option("full", choice(FAMILIES), "--covariance-type")
+    tol: float = option(1e-3, rules.SIZE, "--tol", "stop below this change")
+    reg_covar: float | str = option(
+        1e-6,
+        rules.SIZE_OR_RELATIVE,
+        "--reg-covar",
+        "added to variances; relative: a millionth of each feature's own",
+        metavar="NUMBER|relative",
+    )
+    max_iter: int = option(100, integer_from(0), "--max-iter", "most iterations of a start")
+    n_init: int = option(1, integer_from(1), "--n-init", "starts to try")
+    init_params: str | StartFunction = option(
+        "auto", or_also(choice(_START_METHODS), " or a callable", callable), "--init-params"
+    )
+    weights_init: Any = option(None, or_none(rules.ARRAY), is_saved=False)
+    means_init: Any = option(None, or_none(rules.ARRAY), is_saved=False)
+    precisions_init: Any = option(None, or_none(rules.ARRAY), is_saved=False)
+    random_state: int | np.random.RandomState | None = option(
+        None, rules.RANDOM_STATE, "--seed", "of the start", metavar="SEED", default_of_flags=0
+    )
+    warm_start: bool = option(False, rules.BOOLEAN)
+    verbose: int = option(0, or_also(integer_from(0), f", {rules.BOOLEAN.must_be}", rules.BOOLEAN.allows))
+    verbose_interval: int = option(10, integer_from(1))
+    n_threads: int | None = option(
+        None,
+        or_none(integer_from(1)),
+        "--threads",
+        "default: all CPUs this process may use",
+        metavar="THREADS",
+        in_sklearn=False,
+        is_saved=False,
+    )
+    backend: str = option("auto", choice(BACKEND_NAMES), "--backend", in_sklearn=False, is_saved=False)
+    accelerate: str | None = option(
+        None,
+        none_or(choice(("squarem",))),
+        "--accelerate",
+        "fewer iterations where they converge slowly",
+        in_sklearn=False,
+    )
+    deadline: float | None = option(
+        None,
+        none_or(rules.POSITIVE_SIZE),
+        "--deadline",
+        "end with the best so far (default: no deadline)",
+        metavar="SECONDS",
+        in_sklearn=False,
+    )
+    callbacks: Sequence[Observer] | None = option(None, none_or(rules.CALLABLES), in_sklearn=False, is_saved=False)
+
+
+def declared_in(table: type[Options]) -> Mapping[str, Option]:
+    """What is declared of the options, by name and in order."""
+    return {each.name: each.metadata["option"] for each in fields(table)}
+
+
+OPTIONS = declared_in(Options)
+
+
+def check_options(values: Mapping[str, Any], estimator: str, options: Mapping[str, Option] = OPTIONS) -> None:
+    """Check hyper-parameters by name, except those whose shape depends on the data; other names are passed over.
 
     Raises
     ------
     InvalidParameterError
         A ``ValueError`` that names the parameter, what it must be and what it is.
     """
-    for name, value in options.items():
-        # A subclass may have parameters of its own.
-        rule = _RULES.get(name)
-        if rule is not None and not rule.allows(value):
+    for name, value in values.items():
+        declared = options.get(name)
+        if declared is not None and not declared.rule.allows(value):
             raise InvalidParameterError(
-                f"The {name!r} parameter of {estimator} must be {rule.must_be}. Got {value!r} instead."
+                f"The {name!r} parameter of {estimator} must be {declared.rule.must_be}. Got {value!r} instead."
             )
 
 
-class _Rule(NamedTuple):
-    must_be: str
-    allows: Callable[[Any], bool]
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-
-
-def _is_size(value: Any) -> bool:
-    """Whether it is a number in [0, inf)."""
-    if not isinstance(value, Real) or isinstance(value, bool | np.bool_):
-        return False
-    try:
-        return 0.0 <= float(value) < np.inf
-    except OverflowError:  # an integer beyond the range of floats
-        return False
-
-
-def _is_array_like(value: Any) -> bool:
-    has_entries = any(hasattr(value, name) for name in ("__len__", "shape", "__array__"))
-    return has_entries and not np.isscalar(value)
-
-
-def _integer_from(smallest: int) -> _Rule:
-    return _Rule(f"an int in the range [{smallest}, inf)", lambda value: _is_integer(value) and value >= smallest)
-
-
-def _choice(names: tuple[str, ...]) -> _Rule:
-    listing = ", ".join(map(repr, names))
-    return _Rule(f"a str among {{{listing}}}", lambda value: isinstance(value, str) and value in names)
-
-
-def _or(rule: _Rule, also: str, allows: Callable[[Any], bool]) -> _Rule:
-    return _Rule(rule.must_be + also, lambda value: rule.allows(value) or allows(value))
-
-
-_SIZE = _Rule("a float in the range [0.0, inf)", _is_size)
-_BOOLEAN = _Rule(
-    "an instance of 'bool' or an instance of 'numpy.bool'", lambda value: isinstance(value, bool | np.bool_)
-)
-_ARRAY_OR_NONE = _Rule("an array-like or None", lambda value: value is None or _is_array_like(value))
-_RULES = {
-    "n_components": _integer_from(1),
-    "covariance_type": _choice(tuple(FAMILIES)),
-    "tol": _SIZE,
-    "reg_covar": _or(_SIZE, " or the str 'relative'", lambda value: isinstance(value, str) and value == "relative"),
-    "max_iter": _integer_from(0),
-    "n_init": _integer_from(1),
-    "init_params": _or(_choice(INIT_METHODS), " or a callable", callable),
-    "weights_init": _ARRAY_OR_NONE,
-    "means_init": _ARRAY_OR_NONE,
-    "precisions_init": _ARRAY_OR_NONE,
-    "random_state": _Rule(
-        "an int in the range [0, 4294967295], an instance of 'numpy.random.mtrand.RandomState' or None",
-        lambda value: (
-            value is None
-            or isinstance(value, np.random.RandomState)
-            or (_is_integer(value) and 0 <= value <= 2**32 - 1)
-        ),
-    ),
-    "warm_start": _BOOLEAN,
-    "verbose": _or(_integer_from(0), f", {_BOOLEAN.must_be}", _BOOLEAN.allows),
-    "verbose_interval": _integer_from(1),
-    "n_threads": _or(_integer_from(1), " or None", lambda value: value is None),
-    "backend": _choice(BACKEND_NAMES),
-    "accelerate": _Rule(
-        f"None or {_choice(ACCELERATIONS).must_be}",
-        lambda value: value is None or _choice(ACCELERATIONS).allows(value),
-    ),
-    "deadline": _Rule(
-        "None or a float in the range (0.0, inf)",
-        lambda value: value is None or (_is_size(value) and value > 0),
-    ),
-    "callbacks": _Rule(
-        "None or a list of callables",
-        lambda value: value is None or (isinstance(value, list | tuple) and all(map(callable, value))),
-    ),
-}
+def options_of(attributes: Mapping[str, Any], estimator: str) -> Options:
+    """The hyper-parameters among the attributes of an estimator, checked as ``check_options`` does."""
+    values = {name: attributes[name] for name in OPTIONS}
+    check_options(values, estimator)
+    return Options(**values)
 
 
 def check_random_state(random_state: Any) -> np.random.RandomState:

@@ -1,25 +1,23 @@
 """What a fit has to say about its outcome: one warning at most, which says all of it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentWarning, convergence_warning, names
 from fastgmm.fit.degenerate import why_rows_are_flat
+from fastgmm.fit.options import Options
 from fastgmm.fit.regularization import regularization_warning
 from fastgmm.fit.runs import Fit
 from fastgmm.parameters import FloatArray
 
 
-def warning_about(options: Mapping[str, Any], facts: Facts, best: Fit, regularization: FloatArray) -> Warning | None:
+def warning_about(options: Options, facts: Facts, best: Fit, regularization: FloatArray) -> Warning | None:
     """The gravest of what is to say, with the rest in its words: no convergence, degeneracy, regularization."""
     rest: Warning | None = regularization_warning(
-        options["reg_covar"], regularization, best.parameters, best.precisions_cholesky, passed_over=best.degenerate
+        options.reg_covar, regularization, best.parameters, best.precisions_cholesky, passed_over=best.degenerate
     )
     if best.degenerate:
         rest = _degeneracy(facts, best, rest)
-    if best.stop_reason == "max_iter" and options["max_iter"] > 0:
-        return _no_convergence(best, options["tol"], rest)
+    if best.stop_reason == "max_iter" and options.max_iter > 0:
+        return _no_convergence(best, options.tol, rest)
     return rest
 
 

@@ -311,3 +311,13 @@ def test_names_of_features_are_compared_as_in_a_score() -> None:
     with pytest.warns(UserWarning, match="X does not have valid feature names") as caught:
         gm.moments(problem.values)
     assert caught[0].filename == __file__
+
+
+def test_a_subclass_may_leave_parameters_out_of_its_constructor() -> None:
+    class Pair(GaussianMixture):
+        def __init__(self, random_state: int = 0) -> None:
+            super().__init__(2, random_state=random_state, reg_covar=1e-3)
+
+    X = np.random.RandomState(0).normal(size=(50, 2))
+    pair, plain = Pair().fit(X), GaussianMixture(2, random_state=0, reg_covar=1e-3).fit(X)
+    assert same_bits(pair.maximized(pair.moments(X)).covariances_, plain.maximized(plain.moments(X)).covariances_)
