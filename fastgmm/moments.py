@@ -38,8 +38,8 @@ class Moments:
         How many rows were read; a row of weight 0 is none.
     about : ndarray of shape (K, d)
         The means μ, in the coordinates of the data (within a fit, in those of its rows).
-    covariance_type : str
-        The family whose second moments these are.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+        The family whose second moments these are. A family that uses the kernel of one of these has its moments.
     extra : ndarray of shape (K, e), default of shape (K, 0)
         Further sums over rows, for families that need some.
 
@@ -177,7 +177,7 @@ class Moments:
         if means.shape != self.about.shape or not np.isfinite(means).all():
             raise ValueError(f"means must be a finite array of shape {self.about.shape}; got shape {means.shape}")
         shifts = means - self.about
-        change = _FAMILIES[self.covariance_type].change
+        change = SECOND_MOMENTS[self.covariance_type].change
         return replace(
             self,
             first=self.first - self.counts[:, np.newaxis] * shifts,
@@ -205,8 +205,8 @@ def _require_alike(one: Moments, other: Moments) -> None:
 
 def check_moments(moments: Moments) -> None:
     """Refuse moments of which an M-step could make no sense: ``ValueError`` says why."""
-    if moments.covariance_type not in _FAMILIES:
-        known = ", ".join(map(repr, _FAMILIES))
+    if moments.covariance_type not in SECOND_MOMENTS:
+        known = ", ".join(map(repr, SECOND_MOMENTS))
         raise ValueError(f"the covariance_type of moments must be among {known}; got {moments.covariance_type!r}")
     arrays = {name: getattr(moments, name) for name in ("counts", "first", "second", "about", "extra")}
     for name, array in arrays.items():
@@ -215,7 +215,7 @@ def check_moments(moments: Moments) -> None:
     shape = moments.about.shape
     if len(shape) != 2 or 0 in shape:
         raise ValueError(f"about of moments must have the shape (n_components, n_features); got {shape}")
-    expected = {"counts": shape[:1], "first": shape, "second": _FAMILIES[moments.covariance_type].shape(*shape)}
+    expected = {"counts": shape[:1], "first": shape, "second": SECOND_MOMENTS[moments.covariance_type].shape(*shape)}
     for name, right in expected.items():
         if arrays[name].shape != right:
             raise ValueError(f"{name} of moments must have the shape {right}; got {arrays[name].shape}")
@@ -253,16 +253,17 @@ def _change_of_traces(counts: FloatArray, first: FloatArray, shifts: FloatArray)
 
 
 @dataclass(frozen=True)
-class _SecondMoments:
-    """Those of a family: their shape for (K, d), and how they change with the means."""
+class SecondMoments:
+    """Their shape for (K, d), and how they change with the means."""
 
     shape: Callable[[int, int], tuple[int, ...]]
     change: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
-_FAMILIES = {
-    "full": _SecondMoments(lambda n_components, d: (n_components, d, d), _change_of_matrices),
-    "tied": _SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum),
-    "diag": _SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals),
-    "spherical": _SecondMoments(lambda n_components, d: (n_components,), _change_of_traces),
+# By the kernel that collects them.
+SECOND_MOMENTS = {
+    "full": SecondMoments(lambda n_components, d: (n_components, d, d), _change_of_matrices),
+    "tied": SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum),
+    "diag": SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals),
+    "spherical": SecondMoments(lambda n_components, d: (n_components,), _change_of_traces),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastgmm.families import FAMILIES, CovarianceFamily
-from fastgmm.moments import Moments
+from fastgmm.moments import SECOND_MOMENTS, Moments
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
 from fastgmm.rows import Rows
 from tests import naive
@@ -34,6 +34,12 @@ class Problem:
     @property
     def mixture(self) -> naive.Mixture:
         return as_mixture(self.parameters)
+
+
+def slot_shapes(kernel: str, n_components: int, n_features: int) -> list[tuple[int, ...]]:
+    """Of one chunk's counts, first and second moments, and totals; tied rows leave no second moments."""
+    second = (0,) if kernel == "tied" else SECOND_MOMENTS[kernel].shape(1, n_features)[1:]
+    return [(n_components,), (n_components, n_features), (n_components, *second), (2,)]
 
 
 def as_mixture(parameters: Parameters) -> naive.Mixture:

@@ -79,7 +79,7 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
         sweep = suited_sweep(Facts(rows), family.name, scorer.shape[0], scorer.backend_name, n_threads)
         found = sweep.moments(prepared)
-    second = symmetric_from_lower(found.second) if family.has_matrices else found.second
+    second = symmetric_from_lower(found.second) if family.kernel in ("full", "tied") else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 
 
@@ -141,7 +141,7 @@ def _require_moments_of(model: Parameters, moments: Moments) -> None:
     if not isinstance(moments, Moments):
         raise TypeError(f"maximized takes fastgmm.Moments; got {type(moments).__name__}")
     check_moments(moments)
-    if moments.covariance_type != model.covariance_type:
+    if moments.covariance_type != FAMILIES[model.covariance_type].kernel:
         raise ValueError(
             f"These are moments of covariance_type={moments.covariance_type!r}, the model is {model.covariance_type!r}"
         )

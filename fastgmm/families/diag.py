@@ -54,8 +54,8 @@ def _movement(before: PreparedDiag, after: PreparedDiag) -> tuple[FloatArray, Fl
 
 DIAG = CovarianceFamily(
     name="diag",
+    kernel="diag",
     covariance_shape=lambda n_components, n_features: (n_components, n_features),
-    second_moment_shape=lambda n_components, n_features: (n_components, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features,
     assemble=_assemble,
     maximize=_maximize,

@@ -36,10 +36,10 @@ class CovarianceFamily:
     Attributes
     ----------
     name : str
+    kernel : {'full', 'tied', 'diag', 'spherical'}
+        Whose arithmetic it uses, so whose ``Prepared`` it assembles, and whose moments it maximizes.
     covariance_shape : callable (K, d) -> shape
         Of ``Parameters.covariances``.
-    second_moment_shape : callable (K, d) -> shape
-        Of what a kernel collects as second moments.
     n_covariance_parameters : callable (K, d) -> int
         Free numbers in the covariances, for AIC and BIC.
     assemble : callable (weights, means, precisions_cholesky, dtype) -> Prepared
@@ -75,15 +75,14 @@ class CovarianceFamily:
     requirement : str
         What covariances and precisions must be, in scikit-learn's words.
     is_shared : bool
-        Whether all components share one covariance. Its second moments then come from one scatter matrix of all
-        rows, computed once for all sweeps.
+        Whether all components share one covariance, of which ``Parameters.covariances`` holds no copies.
     is_closed_under_scaling : bool
         Whether features in other units, each in its own, make another member of the family.
     """
 
     name: str
+    kernel: str
     covariance_shape: Callable[[int, int], Shape]
-    second_moment_shape: Callable[[int, int], Shape]
     n_covariance_parameters: Callable[[int, int], int]
     assemble: Callable[[FloatArray, FloatArray, FloatArray, Any], Prepared]
     maximize: Callable[[Moments, FloatArray, FloatArray], FloatArray]

@@ -74,8 +74,8 @@ _COORDINATES = Coordinates(
 
 FULL = CovarianceFamily(
     name="full",
+    kernel="full",
     covariance_shape=lambda n_components, n_features: (n_components, n_features, n_features),
-    second_moment_shape=lambda n_components, n_features: (n_components, n_features, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features * (n_features + 1) // 2,
     assemble=_assemble,
     maximize=_maximize,

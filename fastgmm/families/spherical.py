@@ -39,8 +39,8 @@ def _movement(before: PreparedSpherical, after: PreparedSpherical) -> tuple[Floa
 
 SPHERICAL = CovarianceFamily(
     name="spherical",
+    kernel="spherical",
     covariance_shape=lambda n_components, n_features: (n_components,),
-    second_moment_shape=lambda n_components, n_features: (n_components,),
     n_covariance_parameters=lambda n_components, n_features: n_components,
     assemble=_assemble,
     maximize=_maximize,

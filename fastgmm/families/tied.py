@@ -81,8 +81,8 @@ def _movement(before: PreparedTied, after: PreparedTied) -> tuple[FloatArray, Fl
 
 TIED = CovarianceFamily(
     name="tied",
+    kernel="tied",
     covariance_shape=lambda n_components, n_features: (n_features, n_features),
-    second_moment_shape=lambda n_components, n_features: (0,),
     n_covariance_parameters=lambda n_components, n_features: n_features * (n_features + 1) // 2,
     assemble=_assemble,
     maximize=_maximize,

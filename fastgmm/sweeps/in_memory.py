@@ -25,7 +25,7 @@ from fastgmm.kernels.contract import (
 )
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.threads import resolve_n_threads
-from fastgmm.moments import Moments
+from fastgmm.moments import SECOND_MOMENTS, Moments
 from fastgmm.parameters import Array, FloatArray, Model, Prepared
 from fastgmm.rows import Rows
 from fastgmm.sweeps.sweep import DeadlineError
@@ -83,29 +83,32 @@ class InMemory:
 def make_sweep(
     facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
 ) -> InMemory:
-    """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
-    scatter = total_scatter(facts, backend, n_threads) if family.is_shared else None
+    """A sweep over rows in memory; computes the total scatter once where the kernel lives by it."""
+    scatter = total_scatter(facts, backend, n_threads) if family.kernel == "tied" else None
     return InMemory(facts, family, backend, n_threads, scatter, deadline)
 
 
 def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
     """How a sweep cuts its rows."""
     n_components, n_features = prepared.means.shape
-    second_shape = sweep.family.second_moment_shape(n_components, n_features)
+    second_shape = _slot_shape(sweep, n_components, n_features)
     return _plan(sweep.rows, n_components, n_components * (1 + n_features) + math.prod(second_shape) + 2)
+
+
+def _slot_shape(sweep: InMemory, n_components: int, n_features: int) -> tuple[int, ...]:
+    """Of the second moments in a slot, which start with an axis of components: empty where a scatter says all."""
+    is_empty = sweep.scatter is not None
+    return (n_components, 0) if is_empty else SECOND_MOMENTS[sweep.family.kernel].shape(n_components, n_features)
 
 
 def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None) -> Moments:
     """Run the sweep kernel over all sections, and add the slots in the order of the chunks."""
     n_components, n_features = prepared.means.shape
-    second_shape = sweep.family.second_moment_shape(n_components, n_features)
     plan = plan_of(sweep, prepared)
-    # Kernels find the second moments of a component at [chunk, k]; a family without any has an empty axis there.
-    slot_shape = second_shape if second_shape[0] else (n_components, 0)
     slots = Slots(
         counts=np.zeros((plan.n_chunks, n_components)),
         first=np.zeros((plan.n_chunks, n_components, n_features)),
-        second=_zeros((plan.n_chunks, *slot_shape)),
+        second=_zeros((plan.n_chunks, *_slot_shape(sweep, n_components, n_features))),
         totals=np.zeros((plan.n_chunks, 2)),
     )
     n_threads = min(sweep.n_threads, plan.useful_threads)
@@ -124,7 +127,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
         float(totals[1]),
         sweep.n_rows,
         prepared.means,
-        sweep.family.name,
+        sweep.family.kernel,
     )
 
 

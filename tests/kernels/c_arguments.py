@@ -10,7 +10,7 @@ import numpy as np
 
 import fastgmm
 from fastgmm.families import FAMILIES
-from tests.problems import draw_problem
+from tests.problems import draw_problem, slot_shapes
 
 # Whatever a caller did wrong; anything else, SystemError above all, is the module's own mistake.
 REFUSALS = (TypeError, ValueError, BufferError, OverflowError, MemoryError)
@@ -60,9 +60,7 @@ def guards_are_whole(array):
 
 def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
     problem = draw_problem(family, N_ROWS, n_features, n_components, weighted=True)
-    second = FAMILIES[family].second_moment_shape(n_components, n_features)
-    second = second if second[0] else (n_components, 0)
-    shapes = [(n_components,), (n_components, n_features), second, (2,)]
+    shapes = slot_shapes(family, n_components, n_features)
     slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
     prepared = tuple(problem.prepared(dtype))
     number = list(FAMILIES).index(family)

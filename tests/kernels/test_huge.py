@@ -16,7 +16,7 @@ from fastgmm import GaussianMixture
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.rows import Rows
 from tests.conftest import BACKENDS
-from tests.problems import draw_problem, same_bits
+from tests.problems import draw_problem, same_bits, slot_shapes
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or sys.maxsize < 2**32, reason="needs maps larger than the memory"
@@ -57,8 +57,7 @@ def outputs_for(n_rows, dtype, make):
 
 
 def slots_for(family, n_chunks):
-    second = family.second_moment_shape(N_COMPONENTS, N_FEATURES)
-    shapes = (N_COMPONENTS,), (N_COMPONENTS, N_FEATURES), second if second[0] else (N_COMPONENTS, 0), (2,)
+    shapes = slot_shapes(family.kernel, N_COMPONENTS, N_FEATURES)
     return Slots(*(np.zeros((n_chunks, *shape)) for shape in shapes))
 
 

@@ -15,6 +15,7 @@ from tests.problems import (
     assert_close_moments,
     draw_problem,
     oracle_moments,
+    slot_shapes,
     with_both_triangles,
 )
 
@@ -36,13 +37,8 @@ SHAPES = [
 
 def empty_slots(problem: Problem, n_chunks: int) -> Slots:
     n_components, n_features = problem.parameters.means.shape
-    second = problem.family.second_moment_shape(n_components, n_features)
-    return Slots(
-        np.zeros((n_chunks, n_components)),
-        np.zeros((n_chunks, n_components, n_features)),
-        np.zeros((n_chunks, *(second if second[0] else (n_components, 0)))),
-        np.zeros((n_chunks, 2)),
-    )
+    shapes = slot_shapes(problem.family.kernel, n_components, n_features)
+    return Slots(*(np.zeros((n_chunks, *shape)) for shape in shapes))
 
 
 def sweep(backend, problem, section, dtype="float64", slots=None, n_threads=1) -> Slots:
