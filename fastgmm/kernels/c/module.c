@@ -51,14 +51,35 @@ static Py_buffer *view_of(Views *views, PyObject *array, int flags, const char *
 
 static int dtype_of(const Py_buffer *view) { return view->itemsize == 4 ? FASTGMM_FLOAT32 : FASTGMM_FLOAT64; }
 
+/* What both kernels are called with. */
+typedef struct {
+    Views views;
+    fastgmm_rows rows;
+    fastgmm_prepared prepared;
+    fastgmm_section section;
+    fastgmm_share share;
+    void *memory; /* where `share.scratch` lies */
+} Call;
+
+/* Shapes are written as the letters of their axes, "kd" for one number for each component and feature. */
+static int64_t length_of(const Call *call, char axis) {
+    switch (axis) {
+    case 'n': return call->rows.n_rows;
+    case 'd': return call->rows.n_features;
+    case 'k': return call->prepared.n_components;
+    case 'c': return call->section.n_chunks;
+    case 't': return (call->rows.n_rows - 1) / call->section.tile_rows + 1;
+    default: return axis - '0';
+    }
+}
+
 /* The data of a contiguous array of exactly this shape; NULL with an exception. */
-static void *array_of(Views *views, PyObject *array, int flags, char kind, const char *name, int ndim,
-                      const int64_t *shape) {
+static void *array_of(Call *call, PyObject *array, int flags, char kind, const char *name, const char *axes) {
     const char kinds[2] = {kind, '\0'};
-    Py_buffer *view = view_of(views, array, flags | PyBUF_C_CONTIGUOUS, kinds, name);
+    Py_buffer *view = view_of(&call->views, array, flags | PyBUF_C_CONTIGUOUS, kinds, name);
     if (!view) return NULL;
-    int fits = view->ndim == ndim;
-    for (int axis = 0; fits && axis < ndim; axis++) fits = view->shape[axis] == shape[axis];
+    int fits = view->ndim == (int)strlen(axes);
+    for (int axis = 0; fits && axis < view->ndim; axis++) fits = view->shape[axis] == length_of(call, axes[axis]);
     if (!fits) {
         PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
         return NULL;
@@ -66,8 +87,30 @@ static void *array_of(Views *views, PyObject *array, int flags, char kind, const
     return view->buf;
 }
 
-static int read_rows(Views *views, PyObject *values, PyObject *weights, PyObject *origin, fastgmm_rows *rows) {
-    Py_buffer *view = view_of(views, values, PyBUF_STRIDES, "fd", "values");
+/* What stands at a place of a tuple. */
+typedef struct {
+    const char *name, *axes;
+    char kind;
+    enum { READ = 0, WRITTEN = PyBUF_WRITABLE } flags;
+} Field;
+
+/* The data of the arrays at the places begin ... end of a tuple. */
+static int read_arrays(Call *call, PyObject *tuple, int begin, int end, const Field *fields, void **data) {
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != end) {
+        PyErr_Format(PyExc_TypeError, "this is no tuple of %d arrays, %s the first", end, fields[0].name);
+        return -1;
+    }
+    for (int i = begin; i < end; i++) {
+        const Field *field = &fields[i];
+        data[i] = array_of(call, PyTuple_GetItem(tuple, i), field->flags, field->kind, field->name, field->axes);
+        if (!data[i]) return -1;
+    }
+    return 0;
+}
+
+static int read_rows(Call *call, PyObject *values, PyObject *weights, PyObject *origin) {
+    fastgmm_rows *rows = &call->rows;
+    Py_buffer *view = view_of(&call->views, values, PyBUF_STRIDES, "fd", "values");
     if (!view) return -1;
     if (view->ndim != 2 || view->shape[0] < 1 || view->shape[1] < 1 || view->strides[0] % view->itemsize ||
         view->strides[1] % view->itemsize) {
@@ -83,11 +126,11 @@ static int read_rows(Views *views, PyObject *values, PyObject *weights, PyObject
         .column_stride = view->strides[1] / view->itemsize,
     };
     if (origin != Py_None) {
-        rows->origin = array_of(views, origin, 0, 'd', "origin", 1, &rows->n_features);
+        rows->origin = array_of(call, origin, 0, 'd', "origin", "d");
         if (!rows->origin) return -1;
     }
     if (weights == Py_None) return 0;
-    view = view_of(views, weights, PyBUF_STRIDES, "d", "weights");
+    view = view_of(&call->views, weights, PyBUF_STRIDES, "d", "weights");
     if (!view) return -1;
     if (view->ndim != 1 || view->shape[0] != rows->n_rows || view->strides[0] % view->itemsize) {
         PyErr_SetString(PyExc_ValueError, "weights are not one number for each row");
@@ -98,35 +141,44 @@ static int read_rows(Views *views, PyObject *values, PyObject *weights, PyObject
     return 0;
 }
 
-/* A tuple of arrays, as in parameters.py; their number and shapes are the family's. */
-static int read_prepared(Views *views, int family, PyObject *tuple, int64_t d, fastgmm_prepared *prepared) {
+/* What the families of parameters.py and contract.py differ in. */
+static const struct {
+    int n_arrays;          /* of prepared parameters */
+    const char *constants; /* which dtypes the arithmetic may have, as `kinds` */
+    const char *scales;    /* the axes of the factors, deviations or precisions */
+    const char *second;    /* the axes of the second moments of slots, chunks and components first */
+} families[FASTGMM_FAMILIES] = {
+    [FASTGMM_FULL] = {3, "fd", "kdd", "ckdd"},
+    [FASTGMM_TIED] = {5, "d", "dd", "ck0"},
+    [FASTGMM_DIAG] = {3, "fd", "kd", "ckd"},
+    [FASTGMM_SPHERICAL] = {3, "fd", "k", "ck"},
+};
+
+/* A tuple of arrays, as in parameters.py. */
+static int read_prepared(Call *call, int family, PyObject *tuple) {
     if (family < 0 || family >= FASTGMM_FAMILIES || !PyTuple_Check(tuple) ||
-        PyTuple_Size(tuple) != (family == FASTGMM_TIED ? 5 : 3)) {
+        PyTuple_Size(tuple) != families[family].n_arrays) {
         PyErr_SetString(PyExc_ValueError, "these are no prepared parameters of the family");
         return -1;
     }
-    Py_buffer *constants =
-        view_of(views, PyTuple_GetItem(tuple, 0), PyBUF_C_CONTIGUOUS, family == FASTGMM_TIED ? "d" : "fd", "constants");
+    const char *kinds = families[family].constants;
+    Py_buffer *constants = view_of(&call->views, PyTuple_GetItem(tuple, 0), PyBUF_C_CONTIGUOUS, kinds, "log_constants");
     if (!constants) return -1;
     if (constants->ndim != 1 || constants->shape[0] < 1) {
         PyErr_SetString(PyExc_ValueError, "log_constants are not one number for each component");
         return -1;
     }
-    const int64_t n_components = constants->shape[0], table[3] = {n_components, d, d};
+    call->prepared.n_components = constants->shape[0];
     const char kind = constants->itemsize == 4 ? 'f' : 'd';
-    *prepared = (fastgmm_prepared){
-        .family = family, .dtype = dtype_of(constants), .n_components = n_components, .log_constants = constants->buf};
-    prepared->means = array_of(views, PyTuple_GetItem(tuple, 1), 0, 'd', "means", 2, table);
-    if (!prepared->means) return -1;
-    const int ndims[] = {[FASTGMM_FULL] = 3, [FASTGMM_TIED] = 2, [FASTGMM_DIAG] = 2, [FASTGMM_SPHERICAL] = 1};
-    const int64_t *shape = family == FASTGMM_TIED ? table + 1 : table;
-    prepared->scales = array_of(views, PyTuple_GetItem(tuple, 2), 0, kind, "scales", ndims[family], shape);
-    if (!prepared->scales) return -1;
-    if (family != FASTGMM_TIED) return 0;
-    prepared->pivot = array_of(views, PyTuple_GetItem(tuple, 3), 0, 'd', "pivot", 1, table + 1);
-    if (!prepared->pivot) return -1;
-    prepared->whitened_means = array_of(views, PyTuple_GetItem(tuple, 4), 0, 'd', "whitened_means", 2, table);
-    return prepared->whitened_means ? 0 : -1;
+    const Field fields[] = {{"log_constants", "k", kind, READ},
+                            {"means", "kd", 'd', READ}, {"scales", families[family].scales, kind, READ},
+                            {"pivot", "d", 'd', READ}, {"whitened_means", "kd", 'd', READ}};
+    void *data[5] = {constants->buf};
+    if (read_arrays(call, tuple, 1, families[family].n_arrays, fields, data) < 0) return -1;
+    const int64_t n_components = call->prepared.n_components;
+    call->prepared = (fastgmm_prepared){family,  dtype_of(constants), n_components, data[0],
+                                        data[1], data[2],             data[3],      data[4]};
+    return 0;
 }
 
 static int read_section(PyObject *tuple, fastgmm_section *section) {
@@ -149,16 +201,6 @@ static int read_section(PyObject *tuple, fastgmm_section *section) {
     return -1;
 }
 
-/* What both kernels are called with. */
-typedef struct {
-    Views views;
-    fastgmm_rows rows;
-    fastgmm_prepared prepared;
-    fastgmm_section section;
-    fastgmm_share share;
-    void *memory; /* where `share.scratch` lies */
-} Call;
-
 /* Scratch for one worker. */
 static int allocate(Call *call) {
     int64_t bytes = fastgmm_scratch_bytes(call->section.tile_rows, call->rows.n_features, call->prepared.n_components,
@@ -180,12 +222,11 @@ static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weigh
     long number = PyLong_AsLong(family);
     if (number == -1 && PyErr_Occurred()) return -1;
     int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
-    if (read_rows(&call->views, values, weights, origin, &call->rows) < 0) return -1;
-    if (read_prepared(&call->views, known, prepared, call->rows.n_features, &call->prepared) < 0) return -1;
+    if (read_rows(call, values, weights, origin) < 0) return -1;
+    if (read_prepared(call, known, prepared) < 0) return -1;
     if (read_section(section, &call->section) < 0) return -1;
     if (next == Py_None) return 0;
-    const int64_t one = 1;
-    call->share.next = array_of(&call->views, next, PyBUF_WRITABLE, 'q', "next", 1, &one);
+    call->share.next = array_of(call, next, PyBUF_WRITABLE, 'q', "next", "1");
     return call->share.next ? 0 : -1;
 }
 
@@ -215,56 +256,33 @@ static const fastgmm_instruction_set *chosen(PyObject *module) {
     return *(const fastgmm_instruction_set **)PyModule_GetState(module);
 }
 
-/* Four arrays for the moments of every chunk; the shape of the second moments is the family's. */
+/* Four arrays for the moments of every chunk. */
 static int read_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
-    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
-        PyErr_SetString(PyExc_TypeError, "slots are four arrays");
-        return -1;
-    }
-    const int family = call->prepared.family, flags = PyBUF_WRITABLE;
-    const int64_t d = call->rows.n_features, n_chunks = call->section.n_chunks, k = call->prepared.n_components;
-    const int64_t shape[4] = {n_chunks, k, d, d}, totals[2] = {n_chunks, 2}, nothing[3] = {n_chunks, k, 0};
-    const int64_t sizes[] = {[FASTGMM_FULL] = d * d, [FASTGMM_TIED] = 0, [FASTGMM_DIAG] = d, [FASTGMM_SPHERICAL] = 1};
-    const int ndims[] = {[FASTGMM_FULL] = 4, [FASTGMM_TIED] = 3, [FASTGMM_DIAG] = 3, [FASTGMM_SPHERICAL] = 2};
-    *slots = (fastgmm_slots){.second_size = sizes[family]};
-    slots->counts = array_of(&call->views, PyTuple_GetItem(tuple, 0), flags, 'd', "counts", 2, shape);
-    if (!slots->counts) return -1;
-    slots->first = array_of(&call->views, PyTuple_GetItem(tuple, 1), flags, 'd', "first", 3, shape);
-    if (!slots->first) return -1;
-    slots->second = array_of(&call->views, PyTuple_GetItem(tuple, 2), flags, 'd', "second", ndims[family],
-                             family == FASTGMM_TIED ? nothing : shape);
-    if (!slots->second) return -1;
-    slots->totals = array_of(&call->views, PyTuple_GetItem(tuple, 3), flags, 'd', "totals", 2, totals);
-    return slots->totals ? 0 : -1;
+    const char *second = families[call->prepared.family].second;
+    const Field fields[] = {{"counts", "ck", 'd', WRITTEN}, {"first", "ckd", 'd', WRITTEN},
+                            {"second", second, 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
+    void *data[4];
+    if (read_arrays(call, tuple, 0, 4, fields, data) < 0) return -1;
+    *slots = (fastgmm_slots){data[0], data[1], data[2], data[3], .second_size = 1};
+    for (const char *axis = second + 2; *axis; axis++) slots->second_size *= length_of(call, *axis);
+    return 0;
 }
 
 /* Six arrays; the contents of `order` are checked where they are used. */
 static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
-    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 6) {
-        PyErr_SetString(PyExc_TypeError, "bounds are six arrays");
-        return -1;
-    }
+    static const Field fields[] = {{"order", "n", 'i', READ},
+                                   {"distances", "tk", 'f', WRITTEN}, {"matters", "tk", 'B', WRITTEN},
+                                   {"shrink", "k", 'd', READ}, {"drift", "k", 'd', READ},
+                                   {"evaluated", "c", 'q', WRITTEN}};
     const fastgmm_section *section = &call->section;
     if (section->chunk_rows % section->tile_rows || section->start % section->tile_rows) {
         PyErr_SetString(PyExc_ValueError, "bounds belong to whole tiles");
         return -1;
     }
-    const int64_t n_rows = call->rows.n_rows, n_components = call->prepared.n_components;
-    const int64_t tiles[2] = {(n_rows - 1) / section->tile_rows + 1, n_components};
-    const int writable = PyBUF_WRITABLE;
-    Views *views = &call->views;
-    bounds->order = array_of(views, PyTuple_GetItem(tuple, 0), 0, 'i', "order", 1, &n_rows);
-    if (!bounds->order) return -1;
-    bounds->distances = array_of(views, PyTuple_GetItem(tuple, 1), writable, 'f', "distances", 2, tiles);
-    if (!bounds->distances) return -1;
-    bounds->matters = array_of(views, PyTuple_GetItem(tuple, 2), writable, 'B', "matters", 2, tiles);
-    if (!bounds->matters) return -1;
-    bounds->shrink = array_of(views, PyTuple_GetItem(tuple, 3), 0, 'd', "shrink", 1, tiles + 1);
-    if (!bounds->shrink) return -1;
-    bounds->drift = array_of(views, PyTuple_GetItem(tuple, 4), 0, 'd', "drift", 1, tiles + 1);
-    if (!bounds->drift) return -1;
-    bounds->evaluated = array_of(views, PyTuple_GetItem(tuple, 5), writable, 'q', "evaluated", 1, &section->n_chunks);
-    return bounds->evaluated ? 0 : -1;
+    void *data[6];
+    if (read_arrays(call, tuple, 0, 6, fields, data) < 0) return -1;
+    *bounds = (fastgmm_bounds){data[0], data[1], data[2], data[3], data[4], data[5]};
+    return 0;
 }
 
 PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, origin, prepared, section, slots, bounds, next)\n--\n\n"
