@@ -85,6 +85,11 @@ class PreparedSpherical(NamedTuple):
 Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpherical
 
 
+def scales_of(prepared: Prepared) -> Array:
+    """What stands for the covariances, the third field of all: factors, inverse deviations or precisions."""
+    return prepared[2]
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """Parameters, and what was computed from them once: roots of their precisions, and the form that kernels read.

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from fastgmm.moments import Moments
-from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters, Prepared
+from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters, Prepared, scales_of
 
 Shape = tuple[int, ...]
 
@@ -111,7 +113,12 @@ class CovarianceFamily:
     def model_of(self, parameters: Parameters, dtype: Any) -> Model:
         """A model for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
         factors = self.precisions_cholesky(parameters.covariances)
-        return Model(parameters, factors, self.assemble(parameters.weights, parameters.means, factors, dtype))
+        prepared = self.assemble(parameters.weights, parameters.means, factors, dtype)
+        if dtype == np.float32:  # for which a variance may be too small
+            overflowed = np.argwhere(~np.isfinite(scales_of(prepared)))
+            if len(overflowed):
+                raise NotPositiveDefiniteError(int(overflowed[0, 0]))
+        return Model(parameters, factors, prepared)
 
     def prepare(self, parameters: Parameters, dtype: Any) -> Prepared:
         """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""

@@ -56,14 +56,9 @@ class Likelihood:
 
     def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
         try:
-            model = self.family.model_of(parameters, self.dtype)
+            return self.family.model_of(parameters, self.dtype)
         except NotPositiveDefiniteError as error:
             raise NoModelError(error.component, parameters, counts) from error
-        if self.dtype == np.float32:  # for which a variance may be too small
-            overflowed = np.argwhere(~np.isfinite(model.prepared[2]))
-            if len(overflowed):
-                raise NoModelError(int(overflowed[0, 0]), parameters, counts)
-        return model
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         return maximize(self.family, moments, self.regularization)

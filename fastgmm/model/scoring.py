@@ -20,7 +20,7 @@ from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import Backend
 from fastgmm.machine.pieces import pieces
 from fastgmm.model.attributes import ARRAYS, check_shapes, sound_parameters_of, upper_root_of, weights_and_means_of
-from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.parameters import Array, FloatArray, Prepared, scales_of
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate
 
@@ -105,7 +105,7 @@ def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     family = FAMILIES[attributes["covariance_type"]]
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
         in_double = family.assemble(weights, means, factors, np.float64)
-        if np.may_share_memory(in_double[2], factors):  # someone's array, which may change
+        if np.may_share_memory(scales_of(in_double), factors):  # someone's array, which may change
             in_double = family.assemble(weights, means, factors.copy(), np.float64)
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None

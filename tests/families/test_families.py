@@ -9,6 +9,7 @@ import pytest
 from fastgmm.families import FAMILIES
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.maximize import maximize
+from fastgmm.parameters import scales_of
 from tests import naive
 from tests.problems import Problem, as_mixture, assert_close, draw_parameters, draw_problem, oracle_moments
 
@@ -60,7 +61,7 @@ def test_log_constants_are_the_joint_densities_at_the_means(family, rng, n_featu
 def test_prepared_numbers_have_the_dtype_of_the_arithmetic_and_means_stay_float64(family, rng, dtype):
     prepared = family.prepare(draw_parameters(rng, family.name, 3, 2), np.dtype(dtype))
     expected = "float64" if family.name == "tied" else dtype  # the tied covariance is a difference of large numbers
-    assert prepared.log_constants.dtype == prepared[2].dtype == expected
+    assert prepared.log_constants.dtype == scales_of(prepared).dtype == expected
     assert prepared.means.dtype == np.float64
 
 
@@ -187,6 +188,18 @@ def test_an_unsound_variance_is_detected_and_its_component_named(family, rng, n_
     assert caught.value.component == (-1 if family.name == "tied" else 2)
     with pytest.raises(NotPositiveDefiniteError):
         family.precisions_cholesky(spoiled.covariances)
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+def test_a_variance_that_float32_cannot_divide_by_is_detected_and_its_component_named(name, rng):
+    parameters = draw_parameters(rng, name, 3, 3)
+    covariances = parameters.covariances.copy()
+    covariances[-1] *= 1e-80
+    spoiled = dataclasses.replace(parameters, covariances=covariances)
+    with pytest.raises(NotPositiveDefiniteError) as caught, np.errstate(over="ignore"):
+        FAMILIES[name].prepare(spoiled, np.dtype(np.float32))
+    assert caught.value.component == 2
+    assert np.isfinite(scales_of(FAMILIES[name].prepare(spoiled, np.dtype(np.float64)))).all()
 
 
 @pytest.mark.parametrize("name", ["full", "tied"])
