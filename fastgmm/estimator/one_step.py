@@ -8,11 +8,11 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
 from fastgmm.data.validation import check_sample_weight, moderate
-from fastgmm.errors import DegenerateComponentError
 from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.families import FAMILIES
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import options_of
@@ -20,7 +20,7 @@ from fastgmm.machine.interrupts import no_interrupt_lost
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of
 from fastgmm.model.scoring import Scorer, adopt
 from fastgmm.moments import Moments, check_moments
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
 
 Estimator = TypeVar("Estimator")
@@ -123,11 +123,16 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
             "for example set_params(reg_covar=1e-6)"
         )
     _require_moments_of(before, moments)
-    regularization = np.full(before.n_features, float(options.reg_covar))
-    with np.errstate(over="ignore", invalid="ignore"):
-        after = maximize(FAMILIES[before.covariance_type], moments, regularization)
+    family, regularization = FAMILIES[before.covariance_type], np.full(before.n_features, float(options.reg_covar))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = maximize(family, moments, regularization)
+            roots = family.precisions_cholesky(after.covariances)
+    except NotPositiveDefiniteError as error:
+        cause = "the rows that it holds are too few, or lie in a plane"
+        raise failure_of(family, after, error.component, moments.counts, cause) from error
     bound = moments.log_likelihood / moments.total_weight
-    fitted = parameter_attributes(after, _roots(after, moments))
+    fitted = parameter_attributes(after, roots)
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
@@ -154,19 +159,3 @@ def _require_moments_of(model: Parameters, moments: Moments) -> None:
         )
     if not moments.total_weight > 0:
         raise ValueError("These are moments of no weight: there is nothing to fit.")
-
-
-def _roots(after: Parameters, moments: Moments) -> FloatArray:
-    """The ``precisions_cholesky``; where a covariance has none, an error that says which."""
-    family = FAMILIES[after.covariance_type]
-    try:
-        return family.precisions_cholesky(after.covariances)
-    except NotPositiveDefiniteError as error:
-        k = error.component
-        points = float(moments.counts.sum() if k < 0 else moments.counts[k])
-        who = "The covariance shared by all components" if k < 0 else f"The covariance of component {k}"
-        cause = "the rows that it holds are too few, or lie in a plane"
-        message = f"{who} is not positive definite: {points:.4g} effective points; probable cause: {cause}. "
-        raise DegenerateComponentError(
-            message + "Try to decrease the number of components, or increase reg_covar.", k, points, np.nan, cause
-        ) from error

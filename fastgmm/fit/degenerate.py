@@ -166,24 +166,35 @@ def _eigenvalues(matrix: FloatArray) -> FloatArray:
 
 def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentError:
     """Which covariance is not positive definite, and probably why."""
-    counts = error.counts
+    rows, counts = sweep.facts.rows, error.counts
     if counts is None:  # a start: its weights are its counts
-        total = sweep.facts.rows.shape[0] if sweep.facts.rows.weights is None else float(sweep.facts.rows.weights.sum())
+        total = rows.shape[0] if rows.weights is None else float(rows.weights.sum())
         counts = error.parameters.weights * total
-    return _explain(sweep, error.parameters, error.component, counts)
+    cause = _probable_cause(sweep.facts, _effective_points(counts, error.component))
+    advice = _SINGLE_PRECISION if rows.values.dtype == np.float32 else ""
+    return failure_of(sweep.family, error.parameters, error.component, counts, cause, advice)
 
 
-def _explain(sweep: Sweep, parameters: Parameters, component: int, counts: FloatArray) -> DegenerateComponentError:
-    smallest = _smallest_eigenvalue(sweep.family, parameters, component)
-    effective_points = float(counts.sum() if component < 0 else counts[component])
-    cause = _probable_cause(sweep.facts, effective_points)
+def failure_of(
+    family: CovarianceFamily,
+    parameters: Parameters,
+    component: int,
+    counts: FloatArray,
+    cause: str,
+    advice: str = "",
+) -> DegenerateComponentError:
+    """What to tell users of a covariance that is not positive definite."""
+    points, smallest = _effective_points(counts, component), _smallest_eigenvalue(family, parameters, component)
     who = "The covariance shared by all components" if component < 0 else f"Component {component}"
-    message = _MESSAGE + (_SINGLE_PRECISION if sweep.facts.rows.values.dtype == np.float32 else "")
-    message += (
-        f" {who} has {effective_points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
+    message = (
+        f"{_MESSAGE}{advice} {who} has {points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
         f"probable cause: {cause}."
     )
-    return DegenerateComponentError(message, component, effective_points, smallest, cause)
+    return DegenerateComponentError(message, component, points, smallest, cause)
+
+
+def _effective_points(counts: FloatArray, component: int) -> float:
+    return float(counts.sum() if component < 0 else counts[component])
 
 
 def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, component: int) -> float:
