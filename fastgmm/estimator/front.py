@@ -52,7 +52,7 @@ def load(path: str | PathLike[str]) -> GaussianMixture:
 
 
 def warmup(
-    covariance_types: str | Iterable[str] = tuple(FAMILIES),
+    covariance_types: str | Iterable[str] = FAMILIES.keys(),
     dtypes: str | Iterable[DTypeLike] = ("float64",),
     backend: str = "auto",
     n_threads: int | None = None,

@@ -1,6 +1,6 @@
 """Rules of hyper-parameters: what a value may be, said in scikit-learn's words, and what a text is read as."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -11,12 +11,19 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What values an option may have, and how a text is read as one: ``choices`` are all texts, where they are few."""
+    """What values an option may have, and how a text is read as one: ``choices`` are all texts, where they are few.
 
-    must_be: str
+    They are read when they are asked for, since families may have been added; ``words`` name them "CHOICES".
+    """
+
+    words: str
     allows: Callable[[Any], bool]
     read: Callable[[str], Any] = str
-    choices: tuple[str, ...] | None = None
+    choices: Collection[str] | None = None
+
+    @property
+    def must_be(self) -> str:
+        return self.words.replace("CHOICES", ", ".join(map(repr, self.choices or ())))
 
 
 def _readable(must_be: str, allows: Callable[[Any], bool], *kinds: Callable[[str], Any]) -> Rule:
@@ -40,21 +47,19 @@ def integer_from(smallest: int, largest: float = np.inf) -> Rule:
     )
 
 
-def choice(names: Iterable[str]) -> Rule:
+def choice(names: Collection[str]) -> Rule:
     """One of some names."""
-    known = tuple(names)
-    must_be = f"a str among {{{', '.join(map(repr, known))}}}"
-    return Rule(must_be, lambda value: isinstance(value, str) and value in known, choices=known)
+    return Rule("a str among {CHOICES}", lambda value: isinstance(value, str) and value in names, choices=names)
 
 
 def or_also(rule: Rule, words: str, allows: Callable[[Any], bool]) -> Rule:
     """What a rule allows, and something else, which no text stands for."""
-    return replace(rule, must_be=rule.must_be + words, allows=lambda value: rule.allows(value) or allows(value))
+    return replace(rule, words=rule.words + words, allows=lambda value: rule.allows(value) or allows(value))
 
 
 def none_or(rule: Rule) -> Rule:
     """What a rule allows, and None."""
-    return replace(rule, must_be=f"None or {rule.must_be}", allows=lambda value: value is None or rule.allows(value))
+    return replace(rule, words=f"None or {rule.words}", allows=lambda value: value is None or rule.allows(value))
 
 
 def or_none(rule: Rule) -> Rule:
