@@ -79,7 +79,7 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
     with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
         sweep = suited_sweep(Facts(rows), family.name, scorer.shape[0], scorer.backend_name, n_threads)
         found = sweep.moments(prepared)
-    second = symmetric_from_lower(found.second) if family.kernel in ("full", "tied") else found.second
+    second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 
 

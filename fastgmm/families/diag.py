@@ -55,7 +55,6 @@ def _movement(before: PreparedDiag, after: PreparedDiag) -> tuple[FloatArray, Fl
 DIAG = CovarianceFamily(
     name="diag",
     kernel="diag",
-    covariance_shape=lambda n_components, n_features: (n_components, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features,
     assemble=_assemble,
     maximize=_maximize,
@@ -72,5 +71,4 @@ DIAG = CovarianceFamily(
     movement=_movement,
     coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=VARIANCES,
-    requirement="positive",
 )

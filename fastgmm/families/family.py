@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.moments import Moments
+from fastgmm.moments import SECOND_MOMENTS, Moments
 from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters, Prepared, scales_of
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,8 @@ class CovarianceFamily:
     ----------
     name : str
     kernel : {'full', 'tied', 'diag', 'spherical'}
-        Whose arithmetic it uses, so whose ``Prepared`` it assembles, and whose moments it maximizes.
-    covariance_shape : callable (K, d) -> shape
-        Of ``Parameters.covariances``.
+        Whose arithmetic it uses: it assembles the ``Prepared``, and maximizes the ``Moments``, of this kernel, and
+        its covariances have the shape of their second moments.
     n_covariance_parameters : callable (K, d) -> int
         Free numbers in the covariances, for AIC and BIC.
     assemble : callable (weights, means, precisions_cholesky, dtype) -> Prepared
@@ -74,17 +71,12 @@ class CovarianceFamily:
         What gives standard normal numbers the component's covariance.
     coordinates : Coordinates
         Of covariances, for extrapolation.
-    requirement : str
-        What covariances and precisions must be, in scikit-learn's words.
-    is_shared : bool
-        Whether all components share one covariance, of which ``Parameters.covariances`` holds no copies.
     is_closed_under_scaling : bool
         Whether features in other units, each in its own, make another member of the family.
     """
 
     name: str
     kernel: str
-    covariance_shape: Callable[[int, int], Shape]
     n_covariance_parameters: Callable[[int, int], int]
     assemble: Callable[[FloatArray, FloatArray, FloatArray, Any], Prepared]
     maximize: Callable[[Moments, FloatArray, FloatArray], FloatArray]
@@ -101,14 +93,26 @@ class CovarianceFamily:
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
     coloring: Callable[[FloatArray, int], Callable[[FloatArray], FloatArray]]
     coordinates: Coordinates
-    requirement: str
-    is_shared: bool = False
     is_closed_under_scaling: bool = True
+
+    def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Of ``Parameters.covariances``."""
+        return SECOND_MOMENTS[self.kernel].shape(n_components, n_features)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all components share one covariance. Second moments then come from the scatter of all rows."""
+        return self.kernel == "tied"
 
     @property
     def has_matrices(self) -> bool:
         """Whether covariances are matrices, not variances."""
         return self.covariance_shape(2, 3)[-2:] == (3, 3)
+
+    @property
+    def requirement(self) -> str:
+        """What covariances and precisions must be, in scikit-learn's words."""
+        return "symmetric, positive-definite" if self.has_matrices else "positive"
 
     def model_of(self, parameters: Parameters, dtype: Any) -> Model:
         """A model for data of ``dtype``; raises ``NotPositiveDefiniteError``."""

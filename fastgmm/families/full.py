@@ -75,7 +75,6 @@ _COORDINATES = Coordinates(
 FULL = CovarianceFamily(
     name="full",
     kernel="full",
-    covariance_shape=lambda n_components, n_features: (n_components, n_features, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_components * n_features * (n_features + 1) // 2,
     assemble=_assemble,
     maximize=_maximize,
@@ -92,5 +91,4 @@ FULL = CovarianceFamily(
     movement=_movement,
     coloring=lambda covariances, component: coloring(covariances[component]),
     coordinates=_COORDINATES,
-    requirement="symmetric, positive-definite",
 )

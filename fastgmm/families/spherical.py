@@ -40,7 +40,6 @@ def _movement(before: PreparedSpherical, after: PreparedSpherical) -> tuple[Floa
 SPHERICAL = CovarianceFamily(
     name="spherical",
     kernel="spherical",
-    covariance_shape=lambda n_components, n_features: (n_components,),
     n_covariance_parameters=lambda n_components, n_features: n_components,
     assemble=_assemble,
     maximize=_maximize,
@@ -58,6 +57,5 @@ SPHERICAL = CovarianceFamily(
     movement=_movement,
     coloring=lambda covariances, component: lambda normal: normal * np.sqrt(covariances[component]),
     coordinates=SINGLE_VARIANCES,
-    requirement="positive",
     is_closed_under_scaling=False,
 )

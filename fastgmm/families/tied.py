@@ -82,7 +82,6 @@ def _movement(before: PreparedTied, after: PreparedTied) -> tuple[FloatArray, Fl
 TIED = CovarianceFamily(
     name="tied",
     kernel="tied",
-    covariance_shape=lambda n_components, n_features: (n_features, n_features),
     n_covariance_parameters=lambda n_components, n_features: n_features * (n_features + 1) // 2,
     assemble=_assemble,
     maximize=_maximize,
@@ -103,6 +102,4 @@ TIED = CovarianceFamily(
     movement=_movement,
     coloring=lambda covariance, component: coloring(covariance),
     coordinates=MATRICES,
-    requirement="symmetric, positive-definite",
-    is_shared=True,
 )

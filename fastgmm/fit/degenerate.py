@@ -176,12 +176,7 @@ def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentErro
 
 
 def failure_of(
-    family: CovarianceFamily,
-    parameters: Parameters,
-    component: int,
-    counts: FloatArray,
-    cause: str,
-    advice: str = "",
+    family: CovarianceFamily, parameters: Parameters, component: int, counts: FloatArray, cause: str, advice: str = ""
 ) -> DegenerateComponentError:
     """What to tell users of a covariance that is not positive definite."""
     points, smallest = _effective_points(counts, component), _smallest_eigenvalue(family, parameters, component)

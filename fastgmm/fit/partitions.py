@@ -9,7 +9,7 @@ from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.kmeans import members_of_clusters
 from fastgmm.fit.maximize import maximize
 from fastgmm.machine.pieces import pieces
-from fastgmm.moments import SECOND_MOMENTS, Moments
+from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 
@@ -29,7 +29,7 @@ def parameters_of_partition(
     n_components = len(centers)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
     counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
-    first, second = np.zeros(centers.shape), np.zeros(SECOND_MOMENTS[family.kernel].shape(*centers.shape))
+    first, second = np.zeros(centers.shape), np.zeros(family.covariance_shape(*centers.shape))
     for k, cluster in enumerate(members_of_clusters(labels, n_components)):
         for part in pieces(len(cluster), centers[k].nbytes, at_least=ROWS_OF_A_PRODUCT):
             members = cluster[part][weights[cluster[part]] > 0]  # others may hold anything
@@ -59,5 +59,5 @@ def add_moments(
     """Add Σ w(x − μ) and Σ w(x − μ)(x − μ)ᵀ of some rows to the moments of a component."""
     weighted = weights[:, np.newaxis] * differences
     first[component] += weighted.sum(axis=0)
-    own = second if family.kernel == "tied" else second[component : component + 1]
+    own = second if family.is_shared else second[component : component + 1]
     own += family.second_moments(weighted, differences)

@@ -17,7 +17,7 @@ from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.partitions import ROWS_OF_A_PRODUCT, add_moments, parameters_of_partition
 from fastgmm.machine.pieces import pieces
-from fastgmm.moments import SECOND_MOMENTS, Moments
+from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
@@ -151,7 +151,7 @@ def _random_responsibilities(
     counts, first, second = (
         np.zeros(n_components),
         np.zeros(means.shape),
-        np.zeros(SECOND_MOMENTS[family.kernel].shape(*means.shape)),
+        np.zeros(family.covariance_shape(*means.shape)),
     )
     for part in pieces(rows.shape[0], max(center.nbytes, _BYTES_OF_A_NARROW_ROW), at_least=ROWS_OF_A_PRODUCT):
         block = rows.take(part)

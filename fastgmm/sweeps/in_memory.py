@@ -25,7 +25,7 @@ from fastgmm.kernels.contract import (
 )
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.threads import resolve_n_threads
-from fastgmm.moments import SECOND_MOMENTS, Moments
+from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Model, Prepared
 from fastgmm.rows import Rows
 from fastgmm.sweeps.sweep import DeadlineError
@@ -83,8 +83,8 @@ class InMemory:
 def make_sweep(
     facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
 ) -> InMemory:
-    """A sweep over rows in memory; computes the total scatter once where the kernel lives by it."""
-    scatter = total_scatter(facts, backend, n_threads) if family.kernel == "tied" else None
+    """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
+    scatter = total_scatter(facts, backend, n_threads) if family.is_shared else None
     return InMemory(facts, family, backend, n_threads, scatter, deadline)
 
 
@@ -98,7 +98,7 @@ def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
 def _slot_shape(sweep: InMemory, n_components: int, n_features: int) -> tuple[int, ...]:
     """Of the second moments in a slot, which start with an axis of components: empty where a scatter says all."""
     is_empty = sweep.scatter is not None
-    return (n_components, 0) if is_empty else SECOND_MOMENTS[sweep.family.kernel].shape(n_components, n_features)
+    return (n_components, 0) if is_empty else sweep.family.covariance_shape(n_components, n_features)
 
 
 def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None) -> Moments:
