@@ -41,11 +41,6 @@ def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> Float
     return variances
 
 
-def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
-    matrices: FloatArray = covariances[:, :, np.newaxis] * np.eye(n_features)
-    return matrices
-
-
 def _movement(before: PreparedDiag, after: PreparedDiag) -> tuple[FloatArray, FloatArray]:
     """s = minⱼ σⱼ/σ'ⱼ, δ = ‖(μ' − μ)/σ'‖."""
     old, new = before.inverse_deviations.astype(np.float64), after.inverse_deviations.astype(np.float64)
@@ -65,7 +60,7 @@ DIAG = CovarianceFamily(
     covariances_of_root=variances_of_roots,
     precisions=np.square,
     covariances_of_precisions=variances_of_precisions,
-    matrices=_matrices,
+    matrices=lambda covariances, n_components, n_features: covariances[:, :, np.newaxis] * np.eye(n_features),
     smallest_variances=lambda covariances, units: (covariances / units**2).min(axis=1),
     have_smaller_variances=lambda covariances, roots, units, limit: (covariances / units**2).min(axis=1) <= limit,
     movement=_movement,

@@ -26,11 +26,6 @@ def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> Float
     return variances
 
 
-def _matrices(covariances: FloatArray, n_components: int, n_features: int) -> FloatArray:
-    matrices: FloatArray = covariances[:, np.newaxis, np.newaxis] * np.eye(n_features)
-    return matrices
-
-
 def _movement(before: PreparedSpherical, after: PreparedSpherical) -> tuple[FloatArray, FloatArray]:
     """s = σ/σ', δ = ‖μ' − μ‖/σ'."""
     old, new = np.sqrt(before.precisions, dtype=np.float64), np.sqrt(after.precisions, dtype=np.float64)
@@ -50,7 +45,7 @@ SPHERICAL = CovarianceFamily(
     covariances_of_root=variances_of_roots,
     precisions=np.square,
     covariances_of_precisions=variances_of_precisions,
-    matrices=_matrices,
+    matrices=lambda covariances, n_components, n_features: covariances[:, np.newaxis, np.newaxis] * np.eye(n_features),
     # Regularized by the mean of what other families add feature by feature.
     smallest_variances=lambda covariances, units: covariances / np.square(units).mean(),
     have_smaller_variances=lambda covariances, roots, units, limit: covariances / np.square(units).mean() <= limit,
