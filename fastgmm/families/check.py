@@ -90,7 +90,8 @@ def _of_positive_definite(
     ):
         if not family.has_matrices or all(map(_is_symmetric, array.reshape(-1, *array.shape[-2:]))):
             return function(array)
-    raise ValueError(f"'{family.name} {noun}' should be {family.requirement}")
+    requirement = "symmetric, positive-definite" if family.has_matrices else "positive"
+    raise ValueError(f"'{family.name} {noun}' should be {requirement}")
 
 
 def _is_symmetric(matrix: FloatArray) -> bool:

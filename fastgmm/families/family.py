@@ -109,11 +109,6 @@ class CovarianceFamily:
         """Whether covariances are matrices, not variances."""
         return self.covariance_shape(2, 3)[-2:] == (3, 3)
 
-    @property
-    def requirement(self) -> str:
-        """What covariances and precisions must be, in scikit-learn's words."""
-        return "symmetric, positive-definite" if self.has_matrices else "positive"
-
     def model_of(self, parameters: Parameters, dtype: Any) -> Model:
         """A model for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
         factors = self.precisions_cholesky(parameters.covariances)
