@@ -15,11 +15,19 @@ class Rows:
     """Validated data: ``values`` (n, d) float32 or float64, strides not negative, ``weights`` (n,) float64 or None.
 
     All arithmetic is about ``values − origin``, ``origin`` (d,) float64 or None, exact: see ``data/origin.py``.
+
+    ``groups`` (n,) int32 or None says what is believed of the components of a row before it is looked at: kernels add
+    the logarithms ``group_prior[group]`` of the table (G, K) float64 to its joint log-densities. With 0 and −∞ these
+    are a known label, or the components that are allowed; with a group for every row, log-responsibilities. Of a group
+    outside the table nothing is believed. A group that allows no component at all is for whoever builds the table to
+    refuse: log p(x) is −∞ there, and the responsibilities have no meaning.
     """
 
     values: Array
     weights: FloatArray | None = None
     origin: FloatArray | None = None
+    groups: NDArray[np.int32] | None = None
+    group_prior: FloatArray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,7 +53,8 @@ class Rows:
 
     def take(self, indices: NDArray[np.intp] | slice) -> "Rows":
         weights = None if self.weights is None else self.weights[indices]
-        return Rows(self.values[indices], weights, self.origin)
+        groups = None if self.groups is None else self.groups[indices]
+        return Rows(self.values[indices], weights, self.origin, groups, self.group_prior)
 
     def points(self) -> Array:
         """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""

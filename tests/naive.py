@@ -1,7 +1,8 @@
 """The oracle: Gaussian mixtures in plain floats, nested lists and ``math.fsum``; too stupid to be wrong.
 
 Nothing of fastgmm or NumPy takes part in the arithmetic. A mixture is (family, weights, means, covariances), the
-covariances in the family's own shape; rows are lists of floats; the weights of rows are 1 unless given.
+covariances in the family's own shape; rows are lists of floats; the weights of rows are 1 unless given. Priors, where
+given, are a list for every row: the logarithm of what is believed of each component.
 """
 
 import math
@@ -61,12 +62,15 @@ def log_normal(x, mean, factor):
     return -0.5 * math.fsum(v * v for v in y) - log_deviations - 0.5 * len(x) * math.log(2 * math.pi)
 
 
-def joint_log_density(mixture, rows):
-    """log wₖ + log N(x | k): a list for every row."""
+def joint_log_density(mixture, rows, priors=None):
+    """log wₖ + log N(x | k), and what is believed of the row: a list for every row."""
     components = range(len(mixture.weights))
     log_weights = [math.log(w) if w > 0.0 else -math.inf for w in mixture.weights]
     factors = [cholesky(covariance_matrix(mixture, k)) for k in components]
-    return [[log_weights[k] + log_normal(x, mixture.means[k], factors[k]) for k in components] for x in rows]
+    joint = [[log_weights[k] + log_normal(x, mixture.means[k], factors[k]) for k in components] for x in rows]
+    if priors is None:
+        return joint
+    return [[a + b for a, b in zip(own, prior, strict=True)] for own, prior in zip(joint, priors, strict=True)]
 
 
 def log_sum_exp(values):
@@ -74,15 +78,15 @@ def log_sum_exp(values):
     return largest + math.log(math.fsum(math.exp(v - largest) for v in values))
 
 
-def log_density(mixture, rows):
+def log_density(mixture, rows, priors=None):
     """log p(x) of every row."""
-    return [log_sum_exp(joint) for joint in joint_log_density(mixture, rows)]
+    return [log_sum_exp(joint) for joint in joint_log_density(mixture, rows, priors)]
 
 
-def responsibilities(mixture, rows):
+def responsibilities(mixture, rows, priors=None):
     """p(k | x): a list for every row."""
     result = []
-    for joint in joint_log_density(mixture, rows):
+    for joint in joint_log_density(mixture, rows, priors):
         total = log_sum_exp(joint)
         result.append([math.exp(value - total) for value in joint])
     return result
@@ -118,30 +122,33 @@ def in_family_shape(family, matrices):
     return diagonals if family == "diag" else [math.fsum(diagonal) for diagonal in diagonals]
 
 
-def weighted_shares(mixture, rows, row_weights):
+def weighted_shares(mixture, rows, row_weights, priors=None):
     """w·r: a list for every row."""
-    result = responsibilities(mixture, rows)
+    result = responsibilities(mixture, rows, priors)
     return [[w * r for r in shares] for w, shares in zip(row_weights, result, strict=True)]
 
 
-def moments(mixture, rows, row_weights=None):
+def moments(mixture, rows, row_weights=None, priors=None):
     """What one sweep collects, about the means of the mixture."""
     row_weights = [1.0] * len(rows) if row_weights is None else row_weights
-    shares = weighted_shares(mixture, rows, row_weights)
-    components, features = range(len(mixture.means)), range(len(mixture.means[0]))
+    shares = weighted_shares(mixture, rows, row_weights, priors)
+    densities = log_density(mixture, rows, priors)
     return Moments(
-        counts=[math.fsum(share[k] for share in shares) for k in components],
-        first=[
-            [
-                math.fsum(share[k] * (x[j] - mixture.means[k][j]) for share, x in zip(shares, rows, strict=True))
-                for j in features
-            ]
-            for k in components
-        ],
-        second=in_family_shape(mixture.family, scatter_matrices(rows, shares, mixture.means)),
+        *sums_of_shares(mixture.family, mixture.means, rows, shares),
         total_weight=math.fsum(row_weights),
-        log_likelihood=math.fsum(w * v for w, v in zip(row_weights, log_density(mixture, rows), strict=True)),
+        log_likelihood=math.fsum(w * v for w, v in zip(row_weights, densities, strict=True)),
     )
+
+
+def sums_of_shares(family, means, rows, shares):
+    """Counts, first and second moments about the means, from the weighted responsibilities of every row."""
+    components, features = range(len(means)), range(len(means[0]))
+    counts = [math.fsum(share[k] for share in shares) for k in components]
+    first = [
+        [math.fsum(share[k] * (x[j] - means[k][j]) for share, x in zip(shares, rows, strict=True)) for j in features]
+        for k in components
+    ]
+    return counts, first, in_family_shape(family, scatter_matrices(rows, shares, means))
 
 
 def em_step(mixture, rows, row_weights=None, reg_covar=0.0):

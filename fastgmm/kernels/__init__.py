@@ -5,6 +5,7 @@ densities are turned into responsibilities, and the responsibilities into moment
 
     rows ──► tile of ≤ 512 points ──► joint log-densities ──► responsibilities ──► moments of the chunk's slot
              (feature by feature)      cₖ − ½‖L⁻¹(x − μₖ)‖²     exp, normalized       N, s, S about μₖ
+                                       + prior of its group
 
 Rows are cut into *chunks* by the shape of the problem alone, every chunk has a *slot* of moments, and slots are added
 in order. A thread works through some of the chunks; which ones does not matter, so the result has the same

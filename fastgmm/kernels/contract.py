@@ -164,8 +164,8 @@ ONE_SMALL_TILE = Section(1, SMALLEST_TILE, SMALLEST_TILE, 0, SMALLEST_TILE)
 class Backend:
     """A backend; its kernels take (rows, prepared, section, slots or outputs, n_threads) and return nothing.
 
-    ``bounded_sweep``, where there is one, takes bounds after the slots. ``describe`` gives lines about how they were
-    compiled, for ``show_backend``.
+    ``bounded_sweep``, where there is one, takes bounds after the slots, and rows without groups. ``describe`` gives
+    lines about how they were compiled, for ``show_backend``.
     """
 
     name: str

@@ -14,6 +14,8 @@ from fastgmm.rows import Rows
 
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
 _LOWEST = -1.7e308
+# That of a component that the row's group excludes: below those it allows, however far these may be.
+_EXCLUDED = -1.79e308
 
 
 def _row_blocks(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
@@ -25,9 +27,9 @@ def _row_blocks(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
             yield chunk, slice(first, min(first + section.tile_rows, end))
 
 
-def _in_double(rows: Rows, block: slice) -> FloatArray:
+def _in_double(rows: Rows) -> FloatArray:
     """Float64 in C order: the order of memory decides the order of sums."""
-    return rows.take(block).points().astype(np.float64, order="C")
+    return rows.points().astype(np.float64, order="C")
 
 
 def _differences(x: FloatArray, prepared: Prepared) -> FloatArray:
@@ -104,12 +106,17 @@ _FAMILIES: dict[type, tuple[_Mahalanobis, _Second]] = {
 }
 
 
-def _joint_density(x: FloatArray, prepared: Prepared) -> FloatArray:
-    """cₖ − ½·Mahalanobis², (K, rows); −inf and NaN (from inf − inf) become the lowest number."""
+def _joint_density(x: FloatArray, rows: Rows, prepared: Prepared) -> FloatArray:
+    """cₖ − ½·Mahalanobis² + log-prior, (K, rows); −inf and NaN (from inf − inf) become the lowest number."""
     mahalanobis, _ = _FAMILIES[type(prepared)]
     with np.errstate(over="ignore", invalid="ignore"):
         joint = prepared.log_constants[:, np.newaxis] - 0.5 * mahalanobis(x, prepared)
-    return np.where(joint > _LOWEST, joint, _LOWEST)
+    joint = np.where(joint > _LOWEST, joint, _LOWEST)
+    if rows.groups is None or rows.group_prior is None:
+        return joint
+    known = (rows.groups >= 0) & (rows.groups < len(rows.group_prior))
+    joint[:, known] += rows.group_prior[rows.groups[known]].T
+    return np.where(joint > _EXCLUDED, joint, _EXCLUDED)
 
 
 def _log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -125,10 +132,12 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
     """Add the moments of the section's rows to the slots of their chunks."""
     _, second = _FAMILIES[type(prepared)]
     for chunk, block in _row_blocks(rows.shape[0], section):
-        x = _in_double(rows, block)
-        weights = np.ones(len(x)) if rows.weights is None else rows.weights[block]
-        x, weights = x[weights > 0], weights[weights > 0]
-        log_density, responsibilities = _log_sum_exp(_joint_density(x, prepared))
+        some = rows.take(block)
+        if some.weights is not None:
+            some = some.take(np.flatnonzero(some.weights > 0))
+        x = _in_double(some)
+        weights = np.ones(len(x)) if some.weights is None else some.weights
+        log_density, responsibilities = _log_sum_exp(_joint_density(x, some, prepared))
         responsibilities *= weights
         with np.errstate(over="ignore", invalid="ignore"):  # absurd rows end in a covariance that is refused
             z = _differences(x, prepared)
@@ -142,7 +151,8 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     for _, block in _row_blocks(rows.shape[0], section):
-        joint = _joint_density(_in_double(rows, block), prepared)
+        some = rows.take(block)
+        joint = _joint_density(_in_double(some), some, prepared)
         densities, responsibilities = _log_sum_exp(joint)
         if len(outputs.log_density):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf

@@ -8,8 +8,9 @@ rows. When parameters change, with M = L⁻¹'·L the triangle inequality moves 
 
 A component whose log-density cₖ − ½m² is thus known to lie further below another one than rounding reaches, for all
 rows of a tile, is not evaluated there. The result is that of an ordinary sweep but for the order of sums.
-Where many components matter to a row there is nothing to leave out, and nothing of this is done. The order takes four
-bytes a row, bounds at most 64 MB.
+Where many components matter to a row there is nothing to leave out, and nothing of this is done; nor where rows have
+groups, whose priors may bring a component near that is far from all of a tile. The order takes four bytes a row, bounds
+at most 64 MB.
 """
 
 from collections.abc import Sequence
@@ -102,7 +103,7 @@ def _few_components_matter(sweep: InMemory, prepared: Prepared) -> bool:
     """Whether rows have few components near, by a look at some of them."""
     n_components = len(prepared.log_constants)
     n_rows = sweep.rows.shape[0]
-    if sweep.backend.bounded_sweep is None or n_components < _FEWEST_COMPONENTS:
+    if sweep.backend.bounded_sweep is None or n_components < _FEWEST_COMPONENTS or sweep.rows.groups is not None:
         return False
     if not n_components * _ROWS_OF_A_COMPONENT <= n_rows < 2**31:
         return False

@@ -39,8 +39,8 @@ N_ROWS, N_CHUNKS = 200, 3
 SECTION = (N_CHUNKS, 96, 32, 0, 96)
 # Where the arguments of a call are.
 FAMILY, VALUES = 0, 1
-SWEEP = {"weights": 2, "origin": 3, "prepared": 4, "section": 5, "slots": 6, "bounds": 7}
-LOG_DENSITY = {"origin": 2, "prepared": 3, "section": 4, "outputs": 5}
+SWEEP = {"weights": 2, "origin": 3, "groups": 4, "group_prior": 5, "prepared": 6, "section": 7, "slots": 8, "bounds": 9}
+LOG_DENSITY = {"origin": 2, "groups": 3, "group_prior": 4, "prepared": 5, "section": 6, "outputs": 7}
 SLOTS, BOUNDS, OUTPUTS = SWEEP["slots"], SWEEP["bounds"], LOG_DENSITY["outputs"]
 GUARD = 64
 
@@ -64,8 +64,15 @@ def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2
     slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
     prepared = tuple(problem.prepared(dtype))
     number = list(FAMILIES).index(family)
-    origin = np.linspace(-1.0, 1.0, n_features)
-    return [number, problem.rows(dtype).values, problem.weights, origin, prepared, SECTION, slots, None, None]
+    rows = [problem.rows(dtype).values, problem.weights, np.linspace(-1.0, 1.0, n_features)]
+    # Some of the groups are none of the table.
+    groups = [(np.arange(N_ROWS) % 5 - 1).astype(np.int32), np.zeros((3, n_components))]
+    groups[1][1, 1:] = -3.0
+    return [number, *rows, *groups, prepared, SECTION, slots, None, None]
+
+
+def without_groups(arguments):
+    return replaced(arguments, (SWEEP["groups"],), None)
 
 
 def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
@@ -80,13 +87,14 @@ def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_comp
         guarded((N_CHUNKS,), "int64"),
     )
     bounds[2][:, 0] = 1
-    return replaced(sweep_arguments(family, dtype, n_features, n_components), (BOUNDS,), bounds)
+    return replaced(without_groups(sweep_arguments(family, dtype, n_features, n_components)), (BOUNDS,), bounds)
 
 
 def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
-    number, values, _, origin, prepared, section, *_ = sweep_arguments(family, dtype, n_features, n_components)
+    arguments = sweep_arguments(family, dtype, n_features, n_components)
+    number, values, _, origin, groups, group_prior, prepared, section, *_ = arguments
     outputs = (guarded((N_ROWS,), dtype), guarded((N_ROWS,), "int64"), guarded((N_ROWS, n_components), dtype), True)
-    return [number, values, origin, prepared, section, outputs, None]
+    return [number, values, origin, groups, group_prior, prepared, section, outputs, None]
 
 
 def replaced(arguments, path, item):

@@ -56,6 +56,7 @@ SHAKES = [
     *(memoryview, np.asfortranarray, lambda array: array[::-1], lambda array: array.T, lambda array: array[:0]),
     lambda array: np.full_like(array, np.nan if array.dtype.kind == "f" else -1),
     lambda array: np.full_like(array, -1),
+    lambda array: np.full_like(array, 2**31 - 1 if array.dtype.kind == "i" else -np.inf),
 ]
 
 

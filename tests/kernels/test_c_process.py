@@ -90,7 +90,7 @@ def test_no_buffer_stays_locked():
     unwanted = np.empty(0)
     for joint in (unwanted, np.empty(32)):
         with memoryview(values) as flat, flat.cast("B") as raw, raw.cast("d", (32, 1)) as table:
-            arguments[VALUES] = table
+            arguments[VALUES], arguments[LOG_DENSITY["groups"]] = table, None
             arguments[OUTPUTS] = (unwanted, labels, joint, False)
             assert call_quietly(_kernels.log_density, arguments) == (joint is unwanted)
         values.append(0.5)

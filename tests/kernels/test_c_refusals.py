@@ -32,6 +32,7 @@ from tests.kernels.c_arguments import (
     sweep_arguments,
     with_another_axis,
     with_gaps,
+    without_groups,
     without_last,
 )
 
@@ -71,6 +72,8 @@ WRONG_IN_A_SWEEP = [
     *(((VALUES,), wrong) for wrong in [*WRONG_ARRAYS, "at an odd address"] if wrong != "too short"),
     *(((SWEEP["weights"],), wrong) for wrong in [*WRONG_ARRAYS, "the other float"] if wrong != "None"),
     *(((SWEEP["origin"],), wrong) for wrong in WRONG_PARAMETERS if wrong != "None"),
+    *(((SWEEP["groups"],), wrong) for wrong in WRONG_PARAMETERS if wrong not in ("None", "int32")),
+    *(((SWEEP["group_prior"],), wrong) for wrong in WRONG_PARAMETERS if wrong != "too short"),
     *(((SWEEP["prepared"], at), wrong) for at in range(3) for wrong in WRONG_PARAMETERS),
     *(((SLOTS, at), wrong) for at in range(4) for wrong in WRONG_RESULTS),
 ]
@@ -104,15 +107,16 @@ def test_a_memoryview_at_an_odd_address_is_refused(path):
 
 
 def test_tables_without_rows_or_columns_are_refused():
-    number, values, _, _, prepared, section, slots, *rest = sweep_arguments("diag")
+    number, values, *_, prepared, section, slots, bounds, counter = sweep_arguments("diag")
+    rest = section, slots, bounds, counter
     with pytest.raises(ValueError, match="values are no table"):
-        _kernels.sweep(number, values[:0], None, None, prepared, section, slots, *rest)
+        _kernels.sweep(number, values[:0], *[None] * 4, prepared, *rest)
     constants, *tables = prepared
     prepared = (constants, *(table[:, :0].copy() for table in tables))
     counts, first, second, totals = slots
     slots = (counts, first[:, :, :0].copy(), second[:, :, :0].copy(), totals)
     with pytest.raises(ValueError, match="values are no table"):
-        _kernels.sweep(number, values[:, :0], None, None, prepared, section, slots, *rest)
+        _kernels.sweep(number, values[:, :0], *[None] * 4, prepared, section, slots, bounds, counter)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -257,12 +261,12 @@ def test_log_density_refuses_outputs_with_another_number_of_items(change):
 
 def test_a_call_with_another_number_of_arguments_is_refused():
     sweep, log_density = sweep_arguments(), log_density_arguments()
-    for n in range(12):
+    for n in range(14):
         if n != len(sweep):
-            with pytest.raises(TypeError, match="nine arguments"):
+            with pytest.raises(TypeError, match="eleven arguments"):
                 _kernels.sweep(*(sweep * 2)[:n])
         if n != len(log_density):
-            with pytest.raises(TypeError, match="seven arguments"):
+            with pytest.raises(TypeError, match="nine arguments"):
                 _kernels.log_density(*(log_density * 2)[:n])
     with pytest.raises(TypeError):
         _kernels.sweep(*sweep, next=None)
@@ -321,6 +325,24 @@ def test_a_sweep_refuses_bounds_that_do_not_fit(at, wrong):
         _kernels.sweep(*replaced(arguments, (BOUNDS, at), WRONG_RESULTS[wrong](arguments[BOUNDS][at])))
 
 
+def test_bounds_do_not_go_with_groups():
+    groups = np.zeros(len(sweep_arguments()[VALUES]), np.int32)
+    with pytest.raises(ValueError, match="bounds say nothing of rows with groups"):
+        _kernels.sweep(*replaced(bounded_sweep_arguments(), (SWEEP["groups"],), groups))
+
+
+@pytest.mark.parametrize("group", [-1, -(2**31), 3, 2**31 - 1])
+def test_of_a_group_outside_the_table_nothing_is_believed(family, group):
+    """Whatever lies beside the table; also one without groups is a table."""
+    arguments, plain = sweep_arguments(family.name), without_groups(sweep_arguments(family.name))
+    arguments[SWEEP["groups"]][:] = group
+    empty = replaced(sweep_arguments(family.name), (SWEEP["group_prior"],), arguments[SWEEP["group_prior"]][:0])
+    for each in (arguments, plain, empty):
+        _kernels.sweep(*each)
+    assert all(map(np.array_equal, arguments[SLOTS], plain[SLOTS]))
+    assert all(map(np.array_equal, empty[SLOTS], plain[SLOTS]))
+
+
 def test_bounds_belong_to_whole_tiles():
     for section in ((N_CHUNKS, 100, 32, 0, 96), (N_CHUNKS, 96, 32, 16, 96)):
         with pytest.raises(ValueError, match="whole tiles"):
@@ -336,7 +358,7 @@ def test_an_order_that_points_elsewhere_is_not_followed(family, position):
 
 
 def test_bounds_change_the_order_of_sums_and_nothing_else(family):
-    plain, bounded = sweep_arguments(family.name), bounded_sweep_arguments(family.name)
+    plain, bounded = without_groups(sweep_arguments(family.name)), bounded_sweep_arguments(family.name)
     for arguments in (plain, bounded):
         _kernels.sweep(*arguments)
     for true, ours in zip(plain[SLOTS], bounded[SLOTS], strict=True):

@@ -81,6 +81,17 @@ def test_threads_sweep_float32_to_the_same_bits(backend):
     assert same_bits(*(sweep(backend, family, rows, prepared, threads) for threads in (1, 3)))
 
 
+@pytest.mark.parametrize("wanted", EVERYTHING)
+def test_groups_go_along_with_rows_through_blocks_and_chunks(backend, family, monkeypatch, wanted):
+    rows, prepared = many_rows(family)
+    rows = dataclasses.replace(rows, groups=np.arange(MANY_ROWS, dtype=np.int32) % 2, group_prior=np.diag([9.0, 5.0]))
+    at_once = evaluate(rows, prepared, backend, 1, wanted)
+    monkeypatch.setattr("fastgmm.kernels.contract._SECTION_WORK", 1e5)
+    assert same_bits(evaluate(rows, prepared, backend, 1, wanted), at_once)
+    one_by_one = [evaluate(rows.take(slice(i, i + 1)), prepared, backend, 1, wanted)[0] for i in (0, 1, 2048, 4999)]
+    assert np.array_equal(at_once[[0, 1, 2048, 4999]], one_by_one)
+
+
 def read_only(values, path):
     copy = values.copy()
     copy.flags.writeable = False

@@ -18,6 +18,7 @@
 #include "vector.h"
 #include "elementary.h"
 #include "tile.h"
+#include "groups.h"
 #include "collect.h"
 #include "bounded.h"
 #include "full.h"
@@ -45,14 +46,17 @@ INLINE void sweep_tile(const fastgmm_rows *rows, const fastgmm_prepared *prepare
                        int64_t n_valid, const Slot *slot, const Family family) {
     const int64_t d = rows->n_features, n_components = prepared->n_components, n_points = points_of(n_valid);
     const NUMBER margin = negligible_margin(n_components);
+    /* What lies far below the others may come before them with the priors. */
+    const NUMBER depth = rows->groups ? (NUMBER)INFINITY : margin + CAUTION;
     load_tile(rows, first, n_valid, n_points, prepared->means, tile);
     family.prepare(prepared, tile, d, n_points);
-    for (int64_t k = 0; k < n_components; k++) {
-        tile->members[k] = k;
-        prefetch_rows(rows, first + n_valid, n_points, k, n_components);
-        family.density(prepared, tile, d, n_points, k, k, margin + CAUTION);
+    const int64_t n_members = find_members(rows, tile, first, n_valid, n_components);
+    for (int64_t line = 0; line < n_members; line++) {
+        prefetch_rows(rows, first + n_valid, n_points, line, n_members);
+        family.density(prepared, tile, d, n_points, tile->members[line], line, depth);
     }
-    collect(prepared, tile, d, n_points, n_components, margin, slot, NULL, family);
+    if (rows->groups) add_priors(rows, tile, first, n_valid, n_components, n_members);
+    collect(prepared, tile, d, n_points, n_members, margin, slot, NULL, family);
 }
 
 /* Add the moments of the chunks that this worker takes to their slots. */
@@ -114,9 +118,9 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
                         joint_density *density) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     /* What no output shows need not be computed to its end. */
-    const NUMBER margin = outputs->joint         ? (NUMBER)INFINITY
-                          : outputs->log_density ? negligible_margin(n_components) + CAUTION
-                                                 : 0;
+    const NUMBER margin = outputs->joint || rows->groups ? (NUMBER)INFINITY
+                          : outputs->log_density         ? negligible_margin(n_components) + CAUTION
+                                                         : 0;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
@@ -126,9 +130,11 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
             load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
             prepare(prepared, &tile, d, n_points);
             for (int64_t k = 0; k < n_components; k++) {
+                tile.members[k] = k;
                 prefetch_rows(rows, first + n_valid, n_points, k, n_components);
                 density(prepared, &tile, d, n_points, k, k, margin);
             }
+            if (rows->groups) add_priors(rows, &tile, first, n_valid, n_components, n_components);
             put_outputs(&tile, outputs, first, n_valid, n_points, n_components);
         }
     }

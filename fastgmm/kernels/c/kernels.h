@@ -19,6 +19,9 @@ typedef struct {
     const double *weights; /* NULL: every row weighs 1 */
     int64_t weight_stride;
     const double *origin; /* subtracted from every row, which is exact; NULL: nothing is */
+    const int32_t *groups; /* NULL: there are none; see groups.h */
+    const double *group_prior;
+    int64_t n_groups;
 } fastgmm_rows;
 
 /* parameters.py says what these hold; `dtype` is that of the arithmetic, which may be wider than that of the rows. */

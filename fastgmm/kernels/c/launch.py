@@ -80,23 +80,23 @@ def bounded_sweep(
     rows: Rows, prepared: Prepared, section: Section, slots: Slots, bounds: Bounds | None, n_threads: int
 ) -> None:
     """The same for rows in the order of the bounds, without the components that these exclude."""
-    family = _FAMILIES[type(prepared)]
+    arguments = _FAMILIES[type(prepared)], rows.values, rows.weights, rows.origin, rows.groups, rows.group_prior
 
     def work(next_chunk: Counter) -> None:
-        _kernels.sweep(family, rows.values, rows.weights, rows.origin, prepared, section, slots, bounds, next_chunk)
+        _kernels.sweep(*arguments, prepared, section, slots, bounds, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
-    family = _FAMILIES[type(prepared)]
+    arguments = _FAMILIES[type(prepared)], rows.values, rows.origin, rows.groups, rows.group_prior
     if n_threads == 1:  # without a detour, since a row takes no longer than the detour would
-        _kernels.log_density(family, rows.values, rows.origin, prepared, section, outputs, None)
+        _kernels.log_density(*arguments, prepared, section, outputs, None)
         return
 
     def work(next_chunk: Counter) -> None:
-        _kernels.log_density(family, rows.values, rows.origin, prepared, section, outputs, next_chunk)
+        _kernels.log_density(*arguments, prepared, section, outputs, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 

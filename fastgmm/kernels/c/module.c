@@ -19,7 +19,7 @@
 /* Multiply-adds that an exponential and what goes with it are worth, as in work_of of contract.py. */
 #define WORK_OF_AN_EXPONENTIAL 20.0
 
-#define MOST_VIEWS 19
+#define MOST_VIEWS 21
 
 /* The buffers of one call, released together. */
 typedef struct {
@@ -66,6 +66,7 @@ static int64_t length_of(const Call *call, char axis) {
     switch (axis) {
     case 'n': return call->rows.n_rows;
     case 'd': return call->rows.n_features;
+    case 'g': return call->rows.n_groups;
     case 'k': return call->prepared.n_components;
     case 'c': return call->section.n_chunks;
     case 't': return (call->rows.n_rows - 1) / call->section.tile_rows + 1;
@@ -181,6 +182,18 @@ static int read_prepared(Call *call, int family, PyObject *tuple) {
     return 0;
 }
 
+/* A group for every row and a table of priors, which a group may point beside, or None. */
+static int read_groups(Call *call, PyObject *groups, PyObject *group_prior) {
+    fastgmm_rows *rows = &call->rows;
+    if (groups == Py_None) return 0;
+    rows->groups = array_of(call, groups, READ, 'i', "groups", "n");
+    if (!rows->groups) return -1;
+    rows->n_groups = PyObject_Size(group_prior);
+    if (rows->n_groups < 0) return -1;
+    rows->group_prior = array_of(call, group_prior, READ, 'd', "group_prior", "gk");
+    return rows->group_prior ? 0 : -1;
+}
+
 static int read_section(PyObject *tuple, fastgmm_section *section) {
     int64_t numbers[5];
     if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 5) {
@@ -217,13 +230,14 @@ static int allocate(Call *call) {
 }
 
 /* Read the arguments that both kernels have. */
-static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *origin,
-                 PyObject *prepared, PyObject *section, PyObject *next) {
+static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *origin, PyObject *groups,
+                 PyObject *group_prior, PyObject *prepared, PyObject *section, PyObject *next) {
     long number = PyLong_AsLong(family);
     if (number == -1 && PyErr_Occurred()) return -1;
     int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
     if (read_rows(call, values, weights, origin) < 0) return -1;
     if (read_prepared(call, known, prepared) < 0) return -1;
+    if (read_groups(call, groups, group_prior) < 0) return -1;
     if (read_section(section, &call->section) < 0) return -1;
     if (next == Py_None) return 0;
     call->share.next = array_of(call, next, PyBUF_WRITABLE, 'q', "next", "1");
@@ -274,6 +288,10 @@ static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
                                    {"distances", "tk", 'f', WRITTEN}, {"matters", "tk", 'B', WRITTEN},
                                    {"shrink", "k", 'd', READ}, {"drift", "k", 'd', READ},
                                    {"evaluated", "c", 'q', WRITTEN}};
+    if (call->rows.groups) {
+        PyErr_SetString(PyExc_ValueError, "bounds say nothing of rows with groups");
+        return -1;
+    }
     const fastgmm_section *section = &call->section;
     if (section->chunk_rows % section->tile_rows || section->start % section->tile_rows) {
         PyErr_SetString(PyExc_ValueError, "bounds belong to whole tiles");
@@ -285,21 +303,23 @@ static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
     return 0;
 }
 
-PyDoc_STRVAR(sweep_doc, "sweep(family, values, weights, origin, prepared, section, slots, bounds, next)\n--\n\n"
-                        "Add the moments of the chunks that this worker takes to their slots. None: no weights, origin or bounds.");
+PyDoc_STRVAR(sweep_doc,
+             "sweep(family, values, weights, origin, groups, group_prior, prepared, section, slots, bounds, next)\n--\n\n"
+             "Add the moments of the chunks that this worker takes to their slots. None: no weights, origin, groups or "
+             "bounds; bounds do not go with groups.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_slots slots;
     fastgmm_bounds bounds;
-    if (n_arguments != 9) {
-        PyErr_SetString(PyExc_TypeError, "sweep takes nine arguments");
+    if (n_arguments != 11) {
+        PyErr_SetString(PyExc_TypeError, "sweep takes eleven arguments");
         return NULL;
     }
-    const int is_bounded = arguments[7] != Py_None;
-    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5],
-              arguments[8]) < 0 ||
-        read_slots(&call, arguments[6], &slots) < 0 || (is_bounded && read_bounds(&call, arguments[7], &bounds) < 0) ||
+    const int is_bounded = arguments[9] != Py_None;
+    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], arguments[6],
+              arguments[7], arguments[10]) < 0 ||
+        read_slots(&call, arguments[8], &slots) < 0 || (is_bounded && read_bounds(&call, arguments[9], &bounds) < 0) ||
         allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
@@ -345,19 +365,19 @@ static int read_outputs(Call *call, PyObject *tuple, fastgmm_outputs *outputs) {
 }
 
 PyDoc_STRVAR(log_density_doc,
-             "log_density(family, values, origin, prepared, section, outputs, next)\n--\n\n"
+             "log_density(family, values, origin, groups, group_prior, prepared, section, outputs, next)\n--\n\n"
              "Fill the outputs of the chunks that this worker takes; an output of length 0 is not wanted.");
 
 static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_outputs outputs;
-    if (n_arguments != 7) {
-        PyErr_SetString(PyExc_TypeError, "log_density takes seven arguments");
+    if (n_arguments != 9) {
+        PyErr_SetString(PyExc_TypeError, "log_density takes nine arguments");
         return NULL;
     }
-    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4],
-              arguments[6]) < 0 ||
-        read_outputs(&call, arguments[5], &outputs) < 0 || allocate(&call) < 0)
+    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4], arguments[5],
+              arguments[6], arguments[8]) < 0 ||
+        read_outputs(&call, arguments[7], &outputs) < 0 || allocate(&call) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->log_density[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section,

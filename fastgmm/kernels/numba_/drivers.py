@@ -12,10 +12,11 @@ import numpy as np
 from numba.extending import overload
 
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
+from fastgmm.kernels.numba_.groups import add_priors, find_members
 from fastgmm.kernels.numba_.jit import entry, inline, inner
 from fastgmm.kernels.numba_.rows import load_tile, pointers_of_rows, prefetch_rows
 from fastgmm.kernels.numba_.tile import largest_component, log_sum_exp, pack, responsibilities, scale_and_count, tile_of
-from fastgmm.kernels.numba_.vector import is_single, lanes, number, pointer
+from fastgmm.kernels.numba_.vector import is_single, lanes, number, pointer, put
 from fastgmm.parameters import PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 
 _FAMILIES: dict[type, Any] = {
@@ -147,14 +148,19 @@ def _sweep_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     d = rows.n_features
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
+    # What lies far below the others may come before them with the priors.
+    depth = np.inf if rows.has_groups else margin + CAUTION
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
-    for k in range(n_components):
-        prefetch_rows(rows, first + n_points, n_points, k, n_components)
-        joint_density(prepared, tile, d, n_points, k, k, margin + CAUTION)
-    responsibilities(tile, n_components, n_points, margin, power_of(prepared), slot.totals)
-    for k in range(n_components):
-        add_component(prepared, tile, d, n_points, k, k, slot)
+    n_members = find_members(rows, n_components, tile, first, n_valid)
+    for line in range(n_members):
+        prefetch_rows(rows, first + n_points, n_points, line, n_members)
+        joint_density(prepared, tile, d, n_points, number(tile.members, line), line, depth)
+    if rows.has_groups:
+        add_priors(rows, n_components, tile, first, n_valid, n_members)
+    responsibilities(tile, n_members, n_points, margin, power_of(prepared), slot.totals)
+    for line in range(n_members):
+        add_component(prepared, tile, d, n_points, number(tile.members, line), line, slot)
 
 
 @inline
@@ -201,13 +207,16 @@ def _score_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     margin = negligible_margin(tile, n_components)
     # What no output shows need not be computed to its end.
     depth = margin + CAUTION if outputs.log_density.size > 0 else 0.0
-    if outputs.joint.size > 0:
+    if outputs.joint.size > 0 or rows.has_groups:
         depth = np.inf
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
     for k in range(n_components):
         prefetch_rows(rows, first + n_points, n_points, k, n_components)
+        put(tile.members, k, k)
         joint_density(prepared, tile, d, n_points, k, k, depth)
+    if rows.has_groups:
+        add_priors(rows, n_components, tile, first, n_valid, n_components)
     if outputs.labels.size > 0:
         largest_component(tile, n_components, n_points)
         for t in range(n_valid):

@@ -29,6 +29,8 @@ from fastgmm.rows import Rows
 
 _IMPORTING_PROCESS = os.getpid()
 _ENTRY_LOCK = threading.Lock()
+# Of the types that the others have; read-only.
+_NO_GROUPS, _NO_PRIOR = np.broadcast_to(np.int32(0), 1), np.broadcast_to(0.0, 1)
 
 
 def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
@@ -45,7 +47,8 @@ def bounded_sweep(
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
-    unweighted = Rows(rows.values, None, rows.origin)  # a row's density is its own, whatever its weight
+    # A row's density is its own, whatever its weight.
+    unweighted = Rows(rows.values, None, rows.origin, rows.groups, rows.group_prior)
     _launch(log_density_chunks, log_density_parallel, unweighted, prepared, section, n_threads, outputs)
 
 
@@ -56,6 +59,8 @@ def flat_rows(rows: Rows) -> FlatRows:
     # A stride of 0 makes one number the weight of all rows.
     weights = np.broadcast_to(np.ones(1), n_rows) if rows.weights is None else rows.weights
     weight_stride = weights.strides[0] // weights.itemsize
+    groups = _NO_GROUPS if rows.groups is None else _flat(rows.groups, n_rows)
+    group_prior = _NO_PRIOR if rows.group_prior is None else _flat(rows.group_prior, rows.group_prior.size)
     return FlatRows(
         _flat(values, (n_rows - 1) * row_stride + (n_features - 1) * column_stride + 1),
         row_stride,
@@ -64,6 +69,10 @@ def flat_rows(rows: Rows) -> FlatRows:
         weight_stride,
         np.zeros(n_features) if rows.origin is None else rows.origin,
         rows.origin is not None,
+        groups,
+        group_prior,
+        rows.groups is not None,
+        0 if rows.group_prior is None else len(rows.group_prior),
         n_rows,
         n_features,
     )

@@ -38,6 +38,10 @@ class FlatRows(NamedTuple):
     weight_stride: int
     origin: NDArray[np.float64]
     has_origin: bool
+    groups: NDArray[np.int32]
+    group_prior: NDArray[np.float64]
+    has_groups: bool
+    n_groups: int
     n_rows: int
     n_features: int
 
@@ -53,6 +57,10 @@ def pointers_of_rows(rows: Any) -> Any:
         rows.weight_stride,
         pointer(rows.origin, 0),
         rows.has_origin,
+        pointer(rows.groups, 0),
+        pointer(rows.group_prior, 0),
+        rows.has_groups,
+        rows.n_groups,
         rows.n_rows,
         rows.n_features,
     )
