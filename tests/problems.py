@@ -37,9 +37,9 @@ class Problem:
 
 
 def slot_shapes(kernel: str, n_components: int, n_features: int) -> list[tuple[int, ...]]:
-    """Of one chunk's counts, first and second moments, and totals; tied rows leave no second moments."""
-    second = (0,) if kernel == "tied" else SECOND_MOMENTS[kernel].shape(1, n_features)[1:]
-    return [(n_components,), (n_components, n_features), (n_components, *second), (2,)]
+    """Of one chunk's counts, first and second moments, and totals."""
+    second = SECOND_MOMENTS[kernel].shape(n_components, n_features)
+    return [(n_components,), (n_components, n_features), second, (2,)]
 
 
 def as_mixture(parameters: Parameters) -> naive.Mixture:
@@ -113,8 +113,8 @@ def assert_close(actual: Array, expected: Array, tolerance: float, scale: float 
 
 
 def with_both_triangles(moments: Moments, family: CovarianceFamily) -> Moments:
-    """Moments of the full family, of which kernels promise the lower triangle only, made symmetric."""
-    if family.name != "full":
+    """Moments that are matrices, of which kernels promise the lower triangle only, made symmetric."""
+    if not family.has_matrices:
         return moments
     lower = np.tril(moments.second)
     return dataclasses.replace(moments, second=lower + np.swapaxes(np.tril(lower, -1), -1, -2))

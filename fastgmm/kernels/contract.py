@@ -33,7 +33,11 @@ WORK_OF_AN_EXPONENTIAL = 20
 
 
 class Slots(NamedTuple):
-    """One slot of moments for each chunk; see ``moments.Moments``. ``totals`` holds Σw and Σw·log p(x)."""
+    """One slot of moments for each chunk; see ``moments.Moments``. ``totals`` holds Σw and Σw·log p(x).
+
+    Of matrices kernels fill the lower triangles. Those of the tied family, (n_chunks, d, d), are not wanted in an
+    array of length 0.
+    """
 
     counts: FloatArray
     first: FloatArray

@@ -92,8 +92,9 @@ def _second_spherical(weighted: FloatArray, z: FloatArray) -> FloatArray:
 
 
 def _second_tied(weighted: FloatArray, z: FloatArray) -> FloatArray:
-    """Nothing: the scatter of all rows is known, and says the rest."""
-    return np.zeros((len(z), 0))
+    d = z.shape[2]
+    result: FloatArray = weighted.reshape(-1, d).T @ z.reshape(-1, d)
+    return result
 
 
 _Mahalanobis = Callable[[FloatArray, Any], FloatArray]
@@ -144,7 +145,8 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
             weighted = responsibilities[:, :, np.newaxis] * z
             slots.counts[chunk] += responsibilities.sum(axis=1)
             slots.first[chunk] += weighted.sum(axis=1)
-            slots.second[chunk] += second(weighted, z).reshape(slots.second[chunk].shape)
+            if slots.second.size:
+                slots.second[chunk] += second(weighted, z)
             slots.totals[chunk] += weights.sum(), weights @ log_density
 
 

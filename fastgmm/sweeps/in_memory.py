@@ -74,31 +74,35 @@ class InMemory:
     def moments(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
         """Those of all rows."""
         moments = _collect_moments(self, prepared, bounds)
-        if self.scatter is None:
-            return moments
-        second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
-        return replace(moments, second=second)
+        if self.scatter is not None:
+            second = second_about_means(self.scatter.moments, self.scatter.center, moments, prepared.means)
+            return replace(moments, second=second)
+        return replace(moments, second=symmetric_from_lower(moments.second)) if self.family.is_shared else moments
 
 
 def make_sweep(
     facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
 ) -> InMemory:
-    """A sweep over rows in memory; computes the total scatter once where the family lives by it."""
-    scatter = total_scatter(facts, backend, n_threads) if family.is_shared else None
+    """A sweep over rows in memory.
+
+    Where components share a covariance, the scatter of all rows is computed once, and says what their second moments
+    are as long as responsibilities sum to 1 and rows are swept more than once. Those with groups are swept for
+    themselves: a start does so with each block once.
+    """
+    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and facts.rows.groups is None else None
     return InMemory(facts, family, backend, n_threads, scatter, deadline)
 
 
 def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
     """How a sweep cuts its rows."""
     n_components, n_features = prepared.means.shape
-    second_shape = _slot_shape(sweep, n_components, n_features)
-    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + math.prod(second_shape) + 2)
+    second_numbers = math.prod(_second_shape(sweep, prepared, 1))
+    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + second_numbers + 2)
 
 
-def _slot_shape(sweep: InMemory, n_components: int, n_features: int) -> tuple[int, ...]:
-    """Of the second moments in a slot, which start with an axis of components: empty where a scatter says all."""
-    is_empty = sweep.scatter is not None
-    return (n_components, 0) if is_empty else sweep.family.covariance_shape(n_components, n_features)
+def _second_shape(sweep: InMemory, prepared: Prepared, n_chunks: int) -> tuple[int, ...]:
+    """Of the second moments in the slots: of length 0 where a scatter says what they are."""
+    return (n_chunks if sweep.scatter is None else 0, *sweep.family.covariance_shape(*prepared.means.shape))
 
 
 def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None) -> Moments:
@@ -108,7 +112,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
     slots = Slots(
         counts=np.zeros((plan.n_chunks, n_components)),
         first=np.zeros((plan.n_chunks, n_components, n_features)),
-        second=_zeros((plan.n_chunks, *_slot_shape(sweep, n_components, n_features))),
+        second=_zeros(_second_shape(sweep, prepared, plan.n_chunks)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
     n_threads = min(sweep.n_threads, plan.useful_threads)
@@ -143,6 +147,8 @@ def _zeros(shape: tuple[int, ...]) -> FloatArray:
 
 def _sum_of_slots(slots: FloatArray) -> FloatArray:
     """The sum over the first axis, which adds whole slots one after the other: the order is that of the chunks."""
+    if len(slots) == 0:  # not wanted
+        return slots
     if len(slots) == 1:
         return np.asarray(slots[0], np.float64)
     result = np.empty(slots.shape[1:])

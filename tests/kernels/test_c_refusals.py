@@ -81,8 +81,6 @@ WRONG_IN_A_SWEEP = [
 
 @pytest.mark.parametrize(("path", "wrong"), WRONG_IN_A_SWEEP, ids=str)
 def test_a_sweep_refuses_an_array_that_does_not_fit(family, path, wrong):
-    if family.name == "tied" and path == (SLOTS, 2):
-        pytest.skip("an array without numbers")
     arguments = sweep_arguments(family.name)
     with pytest.raises(REFUSALS):
         _kernels.sweep(*replaced(arguments, path, WRONG_RESULTS[wrong](item_at(arguments, path))))

@@ -53,13 +53,12 @@ def whole(n_rows: int, tile_rows: int = 256) -> Section:
 
 
 def moments_of(slots: Slots, chunk: int, problem: Problem) -> Moments:
-    """A slot as moments; tied kernels collect no S, so there the oracle's stands in."""
-    second = oracle_moments(problem).second if problem.family.name == "tied" else slots.second[chunk]
+    """A slot as moments."""
     moments = dataclasses.replace(
         oracle_moments(problem),
         counts=slots.counts[chunk],
         first=slots.first[chunk],
-        second=second,
+        second=slots.second[chunk],
         total_weight=slots.totals[chunk, 0],
         log_likelihood=slots.totals[chunk, 1],
     )
@@ -74,9 +73,15 @@ def test_a_sweep_collects_the_moments_of_the_oracle(backend, family, dtype, shap
     assert_close_moments(moments_of(slots, 0, problem), oracle_moments(problem), TOLERANCE[dtype])
 
 
-def test_a_tied_sweep_leaves_second_moments_to_the_scatter_of_all_rows(backend):
-    problem = draw_problem("tied", 7, 2, 3)
-    assert sweep(backend, problem, whole(7)).second.size == 0
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_tied_sweep_collects_no_second_moments_into_an_array_of_length_zero(backend, dtype, shape):
+    """And the others all the same."""
+    problem = draw_problem("tied", *shape, weighted=True)
+    room = empty_slots(problem, 1)
+    found = sweep(backend, problem, whole(shape[0]), dtype, room._replace(second=room.second[:0]))
+    expected = oracle_moments(problem)
+    moments = moments_of(found._replace(second=expected.second[np.newaxis]), 0, problem)
+    assert_close_moments(moments, expected, TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("tile_rows", [32, 64, 128])

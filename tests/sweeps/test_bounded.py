@@ -1,5 +1,7 @@
 """Bounds leave out components that cannot matter, and change nothing but the order of sums."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,15 @@ def test_rows_are_left_as_they_are_where_all_components_overlap(bounding, family
     ours, true = (iterate(each, family, start, "float64") for each in (bounded, sweep))
     assert same_bits(ours[-1], true[-1])
     assert bounded._bounds is None
+
+
+def test_rows_with_groups_are_swept_without_bounds(bounding, family, rng):
+    """A prior may bring a component near that is far from all rows of a tile."""
+    rows, start = draw(family, rng)
+    rows = replace(rows, groups=np.zeros(N_ROWS, np.int32), group_prior=np.linspace(0.0, 1e4, N_COMPONENTS)[np.newaxis])
+    bounded, sweep = BoundedSweep(ordinary(rows, family, bounding)), ordinary(rows, family, bounding)
+    ours, true = (iterate(each, family, start, "float64") for each in (bounded, sweep))
+    assert same_bits(ours[-1], true[-1])
 
 
 def test_bounds_are_given_up_where_they_exclude_little(bounding, rng, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.fit.maximize import maximize
-from fastgmm.parameters import Parameters
+from fastgmm.parameters import Parameters, PreparedFull
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import evaluate, make_sweep, total_scatter
 from tests import naive
@@ -73,6 +73,39 @@ def test_any_number_of_threads_evaluates_to_the_same_bits(backend, family, n_thr
     rows, prepared = many_rows(family)
     alone, together = (evaluate(rows, prepared, backend, threads, wanted) for threads in (1, n_threads))
     assert same_bits(alone, together)
+
+
+@pytest.mark.parametrize("separation", [0.0, 1e6])
+def test_rows_with_groups_have_their_own_shared_scatter(backend, rng, separation):
+    """To the last digits also where clusters are far apart, of which the scatter of all rows would know few."""
+    tied, known = FAMILIES["tied"], np.arange(300, dtype=np.int32) % 3
+    values = rng.normal(size=(300, 5)) + separation * known[:, np.newaxis]
+    means = np.array([values[known == k].mean(axis=0) for k in range(3)])
+    prepared = tied.prepare(Parameters("tied", np.full(3, 1 / 3), means, np.eye(5)), np.float64)
+    table = np.where(np.eye(3, dtype=bool), 0.0, -np.inf)
+    moments = make_sweep(Facts(Rows(values, None, None, known, table)), tied, backend, 1).moments(prepared)
+    expected = naive.sums_of_shares("tied", means.tolist(), values.tolist(), np.eye(3)[known].tolist())
+    assert_close(moments.second, np.array(expected[2]), 1e-13)
+    assert np.array_equal(moments.second, moments.second.T)
+
+
+def test_the_mass_of_noise_is_left_out_of_a_shared_scatter(backend):
+    """A component without a factor is a density that is the same everywhere; what it takes belongs to no covariance."""
+    problem = draw_problem("tied", 257, 5, 3, weighted=True)
+    full, factor = FAMILIES["full"], problem.prepared().inverse_cholesky
+    prepared = PreparedFull(
+        np.append(problem.prepared().log_constants, -8.0),
+        np.vstack([problem.parameters.means, np.zeros(5)]),
+        np.array([factor, factor, factor, np.zeros((5, 5))]),
+    )
+    moments = with_both_triangles(make_sweep(Facts(problem.rows()), full, backend, 1).moments(prepared), full)
+    joint = np.array(naive.joint_log_density(problem.mixture, problem.values.tolist()))
+    densities = np.exp(np.column_stack([joint, np.full(257, -8.0)]))
+    shares = problem.weights[:, np.newaxis] * densities / densities.sum(axis=1, keepdims=True)
+    means, rows = problem.parameters.means.tolist(), problem.values.tolist()
+    expected = naive.sums_of_shares("tied", means, rows, shares[:, :3].tolist())
+    assert_close(moments.second[:3].sum(axis=0), np.array(expected[2]), 1e-12)
+    assert moments.counts[:3].sum() < 0.99 * moments.total_weight
 
 
 def test_threads_sweep_float32_to_the_same_bits(backend):

@@ -69,8 +69,8 @@ INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, co
         int64_t begin = chunk * section->chunk_rows + section->start;
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
-                           slots->second + chunk * n_components * slots->second_size, slots->totals + 2 * chunk,
-                           slots->second_size};
+                           slots->second ? slots->second + chunk * slots->second_size : NULL,
+                           slots->totals + 2 * chunk, slots->second_step};
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first);
             if (bounds)

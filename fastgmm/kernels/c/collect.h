@@ -53,7 +53,7 @@ typedef struct {
 /* Where the moments of one chunk go. */
 typedef struct {
     double *counts, *first, *second, *totals;
-    int64_t second_size;
+    int64_t second_step;
 } Slot;
 
 /* Responsibilities of the components whose lines `joint` has, and their moments. `active`, where it is not NULL, hears
@@ -73,6 +73,6 @@ INLINE void collect(const fastgmm_prepared *prepared, const Tile *tile, int64_t 
             points = tile->packed, weights = tile->packed_weights;
         }
         family.moments(prepared, tile, points, weights, d, n_taken, k, slot->first + k * d,
-                       slot->second + k * slot->second_size);
+                       slot->second ? slot->second + k * slot->second_step : NULL);
     }
 }

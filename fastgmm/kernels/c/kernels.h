@@ -41,8 +41,9 @@ typedef struct {
 
 /* One slot of moments for each chunk. */
 typedef struct {
-    double *counts, *first, *second, *totals;
-    int64_t second_size; /* numbers in the second moments of one component */
+    double *counts, *first, *second, *totals; /* no `second` where it is NULL */
+    int64_t second_size; /* numbers in the second moments of all components */
+    int64_t second_step; /* from those of a component to the next; 0 where all share them */
 } fastgmm_slots;
 
 /* What a sweep over reordered rows knows from the one before, as contract.Bounds says. */

@@ -150,7 +150,7 @@ static const struct {
     const char *second;    /* the axes of the second moments of slots, chunks and components first */
 } families[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = {3, "fd", "kdd", "ckdd"},
-    [FASTGMM_TIED] = {5, "d", "dd", "ck0"},
+    [FASTGMM_TIED] = {5, "d", "dd", "cdd"},
     [FASTGMM_DIAG] = {3, "fd", "kd", "ckd"},
     [FASTGMM_SPHERICAL] = {3, "fd", "k", "ck"},
 };
@@ -273,12 +273,18 @@ static const fastgmm_instruction_set *chosen(PyObject *module) {
 /* Four arrays for the moments of every chunk. */
 static int read_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
     const char *second = families[call->prepared.family].second;
+    const int is_shared = second[1] != 'k';
+    const int is_tuple = PyTuple_Check(tuple) && PyTuple_Size(tuple) == 4;
+    /* A shared one of length 0 is not wanted. */
+    const Py_ssize_t length = is_shared && is_tuple ? PyObject_Size(PyTuple_GetItem(tuple, 2)) : 1;
+    if (length < 0) return -1;
     const Field fields[] = {{"counts", "ck", 'd', WRITTEN}, {"first", "ckd", 'd', WRITTEN},
-                            {"second", second, 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
+                            {"second", length ? second : "0dd", 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
     void *data[4];
     if (read_arrays(call, tuple, 0, 4, fields, data) < 0) return -1;
-    *slots = (fastgmm_slots){data[0], data[1], data[2], data[3], .second_size = 1};
-    for (const char *axis = second + 2; *axis; axis++) slots->second_size *= length_of(call, *axis);
+    *slots = (fastgmm_slots){data[0], data[1], length ? data[2] : NULL, data[3], .second_size = 1};
+    for (const char *axis = second + 1; *axis; axis++) slots->second_size *= length_of(call, *axis);
+    slots->second_step = is_shared ? 0 : slots->second_size / call->prepared.n_components;
     return 0;
 }
 

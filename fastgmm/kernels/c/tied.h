@@ -1,7 +1,8 @@
 /* Kernels of the tied family: rows are whitened once, then the arithmetic is the spherical one.
  *
- * Joint log-density: c_k - |z - nu_k|^2 / 2 with z = W (x - pivot) and nu_k = W (mu_k - pivot). There are no second
- * moments to collect: the scatter of all rows does not change during a fit. Always in float64.
+ * Joint log-density: c_k - |z - nu_k|^2 / 2 with z = W (x - pivot) and nu_k = W (mu_k - pivot). Second moments are those
+ * of the full family, added up over the components, where there is room for them: a fit knows them from the scatter of
+ * all rows. Always in float64.
  */
 
 /* n rows of z = W (x - pivot) at the points t; the zeros above the diagonal of W do no harm. */
@@ -55,7 +56,11 @@ INLINE void add_features_tied(const Tile *tile, const NUMBER *points, const NUMB
 OUTLINE void add_moments_tied(const fastgmm_prepared *prepared, const Tile *tile, const NUMBER *points,
                               const NUMBER *weights, int64_t d, int64_t n_points, int64_t k, double *first,
                               double *second) {
-    (void)second;
+    if (second) {
+        for (int64_t t = 0; t < n_points; t += LANES) store(tile->output + t, square_root(load(weights + t)));
+        add_moments_full(prepared, tile, points, tile->output, d, n_points, k, first, second);
+        return;
+    }
     Center center = center_of(tile, prepared->means + k * d, d);
     FOR_BLOCKS_OF_FOUR(d, add_features_tied, tile, points, weights, center, n_points, first);
 }

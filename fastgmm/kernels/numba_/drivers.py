@@ -31,12 +31,13 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 class Slot(NamedTuple):
-    """Pointers to the moments of one chunk."""
+    """Pointers to the moments of one chunk, and whether second ones are wanted."""
 
     counts: Any
     first: Any
     second: Any
     totals: Any
+    has_second: bool
 
 
 def power_of(prepared: Any) -> float:
@@ -122,8 +123,9 @@ def slot_of(slots: Any, chunk: int) -> Any:
     return Slot(
         pointer(slots.counts, chunk * slots.counts.shape[1]),
         pointer(slots.first, chunk * slots.first.shape[1] * slots.first.shape[2]),
-        pointer(slots.second, chunk * (slots.second.size // slots.second.shape[0])),
+        pointer(slots.second, chunk * (slots.second.size // slots.counts.shape[0])),
         pointer(slots.totals, 2 * chunk),
+        slots.second.size > 0,
     )
 
 

@@ -134,8 +134,12 @@ def _is_negligible(tile: Any, t: int, q: Any, c: Any, margin: float) -> bool:
 def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
     """Add s and the lower triangle of S of component k."""
     set_center(tile, pointer(prepared.means, k * d), d)
-    first = pointer(slot.first, k * d)
-    second = pointer(slot.second, k * d * d)
+    add_matrix_moments(tile, points, weights, d, n_points, pointer(slot.first, k * d), pointer(slot.second, k * d * d))
+
+
+@inner
+def add_matrix_moments(tile: Any, points: Any, weights: Any, d: int, n_points: int, first: Any, second: Any) -> None:
+    """Add s and S about the tile's center; ``weights`` are square roots."""
     i = 0
     while i + 4 <= d:
         _diagonal_block(tile, points, weights, n_points, first, second, d, i, lines(4))

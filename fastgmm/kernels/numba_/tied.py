@@ -1,7 +1,8 @@
 """Kernels of the tied family: rows are whitened once, then the arithmetic is the spherical one.
 
-Joint log-density: cₖ − ½‖z − νₖ‖² with z = L⁻¹(x − pivot) and νₖ = L⁻¹(μₖ − pivot). There are no second moments to
-collect: the scatter of all rows does not change during a fit.
+Joint log-density: cₖ − ½‖z − νₖ‖² with z = L⁻¹(x − pivot) and νₖ = L⁻¹(μₖ − pivot). Second moments are those of the
+full family, added up over the components, where the slots have room for them: a fit knows them from the scatter of all
+rows.
 """
 
 from typing import Any
@@ -17,11 +18,12 @@ from fastgmm.kernels.numba_.blocks import (
     subtract_center,
     zeros,
 )
+from fastgmm.kernels.numba_.full import add_matrix_moments
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.spherical import packing_repays as packing_repays
 from fastgmm.kernels.numba_.spherical import put_density_of_distances
 from fastgmm.kernels.numba_.tile import set_center
-from fastgmm.kernels.numba_.vector import broadcast, constant, lanes, load, pointer
+from fastgmm.kernels.numba_.vector import broadcast, constant, lanes, load, pointer, square_root, store
 from fastgmm.parameters import PreparedTied
 
 POWER = 1.0
@@ -79,6 +81,11 @@ def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line:
 def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_points: int, k: int, slot: Any) -> None:
     set_center(tile, pointer(prepared.means, k * d), d)
     first = pointer(slot.first, k * d)
+    if slot.has_second:
+        for t in range(0, n_points, lanes(points)):
+            store(tile.output, t, square_root(load(weights, t)))
+        add_matrix_moments(tile, points, tile.output, d, n_points, first, slot.second)
+        return
     j = 0
     while j + 4 <= d:
         _add_features(tile, points, weights, n_points, first, j, lines(4))
