@@ -54,7 +54,6 @@ DIAG = CovarianceFamily(
     assemble=_assemble,
     maximize=_maximize,
     regularize=lambda covariances, variances: np.add(covariances, variances, out=covariances),
-    second_moments=lambda weighted, differences: np.einsum("ti,ti->i", weighted, differences),
     precisions_cholesky=inverse_deviations,
     upper_root=positive_roots,
     covariances_of_root=variances_of_roots,

@@ -46,8 +46,6 @@ class CovarianceFamily:
         The M-step of the covariances, without regularization; ``shifts`` = μ' − μ.
     regularize : callable (covariances, variances (d,)) -> covariances
         Add to every diagonal, in place.
-    second_moments : callable (weighted (n, d), differences (n, d)) -> array
-        Σ wr(x − μ)(x − μ)ᵀ of one component, for starts; ``weighted`` = wr(x − μ).
     precisions_cholesky : callable (covariances) -> array
         scikit-learn's ``precisions_cholesky_``: U upper triangular with Σ⁻¹ = UUᵀ, that is L⁻ᵀ, or 1/σ.
         Raises ``NotPositiveDefiniteError``.
@@ -87,7 +85,6 @@ class CovarianceFamily:
     precisions: Callable[[FloatArray], FloatArray]
     covariances_of_precisions: Callable[[FloatArray], FloatArray]
     matrices: Callable[[FloatArray, int, int], FloatArray]
-    second_moments: Callable[[FloatArray, FloatArray], FloatArray]
     smallest_variances: Callable[[FloatArray, FloatArray], FloatArray]
     have_smaller_variances: Callable[[FloatArray, FloatArray | None, FloatArray, float], BoolArray]
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]

@@ -79,7 +79,6 @@ FULL = CovarianceFamily(
     assemble=_assemble,
     maximize=_maximize,
     regularize=add_to_diagonals,
-    second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=lambda covariances: np.swapaxes(inverse_cholesky(covariances), 1, 2),
     upper_root=upper_roots,
     covariances_of_root=lambda roots: by_piece(covariances_of_upper_roots, roots),

@@ -39,7 +39,6 @@ SPHERICAL = CovarianceFamily(
     assemble=_assemble,
     maximize=_maximize,
     regularize=lambda covariances, variances: np.add(covariances, variances.mean(), out=covariances),
-    second_moments=lambda weighted, differences: np.einsum("ti,ti->", weighted, differences),
     precisions_cholesky=inverse_deviations,
     upper_root=positive_roots,
     covariances_of_root=variances_of_roots,

@@ -86,7 +86,6 @@ TIED = CovarianceFamily(
     assemble=_assemble,
     maximize=_maximize,
     regularize=add_to_diagonals,
-    second_moments=lambda weighted, differences: weighted.T @ differences,
     precisions_cholesky=lambda covariance: _shared(inverse_cholesky, covariance).T,
     upper_root=lambda root: upper_roots(root[np.newaxis])[0],
     covariances_of_root=covariances_of_upper_roots,

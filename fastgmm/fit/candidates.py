@@ -135,7 +135,7 @@ def _partitions(
 
 
 def _parameters(sweep: InMemory, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:
-    return parameters_of_partition(sweep.family, rows, clusters.labels, clusters.centers, regularization)
+    return parameters_of_partition(sweep, rows, clusters.labels, clusters.centers, regularization)
 
 
 def _steps_of_em(sweep: InMemory, start: Parameters, regularization: FloatArray, stopping: Stopping) -> Fit:

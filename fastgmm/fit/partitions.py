@@ -1,24 +1,29 @@
-"""The M-step of rows that are assigned to clusters wholly: what a start makes of a partition."""
+"""The M-step of rows whose components are known beforehand: what a start makes of a partition, or of random numbers."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.facts import Facts
 from fastgmm.families.family import CovarianceFamily
-from fastgmm.fit.kmeans import members_of_clusters
 from fastgmm.fit.maximize import maximize
-from fastgmm.machine.pieces import pieces
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import FloatArray, Parameters, Prepared
 from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import make_sweep
+from fastgmm.sweeps.sweep import Sweep
 
-# Fewer would not repay adding their products of d × d numbers to those of others.
-ROWS_OF_A_PRODUCT = 512
+# Rows that are put in the order of their labels together: a tile of them should have few clusters.
+_BLOCK_ROWS, _BLOCK_ROWS_OF_A_CLUSTER = 16_384, 1024
 
 
 def parameters_of_partition(
-    family: CovarianceFamily,
+    sweep: Sweep,
     rows: Rows,
     labels: NDArray[np.integer[Any]],
     centers: FloatArray,
@@ -26,38 +31,37 @@ def parameters_of_partition(
     keep_means: bool = True,
 ) -> Parameters:
     """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves."""
-    n_components = len(centers)
-    weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
-    counts = np.bincount(labels, weights, minlength=n_components).astype(np.float64)
-    first, second = np.zeros(centers.shape), np.zeros(family.covariance_shape(*centers.shape))
-    for k, cluster in enumerate(members_of_clusters(labels, n_components)):
-        for part in pieces(len(cluster), centers[k].nbytes, at_least=ROWS_OF_A_PRODUCT):
-            members = cluster[part][weights[cluster[part]] > 0]  # others may hold anything
-            differences = np.subtract(rows.take(members).points(), centers[k], order="C")
-            add_moments(family, k, weights[members], differences, first, second)
-    moments = Moments(
-        counts,
-        np.zeros_like(first) if keep_means else first,
-        second,
-        float(weights.sum()),
-        np.nan,
-        rows.n_counted,
-        centers,
-        family.kernel,
-    )
-    return maximize(family, moments, regularization)
+    moments = moments_of_groups(sweep, _labelled(rows, labels, len(centers)), centers)
+    if keep_means:
+        moments = _that_move_no_mean(moments)
+    return maximize(sweep.family, moments, regularization)
 
 
-def add_moments(
-    family: CovarianceFamily,
-    component: int,
-    weights: FloatArray,
-    differences: FloatArray,
-    first: FloatArray,
-    second: FloatArray,
-) -> None:
-    """Add Σ w(x − μ) and Σ w(x − μ)(x − μ)ᵀ of some rows to the moments of a component."""
-    weighted = weights[:, np.newaxis] * differences
-    first[component] += weighted.sum(axis=0)
-    own = second if family.is_shared else second[component : component + 1]
-    own += family.second_moments(weighted, differences)
+def moments_of_groups(sweep: Sweep, blocks: Iterable[Rows], means: FloatArray) -> Moments:
+    """The moments of blocks of rows about the means, of which the rows' groups alone say whose they are."""
+    model = _without_opinion(sweep.family, means)
+    sweeps = (make_sweep(Facts(block), sweep.family, sweep.backend, sweep.n_threads) for block in blocks)
+    return reduce(add, (each.moments(model) for each in sweeps))
+
+
+def _without_opinion(family: CovarianceFamily, means: FloatArray) -> Prepared:
+    """A model under which every row has the density 1 in every component, for arithmetic in float64."""
+    equal, nothing = np.full(len(means), 1 / len(means)), np.zeros(family.covariance_shape(*means.shape))
+    with np.errstate(divide="ignore"):  # the determinant of nothing
+        prepared = family.assemble(equal, means, nothing, np.float64)
+    return prepared._replace(log_constants=np.zeros(len(means)))
+
+
+def _labelled(rows: Rows, labels: NDArray[np.integer[Any]], n_clusters: int) -> Iterator[Rows]:
+    """The rows with their labels as groups, a block at a time."""
+    allowed = np.where(np.eye(n_clusters, dtype=bool), 0.0, -np.inf)
+    block_rows = max(_BLOCK_ROWS, _BLOCK_ROWS_OF_A_CLUSTER * n_clusters)
+    for begin in range(0, rows.shape[0], block_rows):
+        # In the order of their labels, since kernels leave out what no row of a tile may belong to.
+        order = begin + np.argsort(labels[begin : begin + block_rows], kind="stable")
+        yield replace(rows.take(order), groups=labels[order].astype(np.int32), group_prior=allowed)
+
+
+def _that_move_no_mean(moments: Moments) -> Moments:
+    """Moments as though the means that they are about were those of the rows."""
+    return replace(moments, first=np.zeros_like(moments.first))

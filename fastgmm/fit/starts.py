@@ -4,7 +4,7 @@ A start is a set of parameters that a rough partition of the data suggests. On l
 sample of the rows, so that a start costs no more than a few iterations of EM.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +15,8 @@ from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.maximize import maximize
-from fastgmm.fit.partitions import ROWS_OF_A_PRODUCT, add_moments, parameters_of_partition
+from fastgmm.fit.partitions import moments_of_groups, parameters_of_partition
 from fastgmm.machine.pieces import pieces
-from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
@@ -25,8 +24,8 @@ from fastgmm.sweeps.in_memory import InMemory
 # Rows that a partition looks at: enough in all, and enough for every component and feature.
 _SAMPLE_ROWS = 16_384
 _SAMPLE_ROWS_PER_COMPONENT = 32
-# Narrower rows go 4096 at a time, too.
-_BYTES_OF_A_NARROW_ROW = 256
+# Responsibilities are drawn for 4096 rows at a time where these are narrow, and for 512 at the least.
+_BYTES_OF_A_NARROW_ROW, _FEWEST_ROWS_OF_A_BLOCK = 256, 512
 # A tenth of a second.
 _MOST_ROWS_TO_PERMUTE = 2**22
 
@@ -92,7 +91,7 @@ def _from_partition(
     else:
         given = None if means is None else means - shift
         clusters = _partition(sweep, sample, options.method, given, n_components, random_state)
-        start = parameters_of_partition(sweep.family, sample, clusters.labels, clusters.centers, regularization)
+        start = parameters_of_partition(sweep, sample, clusters.labels, clusters.centers, regularization)
     return replace(start, means=start.means + shift)
 
 
@@ -138,36 +137,26 @@ def _from_callable(
         )
     shift = sweep.facts.center
     start = np.broadcast_to(shift, (n_components, n_features))
-    return parameters_of_partition(sweep.family, sweep.rows, answer, start, regularization, keep_means=False)
+    return parameters_of_partition(sweep, sweep.rows, answer, start, regularization, keep_means=False)
 
 
 def _random_responsibilities(
     sweep: InMemory, n_components: int, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
-    """The M-step of responsibilities drawn at random, scikit-learn's draws, a block of rows at a time."""
-    rows, family = sweep.rows, sweep.family
-    center = sweep.facts.center
-    means = np.broadcast_to(center, (n_components, rows.shape[1]))
-    counts, first, second = (
-        np.zeros(n_components),
-        np.zeros(means.shape),
-        np.zeros(family.covariance_shape(*means.shape)),
-    )
-    for part in pieces(rows.shape[0], max(center.nbytes, _BYTES_OF_A_NARROW_ROW), at_least=ROWS_OF_A_PRODUCT):
-        block = rows.take(part)
-        points = block.points()
-        responsibilities = random_state.uniform(size=(len(points), n_components))
-        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
-        if block.weights is not None:
-            responsibilities *= block.weights[:, np.newaxis]
-            points = np.where(block.weights[:, np.newaxis] > 0, points, center)
-        differences = np.subtract(points, center, order="C")
-        counts += responsibilities.sum(axis=0)
-        for k, column in enumerate(responsibilities.T):
-            add_moments(family, k, column, differences, first, second)
-    total = float(counts.sum())
-    moments = Moments(counts, first, second, total, np.nan, rows.n_counted, means, family.kernel)
-    return maximize(family, moments, regularization)
+    """The M-step of responsibilities drawn at random."""
+    means = np.tile(sweep.facts.center, (n_components, 1))
+    moments = moments_of_groups(sweep, _believed_at_random(sweep.rows, n_components, random_state), means)
+    return maximize(sweep.family, moments, regularization)
+
+
+def _believed_at_random(rows: Rows, n_components: int, random_state: np.random.RandomState) -> Iterator[Rows]:
+    """Every row with responsibilities of its own, scikit-learn's draws yet to be made sum to 1, a block at a time."""
+    n_bytes = max(rows.shape[1] * np.dtype(np.float64).itemsize, _BYTES_OF_A_NARROW_ROW)
+    for part in pieces(rows.shape[0], n_bytes, at_least=_FEWEST_ROWS_OF_A_BLOCK):
+        drawn = random_state.uniform(size=(part.stop - part.start, n_components))
+        with np.errstate(divide="ignore"):
+            prior = np.log(drawn)
+        yield replace(rows.take(part), groups=np.arange(len(prior), dtype=np.int32), group_prior=prior)
 
 
 def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

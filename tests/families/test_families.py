@@ -149,16 +149,6 @@ def test_covariances_of_precisions_undo_the_inverse(family, rng, n_features, n_c
 
 
 @pytest.mark.parametrize(("n_features", "n_components"), SIZES)
-def test_second_moments_of_one_component_have_the_shape_of_a_covariance(family, rng, n_features, n_components):
-    """Σ w(x − μ)(x − μ)ᵀ, of which the oracle keeps what the family needs."""
-    z, shares = rng.normal(size=(9, n_features)), rng.uniform(size=9)
-    scatter = naive.scatter_matrices(z.tolist(), [[share] for share in shares.tolist()], [[0.0] * n_features])
-    expected = naive.in_family_shape(family.name, scatter)
-    expected = np.array(expected if family.name == "tied" else expected[0])
-    assert_close(family.second_moments(shares[:, np.newaxis] * z, z), expected, 1e-14)
-
-
-@pytest.mark.parametrize(("n_features", "n_components"), SIZES)
 def test_free_parameters_are_counted(n_features, n_components):
     """A symmetric matrix has d(d + 1)/2 numbers of its own."""
     triangle = n_features * (n_features + 1) // 2
