@@ -98,7 +98,7 @@ class CovarianceFamily:
 
     @property
     def is_shared(self) -> bool:
-        """Whether all components share one covariance. Second moments then come from the scatter of all rows."""
+        """Whether all components share one covariance. Sweeps of a fit then know S from the scatter of all rows."""
         return self.kernel == "tied"
 
     @property
