@@ -39,17 +39,17 @@ def parameters_of_partition(
 
 def moments_of_groups(sweep: Sweep, blocks: Iterable[Rows], means: FloatArray) -> Moments:
     """The moments of blocks of rows about the means, of which the rows' groups alone say whose they are."""
-    model = _without_opinion(sweep.family, means)
+    model = _without_opinion(sweep.family, means, sweep.facts.rows.values.dtype)
     sweeps = (make_sweep(Facts(block), sweep.family, sweep.backend, sweep.n_threads) for block in blocks)
     return reduce(add, (each.moments(model) for each in sweeps))
 
 
-def _without_opinion(family: CovarianceFamily, means: FloatArray) -> Prepared:
-    """A model under which every row has the density 1 in every component, for arithmetic in float64."""
+def _without_opinion(family: CovarianceFamily, means: FloatArray, dtype: Any) -> Prepared:
+    """A model under which every row has the density 1 in every component."""
     equal, nothing = np.full(len(means), 1 / len(means)), np.zeros(family.covariance_shape(*means.shape))
     with np.errstate(divide="ignore"):  # the determinant of nothing
-        prepared = family.assemble(equal, means, nothing, np.float64)
-    return prepared._replace(log_constants=np.zeros(len(means)))
+        prepared = family.assemble(equal, means, nothing, dtype)
+    return prepared._replace(log_constants=np.zeros_like(prepared.log_constants))
 
 
 def _labelled(rows: Rows, labels: NDArray[np.integer[Any]], n_clusters: int) -> Iterator[Rows]:
