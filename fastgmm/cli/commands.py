@@ -21,7 +21,6 @@ from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import load_model
 from fastgmm.fit.runs import Observer
-from fastgmm.machine.interrupts import no_interrupt_lost
 from fastgmm.machine.whole_file import require_writable
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
@@ -74,8 +73,7 @@ def fit(arguments: Namespace) -> Report:
 
 def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, seconds: float) -> Report:
     n_points, n_features = points.values.shape
-    with no_interrupt_lost():
-        score = mixture.score(points)
+    score = mixture.score(points)
     n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
     bic = information_criterion(score, n_points, n_parameters)
     per_iteration = typical_seconds(mixture.history_)
@@ -127,8 +125,7 @@ def predict(arguments: Namespace) -> Report:
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
         blocks = _probabilities(mixture, points)
         return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, header)
-    with no_interrupt_lost():
-        labels = mixture.predict(points)
+    labels = mixture.predict(points)
     counts = np.bincount(labels, minlength=len(mixture.weights_))
     facts["counts"] = counts.tolist()
     return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, "label")
@@ -149,9 +146,8 @@ def _values(points: Table | Array) -> Array:
 
 def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:
     """The n x K probabilities, a block of rows at a time."""
-    with no_interrupt_lost():
-        for block in _slices(_values(points)):
-            yield mixture.predict_proba(Table(block, points.columns) if isinstance(points, Table) else block)
+    for block in _slices(_values(points)):
+        yield mixture.predict_proba(Table(block, points.columns) if isinstance(points, Table) else block)
 
 
 def _slices(values: Array) -> Iterator[Array]:
@@ -187,8 +183,7 @@ def score(arguments: Namespace) -> Report:
     _require_output(arguments, arguments.model, arguments.points)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
-    with no_interrupt_lost():
-        densities = mixture.score_samples(points)
+    densities = mixture.score_samples(points)
     per_point = float(np.mean(densities, dtype=np.float64))
     facts: dict[str, object] = {
         "points": len(densities),

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from fastgmm.data.times import WAY_OUT, is_time, kind_of_time
 from fastgmm.data.whole_numbers import require_exact
-from fastgmm.machine.pieces import converted, pieces
+from fastgmm.machine.pieces import pieces
+from fastgmm.machine.waiting import attended
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # Not worth a loop.
 _FEW_NUMBERS = 65_536
+# Multiply-adds that a number takes as long as which is written where memory is touched for the first time.
+_WORK_OF_A_COPY = 10
 _LARGEST_EXPONENT = 60
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
@@ -138,7 +141,9 @@ def _as_float(data: Any, name: str) -> Array:
         raise TypeError(f"{name} must be numbers; got {array.dtype}")
     is_kept = array.dtype.kind == "f" and array.dtype.itemsize in (4, 8)
     dtype = array.dtype.newbyteorder("=") if is_kept else np.dtype(np.float64)
-    return array if array.dtype == dtype else converted(array, dtype)
+    if array.dtype == dtype:
+        return array
+    return attended(lambda: array.astype(dtype), _WORK_OF_A_COPY * array.size)
 
 
 def _numbers(data: Any, array: Array) -> Array:
@@ -184,7 +189,7 @@ def _readable_in_place(values: Array) -> Array:
     steps = [divmod(stride, values.itemsize) for stride in values.strides]
     if values.flags.aligned and all(step >= 0 and rest == 0 for step, rest in steps):
         return np.asarray(values)
-    return values.copy(order="C")
+    return attended(lambda: values.copy(order="C"), _WORK_OF_A_COPY * values.size)
 
 
 def _all_finite(values: Array) -> bool:

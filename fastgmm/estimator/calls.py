@@ -1,6 +1,9 @@
 """Calls of the estimator's methods: arguments checked, and handed to what computes."""
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,11 +21,16 @@ from fastgmm.data.validation import (
 from fastgmm.fit.fitting import EarlierFit, fit_rows
 from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.runs import Observer
+from fastgmm.kernels.contract import work_of
+from fastgmm.machine.waiting import attended, in_caller
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.rows import Rows
 from fastgmm.show.verbose import print_progress
+
+# As long as so many sweeps is, at least, a fit of which no number of iterations is known.
+_SWEEPS_OF_A_FIT = 10
 
 
 def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
@@ -36,17 +44,30 @@ def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[
     if sample_weight is None:
         warn_of_weights(y, len(values))
     earlier = _earlier_fit(attributes, values.shape[1], name) if options.warm_start else None
-    best, steps = fit_rows(options, rows, earlier, _observers(options))
-    fitted = fitted_attributes(best, steps)
+
+    def work() -> tuple[dict[str, Any], Warning | None]:
+        best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options))
+        return fitted_attributes(best, steps), warning
+
+    # Factors of d features take as long as d rows do.
+    sweep = work_of(sum(values.shape), values.shape[1], options.n_components)
+    fitted, warning = attended(work, _SWEEPS_OF_A_FIT * sweep)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=3)
     return rows, fitted if names is None else fitted | {"feature_names_in_": names}
 
 
 def _observers(options: Options) -> list[Observer]:
-    """Who sees every step: the user's callbacks, and what prints for ``verbose``."""
+    """Who sees every step, in the caller's thread: the user's callbacks, and what prints for ``verbose``."""
     observers: list[Observer] = list(options.callbacks or ())
     if options.verbose:
         observers.append(print_progress(options.verbose, options.verbose_interval, options.max_iter))
-    return observers
+    return [partial(in_caller, observer) for observer in observers]
+
+
+def _with_start_in_caller(options: Options) -> Options:
+    start = options.init_params
+    return replace(options, init_params=partial(in_caller, start)) if callable(start) else options
 
 
 def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:

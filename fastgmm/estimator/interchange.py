@@ -13,6 +13,7 @@ import numpy as np
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
 from fastgmm.fit.options import OPTIONS, Option
+from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import (
     ARRAYS,
     completed,
@@ -20,8 +21,11 @@ from fastgmm.model.attributes import (
     no_history,
     parameter_attributes,
     sound_parameters_of,
+    work_of_matrices,
+    work_on,
 )
 from fastgmm.model.scoring import adopt
+from fastgmm.parameters import Parameters
 
 # What a scikit-learn estimator and ours have in common.
 _SHARED_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.in_sklearn)
@@ -35,10 +39,15 @@ def from_parameters(
     cls: type[Estimator], weights: Any, means: Any, covariances: Any, covariance_type: str, options: dict[str, Any]
 ) -> Estimator:
     """A fitted estimator with the given parameters."""
-    parameters = check_parameters(weights, means, covariances, covariance_type)
+
+    def work() -> tuple[Parameters, dict[str, Any]]:
+        parameters = check_parameters(weights, means, covariances, covariance_type)
+        return parameters, parameter_attributes(parameters)
+
+    parameters, fitted = attended(work, work_on(covariances))
     build: Any = cls
     estimator: Estimator = build(parameters.n_components, covariance_type=covariance_type, **options)
-    adopt(estimator, parameter_attributes(parameters) | no_history())
+    adopt(estimator, fitted | no_history())
     return estimator
 
 
@@ -88,20 +97,23 @@ def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) 
         if "converged_" in attributes:
             fitted["stop_reason_"] = "converged" if attributes["converged_"] else "max_iter"
         if np.asarray(attributes["means_"]).dtype == np.float32:
-            fitted |= parameter_attributes(sound_parameters_of(attributes))
+            fitted |= attended(
+                lambda: parameter_attributes(sound_parameters_of(attributes)), work_of_matrices(attributes)
+            )
         adopt(result, fitted)
     return result
 
 
 def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The fitted attributes that a scikit-learn estimator has too, copied, be they set by hand."""
-    fitted = completed(attributes)
+    fitted = attended(lambda: completed(attributes), work_of_matrices(attributes))
     return {name: copy(fitted[name]) for name in (*ARRAYS, *_SHARED_RESULTS) if name in fitted}
 
 
 def save(self: Any, path: str | PathLike[str]) -> None:
     """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
-    save_model(path, to_saved_model(self._fitted()))
+    attributes = self._fitted()
+    save_model(path, attended(lambda: to_saved_model(attributes), work_of_matrices(attributes)))
 
 
 def to_saved_model(attributes: Mapping[str, Any], declared: Mapping[str, Option] = OPTIONS) -> SavedModel:

@@ -11,6 +11,8 @@ from fastgmm.estimator.calls import checked_fit, checked_score, ready_to_score, 
 from fastgmm.fit.options import check_n_samples, check_random_state
 from fastgmm.fit.runs import Step
 from fastgmm.fit.starts import StartFunction
+from fastgmm.kernels.contract import work_of
+from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, joint
 from fastgmm.model.attributes import parameters_of
 from fastgmm.model.sampling import sample
@@ -303,7 +305,9 @@ class GaussianMixture:
             The component of each; rows are ordered by it.
         """
         parameters = parameters_of(self._fitted())
-        return sample(parameters, check_n_samples(n_samples), check_random_state(self.random_state))
+        size, random_state = check_n_samples(n_samples), check_random_state(self.random_state)
+        operations = size * work_of(1, parameters.n_features, 1)
+        return attended(lambda: sample(parameters, size, random_state), operations)
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score

@@ -16,8 +16,9 @@ from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import options_of
-from fastgmm.machine.interrupts import no_interrupt_lost
-from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of
+from fastgmm.kernels.contract import work_of
+from fastgmm.machine.waiting import attended
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
 from fastgmm.model.scoring import Scorer, adopt
 from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import Parameters
@@ -56,8 +57,8 @@ def moments(self: Any, X: Any, sample_weight: Any = None) -> Moments:
     """
     scorer, rows = ready_to_score(self, X)
     weights = check_sample_weight(sample_weight, rows.shape[0])
-    rows = with_room_for_squares(Facts(replace(rows, weights=moderate(weights)))).rows
-    found = _moments_of_rows(scorer, rows, self.n_threads)
+    rows = replace(rows, weights=moderate(weights))
+    found = attended(lambda: _moments_of_rows(scorer, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0]))
     if weights is not None and rows.weights is not None and rows.weights is not weights:
         # Back by the power of two, so that moments of parts add up which have other weights.
         with np.errstate(over="ignore"):
@@ -71,12 +72,13 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
 
     The rows need no origin, as a fit has: that keeps digits of means which move, and these stand still.
     """
+    rows = with_room_for_squares(Facts(rows)).rows
     if rows.values.dtype == np.float32 and scorer.in_single is None:
         rows = as_float64(rows)
     prepared = scorer.in_single if rows.values.dtype == np.float32 else scorer.in_double
     assert prepared is not None
     family = FAMILIES[scorer.covariance_type]
-    with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
+    with np.errstate(over="ignore", invalid="ignore"):
         sweep = suited_sweep(Facts(rows), family.name, scorer.shape[0], scorer.backend_name, n_threads)
         found = sweep.moments(prepared)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
@@ -123,16 +125,8 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
             "for example set_params(reg_covar=1e-6)"
         )
     _require_moments_of(before, moments)
-    family, regularization = FAMILIES[before.covariance_type], np.full(before.n_features, float(options.reg_covar))
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            after = maximize(family, moments, regularization)
-            roots = family.precisions_cholesky(after.covariances)
-    except NotPositiveDefiniteError as error:
-        cause = "the rows that it holds are too few, or lie in a plane"
-        raise failure_of(family, after, error.component, moments.counts, cause) from error
+    fitted = attended(lambda: _maximized(moments, float(options.reg_covar)), work_on(moments.second))
     bound = moments.log_likelihood / moments.total_weight
-    fitted = parameter_attributes(after, roots)
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
@@ -159,3 +153,16 @@ def _require_moments_of(model: Parameters, moments: Moments) -> None:
         )
     if not moments.total_weight > 0:
         raise ValueError("These are moments of no weight: there is nothing to fit.")
+
+
+def _maximized(moments: Moments, regularization: float) -> dict[str, Any]:
+    """The fitted attributes that follow from moments."""
+    family = FAMILIES[moments.covariance_type]
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = maximize(family, moments, np.full(moments.first.shape[1], regularization))
+            roots = family.precisions_cholesky(after.covariances)
+    except NotPositiveDefiniteError as error:
+        cause = "the rows that it holds are too few, or lie in a plane"
+        raise failure_of(family, after, error.component, moments.counts, cause) from error
+    return parameter_attributes(after, roots)

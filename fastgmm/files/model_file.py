@@ -24,6 +24,7 @@ from fastgmm.families.check import check_parameters
 from fastgmm.files import members
 from fastgmm.files.archive import Bytes
 from fastgmm.fit.options import check_options
+from fastgmm.machine.waiting import attended
 from fastgmm.machine.whole_file import AnyPath, whole_file
 from fastgmm.parameters import Parameters
 
@@ -66,7 +67,7 @@ def save_model(path: AnyPath, model: SavedModel) -> None:
     OSError
         Where the file cannot be written; what stood there before stays.
     """
-    pieces = _encode(_checked(model))
+    pieces = attended(lambda: list(_encode(_checked(model))))
     with whole_file(path) as file:
         file.writelines(pieces)
 
@@ -81,7 +82,7 @@ def load_model(path: AnyPath) -> SavedModel:
     OSError
         Where the file is missing or cannot be read.
     """
-    return members.read(path, FORMAT, _decode)
+    return attended(lambda: members.read(path, FORMAT, _decode))
 
 
 def _encode(model: SavedModel) -> Iterable[Bytes]:

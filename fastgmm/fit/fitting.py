@@ -3,7 +3,6 @@
 import functools
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,15 +22,11 @@ from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, ru
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
-from fastgmm.machine.interrupts import no_interrupt_lost
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
-
-# Warnings of `fit_rows` point at the user's line: past the estimator's helper and its public method.
-_CALLER_OF_FIT = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +39,8 @@ class EarlierFit:
 
 def fit_rows(
     options: Options, rows: Rows, earlier: EarlierFit | None, observers: Sequence[Observer] = ()
-) -> tuple[Fit, tuple[Step, ...]]:
-    """The best fit of validated rows, and the steps of all starts.
+) -> tuple[Fit, tuple[Step, ...], Warning | None]:
+    """The best fit of validated rows, the steps of all starts, and what is to be said about it.
 
     Parameters
     ----------
@@ -58,7 +53,7 @@ def fit_rows(
     facts = with_room_for_squares(Facts(rows))
     regularization = regularization_of(options.reg_covar, facts)
     # Absurd values end in an error that names them, not in warnings.
-    with np.errstate(over="ignore", invalid="ignore"), no_interrupt_lost():
+    with np.errstate(over="ignore", invalid="ignore"):
         facts = counted_from_origin(facts)
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
@@ -66,10 +61,7 @@ def fit_rows(
         watching = [_among_the_data(observer, origin) for observer in observers]
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, watching))
         best = replace(best, parameters=plus_origin(best.parameters, origin))
-        warning = warning_about(options, facts, best, regularization)
-    if warning is not None:
-        warnings.warn(warning, stacklevel=_CALLER_OF_FIT)
-    return best, steps
+        return best, steps, warning_about(options, facts, best, regularization)
 
 
 def suited_sweep(

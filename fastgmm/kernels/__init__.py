@@ -10,7 +10,7 @@ densities are turned into responsibilities, and the responsibilities into moment
 Rows are cut into *chunks* by the shape of the problem alone, every chunk has a *slot* of moments, and slots are added
 in order. A thread works through some of the chunks; which ones does not matter, so the result has the same
 bits for any number of threads. One call of a kernel covers a *section*, the same range of rows in each chunk, short
-enough that Ctrl-C is answered between calls. The words are defined in ``contract.py``.
+enough that a call which nobody waits for any more ends soon. The words are defined in ``contract.py``.
 
 A backend is two functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities, labels,
 responsibilities). ``numpy_.py`` says what they mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one
@@ -30,7 +30,7 @@ from pathlib import Path
 
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels.contract import Backend
-from fastgmm.machine.uninterrupted import import_whole
+from fastgmm.machine.waiting import import_whole
 
 logger = logging.getLogger("fastgmm")
 

@@ -22,8 +22,9 @@ _MOST_CHUNKS = 128
 _SLOT_BYTES = 32 * 2**20
 # Even where one slot is enormous, a few threads should find work.
 _FEWEST_CHUNKS = 4
-# Python answers signals only between kernel calls, and should within 200 ms. Multiply-adds of one call and thread: some
-# 10 to 60 ms. Bytes of rows and outputs: some 50 ms where a file is read, or memory touched for the first time.
+# Between kernel calls deadlines are minded, and whether anyone still waits for a result. Multiply-adds of one call and
+# thread: some 10 to 60 ms. Bytes of rows and outputs: some 50 ms where a file is read, or memory touched for the first
+# time.
 _SECTION_WORK = 5e8
 _SECTION_BYTES = 32 * 2**20
 # Multiply-adds that repay handing them to another thread: some 50 to 100 μs.

@@ -13,7 +13,6 @@ from fastgmm.errors import not_fitted
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_covariances, check_parameters
 from fastgmm.fit.runs import Fit, Step
-from fastgmm.machine.pieces import by_piece, converted
 from fastgmm.parameters import FloatArray, Parameters
 
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
@@ -51,16 +50,26 @@ def parameter_attributes(parameters: Parameters, roots: FloatArray | None = None
     family = FAMILIES[parameters.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):  # precisions, which no kernel reads, may be beyond 1e308
         roots = family.precisions_cholesky(parameters.covariances) if roots is None else roots
-        factors = by_piece(lambda some: np.array(some, np.float64, order="C"), roots)
+        factors = np.array(roots, np.float64, order="C")
         precisions = family.precisions(factors)
     return {
-        "weights_": converted(parameters.weights, np.float64),
-        "means_": converted(parameters.means, np.float64),
-        "covariances_": converted(parameters.covariances, np.float64),
+        "weights_": parameters.weights.astype(np.float64),
+        "means_": parameters.means.astype(np.float64),
+        "covariances_": parameters.covariances.astype(np.float64),
         "precisions_cholesky_": factors,
         "precisions_": precisions,
         "n_features_in_": parameters.n_features,
     }
+
+
+def work_on(matrices: Any) -> float:
+    """Multiply-adds that it takes at most to factor covariances, or their roots, by how many numbers they are."""
+    return float(matrices.size) ** 1.5 if isinstance(matrices, np.ndarray) else 0.0
+
+
+def work_of_matrices(attributes: Mapping[str, Any]) -> float:
+    """The same of those that the attributes hold."""
+    return max(work_on(attributes.get(name)) for name in _MATRICES)
 
 
 def missing_parameters(attributes: Mapping[str, Any]) -> list[str]:

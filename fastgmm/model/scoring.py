@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,9 +18,17 @@ from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_flo
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.contract import Backend, work_of
 from fastgmm.machine.pieces import pieces
-from fastgmm.model.attributes import ARRAYS, check_shapes, sound_parameters_of, upper_root_of, weights_and_means_of
+from fastgmm.machine.waiting import LONG_WORK, attended
+from fastgmm.model.attributes import (
+    ARRAYS,
+    check_shapes,
+    sound_parameters_of,
+    upper_root_of,
+    weights_and_means_of,
+    work_of_matrices,
+)
 from fastgmm.parameters import Array, FloatArray, Prepared, scales_of
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate
@@ -41,6 +50,7 @@ class Scorer:
     backend: Backend
     in_double: Prepared
     in_single: Prepared | None  # None where squares would leave its range
+    rows_of_long_work: float
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,6 +71,11 @@ class Scorer:
 
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
+        if len(rows.values) < self.rows_of_long_work:
+            return self._evaluate(rows, n_threads, wanted)
+        return attended(partial(self._evaluate, rows, n_threads, wanted))
+
+    def _evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
         if prepared is not None:
             return evaluate(rows, prepared, self.backend, n_threads, wanted)
@@ -68,7 +83,7 @@ class Scorer:
         result = np.empty((rows.shape[0], *shape), np.int64 if wanted == "labels" else rows.values.dtype)
         for part in pieces(rows.shape[0], 8 * rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
-                result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
+                result[part] = self._evaluate(as_float64(rows.take(part)), n_threads, wanted)
         return result
 
     def joint(self, rows: Rows, n_threads: int | None) -> Array:
@@ -99,6 +114,10 @@ def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
         Where the attributes make no mixture.
     BackendUnavailableError
     """
+    return attended(partial(_make_scorer, attributes), work_of_matrices(attributes))
+
+
+def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     factors = upper_root_of(attributes)
     weights, means = weights_and_means_of(attributes)
     given = attributes["weights_"], attributes["means_"], attributes.get("precisions_cholesky_")
@@ -110,7 +129,8 @@ def make_scorer(attributes: Mapping[str, Any]) -> Scorer:
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
     backend = get_backend(attributes["backend"])
-    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single)
+    rows_of_long_work = LONG_WORK / work_of(1, *means.shape[::-1])
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, rows_of_long_work)
 
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
@@ -142,7 +162,7 @@ def get_state(estimator: object) -> dict[str, Any]:
 
 def set_state(estimator: object, state: dict[str, Any]) -> None:
     """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture."""
-    restore(estimator, checked_state(state))
+    restore(estimator, attended(partial(checked_state, state), work_of_matrices(state)))
 
 
 def shallow_copy(estimator: Estimator) -> Estimator:

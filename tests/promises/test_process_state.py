@@ -75,7 +75,7 @@ def stock():
 def threads_of_python():
     "Without those that have answered and are about to end."
     for thread in threading.enumerate():
-        if thread.name == "fastgmm-uninterrupted":
+        if thread.name == "fastgmm-work":
             thread.join(10)
     return [thread for thread in threading.enumerate() if not isinstance(thread, threading.Timer)]
 

@@ -9,7 +9,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from fastgmm.kernels.numba_.cache import cache_directory, keep_on_disk
 from fastgmm.machine.forks import hold_across_forks
-from fastgmm.machine.uninterrupted import uninterrupted
+from fastgmm.machine.waiting import uninterrupted
 
 # Numba's own methods are Python code around this one.
 hold_across_forks(getattr(global_compiler_lock, "_lock", global_compiler_lock))

@@ -23,7 +23,7 @@ from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
 from fastgmm.kernels.numba_.drivers import log_density_chunks, log_density_parallel, sweep_chunks, sweep_parallel
 from fastgmm.kernels.numba_.rows import FlatRows
 from fastgmm.kernels.numba_.tile import allocate_scratch
-from fastgmm.machine.uninterrupted import uninterrupted
+from fastgmm.machine.waiting import uninterrupted
 from fastgmm.parameters import Array, Prepared
 from fastgmm.rows import Rows
 
