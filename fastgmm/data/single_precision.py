@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from fastgmm.data.facts import Facts
-from fastgmm.machine.pieces import converted
 from fastgmm.parameters import Array
 from fastgmm.rows import Rows
 
@@ -33,4 +32,4 @@ def with_room_for_squares(facts: Facts) -> Facts:
 
 def as_float64(rows: Rows) -> Rows:
     """A copy in float64."""
-    return replace(rows, values=converted(rows.values, np.float64))
+    return replace(rows, values=rows.values.astype(np.float64))

@@ -8,7 +8,6 @@ import numpy as np
 
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.family import NotPositiveDefiniteError
-from fastgmm.machine.pieces import by_piece, converted
 from fastgmm.parameters import FloatArray, Parameters
 
 
@@ -38,11 +37,10 @@ def check_weights(weights: Any, n_components: int) -> FloatArray:
 
 
 def _check_array(values: Any, shape: tuple[int, ...], name: str) -> FloatArray:
-    is_array = isinstance(values, np.ndarray)
-    array = converted(np.asarray(values), np.float64) if is_array else np.array(values, dtype=np.float64)
+    array = np.array(values, dtype=np.float64)
     if array.shape != shape:
         raise ValueError(f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}")
-    if not by_piece(np.isfinite, array).all():
+    if not np.isfinite(array).all():
         what = "NaN" if np.isnan(array).any() else "infinity or a value too large for dtype('float64')"
         raise ValueError(f"Input contains {what}. The parameter '{name}' should be finite.")
     return array

@@ -14,14 +14,11 @@ import numpy as np
 
 from fastgmm.families.factors import times_transpose
 from fastgmm.families.family import Coordinates
-from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import FloatArray
 
 
 def _coordinates_of_matrices(covariances: FloatArray, reference: FloatArray, n_features: int) -> FloatArray:
-    relative = answering_signals(
-        lambda: np.linalg.solve(np.linalg.cholesky(reference), np.linalg.cholesky(covariances)), reference.size
-    )
+    relative = np.linalg.solve(np.linalg.cholesky(reference), np.linalg.cholesky(covariances))
     logarithms = np.sqrt(2.0) * np.log(np.diagonal(relative, axis1=-2, axis2=-1))
     coordinates: FloatArray = np.tril(relative, -1) + logarithms[..., np.newaxis] * np.eye(n_features)
     return coordinates
@@ -30,14 +27,11 @@ def _coordinates_of_matrices(covariances: FloatArray, reference: FloatArray, n_f
 def _matrices_of_coordinates(coordinates: FloatArray, reference: FloatArray, n_features: int) -> FloatArray:
     diagonals = np.exp(np.diagonal(coordinates, axis1=-2, axis2=-1) / np.sqrt(2.0))
     relative = np.tril(coordinates, -1) + diagonals[..., np.newaxis] * np.eye(n_features)
-    factors = answering_signals(lambda: np.linalg.cholesky(reference) @ relative, relative.size)
-    return times_transpose(factors)
+    return times_transpose(np.linalg.cholesky(reference) @ relative)
 
 
 def _whiten_by_matrices(differences: FloatArray, reference: FloatArray) -> FloatArray:
-    whitened: FloatArray = answering_signals(
-        lambda: np.linalg.solve(np.linalg.cholesky(reference), differences[..., np.newaxis])[..., 0], reference.size
-    )
+    whitened: FloatArray = np.linalg.solve(np.linalg.cholesky(reference), differences[..., np.newaxis])[..., 0]
     return whitened
 
 

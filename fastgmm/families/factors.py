@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastgmm.families.family import NotPositiveDefiniteError
-from fastgmm.machine.pieces import by_piece, pieces
-from fastgmm.machine.uninterrupted import answering_signals, import_whole
+from fastgmm.machine.pieces import pieces
+from fastgmm.machine.waiting import import_whole
 from fastgmm.parameters import BoolArray, FloatArray
 
 # OpenBLAS factors larger matrices on several threads, for which it may wait for milliseconds where a core is busy. Up
@@ -71,12 +71,7 @@ def _large_inverse(matrix: FloatArray) -> FloatArray:
 
 
 def factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """L and L⁻¹ of a matrix = LLᵀ, of which the lower triangle is read; raises ``LinAlgError`` where there is none."""
-    return answering_signals(lambda: _factor_and_inverse(matrix), matrix.size)
-
-
-def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The same, in which a signal may have to wait.
+    """L and L⁻¹ of a matrix = LLᵀ, of which the lower triangle is read; raises ``LinAlgError`` where there is none.
 
     What OpenBLAS would do on several threads, and need not, is made of blocks:  L = [A 0; B C],
     L⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]  with B = QA⁻ᵀ of the block Q below the diagonal, and CCᵀ what BBᵀ leaves of the last
@@ -87,10 +82,10 @@ def _factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
         factor = _factor(matrix)
         return factor, _inverse_of_triangle(factor)
     half = len(matrix) // 2
-    corner, corner_inverse = _factor_and_inverse(matrix[:half, :half])
+    corner, corner_inverse = factor_and_inverse(matrix[:half, :half])
     with np.errstate(over="ignore", invalid="ignore"):  # what overflowed has no inverse that is finite
         below = _solved_from_the_right(matrix[half:, :half], corner.T, corner_inverse.T)
-        last, last_inverse = _factor_and_inverse(matrix[half:, half:] - below @ below.T)
+        last, last_inverse = factor_and_inverse(matrix[half:, half:] - below @ below.T)
         below_inverse = _solved_from_the_right(-last_inverse @ below, corner, corner_inverse)
     return _lower_of(corner, below, last), _lower_of(corner_inverse, below_inverse, last_inverse)
 
@@ -145,7 +140,7 @@ def _lapack() -> Any:
 def coloring(covariance: FloatArray) -> Callable[[FloatArray], FloatArray]:
     """What gives standard normal numbers (n, d) the covariance LLᵀ: every row z becomes Lz."""
     # By its multiplications, since BLAS waits for threads where there are more than 64 features.
-    factor = answering_signals(lambda: np.linalg.cholesky(covariance), len(covariance) ** 3)
+    factor = np.linalg.cholesky(covariance)
 
     def color(normal: FloatArray) -> FloatArray:
         result: FloatArray = normal @ factor.T
@@ -176,19 +171,19 @@ def symmetric_from_lower(matrices: FloatArray) -> FloatArray:
 
 def times_transpose(factor: FloatArray) -> FloatArray:
     """FFᵀ of matrices (..., d, d): Σ of L, Σ⁻¹ of U = L⁻ᵀ."""
-    product: FloatArray = answering_signals(lambda: factor @ np.swapaxes(factor, -1, -2), factor.size)
+    product: FloatArray = factor @ np.swapaxes(factor, -1, -2)
     return product
 
 
 def inverses_of_precisions(precisions: FloatArray) -> FloatArray:
     """Σ (K, d, d) of Σ⁻¹ = MMᵀ (Cholesky): Σ = M⁻ᵀM⁻¹, symmetric by construction; raises as ``inverse_cholesky``."""
-    return by_piece(times_transpose, np.swapaxes(inverse_cholesky(precisions), 1, 2))
+    return times_transpose(np.swapaxes(inverse_cholesky(precisions), 1, 2))
 
 
 def smallest_eigenvalues(covariances: FloatArray, units: FloatArray) -> FloatArray:
     """The smallest eigenvalue of every matrix (..., d, d), with feature j measured in units of ``units[j]``."""
     scaled = covariances / np.outer(units, units)
-    smallest: FloatArray = answering_signals(lambda: np.linalg.eigvalsh(scaled), scaled.size)[..., 0].astype(np.float64)
+    smallest: FloatArray = np.linalg.eigvalsh(scaled)[..., 0].astype(np.float64)
     return smallest
 
 
@@ -213,7 +208,7 @@ def have_smaller_eigenvalues(
 
 def _has_factor(matrix: FloatArray) -> bool:
     try:
-        answering_signals(lambda: _factor(matrix), matrix.size)
+        _factor(matrix)
     except np.linalg.LinAlgError:
         return False
     return True
@@ -225,10 +220,6 @@ def movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArra
     s = 1/(1 + ‖A − I‖) with A = L⁻¹·L', since ‖y‖ = ‖A·A⁻¹y‖ ≤ ‖A‖₂·‖A⁻¹y‖ and the norm of Frobenius is no less than
     that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖.
     """
-    return answering_signals(lambda: _movement_of_factors(before, after, shifts), after.size)
-
-
-def _movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArray) -> tuple[FloatArray, FloatArray]:
     before, after = before.astype(np.float64), after.astype(np.float64)
     try:
         changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])

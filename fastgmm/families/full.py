@@ -1,8 +1,10 @@
 """Every component has its own covariance matrix.
 
-Many large ones take seconds in one call of NumPy, in which no signal is answered: all is done some matrices at a time.
+Many large ones are most of what a fit holds beside the data: what takes several arrays of their size on the way is done
+for some components at a time.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,19 @@ from fastgmm.families.factors import (
 )
 from fastgmm.families.family import Coordinates, CovarianceFamily
 from fastgmm.families.roots import covariances_of_upper_roots, upper_roots
-from fastgmm.machine.pieces import by_piece, pieces
+from fastgmm.machine.pieces import pieces
 from fastgmm.moments import Moments
-from fastgmm.parameters import BoolArray, FloatArray, PreparedFull
+from fastgmm.parameters import FloatArray, PreparedFull
+
+
+def _some_at_a_time(function: Callable[..., FloatArray], *arrays: FloatArray) -> FloatArray:
+    """``function`` of arrays (K, ...) that takes every component for itself, and gives as many numbers as the first."""
+    if len(arrays[0]) == 1:
+        return function(*arrays)  # without copying a single large one
+    result = np.empty(arrays[0].shape)
+    for part in pieces(len(result), max(array[:1].nbytes for array in arrays)):
+        result[part] = function(*(array[part] for array in arrays))
+    return result
 
 
 def _assemble(weights: FloatArray, means: FloatArray, precisions_cholesky: FloatArray, dtype: Any) -> PreparedFull:
@@ -32,13 +44,13 @@ def _assemble(weights: FloatArray, means: FloatArray, precisions_cholesky: Float
     constants = log_constants(weights, log_determinants, means.shape[1])
     factors = np.swapaxes(precisions_cholesky, 1, 2)
     if factors.dtype != dtype or not factors.flags.c_contiguous:
-        factors = by_piece(lambda some: np.array(some, dtype, order="C"), factors)
+        factors = np.array(factors, dtype, order="C")
     return PreparedFull(constants.astype(dtype), np.array(means, np.float64, order="C"), factors)
 
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
     """Σ' = S/N − δδᵀ, S given by its lower triangle."""
-    return by_piece(_covariances_of_moments, moments.second, counts, shifts)
+    return _some_at_a_time(_covariances_of_moments, moments.second, counts, shifts)
 
 
 def _covariances_of_moments(second: FloatArray, counts: FloatArray, shifts: FloatArray) -> FloatArray:
@@ -46,14 +58,6 @@ def _covariances_of_moments(second: FloatArray, counts: FloatArray, shifts: Floa
     covariances /= counts[:, np.newaxis, np.newaxis]
     covariances -= shifts[:, :, np.newaxis] * shifts[:, np.newaxis, :]
     return covariances
-
-
-def _have_smaller_eigenvalues(
-    covariances: FloatArray, roots: FloatArray | None, units: FloatArray, limit: float
-) -> BoolArray:
-    if roots is None:
-        return by_piece(lambda matrices: have_smaller_eigenvalues(matrices, None, units, limit), covariances)
-    return by_piece(lambda matrices, known: have_smaller_eigenvalues(matrices, known, units, limit), covariances, roots)
 
 
 def _movement(before: PreparedFull, after: PreparedFull) -> tuple[FloatArray, FloatArray]:
@@ -65,11 +69,11 @@ def _movement(before: PreparedFull, after: PreparedFull) -> tuple[FloatArray, Fl
 
 
 _COORDINATES = Coordinates(
-    of=lambda covariances, reference, d: by_piece(lambda a, b: MATRICES.of(a, b, d), covariances, reference),
-    covariances=lambda coordinates, reference, d: by_piece(
+    of=lambda covariances, reference, d: _some_at_a_time(lambda a, b: MATRICES.of(a, b, d), covariances, reference),
+    covariances=lambda coordinates, reference, d: _some_at_a_time(
         lambda a, b: MATRICES.covariances(a, b, d), coordinates, reference
     ),
-    whiten=lambda differences, reference: by_piece(MATRICES.whiten, differences, reference),
+    whiten=lambda differences, reference: _some_at_a_time(MATRICES.whiten, differences, reference),
 )
 
 FULL = CovarianceFamily(
@@ -81,12 +85,12 @@ FULL = CovarianceFamily(
     regularize=add_to_diagonals,
     precisions_cholesky=lambda covariances: np.swapaxes(inverse_cholesky(covariances), 1, 2),
     upper_root=upper_roots,
-    covariances_of_root=lambda roots: by_piece(covariances_of_upper_roots, roots),
-    precisions=lambda factors: by_piece(times_transpose, factors),
+    covariances_of_root=lambda roots: _some_at_a_time(covariances_of_upper_roots, roots),
+    precisions=times_transpose,
     covariances_of_precisions=inverses_of_precisions,
     matrices=lambda covariances, n_components, n_features: covariances,
     smallest_variances=smallest_eigenvalues,
-    have_smaller_variances=_have_smaller_eigenvalues,
+    have_smaller_variances=have_smaller_eigenvalues,
     movement=_movement,
     coloring=lambda covariances, component: coloring(covariances[component]),
     coordinates=_COORDINATES,

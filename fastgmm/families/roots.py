@@ -8,8 +8,6 @@ forming the precision, whose condition is the square of the root's.
 import numpy as np
 
 from fastgmm.families.factors import ROUNDING, times_transpose
-from fastgmm.machine.pieces import by_piece, pieces
-from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import FloatArray
 
 _FEW_NUMBERS = 2**16
@@ -21,13 +19,7 @@ def upper_roots(roots: FloatArray) -> FloatArray:
 
     Raises ``ValueError`` where one is not finite, or singular but for rounding errors.
     """
-
-    def are_upper(part: slice) -> bool:
-        return answering_signals(lambda: _are_upper(roots[part]), roots[part].size)
-
-    if all(map(are_upper, pieces(len(roots), roots[:1].nbytes))):
-        return roots
-    return by_piece(lambda some: answering_signals(lambda: _made_upper(some), some.size), roots)
+    return roots if _are_upper(roots) else _made_upper(roots)
 
 
 def _are_upper(roots: FloatArray) -> bool:
@@ -68,7 +60,7 @@ def positive_roots(roots: FloatArray) -> FloatArray:
 
 def covariances_of_upper_roots(roots: FloatArray) -> FloatArray:
     """Σ = U⁻ᵀU⁻¹ of upper triangular roots (..., d, d)."""
-    inverses = answering_signals(lambda: np.linalg.inv(roots).astype(np.float64, copy=False), roots.size)
+    inverses = np.linalg.inv(roots).astype(np.float64, copy=False)
     return times_transpose(np.swapaxes(inverses, -1, -2))
 
 

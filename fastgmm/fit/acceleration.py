@@ -30,7 +30,6 @@ import numpy as np
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.em import Iterate, iterate_after
 from fastgmm.fit.update import Likelihood, NoModelError
-from fastgmm.machine.pieces import by_piece
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 
@@ -176,7 +175,7 @@ def combine(a: float, one: Displacement, b: float, other: Displacement) -> Displ
     return Displacement(
         a * one.log_weights + b * other.log_weights,
         a * one.means + b * other.means,
-        by_piece(lambda x, y: a * x + b * y, one.covariances, other.covariances),
+        a * one.covariances + b * other.covariances,
     )
 
 
@@ -187,7 +186,7 @@ def length(family: CovarianceFamily, step: Displacement, reference: Parameters) 
     if family.is_shared:
         of_covariances = float((step.covariances**2).sum())
     else:
-        squares = by_piece(lambda part: (part**2).reshape(len(part), -1).sum(axis=1), step.covariances)
+        squares = (step.covariances**2).reshape(len(step.covariances), -1).sum(axis=1)
         of_covariances = float(reference.weights @ squares)
     return float(np.sqrt(reference.weights @ by_component + of_covariances))
 
@@ -214,12 +213,12 @@ def _not_below(
 ) -> Parameters:
     """``target`` where it is at least the regularization, else the covariances of ``after``; all must be finite."""
     arrays = (target.weights, target.means, target.covariances)
-    if not all(by_piece(np.isfinite, array).all() for array in arrays):
+    if not all(np.isfinite(array).all() for array in arrays):
         raise NotPositiveDefiniteError(-1)
     if not (regularization > 0).all():
         return target
     below = family.have_smaller_variances(target.covariances, None, np.sqrt(regularization), 1.0)
     below = below.reshape(below.shape + (1,) * (target.covariances.ndim - 1))
     below = np.broadcast_to(below, (len(target.covariances), *below.shape[1:]))
-    covariances = by_piece(np.where, below, after.covariances, target.covariances)
+    covariances = np.where(below, after.covariances, target.covariances)
     return Parameters(family.name, target.weights, target.means, covariances)

@@ -22,7 +22,6 @@ from fastgmm.fit.kmeans import Labels, kmeans
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.fit.runs import Fit, Stopping, merit, run_em
 from fastgmm.fit.scales import deviations, deviations_within, robust_deviations
-from fastgmm.machine.pieces import by_piece
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
@@ -63,8 +62,7 @@ def in_scale(rows: Rows, scale: FloatArray | None) -> Rows:
     """Centered rows with every feature in units of its scale (d,)."""
     if scale is None:
         return rows
-    units = scale.astype(rows.values.dtype)
-    return replace(rows, values=by_piece(lambda values: values / units, rows.values))
+    return replace(rows, values=rows.values / scale.astype(rows.values.dtype))
 
 
 def default_scale(rows: Rows, sweep: InMemory) -> FloatArray | None:

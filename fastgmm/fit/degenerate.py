@@ -10,7 +10,6 @@ from fastgmm.families import CovarianceFamily
 from fastgmm.fit.effective_points import effective_points
 from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
 from fastgmm.fit.update import NoModelError
-from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import Array, FloatArray, Model, Parameters
 from fastgmm.sweeps.sweep import Sweep
 
@@ -131,7 +130,7 @@ def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
     if not directions.size:
         return directions
     inner = directions.T @ matrix @ directions
-    variances, axes = answering_signals(lambda: np.linalg.eigh(inner), inner.size)
+    variances, axes = np.linalg.eigh(inner)
     result: FloatArray = directions @ axes[:, variances <= _FLAT - 1.0]
     return result
 
@@ -161,7 +160,7 @@ def _collapsed(sweep: Sweep, model: Model, components: Array, directions: _Direc
 
 
 def _eigenvalues(matrix: FloatArray) -> FloatArray:
-    return answering_signals(lambda: np.linalg.eigvalsh(matrix), matrix.size).astype(np.float64, copy=False)
+    return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)
 
 
 def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentError:

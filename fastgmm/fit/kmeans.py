@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Backend
 from fastgmm.machine.pieces import pieces
-from fastgmm.machine.uninterrupted import answering_signals
 from fastgmm.parameters import Array, FloatArray, PreparedSpherical
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import evaluate
@@ -258,7 +257,7 @@ def _sums_of_clusters(rows: Rows, labels: Labels, weights: FloatArray, n_cluster
 
 def members_of_clusters(labels: NDArray[np.integer[Any]], n_clusters: int) -> list[NDArray[np.intp]]:
     """The rows of every cluster, in order."""
-    order = answering_signals(lambda: np.argsort(labels, kind="stable"), len(labels))
+    order = np.argsort(labels, kind="stable")
     ends = np.cumsum(np.bincount(labels, minlength=n_clusters))
     return np.split(order, ends[:-1])
 

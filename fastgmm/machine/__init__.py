@@ -1,7 +1,6 @@
 """The process we live in: signals, forks, threads, memory in pieces, files that appear whole.
 
-What is here knows nothing of mixtures. ``uninterrupted.py`` does work that no signal's exception may cut in two while
-the main thread waits, ``interrupts.py`` sees to it that no Ctrl-C is lost, ``forks.py`` holds locks across forks,
-``threads.py`` says how many threads there may be, ``pieces.py`` bounds what one call of NumPy touches, and
-``whole_file.py`` writes files that are there wholly or not at all.
+What is here knows nothing of mixtures. ``waiting.py`` has a thread do what takes long while the main thread answers
+signals, ``forks.py`` holds locks across forks, ``threads.py`` says how many threads there may be, ``pieces.py`` bounds
+what one call of NumPy touches, and ``whole_file.py`` writes files that are there wholly or not at all.
 """

@@ -23,15 +23,12 @@ from fastgmm.kernels.contract import (
     Slots,
     plan_chunks,
 )
-from fastgmm.machine.pieces import pieces
 from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Model, Prepared
 from fastgmm.rows import Rows
 from fastgmm.sweeps.sweep import DeadlineError
-
-# Slots of models that are not large take half of it.
-_MOST_UNTOUCHED_BYTES = 64 * 2**20
 
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
@@ -65,6 +62,8 @@ class InMemory:
         object.__setattr__(self, "n_rows", self.rows.n_counted)
 
     def check_deadline(self) -> None:
+        """Raise where there is no time left, or nobody who waits."""
+        check()
         if time.perf_counter() > self.deadline:
             raise DeadlineError
 
@@ -112,7 +111,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
     slots = Slots(
         counts=np.zeros((plan.n_chunks, n_components)),
         first=np.zeros((plan.n_chunks, n_components, n_features)),
-        second=_zeros(_second_shape(sweep, prepared, plan.n_chunks)),
+        second=np.zeros(_second_shape(sweep, prepared, plan.n_chunks)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
     n_threads = min(sweep.n_threads, plan.useful_threads)
@@ -122,7 +121,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
             sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
         else:
             sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
-    counts, first, second, totals = (_sum_of_slots(slot) for slot in slots)
+    counts, first, second, totals = (slot[0] if len(slot) == 1 else slot.sum(axis=0) for slot in slots)
     return Moments(
         counts,
         first,
@@ -133,28 +132,6 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
         prepared.means,
         sweep.family.kernel,
     )
-
-
-def _zeros(shape: tuple[int, ...]) -> FloatArray:
-    """Zeros; many of them are touched here, lest the first kernel call wait for all of their memory at once."""
-    result = np.zeros(shape)
-    if result.nbytes > _MOST_UNTOUCHED_BYTES:
-        numbers = result.reshape(-1)
-        for part in pieces(numbers.size, numbers.itemsize):
-            numbers[part] = 0.0
-    return result
-
-
-def _sum_of_slots(slots: FloatArray) -> FloatArray:
-    """The sum over the first axis, which adds whole slots one after the other: the order is that of the chunks."""
-    if len(slots) == 0:  # not wanted
-        return slots
-    if len(slots) == 1:
-        return np.asarray(slots[0], np.float64)
-    result = np.empty(slots.shape[1:])
-    for part in pieces(slots.shape[1], slots[:, :1].nbytes):
-        slots[:, part].sum(axis=0, out=result[part])
-    return result
 
 
 def total_scatter(facts: Facts, backend: Backend, n_threads: int) -> Scatter:
@@ -186,6 +163,7 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
     work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
     bytes_per_row = (rows.values.nbytes + result.nbytes) // len(result)
     for block, section in plan.blocks(len(result), useful_threads, work_per_row, bytes_per_row):
+        check()
         backend.log_density(rows.take(block), prepared, section, _part_of(outputs, block), useful_threads)
     return result
 

@@ -8,12 +8,11 @@ from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts, summary_of
 from fastgmm.data.validation import check_sample_weight, check_values
 from fastgmm.fit.degenerate import _constant_columns
-from fastgmm.machine.pieces import converted, pieces
+from fastgmm.machine.pieces import pieces
 from fastgmm.model import attributes as fitted
 from fastgmm.model import criteria
 from fastgmm.model.sampling import sample
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import _sum_of_slots, _zeros
 from tests.problems import draw_parameters
 
 
@@ -22,7 +21,6 @@ def small_pieces(monkeypatch):
     """Of five features as many rows as a prime: no length is a multiple of it."""
     monkeypatch.setattr(fastgmm.machine.pieces, "_PIECE_BYTES", 7 * 5 * 8)
     monkeypatch.setattr("fastgmm.data.validation._FEW_NUMBERS", 0)
-    monkeypatch.setattr("fastgmm.sweeps.in_memory._MOST_UNTOUCHED_BYTES", 0)
 
 
 @pytest.mark.parametrize(("length", "n_bytes"), [(0, 8), (1, 0), (10**9, 8), (10**5, 16_000), (100, 10**9)])
@@ -33,14 +31,6 @@ def test_pieces_cover_everything_once_and_are_small_or_one_item(length, n_bytes)
         end = part.stop
         assert (part.stop - part.start) * n_bytes <= 2**20 or part.stop - part.start == 1
     assert end == length
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-def test_an_array_is_converted_in_pieces(rng, order):
-    numbers = np.asarray(rng.integers(-9, 9, (300_000, 2)), dtype=np.int32, order=order)
-    result = converted(numbers, np.float64)
-    assert np.array_equal(result, numbers)
-    assert (result.dtype, result.strides) == (np.float64, tuple(2 * stride for stride in numbers.strides))
 
 
 def test_a_piece_may_be_asked_to_hold_more():
@@ -107,13 +97,6 @@ def test_a_feature_is_constant_where_it_is_in_every_piece():
     assert _constant_columns(Facts(Rows(values))) == "constant columns 0, 2, 4"
     weights[999] = 0.0
     assert _constant_columns(Facts(Rows(values, weights))) == "constant columns 0, 2, 3, 4"
-
-
-@pytest.mark.usefixtures("small_pieces")
-def test_slots_are_cleared_and_added_in_pieces(rng):
-    slots = rng.normal(size=(4, 9, 5, 5))
-    assert np.array_equal(_sum_of_slots(slots), slots.sum(axis=0))
-    assert not _zeros((4, 9, 5, 5)).any()
 
 
 def test_a_weighted_score_copies_no_rows(rng, monkeypatch):
