@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgmm.parameters import FloatArray
 
@@ -143,7 +143,7 @@ class Moments:
             extra=factor * self.extra,
         )
 
-    def recentred(self, means: Any) -> "Moments":
+    def recentred(self, means: ArrayLike) -> "Moments":
         """The same moments about other means; no row is needed for that.
 
         With δ = μ' − μ: s' = s − Nδ and S' = S − sδᵀ − δsᵀ + Nδδᵀ, of which the family has the matrices, their sum,

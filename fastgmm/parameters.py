@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
+IntArray: TypeAlias = NDArray[np.int64]
+# float32 or float64, as the rows are of which it says something.
+FloatingArray: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgmm.data.validation import (
     check_feature_names,
@@ -33,7 +34,9 @@ from fastgmm.show.verbose import print_progress
 _SWEEPS_OF_A_FIT = 10
 
 
-def checked_fit(estimator: object, X: Any, y: Any, sample_weight: Any) -> tuple[Rows, dict[str, Any]]:
+def checked_fit(
+    estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None
+) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
     attributes, name = vars(estimator), type(estimator).__name__
     options = options_of(attributes, name)
@@ -102,7 +105,7 @@ def require_fitted(estimator: object) -> dict[str, Any]:
     return attributes
 
 
-def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
+def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
     """A scorer, and validated rows for it."""
     attributes, name = require_fitted(estimator), type(estimator).__name__
     scorer = scorer_of(attributes)
@@ -113,7 +116,7 @@ def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
 
 
 def checked_score(
-    scorer: Scorer, rows: Rows, n_threads: int | None, y: Any, sample_weight: Any
+    scorer: Scorer, rows: Rows, n_threads: int | None, y: object, sample_weight: ArrayLike | None
 ) -> tuple[float, float, int]:
     """The score, and the numbers of rows and of free parameters of the same model."""
     weights = check_sample_weight(sample_weight, rows.shape[0])

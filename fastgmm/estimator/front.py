@@ -3,7 +3,6 @@
 import platform
 import sys
 from collections.abc import Iterable
-from os import PathLike
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,15 +13,16 @@ from fastgmm.estimator import interchange
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.families import FAMILIES
 from fastgmm.files import model_file
-from fastgmm.kernels import HEAVY_SWEEP, available_backends, get_backend
+from fastgmm.kernels import HEAVY_SWEEP, BackendName, available_backends, get_backend
 from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.machine.whole_file import AnyPath
 from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import evaluate, make_sweep
 from fastgmm.version import __version__
 
 
-def load(path: str | PathLike[str]) -> GaussianMixture:
+def load(path: AnyPath) -> GaussianMixture:
     """Read a model that ``GaussianMixture.save`` wrote.
 
     Parameters, results and plain options are in the file; arrays given as a start, callbacks, ``backend`` and
@@ -54,7 +54,7 @@ def load(path: str | PathLike[str]) -> GaussianMixture:
 def warmup(
     covariance_types: str | Iterable[str] = FAMILIES.keys(),
     dtypes: str | Iterable[DTypeLike] = ("float64",),
-    backend: str = "auto",
+    backend: BackendName = "auto",
     n_threads: int | None = None,
 ) -> None:
     """Compile Numba's kernels ahead of their first use; with a warm cache this takes a fraction of a second.

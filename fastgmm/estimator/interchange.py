@@ -5,15 +5,16 @@
 
 from collections.abc import Mapping
 from copy import copy
-from os import PathLike
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.machine.waiting import attended
+from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model.attributes import (
     ARRAYS,
     completed,
@@ -36,7 +37,12 @@ Estimator = TypeVar("Estimator")
 
 
 def from_parameters(
-    cls: type[Estimator], weights: Any, means: Any, covariances: Any, covariance_type: str, options: dict[str, Any]
+    cls: type[Estimator],
+    weights: ArrayLike,
+    means: ArrayLike,
+    covariances: ArrayLike,
+    covariance_type: str,
+    options: dict[str, Any],
 ) -> Estimator:
     """A fitted estimator with the given parameters."""
 
@@ -77,7 +83,7 @@ def to_sklearn(self: Any) -> Any:
     return result
 
 
-def from_sklearn(cls: type[Estimator], estimator: Any, options: dict[str, Any]) -> Estimator:
+def from_sklearn(cls: type[Estimator], estimator: object, options: dict[str, Any]) -> Estimator:
     """Our estimator with the parameters and fitted attributes of scikit-learn's."""
     lacking = [name for name in _SHARED_OPTIONS if not hasattr(estimator, name)]
     if lacking:
@@ -110,7 +116,7 @@ def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: copy(fitted[name]) for name in (*ARRAYS, *_SHARED_RESULTS) if name in fitted}
 
 
-def save(self: Any, path: str | PathLike[str]) -> None:
+def save(self: Any, path: AnyPath) -> None:
     """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
     attributes = self._fitted()
     save_model(path, attended(lambda: to_saved_model(attributes), work_of_matrices(attributes)))

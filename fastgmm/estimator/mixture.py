@@ -1,23 +1,25 @@
 """``GaussianMixture``: hyper-parameters, methods, fitted attributes; ``calls.py`` and ``fitting.py`` wire a fit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.estimator import interchange, metadata_routing, one_step
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import checked_fit, checked_score, ready_to_score, require_fitted
-from fastgmm.fit.options import check_n_samples, check_random_state
-from fastgmm.fit.runs import Step
+from fastgmm.fit.options import Acceleration, RegCovar, StartMethod, check_n_samples, check_random_state
+from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
+from fastgmm.kernels import BackendName
 from fastgmm.model import criteria, joint
 from fastgmm.model.attributes import parameters_of
 from fastgmm.model.sampling import sample
 from fastgmm.model.scoring import adopt, deep_copy, get_state, make_scorer, set_state, shallow_copy
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import FloatArray, FloatingArray, IntArray
 
 
 class GaussianMixture:
@@ -138,13 +140,14 @@ class GaussianMixture:
     precisions_: FloatArray
     precisions_cholesky_: FloatArray
     converged_: bool
-    stop_reason_: str | None
+    stop_reason_: StopReason | None
     n_iter_: int
     lower_bound_: float
     lower_bounds_: list[float]
     history_: tuple[Step, ...]
     degenerate_components_: tuple[int, ...]
     n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
 
     @estimator_protocol.with_advice
     def __init__(
@@ -153,22 +156,22 @@ class GaussianMixture:
         *,
         covariance_type: str = "full",
         tol: float = 1e-3,
-        reg_covar: float | str = 1e-6,
+        reg_covar: RegCovar = 1e-6,
         max_iter: int = 100,
         n_init: int = 1,
-        init_params: str | StartFunction = "auto",
-        weights_init: Any = None,
-        means_init: Any = None,
-        precisions_init: Any = None,
+        init_params: StartMethod | StartFunction = "auto",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
         n_threads: int | None = None,
-        backend: str = "auto",
-        accelerate: str | None = None,
+        backend: BackendName = "auto",
+        accelerate: Acceleration | None = None,
         deadline: float | None = None,
-        callbacks: Sequence[Callable[[Step], None]] | None = None,
+        callbacks: Sequence[Observer] | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -192,7 +195,7 @@ class GaussianMixture:
 
     # Fitting
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate the parameters.
 
         Parameters
@@ -220,7 +223,7 @@ class GaussianMixture:
         adopt(self, fitted)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Array:
+    def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> IntArray:
         """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
         rows, fitted = checked_fit(self, X, y, sample_weight)
         labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
@@ -234,7 +237,7 @@ class GaussianMixture:
 
     # Scoring
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> IntArray:
         """The component with the largest posterior probability, for every row.
 
         Returns
@@ -244,7 +247,7 @@ class GaussianMixture:
         scorer, rows = self._ready_to_score(X)
         return scorer.evaluate(rows, self.n_threads, "labels")
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: ArrayLike) -> FloatingArray:
         """Posterior probabilities of the components, which sum to 1 in every row.
 
         Returns
@@ -261,7 +264,7 @@ class GaussianMixture:
     _estimate_log_weights = joint.estimate_log_weights
     _n_parameters = joint.n_parameters
 
-    def score_samples(self, X: Any) -> Array:
+    def score_samples(self, X: ArrayLike) -> FloatingArray:
         """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
 
         Returns
@@ -271,11 +274,11 @@ class GaussianMixture:
         scorer, rows = self._ready_to_score(X)
         return scorer.evaluate(rows, self.n_threads, "log_density")
 
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
         """The (weighted) mean log-density of the rows."""
         return checked_score(*self._ready_to_score(X), self.n_threads, y, sample_weight)[0]
 
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
+    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
 
         n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
@@ -283,14 +286,14 @@ class GaussianMixture:
         """
         return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
 
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
+    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
 
         The log-likelihood is a sum over rows times their weights: see ``bic``.
         """
         return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
 
-    def sample(self, n_samples: float = 1) -> tuple[FloatArray, Array]:
+    def sample(self, n_samples: float = 1) -> tuple[FloatArray, IntArray]:
         """Draw points from the mixture.
 
         Parameters
@@ -316,7 +319,12 @@ class GaussianMixture:
 
     @classmethod
     def from_parameters(
-        cls, weights: Any, means: Any, covariances: Any, covariance_type: str = "full", **options: Any
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        covariance_type: str = "full",
+        **options: Any,
     ) -> Self:
         """A fitted estimator with the given parameters.
 
@@ -338,7 +346,7 @@ class GaussianMixture:
         return interchange.from_parameters(cls, weights, means, covariances, covariance_type, options)
 
     @classmethod
-    def from_sklearn(cls, estimator: Any, **options: Any) -> Self:
+    def from_sklearn(cls, estimator: object, **options: Any) -> Self:
         """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters.
 
         Attributes may have been set there by hand: what is missing follows from the others.

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgmm.data.facts import Facts
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
@@ -27,7 +28,7 @@ from fastgmm.rows import Rows
 Estimator = TypeVar("Estimator")
 
 
-def moments(self: Any, X: Any, sample_weight: Any = None) -> Moments:
+def moments(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Moments:
     """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
 
     Parameters

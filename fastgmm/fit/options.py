@@ -8,9 +8,10 @@ names, types and defaults where people look for them, and a test holds the two t
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgmm.errors import FastGMMError
 from fastgmm.families import FAMILIES
@@ -18,9 +19,11 @@ from fastgmm.fit import rules
 from fastgmm.fit.rules import choice, integer_from, none_or, or_also, or_none
 from fastgmm.fit.runs import Observer
 from fastgmm.fit.starts import StartFunction
-from fastgmm.kernels import BACKEND_NAMES
+from fastgmm.kernels import BACKEND_NAMES, BackendName
 
-_START_METHODS = ("auto", "kmeans", "k-means++", "random", "random_from_data")
+RegCovar: TypeAlias = float | Literal["relative"]
+StartMethod: TypeAlias = Literal["auto", "kmeans", "k-means++", "random", "random_from_data"]
+Acceleration: TypeAlias = Literal["squarem"]
 
 
 class InvalidParameterError(FastGMMError, ValueError, TypeError):
@@ -56,9 +59,10 @@ class Options:
     """The hyper-parameters of a fit; ``GaussianMixture`` says in its docstring what they mean."""
 
     n_components: int = option(1, integer_from(1), "-k --components", "number of components", metavar="COMPONENTS")
+    # Any name: families may be added.
     covariance_type: str = option("full", choice(FAMILIES), "--covariance-type")
     tol: float = option(1e-3, rules.SIZE, "--tol", "stop below this change")
-    reg_covar: float | str = option(
+    reg_covar: RegCovar = option(
         1e-6,
         rules.SIZE_OR_RELATIVE,
         "--reg-covar",
@@ -67,12 +71,12 @@ class Options:
     )
     max_iter: int = option(100, integer_from(0), "--max-iter", "most iterations of a start")
     n_init: int = option(1, integer_from(1), "--n-init", "starts to try")
-    init_params: str | StartFunction = option(
-        "auto", or_also(choice(_START_METHODS), " or a callable", callable), "--init-params"
+    init_params: StartMethod | StartFunction = option(
+        "auto", or_also(choice(get_args(StartMethod)), " or a callable", callable), "--init-params"
     )
-    weights_init: Any = option(None, or_none(rules.ARRAY), is_saved=False)
-    means_init: Any = option(None, or_none(rules.ARRAY), is_saved=False)
-    precisions_init: Any = option(None, or_none(rules.ARRAY), is_saved=False)
+    weights_init: ArrayLike | None = option(None, or_none(rules.ARRAY), is_saved=False)
+    means_init: ArrayLike | None = option(None, or_none(rules.ARRAY), is_saved=False)
+    precisions_init: ArrayLike | None = option(None, or_none(rules.ARRAY), is_saved=False)
     random_state: int | np.random.RandomState | None = option(
         None, rules.RANDOM_STATE, "--seed", "of the start", metavar="SEED", default_of_flags=0
     )
@@ -88,10 +92,10 @@ class Options:
         in_sklearn=False,
         is_saved=False,
     )
-    backend: str = option("auto", choice(BACKEND_NAMES), "--backend", in_sklearn=False, is_saved=False)
-    accelerate: str | None = option(
+    backend: BackendName = option("auto", choice(BACKEND_NAMES), "--backend", in_sklearn=False, is_saved=False)
+    accelerate: Acceleration | None = option(
         None,
-        none_or(choice(("squarem",))),
+        none_or(choice(get_args(Acceleration))),
         "--accelerate",
         "fewer iterations where they converge slowly",
         in_sklearn=False,

@@ -6,10 +6,10 @@ sample of the rows, so that a start costs no more than a few iterations of EM.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
@@ -29,7 +29,7 @@ _BYTES_OF_A_NARROW_ROW, _FEWEST_ROWS_OF_A_BLOCK = 256, 512
 # A tenth of a second.
 _MOST_ROWS_TO_PERMUTE = 2**22
 
-StartFunction = Callable[[Array, int, np.random.RandomState], Any]
+StartFunction: TypeAlias = Callable[[Array, int, np.random.RandomState], ArrayLike]
 
 
 @dataclass(frozen=True, eq=False)

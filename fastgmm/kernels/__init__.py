@@ -18,8 +18,8 @@ compiled when it is first used, the other when fastgmm is installed. The type of
 family's arithmetic.
 
 Kernels hold no policy, raise nothing and allocate nothing while they run; scratch memory is there before they start.
-May be imported: ``get_backend``, ``available_backends``, ``BACKEND_NAMES``, ``HEAVY_SWEEP`` and the names of
-``contract.py``.
+May be imported: ``get_backend``, ``available_backends``, ``BackendName``, ``BACKEND_NAMES``, ``HEAVY_SWEEP`` and the
+names of ``contract.py``.
 """
 
 import importlib.util
@@ -27,6 +27,7 @@ import logging
 import os
 from importlib.machinery import PathFinder
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.kernels.contract import Backend
@@ -34,8 +35,9 @@ from fastgmm.machine.waiting import import_whole
 
 logger = logging.getLogger("fastgmm")
 
+BackendName: TypeAlias = Literal["auto", "c", "numba", "numpy"]
+BACKEND_NAMES: tuple[str, ...] = get_args(BackendName)
 _MODULES = {"c": "fastgmm.kernels.c", "numba": "fastgmm.kernels.numba_", "numpy": "fastgmm.kernels.numpy_"}
-BACKEND_NAMES = ("auto", *_MODULES)
 # From so many multiply-adds (``contract.work_of``) a sweep is heavy: a second or more on two cores, so that a fit of
 # the usual tens of iterations takes longer than Numba's compiler.
 HEAVY_SWEEP = 2e10

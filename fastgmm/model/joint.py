@@ -8,13 +8,14 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from fastgmm.model.criteria import free_parameters
 from fastgmm.model.scoring import Scorer, scorer_of
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import FloatArray, FloatingArray
 
 
-def predict_joint_log_proba(self: Any, X: Any) -> Array:
+def predict_joint_log_proba(self: Any, X: ArrayLike) -> FloatingArray:
     """The joint log-density log p(x, k) = log wₖ + log N(x | μₖ, Σₖ) of every row and component.
 
     Its softmax over the components is ``predict_proba``, its logsumexp ``score_samples``. The difference of two columns
@@ -43,18 +44,18 @@ def predict_joint_log_proba(self: Any, X: Any) -> Array:
     array([[  -1.61, -201.61]])
     """
     scorer, rows = self._ready_to_score(X)
-    densities: Array = scorer.joint(rows, self.n_threads)
+    densities: FloatingArray = scorer.joint(rows, self.n_threads)
     return densities
 
 
-def estimate_log_prob(self: Any, X: Any) -> Array:
+def estimate_log_prob(self: Any, X: ArrayLike) -> FloatingArray:
     """log N(x | μₖ, Σₖ), (n_samples, n_components): the joint log-density less ``_estimate_log_weights()``."""
     # A weight of 0 cannot be taken off, but all can be made equal.
     alike = copy.copy(self)
     n_components = len(alike._fitted()["means_"])
     alike.weights_ = np.full(n_components, 1.0 / n_components)
     scorer, rows = alike._ready_to_score(X)
-    densities: Array = scorer.joint(rows, self.n_threads)
+    densities: FloatingArray = scorer.joint(rows, self.n_threads)
     return densities + math.log(n_components)
 
 

@@ -1,16 +1,13 @@
 """Random points from a mixture."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgmm.families import FAMILIES
 from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import FloatArray, IntArray, Parameters
 
 
-def sample(
-    parameters: Parameters, n_samples: int, random_state: np.random.RandomState
-) -> tuple[FloatArray, NDArray[np.int64]]:
+def sample(parameters: Parameters, n_samples: int, random_state: np.random.RandomState) -> tuple[FloatArray, IntArray]:
     """Draw ``n_samples`` points; rows are ordered by component, as in scikit-learn.
 
     Returns
