@@ -114,9 +114,14 @@ class Moments:
         factor : float
             Finite and not negative.
 
+        Returns
+        -------
+        Moments
+
         Raises
         ------
         ValueError
+            For any other factor.
 
         Examples
         --------

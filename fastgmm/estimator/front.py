@@ -28,6 +28,10 @@ def load(path: AnyPath) -> GaussianMixture:
     Parameters, results and plain options are in the file; arrays given as a start, callbacks, ``backend`` and
     ``n_threads`` belong to the process and are not.
 
+    Parameters
+    ----------
+    path : str or path-like
+
     Returns
     -------
     GaussianMixture
@@ -104,7 +108,15 @@ def warmup(
 
 
 def show_backend() -> None:
-    """Print the versions, the backends and why one is missing, the threads, and where compiled kernels are kept."""
+    """Print the versions, the backends and why one is missing, the threads, and where compiled kernels are kept.
+
+    Examples
+    --------
+    >>> import fastgmm
+    >>> fastgmm.show_backend()  # doctest: +ELLIPSIS
+    fastgmm ...
+    backend c: ...
+    """
     lines = [f"fastgmm {__version__}, Python {platform.python_version()}, numpy {np.__version__}"]
     for name, state in available_backends().items():
         lines.append(f"backend {name}: {state}")

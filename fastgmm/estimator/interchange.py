@@ -58,7 +58,11 @@ def from_parameters(
 
 
 def to_sklearn(self: Any) -> Any:
-    """A :class:`sklearn.mixture.GaussianMixture` with the same parameters and fitted attributes.
+    """The scikit-learn estimator with the same parameters and fitted attributes.
+
+    Returns
+    -------
+    sklearn.mixture.GaussianMixture
 
     Raises
     ------
@@ -66,6 +70,14 @@ def to_sklearn(self: Any) -> Any:
         Where scikit-learn is not installed.
     ValueError
         Where an option is unknown to scikit-learn, or attributes set by hand make no mixture.
+
+    Examples
+    --------
+    >>> import sklearn.mixture
+    >>> from fastgmm import GaussianMixture
+    >>> theirs = GaussianMixture().fit([[0.0], [2.0]]).to_sklearn()
+    >>> type(theirs) is sklearn.mixture.GaussianMixture, theirs.predict([[3.0]])
+    (True, array([0]))
     """
     try:
         from sklearn.mixture import GaussianMixture as SklearnMixture
@@ -117,7 +129,30 @@ def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def save(self: Any, path: AnyPath) -> None:
-    """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all."""
+    """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        It is used as it is: no suffix is added.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        Where attributes set by hand make no mixture.
+    OSError
+        Where the file cannot be written; what stood there before stays.
+
+    Examples
+    --------
+    >>> import tempfile, fastgmm
+    >>> gm = fastgmm.GaussianMixture().fit([[0.0], [2.0]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     gm.save(f"{folder}/model.npz")
+    ...     fastgmm.load(f"{folder}/model.npz").score([[1.0]]) == gm.score([[1.0]])
+    True
+    """
     attributes = self._fitted()
     save_model(path, attended(lambda: to_saved_model(attributes), work_of_matrices(attributes)))
 

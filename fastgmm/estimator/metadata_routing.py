@@ -14,7 +14,19 @@ _METHODS = ("fit", "score")
 
 
 def get_metadata_routing(estimator: object) -> Any:
-    """What ``fit`` and ``score`` ask for, as a ``sklearn.utils.metadata_routing.MetadataRequest``."""
+    """What ``fit`` and ``score`` ask pipelines and searches for: scikit-learn's protocol.
+
+    Returns
+    -------
+    sklearn.utils.metadata_routing.MetadataRequest
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from fastgmm import GaussianMixture
+    >>> GaussianMixture().get_metadata_routing().fit.requests
+    {'sample_weight': None}
+    """
     from sklearn.utils.metadata_routing import MetadataRequest
 
     requests = MetadataRequest(owner=type(estimator).__name__)
@@ -51,12 +63,44 @@ def set_fit_request(estimator: Estimator, *, sample_weight: bool | str | None = 
     ------
     RuntimeError
         Where scikit-learn's metadata routing is not enabled.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from fastgmm import GaussianMixture
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     GaussianMixture().set_fit_request(sample_weight=True).get_metadata_routing().fit.requests
+    {'sample_weight': True}
     """
     return _set_request(estimator, "fit", sample_weight)
 
 
 def set_score_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
-    """Say whether a pipeline or a search hands ``sample_weight`` on to ``score``: see ``set_fit_request``."""
+    """Say whether a pipeline or a search hands ``sample_weight`` on to ``score``.
+
+    Parameters
+    ----------
+    sample_weight : bool, str or None
+        As for ``set_fit_request``.
+
+    Returns
+    -------
+    GaussianMixture
+        The estimator itself.
+
+    Raises
+    ------
+    RuntimeError
+        Where scikit-learn's metadata routing is not enabled.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from fastgmm import GaussianMixture
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     GaussianMixture().set_score_request(sample_weight="counts").get_metadata_routing().score.requests
+    {'sample_weight': 'counts'}
+    """
     return _set_request(estimator, "score", sample_weight)
 
 

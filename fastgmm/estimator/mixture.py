@@ -6,20 +6,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.estimator import interchange, metadata_routing, one_step
+from fastgmm.estimator import answers, interchange, metadata_routing, one_step
 from fastgmm.estimator import protocol as estimator_protocol
-from fastgmm.estimator.calls import checked_fit, checked_score, ready_to_score, require_fitted
-from fastgmm.fit.options import Acceleration, RegCovar, StartMethod, check_n_samples, check_random_state
+from fastgmm.estimator.calls import checked_fit, ready_to_score, require_fitted
+from fastgmm.fit.options import Acceleration, RegCovar, StartMethod
 from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
-from fastgmm.kernels.contract import work_of
-from fastgmm.machine.waiting import attended
 from fastgmm.kernels import BackendName
-from fastgmm.model import criteria, joint
-from fastgmm.model.attributes import parameters_of
-from fastgmm.model.sampling import sample
+from fastgmm.model import joint
 from fastgmm.model.scoring import adopt, deep_copy, get_state, make_scorer, set_state, shallow_copy
-from fastgmm.parameters import FloatArray, FloatingArray, IntArray
+from fastgmm.parameters import FloatArray, IntArray
 
 
 class GaussianMixture:
@@ -218,13 +214,40 @@ class GaussianMixture:
             For NaN, infinity, integers that float64 does not hold, wrong shapes, or fewer rows than components.
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
+
+        Examples
+        --------
+        >>> from fastgmm import GaussianMixture
+        >>> GaussianMixture().fit([[0.0], [4.0]], sample_weight=[3, 1]).means_
+        array([[1.]])
         """
         _, fitted = checked_fit(self, X, y, sample_weight)
         adopt(self, fitted)
         return self
 
     def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> IntArray:
-        """Fit, and return the labels (n_samples,) that ``predict`` gives for X."""
+        """Estimate the parameters, and return the labels that ``predict`` then gives.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for ``fit``.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_samples,)
+
+        Raises
+        ------
+        ValueError
+            As ``fit``, ``DegenerateComponentError`` among them.
+
+        Examples
+        --------
+        >>> from fastgmm import GaussianMixture
+        >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [1.0], [8.0], [9.0]])
+        array([0, 0, 1, 1])
+        """
         rows, fitted = checked_fit(self, X, y, sample_weight)
         labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
         adopt(self, fitted)
@@ -235,82 +258,21 @@ class GaussianMixture:
     moments = one_step.moments
     maximized = one_step.maximized
 
-    # Scoring
+    # What a fitted model answers
 
-    def predict(self, X: ArrayLike) -> IntArray:
-        """The component with the largest posterior probability, for every row.
-
-        Returns
-        -------
-        ndarray of int64, shape (n_samples,)
-        """
-        scorer, rows = self._ready_to_score(X)
-        return scorer.evaluate(rows, self.n_threads, "labels")
-
-    def predict_proba(self, X: ArrayLike) -> FloatingArray:
-        """Posterior probabilities of the components, which sum to 1 in every row.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components), in the dtype of X
-        """
-        scorer, rows = self._ready_to_score(X)
-        return scorer.evaluate(rows, self.n_threads, "responsibilities")
-
+    predict = answers.predict
+    predict_proba = answers.predict_proba
     predict_joint_log_proba = joint.predict_joint_log_proba
+    score_samples = answers.score_samples
+    score = answers.score
+    bic = answers.bic
+    aic = answers.aic
+    sample = answers.sample
     # scikit-learn's, which are private and called all the same
     _estimate_weighted_log_prob = joint.predict_joint_log_proba
     _estimate_log_prob = joint.estimate_log_prob
     _estimate_log_weights = joint.estimate_log_weights
     _n_parameters = joint.n_parameters
-
-    def score_samples(self, X: ArrayLike) -> FloatingArray:
-        """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), in the dtype of X
-        """
-        scorer, rows = self._ready_to_score(X)
-        return scorer.evaluate(rows, self.n_threads, "log_density")
-
-    def score(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
-        """The (weighted) mean log-density of the rows."""
-        return checked_score(*self._ready_to_score(X), self.n_threads, y, sample_weight)[0]
-
-    def bic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
-
-        n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
-        nothing, such as inverse variances, should be scaled to sum to the number of observations first.
-        """
-        return criteria.bic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
-
-    def aic(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
-
-        The log-likelihood is a sum over rows times their weights: see ``bic``.
-        """
-        return criteria.aic(*checked_score(*self._ready_to_score(X), self.n_threads, None, sample_weight))
-
-    def sample(self, n_samples: float = 1) -> tuple[FloatArray, IntArray]:
-        """Draw points from the mixture.
-
-        Parameters
-        ----------
-        n_samples : int, default=1
-            A float is taken where it is whole, as 1e3 is.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-        y : ndarray of shape (n_samples,)
-            The component of each; rows are ordered by it.
-        """
-        parameters = parameters_of(self._fitted())
-        size, random_state = check_n_samples(n_samples), check_random_state(self.random_state)
-        operations = size * work_of(1, parameters.n_features, 1)
-        return attended(lambda: sample(parameters, size, random_state), operations)
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score
@@ -338,18 +300,52 @@ class GaussianMixture:
         **options
             Further constructor parameters.
 
+        Returns
+        -------
+        GaussianMixture
+
         Raises
         ------
         ValueError
             Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
+
+        Examples
+        --------
+        >>> from fastgmm import GaussianMixture
+        >>> GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[4.0, 25.0]], "diag").precisions_cholesky_
+        array([[0.5, 0.2]])
         """
         return interchange.from_parameters(cls, weights, means, covariances, covariance_type, options)
 
     @classmethod
     def from_sklearn(cls, estimator: object, **options: Any) -> Self:
-        """The fastgmm estimator of a scikit-learn one, fitted where that is; ``options`` override its parameters.
+        """The fastgmm estimator of a scikit-learn one, fitted where that is.
 
-        Attributes may have been set there by hand: what is missing follows from the others.
+        Parameters
+        ----------
+        estimator : sklearn.mixture.GaussianMixture
+            Attributes may have been set there by hand: what is missing follows from the others.
+        **options
+            Constructor parameters in place of its own, and those that it does not have.
+
+        Returns
+        -------
+        GaussianMixture
+
+        Raises
+        ------
+        TypeError
+            For an estimator of another kind.
+        ValueError
+            Where the options name another model than was fitted, or attributes set by hand make no mixture.
+
+        Examples
+        --------
+        >>> import sklearn.mixture
+        >>> from fastgmm import GaussianMixture
+        >>> theirs = sklearn.mixture.GaussianMixture().fit([[0.0], [2.0]])
+        >>> GaussianMixture.from_sklearn(theirs, n_threads=1).means_
+        array([[1.]])
         """
         return interchange.from_sklearn(cls, estimator, options)
 

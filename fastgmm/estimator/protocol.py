@@ -49,12 +49,51 @@ def _parameters(estimator: object) -> dict[str, inspect.Parameter]:
 
 
 def get_params(estimator: object, deep: bool = True) -> dict[str, Any]:
-    """The constructor's parameters by name; ``deep`` changes nothing, since none of them is an estimator."""
+    """The constructor's parameters.
+
+    Parameters
+    ----------
+    deep : bool, default=True
+        It changes nothing, since none of them is an estimator.
+
+    Returns
+    -------
+    dict
+        By name.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> GaussianMixture(3).get_params()["n_components"]
+    3
+    """
     return {name: getattr(estimator, name) for name in parameter_names(estimator)}
 
 
 def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
-    """Set constructor parameters by name: all, or none where one is unknown, which is a ``ValueError``."""
+    """Set parameters of the constructor: all, or none where one is unknown. ``fit`` checks their values.
+
+    Parameters
+    ----------
+    **params
+        By name.
+
+    Returns
+    -------
+    GaussianMixture
+        The estimator itself.
+
+    Raises
+    ------
+    ValueError
+        For a name that the constructor does not know.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> GaussianMixture(3).set_params(n_components=2, tol=1e-4)
+    GaussianMixture(n_components=2, tol=0.0001)
+    """
     names = parameter_names(estimator)
     for name in params:
         if name not in names:

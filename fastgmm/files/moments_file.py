@@ -83,6 +83,19 @@ def load_moments(path: AnyPath) -> Moments:
     ModelFormatError
         Where the file is damaged, truncated, newer than this version, or holds no moments, as that of a model does not.
         Nothing is unpickled.
+
+    Examples
+    --------
+    Two sites send the moments of their rows:
+
+    >>> import tempfile, fastgmm
+    >>> gm = fastgmm.GaussianMixture.from_parameters([1.0], [[0.0]], [[[4.0]]])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for site, rows in {"here": [[1.0], [2.0]], "there": [[3.0]]}.items():
+    ...         fastgmm.save_moments(f"{folder}/{site}.npz", gm.moments(rows))
+    ...     total = fastgmm.load_moments(f"{folder}/here.npz") + fastgmm.load_moments(f"{folder}/there.npz")
+    >>> gm.maximized(total).means_
+    array([[2.]])
     """
     return members.read(path, FORMAT, _decode)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import doctest
-import importlib
+import importlib.util
 import json
 import os
 import pkgutil
@@ -119,4 +119,8 @@ def test_every_test_and_folder_that_is_named_exists():
     ],
 )
 def test_the_examples_of_docstrings_run(name):
-    assert doctest.testmod(importlib.import_module(name)).failed == 0
+    runner = doctest.DocTestRunner()
+    for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
+        if "import sklearn" not in examples.docstring or importlib.util.find_spec("sklearn") is not None:
+            runner.run(examples)
+    assert runner.failures == 0

@@ -1,0 +1,231 @@
+"""What a fitted model answers, as methods of the estimator: labels, probabilities, densities, and random points."""
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from fastgmm.estimator.calls import checked_score, ready_to_score, require_fitted
+from fastgmm.fit.options import check_n_samples, check_random_state
+from fastgmm.kernels.contract import work_of
+from fastgmm.machine.waiting import attended
+from fastgmm.model import criteria, sampling
+from fastgmm.model.attributes import parameters_of
+from fastgmm.parameters import FloatArray, FloatingArray, IntArray
+
+
+def predict(self: Any, X: ArrayLike) -> IntArray:
+    """The component with the largest posterior probability, for every row.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of int64, shape (n_samples,)
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        For NaN, infinity, wrong shapes, or attributes set by hand that make no mixture.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [8.0]], [1.0, 1.0], "spherical")
+    >>> gm.predict([[-1.0], [3.0], [5.0]])
+    array([0, 0, 1])
+    """
+    scorer, rows = ready_to_score(self, X)
+    return scorer.evaluate(rows, self.n_threads, "labels")
+
+
+def predict_proba(self: Any, X: ArrayLike) -> FloatingArray:
+    """Posterior probabilities of the components, which sum to 1 in every row.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), in the dtype of X
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        As ``predict``.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([0.25, 0.75], [[0.0], [8.0]], [1.0, 1.0], "spherical")
+    >>> gm.predict_proba([[0.0], [4.0]]).round(6)
+    array([[1.  , 0.  ],
+           [0.25, 0.75]])
+    """
+    scorer, rows = ready_to_score(self, X)
+    return scorer.evaluate(rows, self.n_threads, "responsibilities")
+
+
+def score_samples(self: Any, X: ArrayLike) -> FloatingArray:
+    """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), in the dtype of X
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        As ``predict``.
+
+    Examples
+    --------
+    A row that no component is near stands out:
+
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [8.0]], [1.0, 1.0], "spherical")
+    >>> gm.score_samples([[0.0], [8.0], [20.0]]).round(1)
+    array([ -1.6,  -1.6, -73.6])
+    """
+    scorer, rows = ready_to_score(self, X)
+    return scorer.evaluate(rows, self.n_threads, "log_density")
+
+
+def score(self: Any, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+    """The (weighted) mean log-density of the rows.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    y : ignored
+        With a warning where it may be meant as weights.
+    sample_weight : array-like of shape (n_samples,), optional
+        A weight of 0 is the row removed, an integer weight the row repeated.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        As ``predict``, and for weights that are negative or all 0.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [1.0], "spherical")
+    >>> round(gm.score([[0.0], [2.0]]), 3), round(gm.score([[0.0], [2.0]], sample_weight=[3, 1]), 3)
+    (-1.919, -1.419)
+    """
+    return checked_score(*ready_to_score(self, X), self.n_threads, y, sample_weight)[0]
+
+
+def bic(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    sample_weight : array-like of shape (n_samples,), optional
+        n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
+        nothing, such as inverse variances, should be scaled to sum to the number of observations first.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        As ``score``.
+
+    Examples
+    --------
+    How many components the data call for:
+
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> X = np.random.RandomState(0).normal(size=(300, 1)) + np.repeat([[0.0], [8.0]], 150, axis=0)
+    >>> bics = {k: GaussianMixture(k, random_state=0).fit(X).bic(X) for k in (1, 2, 3)}
+    >>> min(bics, key=bics.get)
+    2
+    """
+    return criteria.bic(*checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight))
+
+
+def aic(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    sample_weight : array-like of shape (n_samples,), optional
+        The log-likelihood is a sum over rows times their weights: see ``bic``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        As ``score``.
+
+    Examples
+    --------
+    The criterion counts a mean and a variance, of two rows:
+
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [1.0], "spherical")
+    >>> X = [[0.0], [2.0]]
+    >>> gm.aic(X) == -2 * 2 * gm.score(X) + 2 * 2
+    True
+    """
+    return criteria.aic(*checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight))
+
+
+def sample(self: Any, n_samples: float = 1) -> tuple[FloatArray, IntArray]:
+    """Draw points from the mixture.
+
+    Parameters
+    ----------
+    n_samples : int, default=1
+        A float is taken where it is whole, as 1e3 is.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        The component of each; rows are ordered by it.
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        For fewer points than one, and for fractions of a point.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [8.0]], [1.0, 1.0], "spherical", random_state=0)
+    >>> X, y = gm.sample(5)
+    >>> X.shape, y
+    ((5, 1), array([0, 0, 0, 1, 1]))
+    """
+    parameters = parameters_of(require_fitted(self))
+    size, random_state = check_n_samples(n_samples), check_random_state(self.random_state)
+    operations = size * work_of(1, parameters.n_features, 1)
+    return attended(lambda: sampling.sample(parameters, size, random_state), operations)
