@@ -148,7 +148,7 @@ class Moments:
             extra=factor * self.extra,
         )
 
-    def recentred(self, means: ArrayLike) -> "Moments":
+    def recentred(self, means: "ArrayLike") -> "Moments":
         """The same moments about other means; no row is needed for that.
 
         With δ = μ' − μ: s' = s − Nδ and S' = S − sδᵀ − δsᵀ + Nδδᵀ, of which the family has the matrices, their sum,

@@ -13,7 +13,7 @@ from fastgmm.model.attributes import parameters_of
 from fastgmm.parameters import FloatArray, FloatingArray, IntArray
 
 
-def predict(self: Any, X: ArrayLike) -> IntArray:
+def predict(self: Any, X: "ArrayLike") -> IntArray:
     """The component with the largest posterior probability, for every row.
 
     Parameters
@@ -41,7 +41,7 @@ def predict(self: Any, X: ArrayLike) -> IntArray:
     return scorer.evaluate(rows, self.n_threads, "labels")
 
 
-def predict_proba(self: Any, X: ArrayLike) -> FloatingArray:
+def predict_proba(self: Any, X: "ArrayLike") -> FloatingArray:
     """Posterior probabilities of the components, which sum to 1 in every row.
 
     Parameters
@@ -70,7 +70,7 @@ def predict_proba(self: Any, X: ArrayLike) -> FloatingArray:
     return scorer.evaluate(rows, self.n_threads, "responsibilities")
 
 
-def score_samples(self: Any, X: ArrayLike) -> FloatingArray:
+def score_samples(self: Any, X: "ArrayLike") -> FloatingArray:
     """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
 
     Parameters
@@ -100,7 +100,7 @@ def score_samples(self: Any, X: ArrayLike) -> FloatingArray:
     return scorer.evaluate(rows, self.n_threads, "log_density")
 
 
-def score(self: Any, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> float:
+def score(self: Any, X: "ArrayLike", y: object = None, sample_weight: "ArrayLike | None" = None) -> float:
     """The (weighted) mean log-density of the rows.
 
     Parameters
@@ -131,7 +131,7 @@ def score(self: Any, X: ArrayLike, y: object = None, sample_weight: ArrayLike | 
     return checked_score(*ready_to_score(self, X), self.n_threads, y, sample_weight)[0]
 
 
-def bic(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+def bic(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> float:
     """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
 
     Parameters
@@ -165,7 +165,7 @@ def bic(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> floa
     return criteria.bic(*checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight))
 
 
-def aic(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+def aic(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> float:
     """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
 
     Parameters

@@ -57,7 +57,7 @@ def load(path: AnyPath) -> GaussianMixture:
 
 def warmup(
     covariance_types: str | Iterable[str] = FAMILIES.keys(),
-    dtypes: str | Iterable[DTypeLike] = ("float64",),
+    dtypes: "str | Iterable[DTypeLike]" = ("float64",),
     backend: BackendName = "auto",
     n_threads: int | None = None,
 ) -> None:

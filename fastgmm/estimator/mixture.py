@@ -155,10 +155,10 @@ class GaussianMixture:
         reg_covar: RegCovar = 1e-6,
         max_iter: int = 100,
         n_init: int = 1,
-        init_params: StartMethod | StartFunction = "auto",
-        weights_init: ArrayLike | None = None,
-        means_init: ArrayLike | None = None,
-        precisions_init: ArrayLike | None = None,
+        init_params: "StartMethod | StartFunction" = "auto",
+        weights_init: "ArrayLike | None" = None,
+        means_init: "ArrayLike | None" = None,
+        precisions_init: "ArrayLike | None" = None,
         random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         verbose: int = 0,
@@ -191,7 +191,7 @@ class GaussianMixture:
 
     # Fitting
 
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: "ArrayLike", y: object = None, sample_weight: "ArrayLike | None" = None) -> Self:
         """Estimate the parameters.
 
         Parameters
@@ -225,7 +225,7 @@ class GaussianMixture:
         adopt(self, fitted)
         return self
 
-    def fit_predict(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> IntArray:
+    def fit_predict(self, X: "ArrayLike", y: object = None, sample_weight: "ArrayLike | None" = None) -> IntArray:
         """Estimate the parameters, and return the labels that ``predict`` then gives.
 
         Parameters
@@ -282,9 +282,9 @@ class GaussianMixture:
     @classmethod
     def from_parameters(
         cls,
-        weights: ArrayLike,
-        means: ArrayLike,
-        covariances: ArrayLike,
+        weights: "ArrayLike",
+        means: "ArrayLike",
+        covariances: "ArrayLike",
         covariance_type: str = "full",
         **options: Any,
     ) -> Self:

@@ -28,7 +28,7 @@ from fastgmm.rows import Rows
 Estimator = TypeVar("Estimator")
 
 
-def moments(self: Any, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Moments:
+def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> Moments:
     """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
 
     Parameters

@@ -15,7 +15,7 @@ from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import FloatArray, FloatingArray
 
 
-def predict_joint_log_proba(self: Any, X: ArrayLike) -> FloatingArray:
+def predict_joint_log_proba(self: Any, X: "ArrayLike") -> FloatingArray:
     """The joint log-density log p(x, k) = log wₖ + log N(x | μₖ, Σₖ) of every row and component.
 
     Its softmax over the components is ``predict_proba``, its logsumexp ``score_samples``. The difference of two columns

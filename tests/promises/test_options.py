@@ -62,7 +62,7 @@ def test_a_new_option_is_saved_and_read_back(tmp_path: Path) -> None:
 
 
 def test_the_signature_repeats_the_declarations() -> None:
-    parameters = inspect.signature(GaussianMixture).parameters.values()
+    parameters = inspect.signature(GaussianMixture, eval_str=True).parameters.values()
     declarations = inspect.get_annotations(Options)
     assert {each.name: each.annotation for each in parameters} == declarations
     assert [(each.name, each.default) for each in parameters] == [(name, OPTIONS[name].default) for name in OPTIONS]
