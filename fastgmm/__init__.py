@@ -8,6 +8,7 @@ holds the exceptions that callers catch. Importing fastgmm loads neither numba n
 
 import logging
 
+from fastgmm import errors
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.moments_file import load_moments, save_moments
@@ -20,12 +21,19 @@ __all__ = [
     "Moments",
     "Step",
     "__version__",
+    "errors",
     "load",
     "load_moments",
     "save_moments",
     "show_backend",
     "warmup",
 ]
+
+
+def __dir__() -> list[str]:
+    """What is public, for completion: rooms are attributes too, once they are imported."""
+    return __all__
+
 
 # Their home may move; what pickles name does not.
 for _public in (GaussianMixture, Moments, Step):

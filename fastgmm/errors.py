@@ -8,10 +8,26 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
+__all__ = [
+    "BackendUnavailableError",
+    "ConvergenceWarning",
+    "DegenerateComponentError",
+    "DegenerateComponentWarning",
+    "FastGMMError",
+    "ModelFormatError",
+    "NotFittedError",
+    "RegularizationWarning",
+]
+
 ModelProblem: TypeAlias = Literal["foreign", "damaged", "newer", "unsound"]
 
 # In the words of a warning.
 _MOST_NAMED = 10
+
+
+def __dir__() -> list[str]:
+    """What callers catch, for completion."""
+    return __all__
 
 
 class FastGMMError(Exception):

@@ -13,10 +13,6 @@ from fastgmm.families import FAMILIES
 from tests.conftest import BACKENDS
 
 
-def test_everything_in_all_is_there() -> None:
-    assert all(hasattr(fastgmm, name) for name in fastgmm.__all__)
-
-
 @pytest.mark.parametrize("kind", [str, Path])
 def test_load_reads_what_save_wrote(tmp_path: Path, kind: type) -> None:
     X = np.random.RandomState(0).normal(size=(50, 2))
