@@ -10,7 +10,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
 from fastgmm.data.validation import check_sample_weight, moderate
 from fastgmm.estimator.calls import ready_to_score, require_fitted
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
@@ -125,8 +125,9 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
             "reg_covar='relative' is a share of the variances of the data, which moments do not know: give a number, "
             "for example set_params(reg_covar=1e-6)"
         )
-    _require_moments_of(before, moments)
-    fitted = attended(lambda: _maximized(moments, float(options.reg_covar)), work_on(moments.second))
+    family = FAMILIES[before.covariance_type]
+    _require_moments_of(before, family, moments)
+    fitted = attended(lambda: _maximized(family, moments, float(options.reg_covar)), work_on(moments.second))
     bound = moments.log_likelihood / moments.total_weight
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
@@ -136,12 +137,12 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     return result
 
 
-def _require_moments_of(model: Parameters, moments: Moments) -> None:
+def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Moments) -> None:
     """Refuse what is no moments about the means of the model, in its family."""
     if not isinstance(moments, Moments):
         raise TypeError(f"maximized takes fastgmm.Moments; got {type(moments).__name__}")
     check_moments(moments)
-    if moments.covariance_type != FAMILIES[model.covariance_type].kernel:
+    if moments.covariance_type != family.kernel:
         raise ValueError(
             f"These are moments of covariance_type={moments.covariance_type!r}, the model is {model.covariance_type!r}"
         )
@@ -156,9 +157,8 @@ def _require_moments_of(model: Parameters, moments: Moments) -> None:
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(moments: Moments, regularization: float) -> dict[str, Any]:
+def _maximized(family: CovarianceFamily, moments: Moments, regularization: float) -> dict[str, Any]:
     """The fitted attributes that follow from moments."""
-    family = FAMILIES[moments.covariance_type]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
             after = maximize(family, moments, np.full(moments.first.shape[1], regularization))
