@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.lab.common import largest_difference, show
 from bench.yardstick import best_times
-from fastgmm.kernels.numba_.blocks import lines, load_transposed, store_block
+from fastgmm.kernels.numba_.panels import lines, load_transposed, store_panel
 from fastgmm.kernels.numba_.vector import gather, lanes, pointer, store
 
 TILE_ROWS, STRIDE = 256, 264
@@ -35,11 +35,11 @@ def row_by_row(values, tile):
             for j in range(0, d, 2 if d == 2 else 4):
                 starts = ((first + t) * d, d)
                 if d == 2:
-                    block = load_transposed(pointer(values, 0), starts, j, tile, lines(2))
-                    store_block(tile, j * STRIDE + t, STRIDE, block)
+                    panel = load_transposed(pointer(values, 0), starts, j, tile, lines(2))
+                    store_panel(tile, j * STRIDE + t, STRIDE, panel)
                 else:
                     wide = load_transposed(pointer(values, 0), starts, j, tile, lines(4))
-                    store_block(tile, j * STRIDE + t, STRIDE, wide)
+                    store_panel(tile, j * STRIDE + t, STRIDE, wide)
 
 
 def main() -> None:

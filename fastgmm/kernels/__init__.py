@@ -7,10 +7,18 @@ densities are turned into responsibilities, and the responsibilities into moment
              (feature by feature)      cₖ − ½‖L⁻¹(x − μₖ)‖²     exp, normalized       N, s, S about μₖ
                                        + prior of its group
 
-Rows are cut into *chunks* by the shape of the problem alone, every chunk has a *slot* of moments, and slots are added
-in order. A thread works through some of the chunks; which ones does not matter, so the result has the same
-bits for any number of threads. One call of a kernel covers a *section*, the same range of rows in each chunk, short
-enough that a call which nobody waits for any more ends soon. The words are defined in ``contract.py``.
+Rows are cut into chunks by the shape of the problem alone, and slots are added in the order of the chunks. A thread
+works through some of the chunks; which ones does not matter, so the result has the same bits for any number of
+threads. A section is short enough that a call which nobody waits for any more ends soon. Every word has one meaning::
+
+    row      one data point; in a tile we call it a point
+    block    rows that Python holds or hands on together: what ``Rows`` is
+    chunk    the rows that share a slot
+    slot     the moments of one chunk
+    section  what one call of a kernel visits: the same range of rows in every chunk
+    tile     rows that a worker copies, feature by feature, into a cache, and computes together
+    line     the numbers of one feature, or of one component, of all points in a tile
+    panel    the few vectors of sums that a kernel holds in registers
 
 A backend is two functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities, labels,
 responsibilities). ``numpy_.py`` says what they mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one

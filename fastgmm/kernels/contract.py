@@ -13,7 +13,6 @@ from fastgmm.rows import Rows
 # Points that are processed together: at most, where chunks and sections begin at multiples of it, and at least.
 LARGEST_TILE = 512
 SMALLEST_TILE = 32
-# One feature of a tile: eight of them, which a block of the M-step reads again and again, are half a first-level cache.
 _LINE_BYTES = 2048
 _TILE_BYTES = 512 * 1024
 # Fewer rows than this do not repay the clearing and merging of a slot.

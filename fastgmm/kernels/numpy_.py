@@ -1,6 +1,6 @@
 """The meaning of the kernels in plain NumPy: what the other backends must reproduce, and the last fallback.
 
-Blocks of rows are computed in float64 whatever their dtype, on one thread besides BLAS's own.
+Tiles are computed in float64 whatever the dtype of the rows, on one thread besides BLAS's own.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ _LOWEST = -1.7e308
 _EXCLUDED = -1.79e308
 
 
-def _row_blocks(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
-    """Each chunk with its rows of the section, a tile at a time."""
+def _tiles(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
+    """The tiles of the section, each with the number of its chunk."""
     for chunk in range(section.n_chunks):
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, n_rows)
@@ -132,8 +132,8 @@ def _log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
 def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
     _, second = _FAMILIES[type(prepared)]
-    for chunk, block in _row_blocks(rows.shape[0], section):
-        some = rows.take(block)
+    for chunk, tile in _tiles(rows.shape[0], section):
+        some = rows.take(tile)
         if some.weights is not None:
             some = some.take(np.flatnonzero(some.weights > 0))
         x = _in_double(some)
@@ -152,18 +152,18 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
-    for _, block in _row_blocks(rows.shape[0], section):
-        some = rows.take(block)
+    for _, tile in _tiles(rows.shape[0], section):
+        some = rows.take(tile)
         joint = _joint_density(_in_double(some), some, prepared)
         densities, responsibilities = _log_sum_exp(joint)
         if len(outputs.log_density):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
-                outputs.log_density[block] = densities
+                outputs.log_density[tile] = densities
         if len(outputs.labels):
-            outputs.labels[block] = joint.argmax(axis=0)
+            outputs.labels[tile] = joint.argmax(axis=0)
         if len(outputs.joint):
             table = responsibilities if outputs.normalize else np.maximum(joint, np.finfo(outputs.joint.dtype).min)
-            outputs.joint[block] = table.T
+            outputs.joint[tile] = table.T
 
 
 BACKEND = Backend(name="numpy", sweep=sweep, log_density=log_density)

@@ -19,7 +19,7 @@ from tests.problems import (
     with_both_triangles,
 )
 
-# Tiles are partial or full, the blocks of four features likewise: (rows, features, components).
+# Tiles are partial or full, the panels of four features likewise: (rows, features, components).
 SHAPES = [
     (1, 1, 1),
     (1, 16, 2),

@@ -16,7 +16,7 @@ from tests.problems import assert_close, draw_parameters, same_bits
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 # After 50 iterations, relative to the largest number of an array.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
-# (rows, features, components): one and several chunks, features that fill blocks of four and that do not.
+# (rows, features, components): one and several chunks, features that fill panels of four and that do not.
 SHAPES = [(500, 1, 2), (700, 2, 3), (2100, 3, 4), (2500, 8, 5), (400, 13, 3)]
 METHODS = ("score_samples", "predict", "predict_proba")
 

@@ -6,15 +6,15 @@
  * Moments about the current means, with wr the weighted responsibilities:
  *     s = sum wr (x - mu),   S = sum wr (x - mu)(x - mu)^T = sum u u^T  with  u = sqrt(wr) (x - mu)   (lower triangle)
  *
- * Both triangles are cut into blocks whose sums stay in registers; loops over a block have constant bounds and are
+ * Both triangles are cut into panels whose sums stay in registers; loops over a panel have constant bounds and are
  * unrolled by the compiler.
  */
 
-/* Columns of a block of S with four rows: as many sums as leave registers for their factors. */
+/* Columns of a panel of S with four rows: as many sums as leave registers for their factors. */
 #if VECTOR_BYTES == 64 || defined(__aarch64__)
-#define BLOCK_COLUMNS 4 /* of 32 registers */
+#define PANEL_COLUMNS 4 /* of 32 registers */
 #else
-#define BLOCK_COLUMNS 2 /* of 16 */
+#define PANEL_COLUMNS 2 /* of 16 */
 #endif
 
 /* After so many rows of W (x - mu) a component may be seen to be too far away to matter. */
@@ -114,7 +114,7 @@ INLINE int packing_repays_full(int64_t d, int64_t n_active, int64_t n_points) {
 }
 
 /* Add S of n features from i on with `columns` features from j on, all of them before i. */
-INLINE void add_square_block(const NUMBER *u, int64_t stride, int64_t n_points, double *second, int64_t d, int64_t i,
+INLINE void add_square_panel(const NUMBER *u, int64_t stride, int64_t n_points, double *second, int64_t d, int64_t i,
                              const int n, int64_t j, const int columns) {
     Vector sums[4][4];
     UNROLLED
@@ -135,9 +135,9 @@ INLINE void add_square_block(const NUMBER *u, int64_t stride, int64_t n_points, 
     for (int row = 0; row < n; row++) add_sums(second + (i + row) * d + j, sums[row], columns);
 }
 
-/* Add s of n features from i on, and S of these with each other; keep their u. Zeros where a row of the block reaches
+/* Add s of n features from i on, and S of these with each other; keep their u. Zeros where a row of the panel reaches
  * into the upper triangle. */
-INLINE void add_diagonal_block(const Tile *tile, const NUMBER *points, const NUMBER *roots, Center center,
+INLINE void add_diagonal_panel(const Tile *tile, const NUMBER *points, const NUMBER *roots, Center center,
                                int64_t n_points, double *first, double *second, int64_t d, int64_t i, const int n) {
     Vector s[4], sums[4][4];
     UNROLLED
@@ -167,9 +167,9 @@ INLINE void add_diagonal_block(const Tile *tile, const NUMBER *points, const NUM
 /* Add s of n features from i on, and their rows of S. */
 INLINE void add_rows(const Tile *tile, const NUMBER *points, const NUMBER *roots, Center center, int64_t n_points,
                      double *first, double *second, int64_t d, int64_t i, const int n) {
-    add_diagonal_block(tile, points, roots, center, n_points, first, second, d, i, n);
-    for (int64_t j = 0; j < i; j += BLOCK_COLUMNS)
-        add_square_block(tile->differences, tile->stride, n_points, second, d, i, n, j, BLOCK_COLUMNS);
+    add_diagonal_panel(tile, points, roots, center, n_points, first, second, d, i, n);
+    for (int64_t j = 0; j < i; j += PANEL_COLUMNS)
+        add_square_panel(tile->differences, tile->stride, n_points, second, d, i, n, j, PANEL_COLUMNS);
 }
 
 /* `roots` are square roots of weighted responsibilities. */
@@ -177,5 +177,5 @@ OUTLINE void add_moments_full(const fastgmm_prepared *prepared, const Tile *tile
                               const NUMBER *roots, int64_t d, int64_t n_points, int64_t k, double *first,
                               double *second) {
     Center center = center_of(tile, prepared->means + k * d, d);
-    FOR_BLOCKS_OF_FOUR(d, add_rows, tile, points, roots, center, n_points, first, second, d);
+    FOR_PANELS_OF_FOUR(d, add_rows, tile, points, roots, center, n_points, first, second, d);
 }

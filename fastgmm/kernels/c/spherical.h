@@ -65,5 +65,5 @@ OUTLINE void add_moments_spherical(const fastgmm_prepared *prepared, const Tile 
                               const NUMBER *weights, int64_t d, int64_t n_points, int64_t k, double *first,
                               double *second) {
     Center center = center_of(tile, prepared->means + k * d, d);
-    FOR_BLOCKS_OF_FOUR(d, add_features_spherical, tile, points, weights, center, n_points, first, second);
+    FOR_PANELS_OF_FOUR(d, add_features_spherical, tile, points, weights, center, n_points, first, second);
 }

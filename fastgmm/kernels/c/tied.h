@@ -26,7 +26,7 @@ OUTLINE void prepare_tile_tied(const fastgmm_prepared *prepared, const Tile *til
     for (int64_t t = 0; t < n_points; t += LANES) {
         for (int64_t j = 0; j < d; j++)
             store(tile->centered + j * LANES, difference(tile->points + j * tile->stride + t, pivot, j));
-        FOR_BLOCKS_OF_FOUR(d, whiten_rows, factor, tile, d, t);
+        FOR_PANELS_OF_FOUR(d, whiten_rows, factor, tile, d, t);
     }
 }
 
@@ -62,5 +62,5 @@ OUTLINE void add_moments_tied(const fastgmm_prepared *prepared, const Tile *tile
         return;
     }
     Center center = center_of(tile, prepared->means + k * d, d);
-    FOR_BLOCKS_OF_FOUR(d, add_features_tied, tile, points, weights, center, n_points, first);
+    FOR_PANELS_OF_FOUR(d, add_features_tied, tile, points, weights, center, n_points, first);
 }

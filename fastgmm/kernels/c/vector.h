@@ -221,16 +221,16 @@ INLINE void add_sums(double *to, const Vector v[4], int n) {
     for (int i = 0; i < n; i++) add_sum(to + i, v[i]);
 }
 
-/* Call `f(arguments..., first, n)` for the blocks of four of 0 ... count - 1 and for the rest, with n a constant, so
- * that the sums of a block stay in registers. */
-#define FOR_BLOCKS_OF_FOUR(count, f, ...)                                                                              \
+/* Call `f(arguments..., first, n)` for the panels of four of 0 ... count - 1 and for the rest, with n a constant, so
+ * that the sums of a panel stay in registers. */
+#define FOR_PANELS_OF_FOUR(count, f, ...)                                                                              \
     do {                                                                                                               \
-        int64_t block = 0;                                                                                             \
-        for (; block + 4 <= (count); block += 4) f(__VA_ARGS__, block, 4);                                             \
-        switch ((count) - block) {                                                                                     \
-            case 1: f(__VA_ARGS__, block, 1); break;                                                                   \
-            case 2: f(__VA_ARGS__, block, 2); break;                                                                   \
-            case 3: f(__VA_ARGS__, block, 3); break;                                                                   \
+        int64_t panel = 0;                                                                                             \
+        for (; panel + 4 <= (count); panel += 4) f(__VA_ARGS__, panel, 4);                                             \
+        switch ((count) - panel) {                                                                                     \
+            case 1: f(__VA_ARGS__, panel, 1); break;                                                                   \
+            case 2: f(__VA_ARGS__, panel, 2); break;                                                                   \
+            case 3: f(__VA_ARGS__, panel, 3); break;                                                                   \
             default: break;                                                                                            \
         }                                                                                                              \
     } while (0)

@@ -1,6 +1,6 @@
 """The Numba backend: fused kernels, compiled for the machine when first used and then kept on disk.
 
-``vector.py``, ``blocks.py`` and ``elementary.py`` are the vocabulary (``lowering.py`` says it to LLVM,
+``vector.py``, ``panels.py`` and ``elementary.py`` are the vocabulary (``lowering.py`` says it to LLVM,
 ``vector_numpy.py`` to NumPy), ``tile.py`` what all families share, ``full.py``, ``tied.py``, ``diag.py`` and
 ``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``bounded.py`` those with bounds, ``jit.py``
 compiling, ``cache.py`` what is kept on disk, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of

@@ -5,18 +5,18 @@ Joint log-density: cₖ − ½ Σⱼ ((xⱼ − μₖⱼ)/σₖⱼ)²; second mo
 
 from typing import Any
 
-from fastgmm.kernels.numba_.blocks import (
-    add_block_sums,
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.panels import (
+    add_panel_sums,
     add_products,
     add_squares,
     add_vectors,
     lines,
-    load_block,
+    load_panel,
     scale_rows,
     subtract_center,
     zeros,
 )
-from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.spherical import packing_repays as packing_repays
 from fastgmm.kernels.numba_.spherical import prepare_tile as prepare_tile
 from fastgmm.kernels.numba_.spherical import put_densities_of_four, put_densities_of_two
@@ -59,7 +59,7 @@ def _squared_norm(tile: Any, scales: Any, d: int, t: int, columns: Any) -> Any:
     """Σⱼ ((xⱼ − μⱼ)/σⱼ)² of some vectors of points."""
     q = zeros(tile.points, lines(1), columns)
     for j in range(d):
-        x = load_block(tile.points, j * tile.stride + t, 0, lines(1), columns)
+        x = load_panel(tile.points, j * tile.stride + t, 0, lines(1), columns)
         q = add_squares(q, scale_rows(subtract_center(x, tile.center, j), broadcast(scales, j)))
     return q
 
@@ -85,9 +85,9 @@ def _add_features(
     s = zeros(points, one, rows)
     squares = zeros(points, one, rows)
     for t in range(0, n_points, lanes(points)):
-        z = subtract_center(load_block(points, j * tile.stride + t, tile.stride, rows, one), tile.center, j)
+        z = subtract_center(load_panel(points, j * tile.stride + t, tile.stride, rows, one), tile.center, j)
         weighted = scale_rows(z, load(weights, t))
         s = add_vectors(s, weighted)
         squares = add_products(squares, weighted, z)
-    add_block_sums(first, j, 0, s)
-    add_block_sums(second, j, 0, squares)
+    add_panel_sums(first, j, 0, s)
+    add_panel_sums(second, j, 0, squares)

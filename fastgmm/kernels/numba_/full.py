@@ -5,29 +5,29 @@ Joint log-density of a point x and component k, with L⁻¹ₖ the inverse Chole
 Moments about the current means, with w·r the weighted responsibilities:
     s = Σ wr(x − μ),   S = Σ wr(x − μ)(x − μ)ᵀ = Σ uuᵀ  with  u = √(wr)·(x − μ)   (lower triangle)
 
-Both triangles are cut into blocks of four rows, and one block of the rows that remain, whose sums stay in registers.
+Both triangles are cut into panels of four rows, and one panel of the rows that remain, whose sums stay in registers.
 """
 
 from typing import Any
 
-from fastgmm.kernels.numba_.blocks import (
-    add_block_sums,
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
+from fastgmm.kernels.numba_.panels import (
     add_column,
     add_lower_outer,
     add_outer,
+    add_panel_sums,
     add_scaled,
     add_squares,
     add_triangle,
     lines,
-    load_block,
+    load_panel,
     scale_rows,
-    store_block,
+    store_panel,
     subtract_center,
     vector_of,
     zeros,
 )
-from fastgmm.kernels.numba_.jit import inline, inner
-from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
 from fastgmm.kernels.numba_.tile import put_joint, set_center
 from fastgmm.kernels.numba_.vector import broadcast, constant, fma, lanes, lanes_less, load, pointer, store, where_less
 from fastgmm.parameters import PreparedFull
@@ -36,7 +36,7 @@ from fastgmm.parameters import PreparedFull
 POWER = 0.5
 # After so many rows of L⁻¹(x − μ), a power of 2, a component may be seen to be too far away to matter.
 ROWS_BEFORE_A_LOOK = 8
-# Columns of a block of S with four rows: as many sums as leave registers for their factors, of 32 or 16.
+# Columns of a panel of S with four rows: as many sums as leave registers for their factors, of 32 or 16.
 _COLUMNS = 4 if VECTOR_BYTES == 64 else 2
 
 
@@ -112,11 +112,11 @@ def _add_rows(q: Any, tile: Any, t: int, factor: Any, d: int, i: int, rows: Any)
     width = lanes(tile.z)
     y = zeros(tile.z, rows, two)
     for j in range(i):
-        y = add_column(y, factor, i * d + j, d, load_block(tile.z, 2 * j * width, 0, lines(1), two))
-    x = load_block(tile.points, i * tile.stride + t, tile.stride, rows, two)
+        y = add_column(y, factor, i * d + j, d, load_panel(tile.z, 2 * j * width, 0, lines(1), two))
+    x = load_panel(tile.points, i * tile.stride + t, tile.stride, rows, two)
     z = subtract_center(x, tile.center, i)
     if i + 4 < d:
-        store_block(tile.z, 2 * i * width, 2 * width, z)
+        store_panel(tile.z, 2 * i * width, 2 * width, z)
     return add_squares(q, add_triangle(y, factor, i * d + i, d, z))
 
 
@@ -142,9 +142,9 @@ def add_matrix_moments(tile: Any, points: Any, weights: Any, d: int, n_points: i
     """Add s and S about the tile's center; ``weights`` are square roots."""
     i = 0
     while i + 4 <= d:
-        _diagonal_block(tile, points, weights, n_points, first, second, d, i, lines(4))
+        _diagonal_panel(tile, points, weights, n_points, first, second, d, i, lines(4))
         for j in range(0, i, _COLUMNS):
-            _square_block(tile, n_points, second, d, i, j, lines(4))
+            _square_panel(tile, n_points, second, d, i, j, lines(4))
         i += 4
     if d - i == 1:
         _last_rows(tile, points, weights, n_points, first, second, d, i, lines(1))
@@ -158,13 +158,13 @@ def add_matrix_moments(tile: Any, points: Any, weights: Any, d: int, n_points: i
 def _last_rows(
     tile: Any, points: Any, roots: Any, n_points: int, first: Any, second: Any, d: int, i: int, rows: Any
 ) -> None:
-    _diagonal_block(tile, points, roots, n_points, first, second, d, i, rows)
+    _diagonal_panel(tile, points, roots, n_points, first, second, d, i, rows)
     for j in range(0, i, _COLUMNS):
-        _square_block(tile, n_points, second, d, i, j, rows)
+        _square_panel(tile, n_points, second, d, i, j, rows)
 
 
 @inline
-def _diagonal_block(
+def _diagonal_panel(
     tile: Any, points: Any, roots: Any, n_points: int, first: Any, second: Any, d: int, i: int, rows: Any
 ) -> None:
     """Add s of the features from i on and S of these with each other; keep their u."""
@@ -173,24 +173,24 @@ def _diagonal_block(
     sums = zeros(tile.z, rows, rows)
     for t in range(0, n_points, lanes(tile.z)):
         root = load(roots, t)
-        x = load_block(points, i * tile.stride + t, tile.stride, rows, one)
+        x = load_panel(points, i * tile.stride + t, tile.stride, rows, one)
         u = scale_rows(subtract_center(x, tile.center, i), root)
-        if d > 4:  # more than this block
-            store_block(tile.z, i * tile.stride + t, tile.stride, u)
+        if d > 4:  # more than this panel
+            store_panel(tile.z, i * tile.stride + t, tile.stride, u)
         s = add_scaled(s, root, u)
         sums = add_lower_outer(sums, u)
-    # Zeros stand where a row of the block reaches into the upper triangle.
-    add_block_sums(second, i * d + i, d, sums)
-    add_block_sums(first, i, 0, s)
+    # Zeros stand where a row of the panel reaches into the upper triangle.
+    add_panel_sums(second, i * d + i, d, sums)
+    add_panel_sums(first, i, 0, s)
 
 
 @inline
-def _square_block(tile: Any, n_points: int, second: Any, d: int, i: int, j: int, rows: Any) -> None:
+def _square_panel(tile: Any, n_points: int, second: Any, d: int, i: int, j: int, rows: Any) -> None:
     """Add S of the features from i on with the features from j on."""
     one = lines(1)
     sums = zeros(tile.z, rows, lines(_COLUMNS))
     for t in range(0, n_points, lanes(tile.z)):
-        left = load_block(tile.z, i * tile.stride + t, tile.stride, rows, one)
-        right = load_block(tile.z, j * tile.stride + t, tile.stride, lines(_COLUMNS), one)
+        left = load_panel(tile.z, i * tile.stride + t, tile.stride, rows, one)
+        right = load_panel(tile.z, j * tile.stride + t, tile.stride, lines(_COLUMNS), one)
         sums = add_outer(sums, left, right)
-    add_block_sums(second, i * d + j, d, sums)
+    add_panel_sums(second, i * d + j, d, sums)

@@ -1,4 +1,4 @@
-"""How Numba sees vectors and pointers, and the LLVM instructions that ``vector.py`` and ``blocks.py`` share."""
+"""How Numba sees vectors and pointers, and the LLVM instructions that ``vector.py`` and ``panels.py`` share."""
 
 from typing import Any
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.kernels.numba_.blocks import count_of, lines, load_transposed, store_block
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
+from fastgmm.kernels.numba_.panels import count_of, lines, load_transposed, store_panel
 from fastgmm.kernels.numba_.tile import CACHE_LINE
 from fastgmm.kernels.numba_.vector import (
     constant,
@@ -120,7 +120,7 @@ def _subtract_origin(rows: Any, tile: Any, t: int) -> None:
 @inline
 def _load_neighbors(rows: Any, starts: Any, tile: Any, t: int, j: int, columns: Any) -> int:
     """Copy some features from j on; return the next one."""
-    store_block(
+    store_panel(
         tile.points, j * tile.stride + t, tile.stride, load_transposed(rows.values, starts, j, tile.points, columns)
     )
     return j + count_of(columns)

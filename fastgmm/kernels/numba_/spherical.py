@@ -5,17 +5,17 @@ Joint log-density: cₖ − ½‖x − μₖ‖²/σₖ²; second moment: S = Σ
 
 from typing import Any
 
-from fastgmm.kernels.numba_.blocks import (
-    add_block_sums,
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.panels import (
+    add_panel_sums,
     add_scaled,
     add_squares,
     lines,
-    load_block,
+    load_panel,
     subtract_center,
     vector_of,
     zeros,
 )
-from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.tile import put_joint, set_center
 from fastgmm.kernels.numba_.vector import add_sum, broadcast, constant, fma, lanes, load, pointer
 from fastgmm.parameters import PreparedSpherical
@@ -78,7 +78,7 @@ def _squared_distance(tile: Any, points: Any, d: int, t: int, columns: Any) -> A
     """‖x − center‖² of some vectors of points."""
     q = zeros(points, lines(1), columns)
     for j in range(d):
-        x = load_block(points, j * tile.stride + t, 0, lines(1), columns)
+        x = load_panel(points, j * tile.stride + t, 0, lines(1), columns)
         q = add_squares(q, subtract_center(x, tile.center, j))
     return q
 
@@ -113,8 +113,8 @@ def _add_features(tile: Any, points: Any, weights: Any, n_points: int, first: An
     squares = constant(points, 0.0)
     for t in range(0, n_points, lanes(points)):
         weight = load(weights, t)
-        z = subtract_center(load_block(points, j * tile.stride + t, tile.stride, rows, one), tile.center, j)
+        z = subtract_center(load_panel(points, j * tile.stride + t, tile.stride, rows, one), tile.center, j)
         s = add_scaled(s, weight, z)
         squares = fma(weight, vector_of(add_squares(zeros(points, one, one), z), 0), squares)
-    add_block_sums(first, j, 0, s)
+    add_panel_sums(first, j, 0, s)
     return squares

@@ -7,19 +7,19 @@ rows.
 
 from typing import Any
 
-from fastgmm.kernels.numba_.blocks import (
-    add_block_sums,
+from fastgmm.kernels.numba_.full import add_matrix_moments
+from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.panels import (
     add_column,
+    add_panel_sums,
     add_scaled,
     add_triangle,
     lines,
-    load_block,
-    store_block,
+    load_panel,
+    store_panel,
     subtract_center,
     zeros,
 )
-from fastgmm.kernels.numba_.full import add_matrix_moments
-from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.spherical import packing_repays as packing_repays
 from fastgmm.kernels.numba_.spherical import put_density_of_distances
 from fastgmm.kernels.numba_.tile import set_center
@@ -63,11 +63,11 @@ def _whiten(tile: Any, factor: Any, d: int, t: int, i: int, rows: Any) -> None:
     width = lanes(tile.points)
     y = zeros(tile.points, rows, one)
     for j in range(i):
-        y = add_column(y, factor, i * d + j, d, load_block(tile.packed, j * width, 0, one, one))
-    x = load_block(tile.points, i * tile.stride + t, tile.stride, rows, one)
+        y = add_column(y, factor, i * d + j, d, load_panel(tile.packed, j * width, 0, one, one))
+    x = load_panel(tile.points, i * tile.stride + t, tile.stride, rows, one)
     centered = subtract_center(x, tile.center, i)
-    store_block(tile.packed, i * width, width, centered)
-    store_block(tile.z, i * tile.stride + t, tile.stride, add_triangle(y, factor, i * d + i, d, centered))
+    store_panel(tile.packed, i * width, width, centered)
+    store_panel(tile.z, i * tile.stride + t, tile.stride, add_triangle(y, factor, i * d + i, d, centered))
 
 
 @inner
@@ -100,6 +100,6 @@ def _add_features(tile: Any, points: Any, weights: Any, n_points: int, first: An
     one = lines(1)
     s = zeros(points, one, rows)
     for t in range(0, n_points, lanes(points)):
-        x = load_block(points, j * tile.stride + t, tile.stride, rows, one)
+        x = load_panel(points, j * tile.stride + t, tile.stride, rows, one)
         s = add_scaled(s, load(weights, t), subtract_center(x, tile.center, j))
-    add_block_sums(first, j, 0, s)
+    add_panel_sums(first, j, 0, s)

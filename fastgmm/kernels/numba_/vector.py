@@ -1,6 +1,6 @@
 """A vector of numbers that Numba compiles to one machine register, and the few operations kernels need on it.
 
-Numba's loop vectorizer cannot keep a block of accumulators in registers across a loop. These intrinsics say
+Numba's loop vectorizer cannot keep a panel of accumulators in registers across a loop. These intrinsics say
 directly what is meant: ``load`` eight neighboring points, multiply-add, keep the result in a register.
 LLVM lowers the vectors to whatever the machine has (AVX-512, AVX2, NEON, SSE).
 

@@ -119,7 +119,7 @@ def add_sum(array: Array, index: int, vector: Array) -> None:
     array[index] += vector.sum(dtype=np.float64)
 
 
-# Blocks are arrays of shape (rows, columns, lanes).
+# Panels are arrays of shape (rows, columns, lanes).
 
 
 def lines(count: int) -> int:
@@ -134,17 +134,17 @@ def zeros(like: Array, rows: int, columns: int) -> Array:
     return np.zeros((rows, columns, lanes(like)), like.dtype)
 
 
-def vector_of(block: Array, index: int) -> Array:
-    return block.reshape(-1, block.shape[2])[index]
+def vector_of(panel: Array, index: int) -> Array:
+    return panel.reshape(-1, panel.shape[2])[index]
 
 
-def load_block(where: Array, start: int, step: int, rows: int, columns: int) -> Array:
+def load_panel(where: Array, start: int, step: int, rows: int, columns: int) -> Array:
     size = columns * lanes(where)
     return np.stack([where[start + row * step :][:size] for row in range(rows)]).reshape(rows, columns, -1)
 
 
-def store_block(where: Array, start: int, step: int, block: Array) -> None:
-    for row, vectors in enumerate(block):
+def store_panel(where: Array, start: int, step: int, panel: Array) -> None:
+    for row, vectors in enumerate(panel):
         where[start + row * step :][: vectors.size] = vectors.reshape(-1)
 
 
@@ -153,21 +153,21 @@ def load_transposed(where: Array, starts: Any, offset: int, like: Array, columns
     return where[at].astype(like.dtype).reshape(columns, 1, -1)
 
 
-def subtract_center(block: Array, center: Array, feature: int) -> Array:
-    parts = center[2 * feature : 2 * (feature + len(block))].reshape(-1, 2, 1, 1)
-    return (block - parts[:, 0]) - parts[:, 1]
+def subtract_center(panel: Array, center: Array, feature: int) -> Array:
+    parts = center[2 * feature : 2 * (feature + len(panel))].reshape(-1, 2, 1, 1)
+    return (panel - parts[:, 0]) - parts[:, 1]
 
 
-def scale_rows(block: Array, vector: Array) -> Array:
-    return block * vector
+def scale_rows(panel: Array, vector: Array) -> Array:
+    return panel * vector
 
 
-def add_scaled(sums: Array, vector: Array, block: Array) -> Array:
-    return sums + (vector * block).reshape(sums.shape)
+def add_scaled(sums: Array, vector: Array, panel: Array) -> Array:
+    return sums + (vector * panel).reshape(sums.shape)
 
 
-def add_vectors(sums: Array, block: Array) -> Array:
-    return sums + block.reshape(sums.shape)
+def add_vectors(sums: Array, panel: Array) -> Array:
+    return sums + panel.reshape(sums.shape)
 
 
 def add_products(sums: Array, x: Array, y: Array) -> Array:
@@ -184,8 +184,8 @@ def add_triangle(y: Array, factor: Array, at: int, step: int, z: Array) -> Array
     return y + np.einsum("rj,jcl->rcl", lower, z)
 
 
-def add_squares(sums: Array, block: Array) -> Array:
-    return sums + np.square(block).sum(axis=0)
+def add_squares(sums: Array, panel: Array) -> Array:
+    return sums + np.square(panel).sum(axis=0)
 
 
 def add_outer(sums: Array, x: Array, y: Array) -> Array:
@@ -196,6 +196,6 @@ def add_lower_outer(sums: Array, x: Array) -> Array:
     return sums + np.tri(len(x), dtype=x.dtype)[:, :, np.newaxis] * add_outer(np.zeros_like(sums), x, x)
 
 
-def add_block_sums(array: Array, start: int, step: int, block: Array) -> None:
-    for row, sums in enumerate(block.sum(axis=2, dtype=np.float64)):
+def add_panel_sums(array: Array, start: int, step: int, panel: Array) -> None:
+    for row, sums in enumerate(panel.sum(axis=2, dtype=np.float64)):
         array[start + row * step :][: len(sums)] += sums

@@ -1,7 +1,7 @@
-"""Small blocks of vectors that stay in registers, and the products of linear algebra on them.
+"""Small panels of vectors that stay in registers, and the products of linear algebra on them.
 
-A block of r × c vectors is r·c registers; its shape belongs to its type, so that every operation is unrolled by the
-compiler and one kernel text serves blocks of four rows and the rows that remain. ``lines(n)`` is a number of rows or
+A panel of r × c vectors is r·c registers; its shape belongs to its type, so that every operation is unrolled by the
+compiler and one kernel text serves panels of four rows and the rows that remain. ``lines(n)`` is a number of rows or
 columns that is known to the compiler. With ``NUMBA_DISABLE_JIT=1`` the names are NumPy functions (``vector_numpy.py``).
 """
 
@@ -40,30 +40,30 @@ class Lines(types.Type):
 register_model(Lines)(models.OpaqueModel)
 
 
-class Block(types.Type):
+class Panel(types.Type):
     """The Numba type of ``rows`` × ``columns`` vectors."""
 
     def __init__(self, dtype: Any, rows: int, columns: int) -> None:
         self.dtype, self.rows, self.columns = dtype, rows, columns
-        super().__init__(name=f"Block({dtype}, {rows}, {columns})")
+        super().__init__(name=f"Panel({dtype}, {rows}, {columns})")
 
 
-@register_model(Block)
-class _BlockModel(models.PrimitiveModel):
-    def __init__(self, data_model_manager: Any, block: Block) -> None:
-        vector = data_model_manager.lookup(Vector(block.dtype)).get_data_type()
-        super().__init__(data_model_manager, block, ir.LiteralStructType([vector] * (block.rows * block.columns)))
+@register_model(Panel)
+class _PanelModel(models.PrimitiveModel):
+    def __init__(self, data_model_manager: Any, panel: Panel) -> None:
+        vector = data_model_manager.lookup(Vector(panel.dtype)).get_data_type()
+        super().__init__(data_model_manager, panel, ir.LiteralStructType([vector] * (panel.rows * panel.columns)))
 
 
-def _vectors(builder: Any, block: Any) -> list[Any]:
-    return [builder.extract_value(block, i) for i in range(len(block.type.elements))]
+def _vectors(builder: Any, panel: Any) -> list[Any]:
+    return [builder.extract_value(panel, i) for i in range(len(panel.type.elements))]
 
 
 def _pack(builder: Any, vectors: list[Any]) -> Any:
-    block = ir.Constant(ir.LiteralStructType([vector.type for vector in vectors]), ir.Undefined)
+    panel = ir.Constant(ir.LiteralStructType([vector.type for vector in vectors]), ir.Undefined)
     for i, vector in enumerate(vectors):
-        block = builder.insert_value(block, vector, i)
-    return block
+        panel = builder.insert_value(panel, vector, i)
+    return panel
 
 
 def _offset(builder: Any, start: Any, step: Any, times: int) -> Any:
@@ -92,60 +92,60 @@ def count_of(typing_context: Any, count: Any) -> Any:
 
 @intrinsic
 def zeros(typing_context: Any, like: Any, rows: Any, columns: Any) -> Any:
-    """A block of zeros in the dtype of ``like``."""
-    block = Block(like.dtype, rows.count, columns.count)
+    """A panel of zeros in the dtype of ``like``."""
+    panel = Panel(like.dtype, rows.count, columns.count)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zero = ir.Constant(context.get_value_type(Vector(like.dtype)), None)
-        return _pack(builder, [zero] * (block.rows * block.columns))
+        return _pack(builder, [zero] * (panel.rows * panel.columns))
 
-    return block(like, rows, columns), generate
+    return panel(like, rows, columns), generate
 
 
 @intrinsic(prefer_literal=True)
-def vector_of(typing_context: Any, block: Any, index: Any) -> Any:
-    """The vector at the literal ``index`` of a block, counted along its rows."""
+def vector_of(typing_context: Any, panel: Any, index: Any) -> Any:
+    """The vector at the literal ``index`` of a panel, counted along its rows."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.extract_value(arguments[0], index.literal_value)
 
-    return Vector(block.dtype)(block, index), generate
+    return Vector(panel.dtype)(panel, index), generate
 
 
 @intrinsic
-def load_block(typing_context: Any, where: Any, start: Any, step: Any, rows: Any, columns: Any) -> Any:
+def load_panel(typing_context: Any, where: Any, start: Any, step: Any, rows: Any, columns: Any) -> Any:
     """The vectors at ``start + row·step + column·lanes``."""
-    block = Block(where.dtype, rows.count, columns.count)
+    panel = Panel(where.dtype, rows.count, columns.count)
     width = Vector(where.dtype).lanes
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors = []
-        for row in range(block.rows):
+        for row in range(panel.rows):
             at = _offset(builder, arguments[1], arguments[2], row)
-            for column in range(block.columns):
+            for column in range(panel.columns):
                 index = builder.add(at, ir.Constant(at.type, column * width))
                 vectors.append(load_vector(context, builder, where, arguments[0], index))
         return _pack(builder, vectors)
 
-    return block(where, types.intp, types.intp, rows, columns), generate
+    return panel(where, types.intp, types.intp, rows, columns), generate
 
 
 @intrinsic
-def store_block(typing_context: Any, where: Any, start: Any, step: Any, block: Any) -> Any:
+def store_panel(typing_context: Any, where: Any, start: Any, step: Any, panel: Any) -> Any:
     """Store vectors at ``start + row·step + column·lanes``."""
     width = Vector(where.dtype).lanes
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors = _vectors(builder, arguments[3])
-        for row in range(block.rows):
+        for row in range(panel.rows):
             at = _offset(builder, arguments[1], arguments[2], row)
-            for column in range(block.columns):
+            for column in range(panel.columns):
                 index = builder.add(at, ir.Constant(at.type, column * width))
-                vector = vectors[row * block.columns + column]
+                vector = vectors[row * panel.columns + column]
                 store_vector(context, builder, where, arguments[0], index, vector)
         return context.get_dummy_value()
 
-    return types.void(where, types.intp, types.intp, block), generate
+    return types.void(where, types.intp, types.intp, panel), generate
 
 
 def _load_row(context: Any, builder: Any, where_type: Any, where: Any, index: Any, vector_type: Any) -> Any:
@@ -165,72 +165,72 @@ def load_transposed(typing_context: Any, where: Any, starts: Any, offset: Any, l
 
     The same as ``gather`` from every column, but whole rows are read, which takes a quarter to a third less time.
     """
-    block = Block(like.dtype, columns.count, 1)
+    panel = Panel(like.dtype, columns.count, 1)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         full = context.get_value_type(Vector(like.dtype))
-        row_type = ir.VectorType(full.element, block.rows)
+        row_type = ir.VectorType(full.element, panel.rows)
         rows = []
         for start in starts_of_lanes(context, builder, starts, arguments[1], full.count):
             index = builder.add(start, arguments[2])
             rows.append(_load_row(context, builder, where, arguments[0], index, row_type))
         return _pack(builder, transposed(builder, rows))
 
-    return block(where, starts, types.intp, like, columns), generate
+    return panel(where, starts, types.intp, like, columns), generate
 
 
 @intrinsic
-def subtract_center(typing_context: Any, block: Any, center: Any, feature: Any) -> Any:
+def subtract_center(typing_context: Any, panel: Any, center: Any, feature: Any) -> Any:
     """Rows of features ``feature, feature + 1, …`` less the center's; see ``tile.set_center``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors = _vectors(builder, arguments[0])
         two = ir.Constant(arguments[2].type, 2)
-        for row in range(block.rows):
+        for row in range(panel.rows):
             at = builder.mul(two, builder.add(arguments[2], ir.Constant(two.type, row)))
             parts = [broadcast_number(context, builder, center, arguments[1], at)]
             if center.dtype == types.float32:
                 low = builder.add(at, ir.Constant(two.type, 1))
                 parts.append(broadcast_number(context, builder, center, arguments[1], low))
-            for column in range(block.columns):
+            for column in range(panel.columns):
                 for part in parts:
-                    i = row * block.columns + column
+                    i = row * panel.columns + column
                     vectors[i] = builder.fsub(vectors[i], part)
         return _pack(builder, vectors)
 
-    return block(block, center, types.intp), generate
+    return panel(panel, center, types.intp), generate
 
 
 @intrinsic
-def scale_rows(typing_context: Any, block: Any, vector: Any) -> Any:
-    """Every vector of the block times ``vector``."""
+def scale_rows(typing_context: Any, panel: Any, vector: Any) -> Any:
+    """Every vector of the panel times ``vector``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _pack(builder, [builder.fmul(each, arguments[1]) for each in _vectors(builder, arguments[0])])
 
-    return block(block, vector), generate
+    return panel(panel, vector), generate
 
 
 @intrinsic
-def add_scaled(typing_context: Any, sums: Any, vector: Any, block: Any) -> Any:
-    """``sums + vector·block``, vector by vector."""
+def add_scaled(typing_context: Any, sums: Any, vector: Any, panel: Any) -> Any:
+    """``sums + vector·panel``, vector by vector."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[2]), strict=True)
         return _pack(builder, [multiply_add(builder, arguments[1], each, total) for total, each in pairs])
 
-    return sums(sums, vector, block), generate
+    return sums(sums, vector, panel), generate
 
 
 @intrinsic
-def add_vectors(typing_context: Any, sums: Any, block: Any) -> Any:
-    """``sums + block``, vector by vector."""
+def add_vectors(typing_context: Any, sums: Any, panel: Any) -> Any:
+    """``sums + panel``, vector by vector."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[1]), strict=True)
         return _pack(builder, [builder.fadd(total, each) for total, each in pairs])
 
-    return sums(sums, block), generate
+    return sums(sums, panel), generate
 
 
 @intrinsic
@@ -285,16 +285,16 @@ def add_triangle(typing_context: Any, y: Any, factor: Any, at: Any, step: Any, z
 
 
 @intrinsic
-def add_squares(typing_context: Any, sums: Any, block: Any) -> Any:
-    """``sums[column] + Σ block[row, column]²``; ``sums`` is one row of vectors."""
+def add_squares(typing_context: Any, sums: Any, panel: Any) -> Any:
+    """``sums[column] + Σ panel[row, column]²``; ``sums`` is one row of vectors."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         totals = _vectors(builder, arguments[0])
         for i, vector in enumerate(_vectors(builder, arguments[1])):
-            totals[i % block.columns] = multiply_add(builder, vector, vector, totals[i % block.columns])
+            totals[i % panel.columns] = multiply_add(builder, vector, vector, totals[i % panel.columns])
         return _pack(builder, totals)
 
-    return sums(sums, block), generate
+    return sums(sums, panel), generate
 
 
 @intrinsic
@@ -328,19 +328,19 @@ def add_lower_outer(typing_context: Any, sums: Any, x: Any) -> Any:
 
 
 @intrinsic
-def add_block_sums(typing_context: Any, array: Any, start: Any, step: Any, block: Any) -> Any:
+def add_panel_sums(typing_context: Any, array: Any, start: Any, step: Any, panel: Any) -> Any:
     """``array[start + row·step + column] += sum of the lanes``; the array is float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors = [widen(builder, vector) for vector in _vectors(builder, arguments[3])]
-        for row in range(block.rows):
+        for row in range(panel.rows):
             at = _offset(builder, arguments[1], arguments[2], row)
             pointer = element_pointer(context, builder, array, arguments[0], at)
-            of_row = vectors[row * block.columns : (row + 1) * block.columns]
+            of_row = vectors[row * panel.columns : (row + 1) * panel.columns]
             _add_sums_of_vectors(builder, pointer, of_row)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, types.intp, block), generate
+    return types.void(array, types.intp, types.intp, panel), generate
 
 
 def _add_sums_of_vectors(builder: Any, pointer: Any, vectors: list[Any]) -> None:
@@ -362,8 +362,8 @@ if numba.config.DISABLE_JIT:
     count_of = vector_numpy.count_of
     zeros = vector_numpy.zeros
     vector_of = vector_numpy.vector_of
-    load_block = vector_numpy.load_block
-    store_block = vector_numpy.store_block
+    load_panel = vector_numpy.load_panel
+    store_panel = vector_numpy.store_panel
     load_transposed = vector_numpy.load_transposed
     subtract_center = vector_numpy.subtract_center
     scale_rows = vector_numpy.scale_rows
@@ -375,4 +375,4 @@ if numba.config.DISABLE_JIT:
     add_squares = vector_numpy.add_squares
     add_outer = vector_numpy.add_outer
     add_lower_outer = vector_numpy.add_lower_outer
-    add_block_sums = vector_numpy.add_block_sums
+    add_panel_sums = vector_numpy.add_panel_sums

@@ -1,12 +1,12 @@
-"""Blocks of vectors in the Numba kernels."""
+"""Panels of vectors in the Numba kernels."""
 
 import numpy as np
 import pytest
 
 numba = pytest.importorskip("numba")
 
-from fastgmm.kernels.numba_.blocks import lines, load_transposed, store_block  # noqa: E402
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES  # noqa: E402
+from fastgmm.kernels.numba_.panels import lines, load_transposed, store_panel  # noqa: E402
 from fastgmm.kernels.numba_.vector import lanes, pointer  # noqa: E402
 
 
@@ -20,13 +20,13 @@ def transposing(columns):
 
     @numba.njit
     def regular(values, start, step, result):
-        block = load_transposed(pointer(values, 0), (start, step), 0, result, lines(columns))
-        store_block(pointer(result, 0), 0, lanes(result), block)
+        panel = load_transposed(pointer(values, 0), (start, step), 0, result, lines(columns))
+        store_panel(pointer(result, 0), 0, lanes(result), panel)
 
     @numba.njit
     def from_starts(values, starts, offset, result):
-        block = load_transposed(pointer(values, 0), pointer(starts, 0), offset, result, lines(columns))
-        store_block(pointer(result, 0), 0, lanes(result), block)
+        panel = load_transposed(pointer(values, 0), pointer(starts, 0), offset, result, lines(columns))
+        store_panel(pointer(result, 0), 0, lanes(result), panel)
 
     return regular, from_starts
 
