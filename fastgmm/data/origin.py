@@ -13,7 +13,8 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.parameters import BoolArray, FloatArray, Parameters
 
-# How many times its range a feature must be from zero: below that its means keep all digits that matter.
+# How many times its range a feature must be from zero. At 128 = 2⁷ ranges a mean has lost 7 of its 53 bits and is known
+# to 10⁻¹⁴ of the range, which is no more than rounding in a sum over many rows. From 2 ranges on x − c would be exact.
 _FAR = 128.0
 
 

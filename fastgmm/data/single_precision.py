@@ -10,7 +10,8 @@ from fastgmm.rows import Rows
 
 # No joint log-density of float32 rows is less: kernels that compute in single precision keep to it.
 LOWEST_IN_SINGLE = np.float32(-3.0e38)
-# Distances between these have squares well within the range of float32, 2⁻¹²⁶ to 2¹²⁸, and so do sums of them.
+# Normal numbers of float32 lie between 2⁻¹²⁶ and 2¹²⁸. Of a deviation of 2⁻⁴⁰ the last place, 2⁻²³ of it, has the
+# square 2⁻¹²⁶: nothing that counts vanishes. The square of 2⁵⁰ leaves a factor of 2²⁸ for sums over features and rows.
 _SMALLEST, _LARGEST = 2.0**-40, 2.0**50
 
 

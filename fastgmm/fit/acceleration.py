@@ -35,12 +35,17 @@ from fastgmm.parameters import FloatArray, Model, Parameters
 
 # Weights below the M-step's floor are at the floor: a weight of 0 has no logarithm.
 _SMALLEST_WEIGHT = 10 * float(np.finfo(np.float64).eps)
-# The limit of −α to begin with, and the factor by which it grows with success and shrinks with failure.
+# The limit of −α to begin with, and the factor by which it grows with success and shrinks with failure, as in the
+# authors' package SQUAREM (`mstep`). With these, 40 fits at tol 1e-5 took 1430 sweeps instead of EM's 3500; with
+# half or twice of one of them they took 1470 to 1500.
 _LONGEST_STEP = 4.0
 _GROWTH = 4.0
-# Extrapolate where two steps of EM point nearly the same way: where the path turns, it may lead to another maximum.
+# We extrapolate only where two steps of EM point nearly the same way, since a path that turns may be left for another
+# maximum; for the same reason a jump ends no farther than this from θ₂, in the metric above, whose unit is a deviation.
+# In 320 fits at tol 1e-5 these two guards and the two small steps that `Stopping` asks for took the number of ends that
+# are worse than EM's from 24 to 10. A cosine of 0.8 or 0.95, and half or twice the jump, changed the number of sweeps
+# by up to 3 % at tol 1e-5, and the cosine by 9 % at 1e-7, where 0.8 took fewer.
 _SMALLEST_COSINE = 0.9
-# A jump goes no farther than this from θ₂, in the metric above (whose unit is a standard deviation), for that reason.
 _LONGEST_JUMP = 0.5
 
 

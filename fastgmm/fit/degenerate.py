@@ -13,7 +13,7 @@ from fastgmm.fit.update import NoModelError
 from fastgmm.parameters import Array, FloatArray, Model, Parameters
 from fastgmm.sweeps.sweep import Sweep
 
-# A variance up to this many times the floor below it is half floor or more: it says little of the data.
+# A variance of at most twice the floor that was added to it is half floor or more, and says little of the data.
 _FLAT = 2.0
 # Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
 _POINTS_OF_A_PARAMETER = 4

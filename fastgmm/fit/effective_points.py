@@ -9,9 +9,10 @@ from fastgmm.parameters import Array, FloatArray, Model
 from fastgmm.sweeps.in_memory import evaluate
 from fastgmm.sweeps.sweep import Sweep
 
-# Rows of a smaller responsibility hold nothing.
+# Rows of a smaller responsibility are not counted: beside one whole row, a million of them add 0.002 points.
 _NEGLIGIBLE = 1e-9
-# Distinct rows of a component that are kept: far more than any component needs where their weights are alike.
+# At most so many distinct rows of a component are kept, the heaviest. Where their weights are alike, that is enough for
+# Gaussians in 43 directions, since four points are asked for each of r(r + 3)/2 + 1 parameters.
 _MOST_KEPT = 4096
 
 

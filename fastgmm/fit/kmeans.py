@@ -15,20 +15,26 @@ from fastgmm.parameters import Array, FloatArray, PreparedSpherical
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import evaluate
 
-# Of Lloyd's algorithm before each round of splits and merges, and after the last. Rounds are several, since each cuts
-# in other directions, and early, since what they leave behind takes Lloyd's algorithm some time.
+# Iterations of Lloyd's algorithm before each round of splits and merges, and after the last round: forty in all. On 12
+# mixtures of 10 to 40 clusters with 6000 rows, four seeds each, 35 % of the runs came within 0.2 % of the best inertia
+# without a round, 77 % with one, 79 % with two or these three, 81 % with six, which took half as much time again. Half
+# or twice the iterations before or after the rounds changed one run in 48 at most. See also `bench.lab.starts`.
 _ITERATIONS_BEFORE_SPLITS = (3, 3, 6)
 _ITERATIONS_AFTER_SPLITS = 28
-# Seeds are drawn from so many rows, and so many for each cluster: each costs a pass over them.
+# Seeds are drawn from so many rows, and so many for each cluster, since each costs a pass over them. With 2048 of
+# the 6000 rows 75 % of the same runs came to the best inertia. Of 16 rows for each cluster, one of the mean size has
+# none with a probability of e⁻¹⁶.
 _SEED_ROWS = 16_384
 _SEED_ROWS_PER_CLUSTER = 16
-# scikit-learn's: the squared movement of all centers, as a share of the mean variance of the features.
+# Lloyd's algorithm ends where the squared movement of all centers is at most this share of the mean variance of the
+# features, as in scikit-learn.
 _TOLERANCE = 1e-4
-# Sums of so many numbers take less than the calls of NumPy.
+# For so many numbers one call of `bincount` takes 80 μs whatever the number of clusters, a loop over 64 clusters 680.
 _FEW_NUMBERS = 2**14
-# Products with so many indicators take less than to gather the rows of each.
+# With so few clusters, products with indicators are two to seven times as fast as gathering the rows of each; with 64
+# clusters and 64 features they are as slow.
 _FEW_CLUSTERS, _ROWS_OF_A_PRODUCT = 16, 64
-# In place of a weight of 0 where one divides by it.
+# It stands for a weight of 0 in a divisor, and is smaller than any weight that counts.
 _TINY = 1e-300
 
 Labels = NDArray[np.int64]

@@ -18,7 +18,8 @@ from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep
 from fastgmm.sweeps.sweep import Sweep
 
-# Rows that are put in the order of their labels together: a tile of them should have few clusters.
+# Blocks of rows are put in the order of their labels. With 1024 rows of a cluster, two to four tiles, most tiles hold
+# rows of a single one; a block of 16,384 rows or more also repays the start of a sweep.
 _BLOCK_ROWS, _BLOCK_ROWS_OF_A_CLUSTER = 16_384, 1024
 
 

@@ -15,7 +15,7 @@ from fastgmm.rows import Rows
 
 # Four fifths of the rows lie between these quantiles, which no tenth of the rows can move.
 _LOW, _HIGH = 0.1, 0.9
-# Of a feature's variance: what counts as scatter within clusters where they have none.
+# This share of a feature's variance counts as scatter within clusters, lest a feature without any has the scale 0.
 _LEAST_SCATTER = 1e-9
 
 

@@ -10,25 +10,29 @@ from numpy.typing import NDArray
 from fastgmm.parameters import Array, FloatArray, Prepared
 from fastgmm.rows import Rows
 
-# Points that are processed together: at most, where chunks and sections begin at multiples of it, and at least.
+# A tile has at least 32 and at most 512 rows, which also divide chunks and sections: 32 are two vectors of 16 float32,
+# the fewest that kernels take at a time.
 LARGEST_TILE = 512
 SMALLEST_TILE = 32
+# Of the sizes that `bench.lab.tile_rows` tried, 2 KB for a line were the best: the eight lines that the M-step reads
+# again and again are half of a first-level cache. All lines of a tile are at most half of a second-level one of 1 MB.
 _LINE_BYTES = 2048
 _TILE_BYTES = 512 * 1024
-# Fewer rows than this do not repay the clearing and merging of a slot.
+# A chunk has at least two tiles, since fewer rows do not repay the clearing and merging of a slot.
 _SMALLEST_CHUNK = 1024
+# A power of two, chosen by hand, divides evenly among most numbers of threads.
 _MOST_CHUNKS = 128
+# Slots are what a sweep adds to the memory of the data. Where one slot is enormous, four threads still find work.
 _SLOT_BYTES = 32 * 2**20
-# Even where one slot is enormous, a few threads should find work.
 _FEWEST_CHUNKS = 4
-# Between kernel calls deadlines are minded, and whether anyone still waits for a result. Multiply-adds of one call and
-# thread: some 10 to 60 ms. Bytes of rows and outputs: some 50 ms where a file is read, or memory touched for the first
-# time.
+# Between two calls of a kernel we look whether the deadline has passed, and whether anyone still waits. So for each
+# thread a call takes so many multiply-adds, some 10 to 60 ms, and so many bytes of rows and outputs, some 50 ms where a
+# file is read, or memory touched for the first time.
 _SECTION_WORK = 5e8
 _SECTION_BYTES = 32 * 2**20
-# Multiply-adds that repay handing them to another thread: some 50 to 100 μs.
+# So many multiply-adds, some 50 to 100 μs, repay handing them to another thread.
 _THREAD_WORK = 5e5
-# Multiply-adds that an exponential and what goes with it are worth.
+# Multiply-adds that an exponential is worth: 11 of its polynomial, and about as many instructions around them.
 WORK_OF_AN_EXPONENTIAL = 20
 
 
@@ -160,7 +164,7 @@ def _round_up(number: int, multiple: int) -> int:
     return -(-number // multiple) * multiple
 
 
-# All of fewer rows than a tile: short of a plan, for which a single row has no time.
+# The section of fewer rows than the smallest tile: to plan one would take longer than to score a single row.
 ONE_SMALL_TILE = Section(1, SMALLEST_TILE, SMALLEST_TILE, 0, SMALLEST_TILE)
 
 

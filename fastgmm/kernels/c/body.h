@@ -46,7 +46,7 @@ INLINE void sweep_tile(const fastgmm_rows *rows, const fastgmm_prepared *prepare
                        int64_t n_valid, const Slot *slot, const Family family) {
     const int64_t d = rows->n_features, n_components = prepared->n_components, n_points = points_of(n_valid);
     const NUMBER margin = negligible_margin(n_components);
-    /* What lies far below the others may come before them with the priors. */
+    /* A component that lies far below the others may lie above them once the priors are added. */
     const NUMBER depth = rows->groups ? (NUMBER)INFINITY : margin + CAUTION;
     load_tile(rows, first, n_valid, n_points, prepared->means, tile);
     family.prepare(prepared, tile, d, n_points);
@@ -117,7 +117,7 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
                         const fastgmm_outputs *outputs, const fastgmm_share *share, prepare_tile *prepare,
                         joint_density *density) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
-    /* What no output shows need not be computed to its end. */
+    /* A sum need not be computed to its end where no output shows it: labels want the largest one alone. */
     const NUMBER margin = outputs->joint || rows->groups ? (NUMBER)INFINITY
                           : outputs->log_density         ? negligible_margin(n_components) + CAUTION
                                                          : 0;

@@ -20,7 +20,9 @@ INLINE void prepare_nothing(const fastgmm_prepared *prepared, const Tile *tile, 
     (void)prepared, (void)tile, (void)d, (void)n_points;
 }
 
-/* Of the light families a point costs few multiply-adds, hardly more than its copies. */
+/* In the light families the moments of a point cost few multiply-adds, hardly more than copying it. With components far
+ * apart, packing took 0.96 of the time at d = 32, 1.02 at d = 16 and 1.14 at d = 8; where we also packed where a
+ * quarter of the points count, it took 1.4 of the time at any d. */
 INLINE int packing_repays_light(int64_t d, int64_t n_active, int64_t n_points) {
     return d >= 16 && 8 * n_active <= n_points;
 }
@@ -30,8 +32,8 @@ INLINE int64_t points_of(int64_t n_valid) { return (n_valid + 2 * LANES - 1) / (
 
 INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* How far below the largest of a point K joint log-densities together do not change its last place: 24 or 53 binary
- * digits times log 2, and log K for as many of them. */
+/* K joint log-densities of a point that lie so far below the largest one do not change the last place of their sum even
+ * together: log K for their number, and the 24 or 53 binary digits of a number, 24 ln 2 = 16.6 or 53 ln 2 = 36.7. */
 INLINE NUMBER negligible_margin(int64_t n_components) {
     return (NUMBER)(log((double)n_components) + (SINGLE ? 16.6 : 36.7));
 }
@@ -56,8 +58,8 @@ typedef struct {
     int64_t second_step;
 } Slot;
 
-/* Responsibilities of the components whose lines `joint` has, and their moments. `active`, where it is not NULL, hears
- * of every component whether a point counts for it. */
+/* Compute the responsibilities of the components whose lines stand in `joint`, and add their moments. `active`, where it
+ * is not NULL, is told of each of these components whether any point counts for it. */
 INLINE void collect(const fastgmm_prepared *prepared, const Tile *tile, int64_t d, int64_t n_points, int64_t n_members,
                     NUMBER margin, const Slot *slot, uint8_t *active, const Family family) {
     family.responsibilities(tile, n_members, n_points, margin, slot->totals);

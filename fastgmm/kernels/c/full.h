@@ -17,7 +17,8 @@
 #define PANEL_COLUMNS 2 /* of 16 */
 #endif
 
-/* After so many rows of W (x - mu) a component may be seen to be too far away to matter. */
+/* Each time so many rows of W (x - mu) are computed, we look whether the component is already too far away to matter:
+ * two panels of four. It was chosen by hand; a multiple of 4. */
 #define ROWS_BEFORE_A_LOOK 8
 
 /* q += |y|^2 of the rows i ... i+n-1 of y = W z at two vectors of points; differences z of their features are computed
@@ -108,7 +109,7 @@ OUTLINE void joint_density_full(const fastgmm_prepared *prepared, const Tile *ti
     }
 }
 
-/* It costs d copies of every point that counts, and saves about d^2/2 multiply-adds for every other one. */
+/* Packing costs d copies of every point that counts, and saves about d^2/2 multiply-adds for every other one. */
 INLINE int packing_repays_full(int64_t d, int64_t n_active, int64_t n_points) {
     return d >= 4 && 2 * n_active <= n_points;
 }

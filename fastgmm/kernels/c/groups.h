@@ -2,9 +2,9 @@
  *     c_k - |W_k (x - mu_k)|^2 / 2 + prior[group][k]
  * A prior of -inf excludes a component, which then lies below those that are allowed, however far these are.
  */
-#define EXCLUDED (SINGLE ? -3.3e38 : -1.79e308)
+#define EXCLUDED (SINGLE ? -3.3e38 : -1.79e308) /* below LOWEST, and still a number */
 
-/* The priors of a row; NULL where nothing is believed of it. Nobody's word is taken for an address. */
+/* The priors of a row; NULL where nothing is believed of it, since its group is none of the table. */
 INLINE const double *priors_of(const fastgmm_rows *rows, int64_t row, int64_t n_components) {
     const int64_t group = rows->groups[row];
     return group >= 0 && group < rows->n_groups ? rows->group_prior + group * n_components : NULL;

@@ -14,7 +14,7 @@ from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 from fastgmm.rows import Rows
 
-# Evaluated once: an annotation in a nested function is with every call.
+# Named here, since Python evaluates an annotation in a nested function in every call.
 Counter = NDArray[np.int64] | None
 Work = Callable[[Counter], None]
 Outcome = SimpleQueue[BaseException | None]
@@ -27,7 +27,7 @@ _FAMILIES: dict[type, int] = {PreparedFull: 0, PreparedTied: 1, PreparedDiag: 2,
 class _Helpers:
     """Threads beside the caller's that wait for work.
 
-    An executor of the standard library would do, were its handover not as long as a sweep of 100,000 small rows.
+    An executor of the standard library takes as long to hand work over as a sweep of 100,000 small rows.
     """
 
     def __init__(self) -> None:
@@ -36,17 +36,17 @@ class _Helpers:
         self.growing = _thread.allocate_lock()
 
     def at_least(self, n_threads: int) -> int:
-        """Start what is missing; how many there are, fewer where the system gives no more."""
+        """Start the threads that are missing; return how many there are, fewer where the system gives no more."""
         if self.n_threads < n_threads:
             with self.growing, contextlib.suppress(RuntimeError):  # can't start new thread
                 while self.n_threads < n_threads:
-                    # `threading.Thread` waits until the thread runs, and breaks where Ctrl-C falls into that.
+                    # `threading.Thread` waits until the new thread runs, and breaks where Ctrl-C comes meanwhile.
                     _thread.start_new_thread(_serve, (self.tasks,))
                     self.n_threads += 1
         return min(self.n_threads, n_threads)
 
 
-# The one thing this package keeps: starting threads anew would cost as much as a small sweep.
+# The package keeps these threads, and nothing else, between calls: to start new ones costs as much as a small sweep.
 _helpers = _Helpers()
 
 if hasattr(os, "register_at_fork"):
@@ -91,7 +91,7 @@ def bounded_sweep(
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     arguments = _FAMILIES[type(prepared)], rows.values, rows.origin, rows.groups, rows.group_prior
-    if n_threads == 1:  # without a detour, since a row takes no longer than the detour would
+    if n_threads == 1:  # directly, since to share the work out takes as long as to score a row
         _kernels.log_density(*arguments, prepared, section, outputs, None)
         return
 
@@ -109,7 +109,8 @@ def _share_out(work: Work, n_workers: int) -> None:
         return
     next_chunk = np.zeros(1, np.int64)
     outcome: Outcome = SimpleQueue()
-    # Whoever takes a ticket answers. Helpers that are still busy with others' work when this thread is done get none.
+    # Each helper that starts takes a ticket and must report. When the caller is done it takes back the unused tickets,
+    # so that it waits only for helpers that really started, and not for those that are busy with others' work.
     tickets = [None] * n_helpers
     for _ in range(n_helpers):
         _helpers.tasks.put((work, next_chunk, tickets, outcome))
@@ -123,7 +124,7 @@ def _share_out(work: Work, n_workers: int) -> None:
 
 
 def _withdraw(tickets: list[None]) -> int:
-    """Take the tickets that are left; how many there were."""
+    """Take the tickets that are left; return how many there were."""
     n_tickets = 0
     with contextlib.suppress(IndexError):
         while True:

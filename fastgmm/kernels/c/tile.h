@@ -147,7 +147,8 @@ INLINE void prefetch_rows(const fastgmm_rows *rows, int64_t first, int64_t n_row
 #endif
 }
 
-/* Rows that lie about cost a wait each, unless they are asked for in time. */
+/* Each row that lies elsewhere in memory costs a wait unless it is asked for in time. How many rows ahead was chosen by
+ * hand. */
 #define ROWS_AHEAD 16
 
 INLINE void prefetch_row(const fastgmm_rows *rows, int64_t row) {
@@ -167,7 +168,7 @@ OUTLINE void load_tile_in_order(const fastgmm_rows *rows, const int32_t *order, 
                                 int64_t n_points, const double *padding, const Tile *tile) {
     for (int64_t t = 0; t < n_points; t++) {
         int64_t row = t < n_valid ? order[first + t] : 0;
-        if (row < 0 || row >= rows->n_rows) row = 0; /* nobody's word is taken for an address */
+        if (row < 0 || row >= rows->n_rows) row = 0; /* a wrong order must not lead outside the data */
         if (t + ROWS_AHEAD < n_valid) prefetch_row(rows, order[first + t + ROWS_AHEAD]);
         load_row(rows, row, t < n_valid, padding, tile, t);
     }
@@ -288,7 +289,7 @@ INLINE void largest_component(const Tile *tile, int64_t n_components, int64_t n_
 }
 
 /* log p(x) = log sum_k exp(joint_k), and where asked the joint log-densities turned into responsibilities. The sum
- * leaves out what lies more than `margin` below the largest, as if it had been abandoned. For responsibilities, what
+ * leaves out what lies more than `margin` below the largest, as if its sum had been stopped. For responsibilities, what
  * its additions lose is added up beside it (D. E. Knuth, "Seminumerical Algorithms", 4.2.2), so that they sum to 1
  * however many they are. */
 OUTLINE void log_sum_exp(const Tile *tile, int64_t n_components, int64_t n_points, NUMBER margin, int normalize) {

@@ -25,7 +25,8 @@ _FAMILIES: dict[type, Any] = {
     PreparedDiag: diag,
     PreparedSpherical: spherical,
 }
-# Beyond the margin, so that rounding cannot tell a sum that was abandoned from one that was not.
+# We stop a sum early only where it lies this much beyond the margin below the best, so that a sum that was stopped and
+# one that was not round to the same responsibility, 0.
 CAUTION = 1.0
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
@@ -114,7 +115,10 @@ def points_of(n_valid: int, points: Any) -> int:
 
 @inline
 def negligible_margin(tile: Any, n_components: int) -> float:
-    """How far below the largest of a point K joint log-densities together do not change its last place."""
+    """K joint log-densities of a point so far below the largest do not change the last place of their sum together.
+
+    That is log K for their number, and the 24 or 53 binary digits of a number: 24·ln 2 = 16.6 or 53·ln 2 = 36.7.
+    """
     return math.log(n_components) + (16.6 if is_single(tile.joint) else 36.7)
 
 
@@ -150,7 +154,7 @@ def _sweep_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     d = rows.n_features
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
-    # What lies far below the others may come before them with the priors.
+    # A component that lies far below the others may lie above them once the priors are added.
     depth = np.inf if rows.has_groups else margin + CAUTION
     load_tile(rows, first, n_valid, n_points, pointer(prepared.means, 0), tile)
     prepare_tile(prepared, tile, d, n_points)
@@ -207,7 +211,7 @@ def _score_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
     d = rows.n_features
     n_points = points_of(n_valid, tile.joint)
     margin = negligible_margin(tile, n_components)
-    # What no output shows need not be computed to its end.
+    # A sum need not be computed to its end where no output shows it: labels want the largest one alone.
     depth = margin + CAUTION if outputs.log_density.size > 0 else 0.0
     if outputs.joint.size > 0 or rows.has_groups:
         depth = np.inf

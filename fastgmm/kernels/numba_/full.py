@@ -34,7 +34,8 @@ from fastgmm.parameters import PreparedFull
 
 # Responsibilities come as square roots, which make S a sum of outer products of a vector with itself.
 POWER = 0.5
-# After so many rows of L⁻¹(x − μ), a power of 2, a component may be seen to be too far away to matter.
+# Each time so many rows of L⁻¹(x − μ) are computed, we look whether the component is already too far away to matter:
+# two panels of four. It was chosen by hand; a power of 2.
 ROWS_BEFORE_A_LOOK = 8
 # Columns of a panel of S with four rows: as many sums as leave registers for their factors, of 32 or 16.
 _COLUMNS = 4 if VECTOR_BYTES == 64 else 2
@@ -42,7 +43,7 @@ _COLUMNS = 4 if VECTOR_BYTES == 64 else 2
 
 @inline
 def packing_repays(prepared: Any, d: int, n_active: int, n_points: int) -> bool:
-    """It costs d copies of every point that counts, and saves about d²/2 multiply-adds for every other one."""
+    """Packing costs d copies of every point that counts, and saves about d²/2 multiply-adds for every other one."""
     return d >= 4 and 2 * n_active <= n_points
 
 
@@ -63,7 +64,7 @@ def prepare_tile(prepared: Any, tile: Any, d: int, n_points: int) -> None:
 
 @inner
 def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line: int, margin: float) -> None:
-    """Write ``cₖ − ½‖L⁻¹ₖ(x − μₖ)‖²``, or less than another of the point's by ``margin`` where that is certain."""
+    """Write ``cₖ − ½‖L⁻¹ₖ(x − μₖ)‖²``, or, once it is ``margin`` below another one of the point, what it then is."""
     width = lanes(tile.points)
     set_center(tile, pointer(prepared.means, k * d), d)
     factor = pointer(prepared.inverse_cholesky, k * d * d)

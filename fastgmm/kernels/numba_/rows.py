@@ -23,6 +23,7 @@ from fastgmm.kernels.numba_.vector import (
     store,
 )
 
+# A row that lies elsewhere in memory is asked for so many rows ahead, as in ``c/tile.h``.
 _ROWS_AHEAD = 16
 # Neighboring features that are read at once where they lie beside each other in memory.
 _LONGEST_ROW = VECTOR_BYTES // 8
@@ -156,7 +157,7 @@ def load_tile_in_order(rows: Any, order: Any, first: int, n_valid: int, n_points
             weight = number(rows.weights, row * rows.weight_stride)
             put(tile.weights, t + lane, weight if t + lane < n_valid else 0.0)
             put(starts, lane, row * rows.row_stride)
-            # Rows that lie about cost a wait each, unless they are asked for in time.
+            # Each row that lies elsewhere in memory costs a wait, unless it is asked for in time.
             later = number(order, min(first + t + lane + _ROWS_AHEAD, rows.n_rows - 1)) * rows.row_stride
             for j in range(0, rows.n_features, _numbers_in_line(rows.values)):
                 prefetch(rows.values, later + j * rows.column_stride)
