@@ -19,8 +19,8 @@ class Rows:
     ``groups`` (n,) int32 or None says what is believed of the components of a row before it is looked at: kernels add
     the logarithms ``group_prior[group]`` of the table (G, K) float64 to its joint log-densities. With 0 and −∞ these
     are a known label, or the components that are allowed; with a group for every row, log-responsibilities. Of a group
-    outside the table nothing is believed. A group that allows no component at all is for whoever builds the table to
-    refuse: log p(x) is −∞ there, and the responsibilities have no meaning.
+    outside the table nothing is believed. Whoever builds the table must refuse a group that allows no component at all:
+    log p(x) is −∞ there, and the responsibilities have no meaning.
     """
 
     values: Array
@@ -45,8 +45,8 @@ class Rows:
         step = max(1, length // n_rows)
         if step == 1:
             return self if counted is None else self.take(counted)
-        # One of each stretch, since rows may come in turns: in which place of it, the multiples of the golden ratio
-        # say, which are in step with nothing.
+        # We take one row of each `step` rows. Its place among them follows multiples of the golden ratio, which are in
+        # step with nothing, since the order of rows may have a period.
         stretches = np.arange(length // step)
         positions = step * stretches + (step * ((stretches * _GOLDEN_RATIO) % 1.0)).astype(np.intp)
         return self.take(positions if counted is None else counted[positions])

@@ -1,7 +1,7 @@
 """What is known of data at a look, feature by feature: nobody else computes a variance, a range or a rough center.
 
-Most of what is asked a sample answers. What every row has a say in is found in one pass, a piece of rows at a time,
-and summaries of pieces merge, wherever these lie.
+Most questions are answered from a sample. What depends on every row is found in one pass, a block of rows at a time;
+summaries of blocks can be merged, wherever the blocks are.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Of some rows, each found when it is first asked for."""
+    """Facts about some rows; each is found when it is first asked for."""
 
     rows: Rows
     _known: dict[str, Any] = field(default_factory=dict, init=False)
 
     def _once(self, name: str, find: Callable[[], T]) -> T:
-        """Without a lock, which a forked child might find taken: to find twice is no harm."""
+        """A fact, which is kept without a lock, which a forked child might find taken: to find it twice is no harm."""
         if name not in self._known:
             self._known[name] = find()
         found: T = self._known[name]
@@ -44,12 +44,12 @@ class Facts:
         """Rows spread over the data that say what they are like; all, where they are few."""
         n_rows = min(_ROWS_OF_A_SAMPLE, _NUMBERS_OF_A_SAMPLE // self.rows.shape[1])
         some = self.rows.thinned(max(_FEWEST_ROWS_OF_A_SAMPLE, n_rows))
-        # Where no row weighs anything one is as good as another.
+        # Where all rows have the weight 0, we take any one of them.
         return some if len(some.values) else self.rows.take(slice(1))
 
     @property
     def look(self) -> "Summary":
-        """Of the sample, which is not kept."""
+        """The summary of the sample; the sample itself is not kept."""
         return self._once("look", lambda: summary_of(self.sample))
 
     @property
@@ -59,17 +59,17 @@ class Facts:
 
     @property
     def variances(self) -> FloatArray:
-        """Of features (d,), from the sample."""
+        """The variances of the features (d,), from the sample."""
         return self.look.variances
 
     @property
     def robust_variances(self) -> FloatArray:
-        """Those that no few rows set, which are not larger, and take ten times as long to find."""
+        """Variances that a few extreme rows do not move: at most ``variances``, and ten times as long to find."""
         return self._once("robust_variances", lambda: within_quartiles(self.sample, self.variances))
 
     @property
     def summary(self) -> "Summary":
-        """Of all rows, in one pass over them."""
+        """The summary of all rows, from one pass over them."""
         return self._once("summary", lambda: summary_of(self.rows))
 
     @property
@@ -85,7 +85,7 @@ class Facts:
 
     @property
     def _extremes(self) -> tuple[FloatArray, NDArray[np.intp]]:
-        # A third of the work of a summary, which nobody wants for them alone.
+        # Found for themselves, which takes a third of the work of a summary.
         return self._once("extremes", lambda: _extremes(self.rows))
 
 
@@ -122,7 +122,7 @@ class Summary(NamedTuple):
 
 
 def summary_of(rows: Rows) -> Summary:
-    """Of all rows, a piece at a time."""
+    """The summary of all rows, made from those of blocks."""
     with np.errstate(over="ignore", invalid="ignore"):
         summaries = (_summary(rows.take(part)) for part in pieces(rows.shape[0], 8 * rows.shape[1]))
         return reduce(Summary.merged, summaries)
@@ -136,8 +136,8 @@ def _summary(rows: Rows) -> Summary:
         values, weights = values[weights > 0], weights[weights > 0]
     if not len(values):
         return Summary(0, 0.0, *np.repeat([[np.inf], [-np.inf], [0.0], [0.0]], rows.shape[1], axis=1))
-    # About a row, so that numbers far from zero keep their digits; C order, since that of memory would decide the order
-    # of sums.
+    # We sum differences from a row, so that numbers far from zero keep their digits, and in C order, so that the layout
+    # in memory does not decide the order of sums.
     first, total = values[0].astype(np.float64), float(weights.sum())
     differences = np.subtract(values, first, order="C")
     shift = weights @ differences / total

@@ -16,10 +16,12 @@ from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
-# Not worth a loop.
+# So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
-# Multiply-adds that a number takes as long as which is written where memory is touched for the first time.
+# To write a number where memory is touched for the first time takes as long as so many multiply-adds.
 _WORK_OF_A_COPY = 10
+# Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
+# range of float32.
 _LARGEST_EXPONENT = 60
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
@@ -266,7 +268,7 @@ def _may_be_weights(y: Any, n_rows: int) -> bool:
 
 
 def moderate(weights: FloatArray | None) -> FloatArray | None:
-    """Weights far from 1 scaled by a power of two, lest their sums overflow or vanish."""
+    """Weights scaled by a power of two where they are far from 1, so that their sums neither overflow nor vanish."""
     if weights is None:
         return None
     _, exponent = np.frexp(weights.max())

@@ -30,7 +30,8 @@ from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.rows import Rows
 from fastgmm.show.verbose import print_progress
 
-# As long as so many sweeps is, at least, a fit of which no number of iterations is known.
+# A fit is taken to be as long as so many sweeps, since nobody knows how many iterations it will have. The number was
+# chosen by hand: a start and a few iterations take as much.
 _SWEEPS_OF_A_FIT = 10
 
 

@@ -52,7 +52,7 @@ def inverse_cholesky(covariances: FloatArray) -> FloatArray:
 
 
 def _small_inverse() -> Callable[[FloatArray], FloatArray]:
-    """What gives L⁻¹ of a small matrix, where the way to LAPACK takes as long as LAPACK."""
+    """A function that gives L⁻¹ of a small matrix; it calls LAPACK itself, since detours would take as long."""
     lapack = _lapack()
     factor, invert = lapack.dpotrf, lapack.dtrtri
 
@@ -73,7 +73,7 @@ def _large_inverse(matrix: FloatArray) -> FloatArray:
 def factor_and_inverse(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     """L and L⁻¹ of a matrix = LLᵀ, of which the lower triangle is read; raises ``LinAlgError`` where there is none.
 
-    What OpenBLAS would do on several threads, and need not, is made of blocks:  L = [A 0; B C],
+    Sizes for which OpenBLAS would needlessly ask several threads are factored in blocks:  L = [A 0; B C],
     L⁻¹ = [A⁻¹ 0; −C⁻¹BA⁻¹ C⁻¹]  with B = QA⁻ᵀ of the block Q below the diagonal, and CCᵀ what BBᵀ leaves of the last
     one. To multiply by A⁻¹ is less exact than to solve with A, by the condition of A, so each product is corrected by
     what it leaves of its equation.

@@ -10,6 +10,7 @@ import numpy as np
 from fastgmm.families.factors import ROUNDING, times_transpose
 from fastgmm.parameters import FloatArray
 
+# So few numbers, half a megabyte, are copied at once.
 _FEW_NUMBERS = 2**16
 _UNSOUND = "precisions_cholesky_ should be finite and of full rank, a root R of the precisions RRᵀ (1/σ of variances)"
 

@@ -58,7 +58,8 @@ def degenerate_components(sweep: Sweep, model: Model, regularization: FloatArray
     if family.has_matrices and sweep.facts.rows.shape[0] <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
     added = added_variances(family, regularization)
-    # What is not flat beside variances is not beside robust ones, which are no larger, and take longer to find.
+    # Robust variances are no larger than variances, so a component that is not flat beside these is not flat beside
+    # those. They take longer to find, so we look at them only if a component is.
     floor, flat = _flat_components(family, model, added, sweep.facts.variances)
     if len(flat):
         floor, flat = _flat_components(family, model, added, sweep.facts.robust_variances)
@@ -111,7 +112,7 @@ def _by_direction(
     within, total = (
         matrix / np.outer(units, units) - np.diag(added / floor) for matrix in _covariances_of_rows(family, parameters)
     )
-    # First within components, where no distance between them drowns what is small.
+    # We look within components first, where distances between them do not drown what is small.
     thin = _flat_directions(within, np.eye(len(units)))
     across = _flat_directions(total, thin)
     of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :] if across.size else np.eye(len(units))

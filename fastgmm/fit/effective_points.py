@@ -76,7 +76,7 @@ def _keys(values: Array) -> Array:
 
 
 def _effective_number(weights: FloatArray) -> float:
-    """Of the largest, whose square may underflow otherwise."""
+    """(Σc)²/Σc² of weights c, computed from their ratios to the largest, since squares of small ones underflow."""
     if not weights.any():
         return 0.0
     relative = weights / weights.max()

@@ -15,7 +15,7 @@ from fastgmm.parameters import Model, Parameters
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """Where EM stands, and of what it wants the moments next.
+    """Where EM stands, and the model whose moments it asks for next.
 
     Attributes
     ----------
@@ -26,11 +26,11 @@ class Iterate:
     asked : Model
         Whose moments are wanted: ``model`` itself, or an extrapolation of the path that led to it.
     change : float
-        By how much the last moments raised the lower bound, or would have.
+        By how much the last moments raised the lower bound, or would have, had they been accepted.
     accepted : bool
-        Whether they led to ``model``: not so where they were of an extrapolation that fell short.
+        Whether the last moments led to ``model``: False where they came from an extrapolation that fell short.
     is_jump : bool
-        Whether they were of an extrapolation.
+        Whether the last moments came from an extrapolation.
     has_jumped : bool
         Whether any extrapolation of this run was accepted.
     """

@@ -37,7 +37,7 @@ def added_variances(family: CovarianceFamily, regularization: FloatArray) -> Flo
 
 
 def rounding_of_variances(n_features: int, largest: float) -> float:
-    """What may be nothing but rounding in the smallest variance of a covariance with this largest number."""
+    """A smallest variance up to this size may be nothing but rounding, in a covariance with this largest number."""
     return n_features * ROUNDING * largest
 
 
@@ -48,14 +48,14 @@ def regularization_warning(
     roots: FloatArray,
     passed_over: tuple[int, ...],
 ) -> RegularizationWarning | None:
-    """Whether it is felt in some components: what was added beside their smallest variance without it.
+    """A warning where regularization is large beside the smallest variance that some components have without it.
 
     Parameters
     ----------
     roots : ndarray
         ``precisions_cholesky`` of the parameters.
     passed_over : tuple of int
-        Components of which there is something else to say.
+        Components that another warning names.
     """
     family = FAMILIES[parameters.covariance_type]
     added = added_variances(family, regularization)
@@ -69,7 +69,7 @@ def regularization_warning(
     if not len(components):
         return None
     own = covariances if family.is_shared else covariances[components]
-    # In units of what was added, which is 1 of it; some of the rest is rounding.
+    # The unit is what was added, so we take 1 away; some of what remains is rounding.
     smallest = float(family.smallest_variances(own, units).min()) - 1.0
     rounding = rounding_of_variances(len(units), float(np.abs(own).max() / added.min()))
     unit = _RELATIVE if isinstance(reg_covar, str) else reg_covar

@@ -1,7 +1,7 @@
 """The scale of every feature in which a start measures distances, so that it does not depend on units.
 
-k-means in the units of the data hears the feature with the largest numbers alone. Whichever scale it is given instead,
-it follows the features' units, so that the same rows in other units make the same clusters.
+k-means in the units of the data is led by the feature with the largest numbers alone. Every scale here changes with the
+unit of its feature, so that the same rows in other units make the same clusters.
 """
 
 import numpy as np

@@ -57,7 +57,7 @@ def available_backends() -> dict[str, str]:
 
 
 def _state_of(name: str) -> str:
-    """Looked up anew for every fit: what was loaded may have been made unavailable since."""
+    """Whether a backend is available: we ask anew for every fit, since what was loaded may have been removed."""
     if name == "numba":
         return "available" if importlib.util.find_spec("numba") is not None else "numba is not installed"
     return _state_of_the_extension() if name == "c" else "available"

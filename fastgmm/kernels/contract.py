@@ -102,11 +102,11 @@ class ChunkPlan:
 
     @property
     def useful_threads(self) -> int:
-        """As many as have something worth their while to do; it touches no result."""
+        """As many threads as have enough work to repay starting them; the number changes no result."""
         return max(1, min(self.n_chunks, int(self.n_chunks * self.chunk_rows * self.work_per_row / _THREAD_WORK)))
 
     def sections(self, n_threads: int = 1) -> Iterator[Section]:
-        """The sections in order; one takes each thread about as long, whatever their number."""
+        """The sections in order; a section takes about as long whatever the number of threads."""
         rows = n_threads * _rows_of_a_call(self.work_per_row, self.bytes_per_row) // self.n_chunks
         rows = max(self.tile_rows, rows // LARGEST_TILE * LARGEST_TILE)
         for start in range(0, self.chunk_rows, rows):
@@ -114,10 +114,10 @@ class ChunkPlan:
             yield Section(self.n_chunks, self.chunk_rows, self.tile_rows, start, stop)
 
     def blocks(self, n_rows: int, n_threads: int, work: int, n_bytes: int) -> Iterator[tuple[slice, Section]]:
-        """Rows and section of one kernel call after the other, for outputs that are each row's own.
+        """Consecutive blocks of rows, each with the section of one kernel call, for outputs that every row has.
 
-        ``work`` and ``n_bytes`` are those of a row. Sections of all chunks have at least a tile of each, which for
-        large models takes seconds; these can be as short as a tile for each thread.
+        ``work`` and ``n_bytes`` are those of a row. ``sections`` have a tile of every chunk at least, which takes
+        seconds for large models; a block can be as short as a tile for each thread.
         """
         block_rows = n_threads * max(1, _rows_of_a_call(work, n_bytes) // self.tile_rows) * self.tile_rows
         for begin in range(0, n_rows, block_rows):
@@ -129,7 +129,7 @@ class ChunkPlan:
 
 
 def _rows_of_a_call(work_per_row: int, bytes_per_row: int) -> int:
-    """As many as one kernel call should take for each thread."""
+    """How many rows one call of a kernel should take for each thread."""
     return int(min(_SECTION_WORK / work_per_row, _SECTION_BYTES / bytes_per_row))
 
 
@@ -143,7 +143,7 @@ def plan_chunks(n_rows: int, n_features: int, n_components: int, itemsize: int, 
         tile_rows //= 2
     affordable = max(_FEWEST_CHUNKS, _SLOT_BYTES // (8 * max(1, slot_numbers)))
     n_chunks = max(1, min(_MOST_CHUNKS, affordable, n_rows // _SMALLEST_CHUNK))
-    # A single chunk ends with its rows: beyond these no section has anything to do.
+    # A single chunk need not be longer than its rows, rounded up to tiles: later sections would find nothing to do.
     chunk_rows = _round_up(-(-n_rows // n_chunks), tile_rows if n_chunks == 1 else LARGEST_TILE)
     n_chunks = max(1, -(-n_rows // chunk_rows))
     work = work_of(1, n_features, n_components)

@@ -33,9 +33,9 @@ _lock_of = operator.itemgetter(0)
 class _Forking(threading.local):
     """The hooks of ``os.fork``, and what the forking thread took, since locks may be added while a fork waits.
 
-    Signals' handlers run between any two instructions of Python, and may raise: a lock is taken and noted in a single
-    call of C code, and so are all released. A hook that a handler ends just as it begins is lost, wherefore each is
-    there twice; what is left to do for the second is nothing, or what the first did not do.
+    Signals' handlers run between any two instructions of Python, and may raise. So we take a lock and note it in a
+    single call of C code, and release all of them in another one. A handler that raises just as a hook begins ends the
+    hook before it has done anything. So each hook is registered twice: the second does what the first has left undone.
     """
 
     def __init__(self, locks: list[Lock]) -> None:
@@ -50,7 +50,7 @@ class _Forking(threading.local):
             self._take(lock)
 
     def _take(self, lock: Lock) -> None:
-        """Wait for the lock. A fork cannot be called off by an exception, so what a signal raises waits until after."""
+        """Wait for the lock. No exception can call off a fork, so we keep what a signal raises until it is over."""
         while lock not in map(_lock_of, self.held):
             try:
                 self.held.extend(zip((lock,), map(_acquire, (lock,)), strict=True))
@@ -65,7 +65,7 @@ class _Forking(threading.local):
         self.release()
         interruption, self.interruption = self.interruption, None
         if isinstance(interruption, KeyboardInterrupt):
-            # By another thread, which comes when this hook has ended: what is raised in a hook is lost.
+            # What is raised in a hook is lost, so another thread raises it anew when this hook has ended.
             _thread.start_new_thread(_thread.interrupt_main, ())
         elif interruption is not None:
             raise interruption  # lost but for `sys.unraisablehook`, as what a handler raises in a hook always is

@@ -116,7 +116,7 @@ def attended(work: Callable[[], T], operations: float = LONG_WORK) -> T:
 
 
 def uninterrupted(work: Callable[[], T]) -> T:
-    """The same, however short it is: an exception of a handler cuts it in two only where it asks ``check``."""
+    """What ``attended`` does, for work of any length: it ends early only where it calls ``check`` itself."""
     if threading.current_thread() is not threading.main_thread() or _is_import_under_way():
         return work()
     desk, call = _Desk(), _Call(work)
@@ -163,7 +163,10 @@ def _import(name: str) -> ModuleType:
 
 
 def _is_import_under_way() -> bool:
-    """Of a package that the work may need, by this thread, which a handler has interrupted: others wait in vain."""
+    """Whether this thread is importing a package that the work may need: another thread would wait for that in vain.
+
+    It is so where we are called by a signal's handler that has interrupted the import.
+    """
     frame: FrameType | None = sys._getframe()
     while frame is not None:
         # Python's own function, which every import goes through.
@@ -174,7 +177,10 @@ def _is_import_under_way() -> bool:
 
 
 def _start(work: Callable[[], None]) -> threading.Thread | None:
-    """Start a thread with this one's context, for whose end the interpreter waits; None where the system gives none."""
+    """Start a thread in a copy of this one's context; return None where the system gives no thread.
+
+    The interpreter waits for its end before it exits.
+    """
     context, errors, call = copy_context(), np.geterr(), np.geterrcall()
 
     def work_in_context() -> None:

@@ -8,9 +8,9 @@ rows. When parameters change, with M = L⁻¹'·L the triangle inequality moves 
 
 A component whose log-density cₖ − ½m² is thus known to lie further below another one than rounding reaches, for all
 rows of a tile, is not evaluated there. The result is that of an ordinary sweep but for the order of sums.
-Where many components matter to a row there is nothing to leave out, and nothing of this is done; nor where rows have
-groups, whose priors may bring a component near that is far from all of a tile. The order takes four bytes a row, bounds
-at most 64 MB.
+Where many components matter to most rows there is little to leave out, so sweeps stay ordinary ones. So they do where
+rows have groups, since a prior may raise a component that is far from all of a tile. The order takes four bytes a row,
+bounds at most 64 MB.
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ class BoundedSweep:
         return self.sweep.n_threads
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
-        """Those of one model, which follows that of the call before; of several, without bounds."""
+        """Moments of one model, with bounds that follow from the call before, or of several, without bounds."""
         return [self.moments(model.prepared) for model in models] if len(models) == 1 else self.sweep(models)
 
     def moments(self, prepared: Prepared) -> Moments:
@@ -101,7 +101,7 @@ class BoundedSweep:
         return moments
 
     def _share_evaluated(self) -> float:
-        """Of all pairs of a tile and a component in the bounded sweeps so far."""
+        """The share of pairs of a tile and a component that the bounded sweeps so far have evaluated."""
         assert self._bounds is not None
         return float(self._bounds.evaluated.sum()) / (self._n_bounded * self._bounds.matters.size)
 
@@ -140,7 +140,7 @@ def _first_bounds(sweep: InMemory, prepared: Prepared) -> Bounds:
 
 
 def _order_by_label(sweep: InMemory, prepared: Prepared) -> NDArray[np.int32]:
-    """Positions of the rows sorted by label block by block, lest rows that are read together lie all over the data."""
+    """Positions of the rows, sorted by label within blocks, so that rows that are read together lie near each other."""
     rows = sweep.rows
     order = np.empty(rows.shape[0], np.int32)
     block_rows = _BLOCK_ROWS_OF_A_COMPONENT * len(prepared.log_constants)

@@ -62,7 +62,7 @@ class InMemory:
         object.__setattr__(self, "n_rows", self.rows.n_counted)
 
     def check_deadline(self) -> None:
-        """Raise where there is no time left, or nobody who waits."""
+        """Raise where no time is left, or nobody waits for the result any more."""
         check()
         if time.perf_counter() > self.deadline:
             raise DeadlineError
@@ -84,9 +84,9 @@ def make_sweep(
 ) -> InMemory:
     """A sweep over rows in memory.
 
-    Where components share a covariance, the scatter of all rows is computed once, and says what their second moments
-    are as long as responsibilities sum to 1 and rows are swept more than once. Those with groups are swept for
-    themselves: a start does so with each block once.
+    Where components share a covariance, second moments follow from the scatter of all rows, since responsibilities sum
+    to 1. To compute it once is worth its time where rows are swept again and again. For rows with groups the kernel
+    collects second moments instead, since a start sweeps each block of them once.
     """
     scatter = total_scatter(facts, backend, n_threads) if family.is_shared and facts.rows.groups is None else None
     return InMemory(facts, family, backend, n_threads, scatter, deadline)
@@ -100,7 +100,7 @@ def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
 
 
 def _second_shape(sweep: InMemory, prepared: Prepared, n_chunks: int) -> tuple[int, ...]:
-    """Of the second moments in the slots: of length 0 where a scatter says what they are."""
+    """The shape of the second moments in the slots: of length 0 where they follow from a scatter."""
     return (n_chunks if sweep.scatter is None else 0, *sweep.family.covariance_shape(*prepared.means.shape))
 
 
@@ -159,7 +159,7 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
     useful_threads = plan.useful_threads
     if useful_threads > 1:
         useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
-    # Every number of the parameters meets every row about once.
+    # Each row takes about one multiply-add for every number of the parameters.
     work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
     bytes_per_row = (rows.values.nbytes + result.nbytes) // len(result)
     for block, section in plan.blocks(len(result), useful_threads, work_per_row, bytes_per_row):
@@ -169,7 +169,7 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
 
 
 def _part_of(outputs: Outputs, block: slice) -> Outputs:
-    """Those of some rows; what is not wanted stays empty."""
+    """The outputs of a block of rows; arrays that are not wanted stay empty."""
     return Outputs(outputs.log_density[block], outputs.labels[block], outputs.joint[block], outputs.normalize)
 
 

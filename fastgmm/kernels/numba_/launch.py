@@ -29,7 +29,7 @@ from fastgmm.rows import Rows
 
 _IMPORTING_PROCESS = os.getpid()
 _ENTRY_LOCK = threading.Lock()
-# Of the types that the others have; read-only.
+# These stand for groups that are not there. They have the types of given ones, and are read-only like them.
 _NO_GROUPS, _NO_PRIOR = np.broadcast_to(np.int32(0), 1), np.broadcast_to(0.0, 1)
 
 

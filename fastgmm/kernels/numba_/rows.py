@@ -111,7 +111,7 @@ def _load_features(rows: Any, starts: Any, tile: Any, t: int) -> None:
 
 @inline
 def _subtract_origin(rows: Any, tile: Any, t: int) -> None:
-    """Of the points at t."""
+    """Make the points at t count from the origin."""
     if rows.has_origin:
         for j in range(rows.n_features):
             point = load(tile.points, j * tile.stride + t)
