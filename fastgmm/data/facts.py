@@ -33,7 +33,7 @@ class Facts:
     _known: dict[str, Any] = field(default_factory=dict, init=False)
 
     def _once(self, name: str, find: Callable[[], T]) -> T:
-        """A fact, which is kept without a lock, which a forked child might find taken: to find it twice is no harm."""
+        """A fact, found once and kept; no lock is taken, since a forked child might find it taken."""
         if name not in self._known:
             self._known[name] = find()
         found: T = self._known[name]
