@@ -31,10 +31,11 @@ from fastgmm.parameters import FloatArray, PreparedFull
 
 def _some_at_a_time(function: Callable[..., FloatArray], *arrays: FloatArray) -> FloatArray:
     """``function`` of arrays (K, ...) that takes every component for itself, and gives as many numbers as the first."""
-    if len(arrays[0]) == 1:
-        return function(*arrays)  # without copying a single large one
+    parts = list(pieces(len(arrays[0]), max(array[:1].nbytes for array in arrays)))
+    if len(parts) == 1:
+        return function(*arrays)  # without copying what it gives
     result = np.empty(arrays[0].shape)
-    for part in pieces(len(result), max(array[:1].nbytes for array in arrays)):
+    for part in parts:
         result[part] = function(*(array[part] for array in arrays))
     return result
 

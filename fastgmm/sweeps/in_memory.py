@@ -56,6 +56,7 @@ class InMemory:
     deadline: float = math.inf
     rows: Rows = field(init=False)
     n_rows: int = field(init=False)
+    plans: dict[int, ChunkPlan] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rows", self.facts.rows)
@@ -93,10 +94,13 @@ def make_sweep(
 
 
 def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
-    """How a sweep cuts its rows."""
+    """How a sweep cuts its rows, which depends on the number of components alone."""
     n_components, n_features = prepared.means.shape
-    second_numbers = math.prod(_second_shape(sweep, prepared, 1))
-    return _plan(sweep.rows, n_components, n_components * (1 + n_features) + second_numbers + 2)
+    if n_components not in sweep.plans:
+        second_numbers = math.prod(_second_shape(sweep, prepared, 1))
+        slot_numbers = n_components * (1 + n_features) + second_numbers + 2
+        sweep.plans[n_components] = _plan(sweep.rows, n_components, slot_numbers)
+    return sweep.plans[n_components]
 
 
 def _second_shape(sweep: InMemory, prepared: Prepared, n_chunks: int) -> tuple[int, ...]:
