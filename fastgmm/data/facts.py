@@ -16,10 +16,11 @@ from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import FloatArray
 from fastgmm.rows import Rows
 
-# A variance from m normal rows is off by √(2/m) of itself: one percent from these many, which are no more than 8 MB
-# where rows are narrow. Of wide rows there are as many as are 8 MB, but no fewer than make it six percent.
-_ROWS_OF_A_SAMPLE = 16_384
-_NUMBERS_OF_A_SAMPLE = 2**20
+# A variance from m normal rows is off by √(2/m) of itself: two percent from these many, which a gather and some passes
+# over them take a tenth of a millisecond for. Of wide rows there are as many as are half a megabyte, but no fewer than
+# make it six percent.
+_ROWS_OF_A_SAMPLE = 4096
+_NUMBERS_OF_A_SAMPLE = 2**16
 _FEWEST_ROWS_OF_A_SAMPLE = 512
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
 # To write a number where memory is touched for the first time takes as long as so many multiply-adds.
-_WORK_OF_A_COPY = 10
+_WORK_OF_A_COPY = 30
 # Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
 # range of float32.
 _LARGEST_EXPONENT = 60

@@ -23,8 +23,9 @@ from fastgmm.machine.forks import IMPORTING
 
 T = TypeVar("T")
 
-# Work of so many multiply-adds takes long, some 5 ms: to hand it to a thread costs 70 μs, 1 to 2 % of that.
-LONG_WORK = 1e7
+# Work of so many multiply-adds takes long, some 30 ms in kernels. To hand it to a thread costs 70 μs, and up to half a
+# millisecond for memory that the thread touches for the first time: 1 to 2 % of that.
+LONG_WORK = 1e9
 # Numba's compiler recurses deeply, so our threads have twice the usual stack of a main thread, whatever size the
 # application has set for threads of its own.
 _STACK_BYTES = 16 * 2**20

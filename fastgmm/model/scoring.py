@@ -18,9 +18,9 @@ from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_flo
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Backend, work_of
+from fastgmm.kernels.contract import Backend
 from fastgmm.machine.pieces import pieces
-from fastgmm.machine.waiting import LONG_WORK, attended
+from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import (
     ARRAYS,
     check_shapes,
@@ -50,7 +50,6 @@ class Scorer:
     backend: Backend
     in_double: Prepared
     in_single: Prepared | None  # None where squares would leave its range
-    rows_of_long_work: float
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,11 +70,6 @@ class Scorer:
 
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
-        if len(rows.values) < self.rows_of_long_work:
-            return self._evaluate(rows, n_threads, wanted)
-        return attended(partial(self._evaluate, rows, n_threads, wanted))
-
-    def _evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
         if prepared is not None:
             return evaluate(rows, prepared, self.backend, n_threads, wanted)
@@ -83,7 +77,7 @@ class Scorer:
         result = np.empty((rows.shape[0], *shape), np.int64 if wanted == "labels" else rows.values.dtype)
         for part in pieces(rows.shape[0], 8 * rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
-                result[part] = self._evaluate(as_float64(rows.take(part)), n_threads, wanted)
+                result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
         return result
 
     def joint(self, rows: Rows, n_threads: int | None) -> Array:
@@ -129,8 +123,7 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
     backend = get_backend(attributes["backend"])
-    rows_of_long_work = LONG_WORK / work_of(1, *means.shape[::-1])
-    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, rows_of_long_work)
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single)
 
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
