@@ -19,8 +19,10 @@ from fastgmm.sweeps.in_memory import make_sweep
 from fastgmm.sweeps.sweep import Sweep
 
 # Blocks of rows are put in the order of their labels. With 1024 rows of a cluster, two to four tiles, most tiles hold
-# rows of a single one; a block of 16,384 rows or more also repays the start of a sweep.
+# rows of a single one; a block of 16,384 rows or more also repays the start of a sweep. It is a copy, of 8 MB at most
+# but for a tile or two of wide rows.
 _BLOCK_ROWS, _BLOCK_ROWS_OF_A_CLUSTER = 16_384, 1024
+_BLOCK_NUMBERS = 2**20
 
 
 def parameters_of_partition(
@@ -31,11 +33,17 @@ def parameters_of_partition(
     regularization: FloatArray,
     keep_means: bool = True,
 ) -> Parameters:
-    """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves."""
+    """The M-step of hard assignments. With ``keep_means`` covariances are those about the centers themselves.
+
+    Otherwise the means are found first, since moments of clusters about centers far from them lose digits.
+    """
     moments = moments_of_groups(sweep, _labelled(rows, labels, len(centers)), centers)
-    if keep_means:
-        moments = _that_move_no_mean(moments)
-    return maximize(sweep.family, moments, regularization)
+    if not keep_means:
+        means = maximize(sweep.family, moments, regularization).means
+        moments = moments_of_groups(sweep, _labelled(rows, labels, len(centers)), means)
+        return maximize(sweep.family, moments, regularization)
+    # As though the centers were the means of the rows.
+    return maximize(sweep.family, replace(moments, first=np.zeros_like(moments.first)), regularization)
 
 
 def moments_of_groups(sweep: Sweep, blocks: Iterable[Rows], means: FloatArray) -> Moments:
@@ -56,13 +64,9 @@ def _without_opinion(family: CovarianceFamily, means: FloatArray, dtype: Any) ->
 def _labelled(rows: Rows, labels: NDArray[np.integer[Any]], n_clusters: int) -> Iterator[Rows]:
     """The rows with their labels as groups, a block at a time."""
     allowed = np.where(np.eye(n_clusters, dtype=bool), 0.0, -np.inf)
-    block_rows = max(_BLOCK_ROWS, _BLOCK_ROWS_OF_A_CLUSTER * n_clusters)
+    affordable = max(_BLOCK_ROWS_OF_A_CLUSTER, _BLOCK_NUMBERS // rows.shape[1])
+    block_rows = min(affordable, max(_BLOCK_ROWS, _BLOCK_ROWS_OF_A_CLUSTER * n_clusters))
     for begin in range(0, rows.shape[0], block_rows):
         # In the order of their labels, since kernels leave out what no row of a tile may belong to.
         order = begin + np.argsort(labels[begin : begin + block_rows], kind="stable")
         yield replace(rows.take(order), groups=labels[order].astype(np.int32), group_prior=allowed)
-
-
-def _that_move_no_mean(moments: Moments) -> Moments:
-    """Moments as though the means that they are about were those of the rows."""
-    return replace(moments, first=np.zeros_like(moments.first))

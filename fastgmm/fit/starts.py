@@ -128,7 +128,7 @@ def _from_callable(
     """A user's start: means (n_components, n_features), or a label for every row."""
     n_rows, n_features = sweep.rows.shape
     answer = np.asarray(method(sweep.rows.values, n_components, random_state))
-    if answer.shape == (n_components, n_features) and np.isfinite(answer).all():
+    if answer.shape == (n_components, n_features) and answer.dtype.kind == "f" and np.isfinite(answer).all():
         options = StartOptions("auto", n_components, means=answer)
         return _from_partition(sweep, options, regularization, random_state)
     is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"

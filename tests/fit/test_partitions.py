@@ -82,3 +82,18 @@ def test_random_responsibilities_are_scikit_learns_draws(backend, family, rows):
     shares = drawn / drawn.sum(axis=1, keepdims=True)
     moments = moments_of_shares(family, rows, shares, np.zeros((N_CLUSTERS, N_FEATURES)))
     assert_same_parameters(found, maximize(family, moments, NOTHING), rows)
+
+
+@pytest.mark.parametrize("distance", [1e3, 1e5])
+def test_labels_of_clusters_far_apart_keep_the_digits_of_their_covariances(backend, family, distance):
+    """Also of float32 rows, whose squares about a common center would drown them."""
+    clusters = np.arange(4000) % 2
+    values = np.random.default_rng(0).normal(size=(4000, 3)) + distance * clusters[:, np.newaxis]
+    rows = Rows(values.astype(np.float32))
+    sweep = make_sweep(Facts(rows), family, backend, 1)
+    centers = np.tile(sweep.facts.center, (2, 1))
+    found = parameters_of_partition(sweep, rows, clusters, centers, NOTHING[:3], keep_means=False)
+    matrices = family.matrices(found.covariances, 2, 3)
+    for k in range(2):
+        own = rows.values[clusters == k].astype(np.float64)
+        assert np.trace(matrices[k]) == pytest.approx(own.var(axis=0).sum(), rel=0.05)
