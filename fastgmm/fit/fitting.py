@@ -58,7 +58,7 @@ def fit_rows(
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        watching = [_among_the_data(observer, origin) for observer in observers]
+        watching = [_among_the_data(observers, origin)] if observers else []
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, watching))
         best = replace(best, parameters=plus_origin(best.parameters, origin))
         return best, steps, warning_about(options, facts, best, regularization)
@@ -124,12 +124,19 @@ def _start_options(options: Options, sweep: InMemory) -> StartOptions:
     return StartOptions(method, options.n_components, weights, means, covariances)
 
 
-def _among_the_data(observer: Observer, origin: FloatArray | None) -> Observer:
-    """Shows the observer means among the values of the data."""
+def _among_the_data(observers: Sequence[Observer], origin: FloatArray | None) -> Observer:
+    """Shows all observers the same step, with means among the values of the data; one that stops stops the run."""
 
     def show(step: Step) -> None:
         assert step.parameters is not None
-        observer(replace(step, parameters=plus_origin(step.parameters, origin)))
+        shown, is_stopped = replace(step, parameters=plus_origin(step.parameters, origin)), False
+        for observer in observers:
+            try:
+                observer(shown)
+            except StopIteration:
+                is_stopped = True
+        if is_stopped:
+            raise StopIteration
 
     return show
 
@@ -139,7 +146,7 @@ def _counted_from(origin: FloatArray | None, method: StartFunction) -> StartFunc
 
     def answer(values: Array, n_components: int, random_state: np.random.RandomState) -> Array:
         found = np.asarray(method(values, n_components, random_state))
-        are_means = found.shape == (n_components, values.shape[1])
+        are_means = found.shape == (n_components, values.shape[1]) and found.dtype.kind in "iuf"
         return less_origin(found.astype(np.float64), origin) if are_means else found
 
     return answer

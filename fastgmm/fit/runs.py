@@ -163,7 +163,8 @@ def run_em(
     run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observers, is_logged)
     drive(sweep, [run])
     if run.failure is not None:
-        raise explanation_of(sweep, run.failure) from run.failure
+        failure, run.failure = run.failure, None  # whose frames know the run
+        raise explanation_of(sweep, failure) from failure
     assert run.stop_reason is not None
     if is_logged:
         _log_falls(run.steps)
@@ -268,14 +269,13 @@ def _log_falls(steps: list[Step]) -> None:
 
 
 def _tell(observers: Sequence[Observer], step: Step, parameters: Parameters) -> bool:
-    """Show a step to all observers, if there are any; whether none of them wants to stop."""
-    go_on = True
-    for observer in observers:
-        try:
+    """Show a step to the observers; whether none of them wants to stop."""
+    try:
+        for observer in observers:
             observer(replace(step, parameters=parameters))
-        except StopIteration:
-            go_on = False
-    return go_on
+    except StopIteration:
+        return False
+    return True
 
 
 def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step, ...]]:
@@ -303,7 +303,10 @@ def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step
             break
     if best is None:
         assert failure is not None, "a fit has at least one restart"
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # which knows this frame, and so would keep all that it knows
     return best, tuple(steps)
 
 

@@ -51,6 +51,8 @@ class _Call(Generic[T]):
     def make(self) -> None:
         try:
             self._result = self._function()
+        except AbandonedError:
+            pass  # nobody fetches it; kept, it would keep all that its frames know
         except BaseException as error:
             self._error = error
 
