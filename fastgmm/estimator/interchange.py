@@ -124,8 +124,12 @@ def from_sklearn(cls: type[Estimator], estimator: object, options: dict[str, Any
 
 def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The fitted attributes that a scikit-learn estimator has too, copied, be they set by hand."""
-    fitted = attended(lambda: completed(attributes), work_of_matrices(attributes))
-    return {name: copy(fitted[name]) for name in (*ARRAYS, *_SHARED_RESULTS) if name in fitted}
+
+    def work() -> dict[str, Any]:
+        fitted = completed(attributes)
+        return {name: copy(fitted[name]) for name in (*ARRAYS, *_SHARED_RESULTS) if name in fitted}
+
+    return attended(work, work_of_matrices(attributes))
 
 
 def save(self: Any, path: AnyPath) -> None:

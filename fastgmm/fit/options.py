@@ -137,7 +137,8 @@ def check_options(values: Mapping[str, Any], estimator: str, options: Mapping[st
 
 def options_of(attributes: Mapping[str, Any], estimator: str) -> Options:
     """The hyper-parameters among the attributes of an estimator, checked as ``check_options`` does."""
-    values = {name: attributes[name] for name in OPTIONS}
+    # An estimator out of a pickle of an earlier version lacks options that are younger.
+    values = {name: attributes.get(name, declared.default) for name, declared in OPTIONS.items()}
     check_options(values, estimator)
     return Options(**values)
 

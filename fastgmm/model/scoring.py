@@ -169,7 +169,7 @@ def deep_copy(estimator: Estimator, memo: dict[int, Any]) -> Estimator:
     """A copy that shares no array; also of an estimator that cannot score, since some of it was set by hand."""
     state: dict[str, Any] = estimator.__getstate__()  # type: ignore[assignment]  # a subclass may have its own
     copied = type(estimator).__new__(type(estimator))
-    restore(copied, deepcopy(state, memo))
+    restore(copied, attended(partial(deepcopy, state, memo), work_of_matrices(state)))
     return copied
 
 
