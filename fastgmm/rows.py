@@ -17,10 +17,10 @@ class Rows:
     All arithmetic is about ``values − origin``, ``origin`` (d,) float64 or None, exact: see ``data/origin.py``.
 
     ``groups`` (n,) int32 or None says what is believed of the components of a row before it is looked at: kernels add
-    the logarithms ``group_prior[group]`` of the table (G, K) float64 to its joint log-densities. With 0 and −∞ these
-    are a known label, or the components that are allowed; with a group for every row, log-responsibilities. Of a group
-    outside the table nothing is believed. Whoever builds the table must refuse a group that allows no component at all:
-    log p(x) is −∞ there, and the responsibilities have no meaning.
+    the logarithms ``group_prior[group]`` of the table (G, K), float64 in C order and never +∞, to its joint
+    log-densities. With 0 and −∞ these are a known label, or the components that are allowed; with a group for every
+    row, log-responsibilities. Of a group outside the table nothing is believed. Whoever builds the table must refuse a
+    group that allows no component at all: log p(x) is −∞ there, and the responsibilities have no meaning.
     """
 
     values: Array

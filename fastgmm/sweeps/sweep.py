@@ -15,7 +15,7 @@ class DeadlineError(Exception):
 
 
 class Sweep(Protocol):
-    """Visits every row once and returns the moments under each of some models.
+    """Visits every row and returns the moments under each of some models; rows that are dear to visit, once for all.
 
     It may raise ``DeadlineError``, also in the middle. ``backend`` and ``n_threads`` are for other work on its rows.
     """

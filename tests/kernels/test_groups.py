@@ -11,8 +11,8 @@ from tests import naive
 from tests.kernels.test_sweep import empty_slots, moments_of, whole
 from tests.problems import TOLERANCE, Problem, assert_close, assert_close_moments, draw_problem, same_bits
 
-# Tiles are partial or full, and have fewer or more features than a component may be given up after.
-SHAPES = [(1, 1, 1), (7, 2, 3), (257, 5, 3), (300, 17, 4), (600, 2, 2)]
+# Tiles are full and partial, and have fewer or more features than a component may be given up after.
+SHAPES = [(257, 5, 3), (60, 17, 4)]
 
 
 def labels_of(rng, n_rows, n_components):
@@ -67,11 +67,10 @@ def evaluate(backend, problem, groups, table, dtype="float64", normalize=False, 
     return outputs
 
 
-@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("belief", BELIEFS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_a_sweep_collects_the_moments_of_the_oracle(backend, family, dtype, shape, belief, weighted):
-    problem, groups, table = draw(family, shape, belief, weighted)
+def test_a_sweep_collects_the_moments_of_the_oracle(backend, family, dtype, shape, belief):
+    problem, groups, table = draw(family, shape, belief, weighted=belief == "labels")
     weights = None if problem.weights is None else problem.weights.tolist()
     expected = naive.moments(problem.mixture, problem.values.tolist(), weights, priors_of(groups, table))
     found = moments_of(sweep(backend, problem, groups, table, dtype), 0, problem)
@@ -158,18 +157,16 @@ def test_a_prior_of_zero_changes_no_bit(backend, family, dtype):
     assert same_bits(believed, sweep(backend, problem, None, None, dtype))
 
 
-@pytest.mark.parametrize("n_threads", [2, 3, 7])
 @pytest.mark.parametrize("belief", BELIEFS)
-def test_any_number_of_threads_gives_the_same_bits(backend, family, belief, n_threads):
+def test_any_number_of_threads_gives_the_same_bits(backend, family, belief):
     problem, groups, table = draw(family, (600, 2, 3), belief, weighted=True)
     section = Section(n_chunks=5, chunk_rows=128, tile_rows=64, start=0, stop=128)
-    alone, together = (sweep(backend, problem, groups, table, "float64", section, n) for n in (1, n_threads))
+    alone, together = (sweep(backend, problem, groups, table, "float64", section, n) for n in (1, 3))
     assert same_bits(alone, together)
 
 
-@pytest.mark.parametrize("belief", BELIEFS)
-def test_the_bits_of_a_row_do_not_depend_on_its_neighbors(backend, family, dtype, belief):
-    problem, groups, table = draw(family, (257, 5, 3), belief)
+def test_the_bits_of_a_row_do_not_depend_on_its_neighbors(backend, family, dtype):
+    problem, groups, table = draw(family, (257, 5, 3), "allowed sets")
     order = np.random.default_rng(3).permutation(257)
     rows = problem.rows(dtype)
     straight = evaluate(backend, problem, groups, table, dtype)

@@ -60,6 +60,7 @@ def flat_rows(rows: Rows) -> FlatRows:
     weights = np.broadcast_to(np.ones(1), n_rows) if rows.weights is None else rows.weights
     weight_stride = weights.strides[0] // weights.itemsize
     groups = _NO_GROUPS if rows.groups is None else _flat(rows.groups, n_rows)
+    assert rows.group_prior is None or rows.group_prior.flags.c_contiguous
     group_prior = _NO_PRIOR if rows.group_prior is None else _flat(rows.group_prior, rows.group_prior.size)
     return FlatRows(
         _flat(values, (n_rows - 1) * row_stride + (n_features - 1) * column_stride + 1),
