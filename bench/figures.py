@@ -69,7 +69,7 @@ def _sweep(problem: Problem, backend: str) -> Job:
     data, start = generate(problem)
     family = FAMILIES[problem.covariance_type]
     sweep = make_sweep(Facts(Rows(data)), family, get_backend(backend), 1)
-    return partial(sweep, family.prepare(start, data.dtype))
+    return partial(sweep.moments, family.prepare(start, data.dtype))
 
 
 def _score(wanted: Any, backend: str) -> Job:

@@ -19,5 +19,5 @@ def test_sweep(benchmark, problem, backend):
     sweep = make_sweep(Facts(Rows(data)), family, get_backend(backend), resolve_n_threads(None))
     prepared = family.prepare(start, data.dtype)
     sweep.moments(prepared)  # compiles
-    moments = benchmark(sweep, prepared)
+    moments = benchmark(sweep.moments, prepared)
     assert moments.total_weight == pytest.approx(problem.n_rows)
