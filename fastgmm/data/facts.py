@@ -5,7 +5,7 @@ summaries of blocks can be merged, wherever the blocks are.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,6 +39,17 @@ class Facts:
             self._known[name] = find()
         found: T = self._known[name]
         return found
+
+    def counted_from(self, origin: FloatArray) -> "Facts":
+        """Those of the same rows less an origin: what is known of the values themselves stays known."""
+        facts = Facts(replace(self.rows, origin=origin))
+        facts._known.update({name: fact for name, fact in self._known.items() if name != "center"})
+        return facts
+
+    @property
+    def n_counted(self) -> int:
+        """The number of rows that weigh something."""
+        return self._once("n_counted", lambda: self.rows.n_counted)
 
     @property
     def sample(self) -> Rows:

@@ -6,8 +6,6 @@ from c until the fit ends. All x lie between c/2 and 2c, where x − c is exact 
 Computation", 1974): a fit of the differences is a fit of the data.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from fastgmm.data.facts import Facts
@@ -31,7 +29,7 @@ def origin_of(facts: Facts) -> FloatArray | None:
 def counted_from_origin(facts: Facts) -> Facts:
     """Those of the same rows as a fit reads them."""
     origin = origin_of(facts)
-    return facts if origin is None else Facts(replace(facts.rows, origin=origin))
+    return facts if origin is None else facts.counted_from(origin)
 
 
 def less_origin(means: FloatArray, origin: FloatArray | None) -> FloatArray:

@@ -73,14 +73,14 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
 
     The rows need no origin, as a fit has: that keeps digits of means which move, and these stand still.
     """
-    rows = with_room_for_squares(Facts(rows)).rows
-    if rows.values.dtype == np.float32 and scorer.in_single is None:
-        rows = as_float64(rows)
-    prepared = scorer.in_single if rows.values.dtype == np.float32 else scorer.in_double
+    facts = with_room_for_squares(Facts(rows))
+    if facts.rows.values.dtype == np.float32 and scorer.in_single is None:
+        facts = Facts(as_float64(rows))
+    prepared = scorer.in_single if facts.rows.values.dtype == np.float32 else scorer.in_double
     assert prepared is not None
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):
-        sweep = suited_sweep(Facts(rows), family.name, scorer.shape[0], scorer.backend_name, n_threads)
+        sweep = suited_sweep(facts, family.name, scorer.shape[0], scorer.backend_name, n_threads)
         found = sweep.moments(prepared)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())

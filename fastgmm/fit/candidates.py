@@ -92,7 +92,7 @@ def likeliest_candidate(
     if not fits:
         return starts[0]  # from which the fit will say what is wrong
     best = _best(fits)[0].parameters
-    if n_rows < sweep.rows.n_counted:
+    if n_rows < sweep.facts.n_counted:
         over_sample = make_sweep(Facts(sample), sweep.family, sweep.backend, sweep.n_threads)
         with suppress(DegenerateComponentError):
             best = _steps_of_em(over_sample, best, regularization, _STEPS_ON_THE_SAMPLE).parameters

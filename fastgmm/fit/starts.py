@@ -85,7 +85,7 @@ def _from_partition(
     shift = sweep.facts.center
     members = _sample(sweep.rows, n_components, random_state)
     is_default = means is None and options.method == "auto" and n_components > 1
-    if is_default and len(members) < sweep.rows.n_counted:
+    if is_default and len(members) < sweep.facts.n_counted:
         # One row far from all others is worth a component, and a sample would most often miss it.
         members = np.union1d(members, sweep.facts.extreme_rows)
     sample = _centered(sweep.rows, members, shift)

@@ -54,13 +54,11 @@ class InMemory:
     n_threads: int
     scatter: Scatter | None = None
     deadline: float = math.inf
-    rows: Rows = field(init=False)
-    n_rows: int = field(init=False)
     plans: dict[int, ChunkPlan] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rows", self.facts.rows)
-        object.__setattr__(self, "n_rows", self.rows.n_counted)
+    @property
+    def rows(self) -> Rows:
+        return self.facts.rows
 
     def check_deadline(self) -> None:
         """Raise where no time is left, or nobody waits for the result any more."""
@@ -132,7 +130,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
         second,
         float(totals[0]),
         float(totals[1]),
-        sweep.n_rows,
+        sweep.facts.n_counted,
         prepared.means,
         sweep.family.kernel,
     )
