@@ -58,8 +58,8 @@ def fit_rows(
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        watching = [_among_the_data(observers, origin)] if observers else []
-        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, watching))
+        observer = _among_the_data(observers, origin) if observers else None
+        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer))
         best = replace(best, parameters=plus_origin(best.parameters, origin))
         return best, steps, warning_about(options, facts, best, regularization)
 
@@ -83,7 +83,7 @@ def runs_of_em(
     sweep: InMemory,
     regularization: FloatArray,
     earlier: EarlierFit | None,
-    observers: Sequence[Observer],
+    observer: Observer | None,
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
     stopping = Stopping(options.tol, options.max_iter)
@@ -92,7 +92,7 @@ def runs_of_em(
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         def em(accelerate: bool) -> Fit:
             bounded = BoundedSweep(sweep)
-            return run_em(bounded, start, regularization, stopping, observers, restart, lower_bound, accelerate)
+            return run_em(bounded, start, regularization, stopping, observer, restart, lower_bound, accelerate)
 
         if options.accelerate is not None:
             # Where extrapolations led to a degenerate component, plain EM has its say.

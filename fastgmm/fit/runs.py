@@ -126,7 +126,7 @@ def run_em(
     start: Parameters,
     regularization: FloatArray,
     stopping: Stopping,
-    observers: Sequence[Observer] = (),
+    observer: Observer | None = None,
     restart: int = 0,
     lower_bound: float = -np.inf,
     accelerate: bool = False,
@@ -135,7 +135,7 @@ def run_em(
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
     It also ends when the sweep's deadline passes, where the iteration that was begun is lost, and after an iteration
-    for which an observer raises ``StopIteration``.
+    for which the observer raises ``StopIteration``.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def run_em(
     """
     update = Likelihood(sweep.family, regularization, sweep.facts.rows.values.dtype)
     iterates = (accelerated if accelerate else em)(update, start, lower_bound)
-    run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observers, is_logged)
+    run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observer, is_logged)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
@@ -199,7 +199,7 @@ class Run:
     stopping: Stopping
     rounding: float
     restart: int = 0
-    observers: Sequence[Observer] = ()
+    observer: Observer | None = None
     is_logged: bool = True
     iterate: Iterate = field(init=False)
     steps: list[Step] = field(init=False, default_factory=list)
@@ -224,10 +224,10 @@ class Run:
         self.steps.append(step)
         if self.is_logged:
             _log_step(step)
-        wants_more = _tell(self.observers, step, self.iterate.model.parameters)
+        is_stopped = self._stops_at(step)
         if step.converged:
             self.stop_reason = "converged"
-        elif not wants_more:
+        elif is_stopped:
             self.stop_reason = "callback"
         elif len(self.steps) == self.stopping.max_iter:
             self.stop_reason = "max_iter"
@@ -239,6 +239,15 @@ class Run:
         except NoModelError as error:
             self.failure = error
         return self.failure is None
+
+    def _stops_at(self, step: Step) -> bool:
+        """Show the step to the observer, if there is one; whether it wants to stop."""
+        if self.observer is not None:
+            try:
+                self.observer(replace(step, parameters=self.iterate.model.parameters))
+            except StopIteration:
+                return True
+        return False
 
     def _step(self, seconds: float) -> Step:
         """The step that led to where the run stands."""
@@ -266,16 +275,6 @@ def _log_falls(steps: list[Step]) -> None:
             len(steps),
             max(falls),
         )
-
-
-def _tell(observers: Sequence[Observer], step: Step, parameters: Parameters) -> bool:
-    """Show a step to the observers; whether none of them wants to stop."""
-    try:
-        for observer in observers:
-            observer(replace(step, parameters=parameters))
-    except StopIteration:
-        return False
-    return True
 
 
 def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step, ...]]:
