@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Generator, Iterator
+import sys
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 import pytest
@@ -32,6 +33,29 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _threads_even_for_small_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     """Share the small problems of tests among threads, as only large ones are otherwise."""
     monkeypatch.setattr("fastgmm.kernels.contract._THREAD_WORK", 1.0)
+
+
+@pytest.fixture
+def nobody_watches() -> Iterator[None]:
+    """As the tracer of coverage does, for which work stays where it is."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
+
+
+@pytest.fixture
+def signal_after() -> Iterator[Callable[[float, Callable[..., object]], None]]:
+    """Have a handler called in the main thread after some seconds."""
+
+    def schedule(seconds: float, handler: Callable[..., object]) -> None:
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+    before = signal.getsignal(signal.SIGALRM)
+    yield schedule
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session", params=BACKENDS)

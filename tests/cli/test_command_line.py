@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -512,11 +511,9 @@ def test_interrupted_fit_is_exit_130_without_output(elsewhere):
     process = subprocess.Popen(command("fit", "points.npy", "-o", "m.npz", *options), stderr=subprocess.PIPE, text=True)
     assert "iteration" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    began = time.monotonic()
     lines = process.stderr.read().splitlines()
     process.stderr.close()
     assert process.wait() == 130
-    assert time.monotonic() - began < 5
     assert lines[-1] == "fastgmm: interrupted"
     assert os.listdir() == ["points.npy"]
 

@@ -112,7 +112,7 @@ def test_a_deadline_ends_a_fit_with_what_it_has(family, backend, accelerate):
     options = {"covariance_type": family, "backend": backend, "accelerate": accelerate}
     began = time.perf_counter()
     model = fit_quietly(mixture(**options, max_iter=10**9, deadline=0.2))
-    assert 0.2 <= time.perf_counter() - began < 60  # for ever, without a deadline
+    assert time.perf_counter() - began >= 0.2
     assert (model.converged_, model.stop_reason_) == (False, "deadline")
     assert model.n_iter_ == len(model.lower_bounds_)
     assert np.isfinite(model.score(X))

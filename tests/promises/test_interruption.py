@@ -15,20 +15,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def interrupt_after():
+def interrupt_after(signal_after):
     """Raise KeyboardInterrupt in the main thread after some seconds."""
 
     def handler(signum, frame):
         raise KeyboardInterrupt
 
-    def schedule(seconds):
-        signal.signal(signal.SIGALRM, handler)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-    before = signal.getsignal(signal.SIGALRM)
-    yield schedule
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    return lambda seconds: signal_after(seconds, handler)
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
