@@ -9,7 +9,7 @@ from fastgmm import show_backend
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate, make_sweep

@@ -1,6 +1,7 @@
 """One block of data in memory: what a kernel visits."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class Rows:
         positions = step * stretches + (step * ((stretches * _GOLDEN_RATIO) % 1.0)).astype(np.intp)
         return self.take(positions if counted is None else counted[positions])
 
-    def take(self, indices: NDArray[np.intp] | slice) -> "Rows":
+    def take(self, indices: NDArray[np.integer[Any]] | slice) -> "Rows":
         weights = None if self.weights is None else self.weights[indices]
         groups = None if self.groups is None else self.groups[indices]
         return Rows(self.values[indices], weights, self.origin, groups, self.group_prior)

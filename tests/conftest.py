@@ -10,7 +10,7 @@ import pytest
 
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels import available_backends, get_backend
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 
 # A shell that starts tests in the background has them ignore Ctrl-C, and what they start: some wait for its effect.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, FloatArray, PreparedSpherical
 from fastgmm.rows import Rows

@@ -21,7 +21,7 @@ threads. A section is short enough that a call which nobody waits for any more e
     panel    the few vectors of sums that a kernel holds in registers
 
 A backend is two functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities, labels,
-responsibilities). ``numpy_.py`` says what they mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one
+responsibilities). ``numpy_`` says what they mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one
 compiled when it is first used, the other when fastgmm is installed. The type of the prepared parameters selects the
 family's arithmetic.
 
@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from fastgmm.errors import BackendUnavailableError
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.machine.waiting import import_whole
 
 logger = logging.getLogger("fastgmm")

@@ -1,14 +1,13 @@
 """What passes between the library and a backend: rows in, slots of moments or row outputs out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.parameters import Array, FloatArray, Prepared
-from fastgmm.rows import Rows
+from fastgmm.parameters import Array, FloatArray
 
 # A tile has at least 32 and at most 512 rows, which also divide chunks and sections: 32 are two vectors of 16 float32,
 # the fewest that kernels take at a time.
@@ -166,18 +165,3 @@ def _round_up(number: int, multiple: int) -> int:
 
 # The section of fewer rows than the smallest tile: to plan one would take longer than to score a single row.
 ONE_SMALL_TILE = Section(1, SMALLEST_TILE, SMALLEST_TILE, 0, SMALLEST_TILE)
-
-
-@dataclass(frozen=True)
-class Backend:
-    """A backend; its kernels take (rows, prepared, section, slots or outputs, n_threads) and return nothing.
-
-    ``bounded_sweep``, where there is one, takes bounds after the slots, and rows without groups. ``describe`` gives
-    lines about how they were compiled, for ``show_backend``.
-    """
-
-    name: str
-    sweep: Callable[[Rows, Prepared, Section, Slots, int], None]
-    log_density: Callable[[Rows, Prepared, Section, Outputs, int], None]
-    describe: Callable[[], list[str]] = list
-    bounded_sweep: Callable[[Rows, Prepared, Section, Slots, Bounds, int], None] | None = None

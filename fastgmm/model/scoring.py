@@ -18,7 +18,7 @@ from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_flo
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels import get_backend
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import (

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
-from fastgmm.kernels.contract import Backend, Bounds
+from fastgmm.kernels.backend import Backend
+from fastgmm.kernels.contract import Bounds
 from fastgmm.moments import Moments
 from fastgmm.parameters import Model, Prepared
 from fastgmm.sweeps.in_memory import InMemory, evaluate, plan_of

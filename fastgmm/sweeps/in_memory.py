@@ -12,11 +12,11 @@ from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.tied import second_about_means
+from fastgmm.kernels.backend import Backend
 from fastgmm.kernels.contract import (
     ONE_SMALL_TILE,
     SMALLEST_TILE,
     WORK_OF_AN_EXPONENTIAL,
-    Backend,
     Bounds,
     ChunkPlan,
     Outputs,

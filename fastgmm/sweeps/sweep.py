@@ -5,7 +5,7 @@ from typing import Protocol
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.moments import Moments
 from fastgmm.parameters import Model
 

@@ -17,7 +17,7 @@ from fastgmm.errors import (
     RegularizationWarning,
 )
 from fastgmm.families import FAMILIES, CovarianceFamily
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.parameters import Array, FloatArray
 from tests.conftest import BACKENDS
 from tests.problems import draw_parameters

@@ -13,7 +13,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.maximize import maximize
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows

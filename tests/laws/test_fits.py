@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES, CovarianceFamily
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.parameters import FloatArray
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep

@@ -6,7 +6,7 @@ from scipy.special import logsumexp, softmax
 
 from fastgmm import GaussianMixture
 from fastgmm.families import FAMILIES, CovarianceFamily
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from tests.problems import TOLERANCE, assert_close, draw_problem, oracle_joint
 
 PRIVATE = ("_estimate_weighted_log_prob", "_estimate_log_prob", "_estimate_log_weights", "_n_parameters")

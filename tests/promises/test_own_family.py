@@ -13,7 +13,7 @@ import fastgmm
 from fastgmm import GaussianMixture
 from fastgmm.cli.command_line import main
 from fastgmm.families import FAMILIES
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray
 from tests import naive

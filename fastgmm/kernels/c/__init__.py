@@ -6,7 +6,8 @@ file for each family; it is compiled for two dtypes and up to three instruction 
 those that run on this CPU. ``launch.py`` brings the threads. May be imported: ``BACKEND``.
 """
 
+from fastgmm.kernels.backend import Backend
 from fastgmm.kernels.c.launch import bounded_sweep, describe, log_density, sweep
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.numpy_ import incomplete
 
-BACKEND = Backend("c", sweep, log_density, describe, bounded_sweep)
+BACKEND = Backend("c", sweep, log_density, incomplete.KERNELS, describe, bounded_sweep)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import fastgmm.kernels.c._kernels as _kernels
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
+from fastgmm.kernels.incomplete import Order
 from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 from fastgmm.rows import Rows
 
@@ -71,8 +72,11 @@ def _help(work: Work, next_chunk: NDArray[np.int64], tickets: list[None], outcom
         outcome.put(None)
 
 
-def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
+def sweep(
+    rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int, order: Order | None = None
+) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
+    rows = rows if order is None else rows.take(order)
     bounded_sweep(rows, prepared, section, slots, None, n_threads)
 
 

@@ -7,8 +7,9 @@ compiling, ``cache.py`` what is kept on disk, ``launch.py`` the threads. May be 
 this package import numba.
 """
 
-from fastgmm.kernels.contract import Backend
+from fastgmm.kernels.backend import Backend
 from fastgmm.kernels.numba_.jit import describe
 from fastgmm.kernels.numba_.launch import bounded_sweep, log_density, sweep
+from fastgmm.kernels.numpy_ import incomplete
 
-BACKEND = Backend("numba", sweep, log_density, describe, bounded_sweep)
+BACKEND = Backend("numba", sweep, log_density, incomplete.KERNELS, describe, bounded_sweep)

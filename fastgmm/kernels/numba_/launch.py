@@ -19,6 +19,7 @@ import numpy.ma
 from numba.np.ufunc import parallel as numba_threads
 
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
+from fastgmm.kernels.incomplete import Order
 from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
 from fastgmm.kernels.numba_.drivers import log_density_chunks, log_density_parallel, sweep_chunks, sweep_parallel
 from fastgmm.kernels.numba_.rows import FlatRows
@@ -33,8 +34,11 @@ _ENTRY_LOCK = threading.Lock()
 _NO_GROUPS, _NO_PRIOR = np.broadcast_to(np.int32(0), 1), np.broadcast_to(0.0, 1)
 
 
-def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
+def sweep(
+    rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int, order: Order | None = None
+) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
+    rows = rows if order is None else rows.take(order)
     _launch(sweep_chunks, sweep_parallel, rows, prepared, section, n_threads, slots)
 
 

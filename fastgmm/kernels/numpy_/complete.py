@@ -1,24 +1,23 @@
-"""The meaning of the kernels in plain NumPy: what the other backends must reproduce, and the last fallback.
-
-Tiles are computed in float64 whatever the dtype of the rows, on one thread besides BLAS's own.
-"""
+"""Rows that have all of their values."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fastgmm.kernels.contract import LARGEST_TILE, Backend, Outputs, Section, Slots
+from fastgmm.kernels.contract import LARGEST_TILE, Outputs, Section, Slots
+from fastgmm.kernels.incomplete import Order
 from fastgmm.parameters import FloatArray, Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
 from fastgmm.rows import Rows
 
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
-_LOWEST = -1.7e308
+LOWEST = -1.7e308
 # That of a component that the row's group excludes: below those it allows, however far these may be.
 _EXCLUDED = -1.79e308
 
 
-def _tiles(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
+def tiles(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
     """The tiles of the section, each with the number of its chunk."""
     for chunk in range(section.n_chunks):
         begin = chunk * section.chunk_rows + section.start
@@ -112,7 +111,12 @@ def _joint_density(x: FloatArray, rows: Rows, prepared: Prepared) -> FloatArray:
     mahalanobis, _ = _FAMILIES[type(prepared)]
     with np.errstate(over="ignore", invalid="ignore"):
         joint = prepared.log_constants[:, np.newaxis] - 0.5 * mahalanobis(x, prepared)
-    joint = np.where(joint > _LOWEST, joint, _LOWEST)
+    joint = np.where(joint > LOWEST, joint, LOWEST)
+    return add_priors(joint, rows)
+
+
+def add_priors(joint: FloatArray, rows: Rows) -> FloatArray:
+    """Joint log-densities (K, rows) with the log-priors of the rows' groups."""
     if rows.groups is None or rows.group_prior is None:
         return joint
     known = (rows.groups >= 0) & (rows.groups < len(rows.group_prior))
@@ -120,25 +124,27 @@ def _joint_density(x: FloatArray, rows: Rows, prepared: Prepared) -> FloatArray:
     return np.where(joint > _EXCLUDED, joint, _EXCLUDED)
 
 
-def _log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
+def log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
     """log p(x) = m + log Σₖ exp(joint_k − m), and the responsibilities; −inf where every joint density is."""
     largest = joint.max(axis=0)
     exponentials = np.exp(joint - largest)
     # In C order NumPy adds up a point's numbers in pairs, and so loses less.
     total = exponentials.T.copy(order="C").sum(axis=1)
-    return np.where(largest > _LOWEST, largest + np.log(total), -np.inf), exponentials / total
+    return np.where(largest > LOWEST, largest + np.log(total), -np.inf), exponentials / total
 
 
-def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int) -> None:
+def sweep(
+    rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int, order: Order | None = None
+) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
     _, second = _FAMILIES[type(prepared)]
-    for chunk, tile in _tiles(rows.shape[0], section):
-        some = rows.take(tile)
+    for chunk, tile in tiles(rows.shape[0] if order is None else len(order), section):
+        some = rows.take(tile if order is None else order[tile])
         if some.weights is not None:
             some = some.take(np.flatnonzero(some.weights > 0))
         x = _in_double(some)
         weights = np.ones(len(x)) if some.weights is None else some.weights
-        log_density, responsibilities = _log_sum_exp(_joint_density(x, some, prepared))
+        log_density, responsibilities = log_sum_exp(_joint_density(x, some, prepared))
         responsibilities *= weights
         with np.errstate(over="ignore", invalid="ignore"):  # absurd rows end in a covariance that is refused
             z = _differences(x, prepared)
@@ -152,18 +158,19 @@ def sweep(rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_thre
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
-    for _, tile in _tiles(rows.shape[0], section):
+    for _, tile in tiles(rows.shape[0], section):
         some = rows.take(tile)
-        joint = _joint_density(_in_double(some), some, prepared)
-        densities, responsibilities = _log_sum_exp(joint)
-        if len(outputs.log_density):
-            with np.errstate(over="ignore"):  # beyond float32's range lies −inf
-                outputs.log_density[tile] = densities
-        if len(outputs.labels):
-            outputs.labels[tile] = joint.argmax(axis=0)
-        if len(outputs.joint):
-            table = responsibilities if outputs.normalize else np.maximum(joint, np.finfo(outputs.joint.dtype).min)
-            outputs.joint[tile] = table.T
+        put_outputs(outputs, tile, _joint_density(_in_double(some), some, prepared))
 
 
-BACKEND = Backend(name="numpy", sweep=sweep, log_density=log_density)
+def put_outputs(outputs: Outputs, places: slice | NDArray[np.integer[Any]], joint: FloatArray) -> None:
+    """Fill what is wanted of some rows from their joint log-densities (K, rows)."""
+    densities, responsibilities = log_sum_exp(joint)
+    if len(outputs.log_density):
+        with np.errstate(over="ignore"):  # beyond float32's range lies −inf
+            outputs.log_density[places] = densities
+    if len(outputs.labels):
+        outputs.labels[places] = joint.argmax(axis=0)
+    if len(outputs.joint):
+        table = responsibilities if outputs.normalize else np.maximum(joint, np.finfo(outputs.joint.dtype).min)
+        outputs.joint[places] = table.T
