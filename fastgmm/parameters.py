@@ -94,6 +94,40 @@ def scales_of(prepared: Prepared) -> Array:
     return prepared[2]
 
 
+# What kernels need for rows that lack some of their values (``kernels/incomplete.py``): covariances themselves, whose
+# blocks they factor. Everything is float64, in C order.
+
+
+class IncompleteFull(NamedTuple):
+    """``log_weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), both triangles; ``exponent`` is 1 but while a fit is annealed."""
+
+    log_weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    exponent: float
+
+
+class IncompleteTied(NamedTuple):
+    """As full with one of ``covariances`` (d, d)."""
+
+    log_weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    exponent: float
+
+
+class IncompleteDiag(NamedTuple):
+    """``covariances`` (K, d) are variances; of spherical components all of a component are the same."""
+
+    log_weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    exponent: float
+
+
+PreparedIncomplete: TypeAlias = IncompleteFull | IncompleteTied | IncompleteDiag
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """Parameters, and what was computed from them once: roots of their precisions, and the form that kernels read.

@@ -22,6 +22,8 @@ class Rows:
     log-densities. With 0 and −∞ these are a known label, or the components that are allowed; with a group for every
     row, log-responsibilities. Of a group outside the table nothing is believed. Whoever builds the table must refuse a
     group that allows no component at all: log p(x) is −∞ there, and the responsibilities have no meaning.
+
+    ``has_missing`` says that some of the values are NaN, which is a missing value, and False that none is.
     """
 
     values: Array
@@ -29,6 +31,7 @@ class Rows:
     origin: FloatArray | None = None
     groups: NDArray[np.int32] | None = None
     group_prior: FloatArray | None = None
+    has_missing: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,7 +58,7 @@ class Rows:
     def take(self, indices: NDArray[np.integer[Any]] | slice) -> "Rows":
         weights = None if self.weights is None else self.weights[indices]
         groups = None if self.groups is None else self.groups[indices]
-        return Rows(self.values[indices], weights, self.origin, groups, self.group_prior)
+        return Rows(self.values[indices], weights, self.origin, groups, self.group_prior, self.has_missing)
 
     def points(self) -> Array:
         """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""

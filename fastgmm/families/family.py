@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from fastgmm.moments import SECOND_MOMENTS, Moments
-from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters, Prepared, scales_of
+from fastgmm.parameters import (
+    BoolArray,
+    FloatArray,
+    IncompleteDiag,
+    IncompleteFull,
+    IncompleteTied,
+    Model,
+    Parameters,
+    Prepared,
+    PreparedIncomplete,
+    scales_of,
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,19 @@ class CovarianceFamily:
     def prepare(self, parameters: Parameters, dtype: Any) -> Prepared:
         """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
         return self.model_of(parameters, dtype).prepared
+
+    def prepare_incomplete(self, parameters: Parameters, exponent: float = 1.0) -> PreparedIncomplete:
+        """The form that kernels read for rows that lack some of their values."""
+        with np.errstate(divide="ignore"):  # a weight of 0
+            log_weights = np.log(parameters.weights)
+        means = np.array(parameters.means, np.float64, order="C")
+        covariances = np.array(parameters.covariances, np.float64, order="C")
+        if self.kernel == "full":
+            return IncompleteFull(log_weights, means, covariances, exponent)
+        if self.kernel == "tied":
+            return IncompleteTied(log_weights, means, covariances, exponent)
+        variances = np.broadcast_to(covariances.reshape(len(means), -1), means.shape)
+        return IncompleteDiag(log_weights, means, np.ascontiguousarray(variances), exponent)
 
 
 class NotPositiveDefiniteError(ValueError):

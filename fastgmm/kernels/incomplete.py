@@ -23,40 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Outputs, Section
-from fastgmm.parameters import FloatArray
+from fastgmm.parameters import FloatArray, PreparedIncomplete
 from fastgmm.rows import Rows
 
 Order: TypeAlias = NDArray[np.int32]
-
-
-class IncompleteFull(NamedTuple):
-    """``log_weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), both triangles; float64 in C order."""
-
-    log_weights: FloatArray
-    means: FloatArray
-    covariances: FloatArray
-    exponent: float
-
-
-class IncompleteTied(NamedTuple):
-    """As full with one of ``covariances`` (d, d)."""
-
-    log_weights: FloatArray
-    means: FloatArray
-    covariances: FloatArray
-    exponent: float
-
-
-class IncompleteDiag(NamedTuple):
-    """``covariances`` (K, d) are variances; of spherical components all of a component are the same."""
-
-    log_weights: FloatArray
-    means: FloatArray
-    covariances: FloatArray
-    exponent: float
-
-
-PreparedIncomplete: TypeAlias = IncompleteFull | IncompleteTied | IncompleteDiag
 
 
 class IncompleteSlots(NamedTuple):

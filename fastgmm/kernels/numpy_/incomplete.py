@@ -8,17 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Outputs, Section
-from fastgmm.kernels.incomplete import (
-    IncompleteDiag,
-    IncompleteFull,
-    IncompleteKernels,
-    IncompleteSlots,
-    IncompleteTied,
-    Order,
-    PreparedIncomplete,
-)
+from fastgmm.kernels.incomplete import IncompleteKernels, IncompleteSlots, Order
 from fastgmm.kernels.numpy_.complete import LOWEST, add_priors, log_sum_exp, put_outputs, tiles
-from fastgmm.parameters import FloatArray
+from fastgmm.parameters import FloatArray, IncompleteDiag, IncompleteFull, IncompleteTied, PreparedIncomplete
 from fastgmm.rows import Rows
 
 
