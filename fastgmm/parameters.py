@@ -99,7 +99,10 @@ def scales_of(prepared: Prepared) -> Array:
 
 
 class IncompleteFull(NamedTuple):
-    """``log_weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), both triangles; ``exponent`` is 1 but while a fit is annealed."""
+    """``log_weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), both triangles.
+
+    ``exponent`` is 1 but while a fit is annealed.
+    """
 
     log_weights: FloatArray
     means: FloatArray
