@@ -41,7 +41,8 @@ class Moments:
     covariance_type : {'full', 'tied', 'diag', 'spherical'}
         The family whose second moments these are. A family that uses the kernel of one of these has its moments.
     extra : ndarray of shape (K, e), default of shape (K, 0)
-        Further sums over rows, for families that need some.
+        Further sums over rows, for families that need some. Of diag and spherical, where values are missing, Σ wr of
+        the rows that have the feature, (K, d): ``first`` and ``second`` then are sums over these.
 
     Notes
     -----
@@ -83,6 +84,12 @@ class Moments:
         if self.extra is _NO_EXTRA:
             object.__setattr__(self, "extra", np.empty((len(self.counts), 0)))
 
+    @property
+    def counts_of_features(self) -> FloatArray | None:
+        """Σ wr of the rows that have each feature (K, d), where values are missing and sums are over these alone."""
+        is_direct = self.extra.shape == self.about.shape and self.covariance_type in ("diag", "spherical")
+        return self.extra if is_direct else None
+
     def __add__(self, other: "Moments") -> "Moments":
         """The moments of the rows of both.
 
@@ -103,7 +110,7 @@ class Moments:
             self.n_rows + other.n_rows,
             self.about,
             self.covariance_type,
-            self.extra + other.extra,
+            _extra_of_both(self, other),
         )
 
     def scaled(self, factor: float) -> "Moments":
@@ -183,10 +190,12 @@ class Moments:
             raise ValueError(f"means must be a finite array of shape {self.about.shape}; got shape {means.shape}")
         shifts = means - self.about
         change = SECOND_MOMENTS[self.covariance_type].change
+        has_counts = self.counts_of_features is not None
+        counts = self.extra if has_counts else self.counts
         return replace(
             self,
-            first=self.first - self.counts[:, np.newaxis] * shifts,
-            second=self.second - change(self.counts, self.first, shifts),
+            first=self.first - (self.extra if has_counts else self.counts[:, np.newaxis]) * shifts,
+            second=self.second - change(counts, self.first, shifts),
             about=means,
         )
 
@@ -197,7 +206,8 @@ def _require_alike(one: Moments, other: Moments) -> None:
         raise ValueError(
             f"Moments of different families do not add up: {one.covariance_type!r} and {other.covariance_type!r}"
         )
-    for name in ("counts", "first", "second", "about", "extra"):
+    names = ("counts", "first", "second", "about", "extra")
+    for name in names[:-1] if _are_counts_of_features(one, other) else names:
         shapes = np.shape(getattr(one, name)), np.shape(getattr(other, name))
         if shapes[0] != shapes[1]:
             raise ValueError(f"Moments of different shapes do not add up: {name} {shapes[0]} and {shapes[1]}")
@@ -206,6 +216,19 @@ def _require_alike(one: Moments, other: Moments) -> None:
             "Moments about different means do not add up: take those of all rows under the same model, or bring one of "
             "them to the means of the other by its method recentred: one + other.recentred(one.about)"
         )
+
+
+def _are_counts_of_features(one: Moments, other: Moments) -> bool:
+    """Whether one of two has counts of features, and the other, of complete rows, needs none."""
+    some, none = (one, other) if one.extra.size else (other, one)
+    return some.counts_of_features is not None and none.extra.shape[1:] == (0,)
+
+
+def _extra_of_both(one: Moments, other: Moments) -> FloatArray:
+    if not _are_counts_of_features(one, other):
+        return one.extra + other.extra
+    some, none = (one, other) if one.extra.size else (other, one)
+    return some.extra + none.counts[:, np.newaxis]  # complete rows have every feature
 
 
 def check_moments(moments: Moments) -> None:
@@ -249,7 +272,7 @@ def _change_of_their_sum(counts: FloatArray, first: FloatArray, shifts: FloatArr
 
 
 def _change_of_diagonals(counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
-    return shifts * (2.0 * first - counts[:, np.newaxis] * shifts)
+    return shifts * (2.0 * first - counts.reshape(len(counts), -1) * shifts)
 
 
 def _change_of_traces(counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:

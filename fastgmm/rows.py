@@ -39,8 +39,24 @@ class Rows:
 
     @property
     def n_counted(self) -> int:
-        """The number of rows that weigh something: a row of weight 0 is none."""
+        """The number of rows that weigh something: a row of weight 0, or without any observed value, is none."""
+        if self.has_missing:
+            return int(
+                np.count_nonzero(
+                    self._has_any_value if self.weights is None else self._has_any_value & (self.weights > 0)
+                )
+            )
         return self.shape[0] if self.weights is None else int(np.count_nonzero(self.weights))
+
+    @property
+    def _has_any_value(self) -> NDArray[np.bool_]:
+        """Feature by feature, since a table of what is missing would be large."""
+        found = np.zeros(self.shape[0], np.bool_)
+        for feature in self.values.T:
+            found |= feature == feature
+            if found.all():
+                break
+        return found
 
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.patterns import Patterns, patterns_of
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import FloatArray
 from fastgmm.rows import Rows
@@ -52,6 +53,11 @@ class Facts:
         return self._once("n_counted", lambda: self.rows.n_counted)
 
     @property
+    def patterns(self) -> Patterns:
+        """Which rows lack values."""
+        return self._once("patterns", lambda: patterns_of(self.rows))
+
+    @property
     def sample(self) -> Rows:
         """Rows spread over the data that say what they are like; all, where they are few."""
         n_rows = min(_ROWS_OF_A_SAMPLE, _NUMBERS_OF_A_SAMPLE // self.rows.shape[1])
@@ -62,12 +68,19 @@ class Facts:
     @property
     def look(self) -> "Summary":
         """The summary of the sample; the sample itself is not kept."""
-        return self._once("look", lambda: summary_of(self.sample))
+        return self._once("look", self._look)
+
+    def _look(self) -> "Summary":
+        look = summary_of(self.sample)
+        # A feature that is seldom observed may lack all values of the sample.
+        return self.summary if self.rows.has_missing and not (look.lowest <= look.highest).all() else look
 
     @property
     def center(self) -> FloatArray:
         """The mean of the sample (d,), less the rows' origin: close enough to take moments about."""
-        return self._once("center", lambda: _center(self.sample))
+        return self._once(
+            "center", lambda: _center_of_observed(self) if self.rows.has_missing else _center(self.sample)
+        )
 
     @property
     def variances(self) -> FloatArray:
@@ -136,8 +149,27 @@ class Summary(NamedTuple):
 def summary_of(rows: Rows) -> Summary:
     """The summary of all rows, made from those of blocks."""
     with np.errstate(over="ignore", invalid="ignore"):
+        if rows.has_missing:
+            return _summary_of_observed(rows)
         summaries = (_summary(rows.take(part)) for part in pieces(rows.shape[0], 8 * rows.shape[1]))
         return reduce(Summary.merged, summaries)
+
+
+def _summary_of_observed(rows: Rows) -> Summary:
+    """That of every feature from the rows that have it."""
+    columns = [
+        reduce(Summary.merged, (_summary(_observed(rows.take(part), j)) for part in pieces(rows.shape[0], 8)))
+        for j in range(rows.shape[1])
+    ]
+    features = (np.concatenate(arrays) for arrays in list(zip(*columns, strict=True))[2:])
+    return Summary(rows.n_counted, max(column.total_weight for column in columns), *features)
+
+
+def _observed(rows: Rows, feature: int) -> Rows:
+    """The rows that have a feature, with that alone."""
+    has = ~np.isnan(rows.values[:, feature])
+    values = rows.values[has, feature, np.newaxis]
+    return Rows(values, None if rows.weights is None else rows.weights[has])
 
 
 def _summary(rows: Rows) -> Summary:
@@ -165,6 +197,12 @@ def _center(rows: Rows) -> FloatArray:
     return center
 
 
+def _center_of_observed(facts: Facts) -> FloatArray:
+    """The mean of what is observed, less the origin."""
+    origin = facts.rows.origin
+    return facts.look.means if origin is None else facts.look.means - origin
+
+
 def _extremes(rows: Rows) -> tuple[FloatArray, NDArray[np.intp]]:
     """The smallest and the largest number of every feature, (2, d), and the rows that hold them."""
     columns = np.arange(rows.shape[1])
@@ -177,8 +215,10 @@ def _extremes(rows: Rows) -> tuple[FloatArray, NDArray[np.intp]]:
         if not len(values):
             continue
         values = np.asfortranarray(values)  # NumPy takes fifty times longer across rows of two numbers
-        found = np.stack([values.argmin(axis=0), values.argmax(axis=0)])
-        numbers = values[found, columns]
+        low = np.where(np.isnan(values), np.inf, values) if rows.has_missing else values
+        high = np.where(np.isnan(values), -np.inf, values) if rows.has_missing else values
+        found = np.stack([low.argmin(axis=0), high.argmax(axis=0)])
+        numbers = np.stack([low[found[0], columns], high[found[1], columns]])
         is_beyond = np.stack([numbers[0] < extremes[0], numbers[1] > extremes[1]])
         extremes[is_beyond] = numbers[is_beyond]
         where[is_beyond] = part.start + (found if counted is None else counted[found])[is_beyond]
@@ -199,6 +239,9 @@ def within_quartiles(rows: Rows, variances: FloatArray) -> FloatArray:
 
 def quantile_ranges(rows: Rows, low: float, high: float) -> FloatArray:
     """The distance of two quantiles of every feature (d,): a whole weight is the row repeated."""
+    if rows.has_missing:
+        observed = (_observed(rows, j) for j in range(rows.shape[1]))
+        return np.array([quantile_ranges(some, low, high)[0] if len(some.values) else 0.0 for some in observed])
     ranges = np.empty(rows.shape[1])
     for part in pieces(rows.shape[1], 8 * rows.shape[0]):
         columns = np.array(rows.values[:, part].T, order="C")

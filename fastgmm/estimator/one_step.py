@@ -24,6 +24,7 @@ from fastgmm.model.scoring import Scorer, adopt
 from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import InMemory
 
 Estimator = TypeVar("Estimator")
 
@@ -59,7 +60,10 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     scorer, rows = ready_to_score(self, X)
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
-    found = attended(lambda: _moments_of_rows(scorer, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0]))
+    model = parameters_of(require_fitted(self))
+    found = attended(
+        lambda: _moments_of_rows(scorer, model, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0])
+    )
     if weights is not None and rows.weights is not None and rows.weights is not weights:
         # Back by the power of two, so that moments of parts add up which have other weights.
         with np.errstate(over="ignore"):
@@ -68,7 +72,7 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     return found
 
 
-def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Moments:
+def _moments_of_rows(scorer: Scorer, model: Parameters, rows: Rows, n_threads: int | None) -> Moments:
     """One sweep, with the backend and the threads that a fit of these rows would have.
 
     The rows need no origin, as a fit has: that keeps digits of means which move, and these stand still.
@@ -81,7 +85,10 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):
         sweep = suited_sweep(facts, family.name, scorer.shape[0], scorer.backend_name, n_threads)
-        found = sweep.moments(prepared)
+        if isinstance(sweep, InMemory):
+            found = sweep.moments(prepared)
+        else:
+            found = sweep.moments(prepared, family.prepare_incomplete(model))
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 
@@ -127,7 +134,7 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         )
     family = FAMILIES[before.covariance_type]
     _require_moments_of(before, family, moments)
-    fitted = attended(lambda: _maximized(family, moments, float(options.reg_covar)), work_on(moments.second))
+    fitted = attended(lambda: _maximized(before, moments, float(options.reg_covar)), work_on(moments.second))
     bound = moments.log_likelihood / moments.total_weight
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
@@ -157,11 +164,13 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(family: CovarianceFamily, moments: Moments, regularization: float) -> dict[str, Any]:
+def _maximized(before: Parameters, moments: Moments, regularization: float) -> dict[str, Any]:
     """The fitted attributes that follow from moments."""
+    family = FAMILIES[before.covariance_type]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            after = maximize(family, moments, np.full(moments.first.shape[1], regularization))
+            added = np.full(moments.first.shape[1], regularization)
+            after = maximize(family, moments, added, before.covariances)
             roots = family.precisions_cholesky(after.covariances)
     except NotPositiveDefiniteError as error:
         cause = "the rows that it holds are too few, or lie in a plane"

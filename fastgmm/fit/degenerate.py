@@ -220,7 +220,7 @@ def _probable_cause(facts: Facts, effective_points: float) -> str:
     some = facts.sample.values
     if 2 * len(np.unique(some, axis=0)) <= len(some):
         return "duplicated points"
-    if not np.isfinite(np.square(some.astype(np.float64)).sum()):
+    if not np.isfinite(np.nansum(np.square(some.astype(np.float64)))):
         return "values so large that their squares overflow"
     if (facts.variances < np.finfo(np.float64).tiny).any():
         return "values so close to each other that their squared distances underflow"

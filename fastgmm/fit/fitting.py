@@ -26,7 +26,9 @@ from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep
-from fastgmm.sweeps.in_memory import InMemory, make_sweep
+from fastgmm.sweeps.in_memory import InMemory
+from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
+from fastgmm.sweeps.sweep import Sweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,28 +73,28 @@ def suited_sweep(
     backend: str,
     n_threads: int | None,
     deadline: float = math.inf,
-) -> InMemory:
+) -> InMemory | IncompleteSweep:
     """A sweep over the rows with the backend and the threads that suit their shape, unless they were asked for."""
     chosen = get_backend(backend, work_of(*facts.rows.shape, n_components))
     threads = resolve_n_threads(n_threads, can_be_shared(facts.rows.shape[0]))
-    return make_sweep(facts, FAMILIES[covariance_type], chosen, threads, deadline)
+    return suited_to_missing(facts, FAMILIES[covariance_type], chosen, threads, deadline)
 
 
 def runs_of_em(
     options: Options,
-    sweep: InMemory,
+    sweep: InMemory | IncompleteSweep,
     regularization: FloatArray,
     earlier: EarlierFit | None,
     observer: Observer | None,
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
-    stopping = Stopping(options.tol, options.max_iter)
+    stopping, origin = Stopping(options.tol, options.max_iter), sweep.facts.rows.origin
     start_options = _start_options(options, sweep)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         def em(accelerate: bool) -> Fit:
-            bounded = BoundedSweep(sweep)
-            return run_em(bounded, start, regularization, stopping, observer, restart, lower_bound, accelerate)
+            own = BoundedSweep(sweep) if isinstance(sweep, InMemory) else sweep
+            return run_em(own, start, regularization, stopping, observer, restart, lower_bound, accelerate)
 
         if options.accelerate is not None:
             # Where extrapolations led to a degenerate component, plain EM has its say.
@@ -101,7 +103,7 @@ def runs_of_em(
         return em(accelerate=False)
 
     if earlier is not None:
-        means = less_origin(earlier.parameters.means, sweep.rows.origin)
+        means = less_origin(earlier.parameters.means, origin)
         yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
     # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
@@ -115,10 +117,11 @@ def runs_of_em(
         yield run_from_start
 
 
-def _start_options(options: Options, sweep: InMemory) -> StartOptions:
+def _start_options(options: Options, sweep: Sweep) -> StartOptions:
+    rows = sweep.facts.rows
     given = options.weights_init, options.means_init, options.precisions_init
-    weights, means, covariances = check_given_start(sweep.family, *given, options.n_components, sweep.rows.shape[1])
-    origin, method = sweep.rows.origin, options.init_params
+    weights, means, covariances = check_given_start(sweep.family, *given, options.n_components, rows.shape[1])
+    origin, method = rows.origin, options.init_params
     means = None if means is None else less_origin(means, origin)
     method = _counted_from(origin, method) if callable(method) else method
     return StartOptions(method, options.n_components, weights, means, covariances)

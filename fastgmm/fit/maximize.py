@@ -10,13 +10,35 @@ from fastgmm.parameters import FloatArray, Parameters
 _SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
 
 
-def maximize(family: CovarianceFamily, moments: Moments, regularization: FloatArray) -> Parameters:
+def maximize(
+    family: CovarianceFamily, moments: Moments, regularization: FloatArray, before: FloatArray | None = None
+) -> Parameters:
     """Weights N/ΣN, means μ' = μ + δ with δ = s/N, and the family's covariances plus ``regularization`` (d,).
 
     μ is what the moments are about. A component that lost all its points keeps its mean, a weight of rounding size and
-    no scatter.
+    no scatter. One that sees no value of a feature keeps its variance ``before`` as well.
     """
     counts = np.maximum(moments.counts, _SMALLEST_SHARE * moments.total_weight)
+    if moments.extra.size and (of_features := moments.counts_of_features) is not None:
+        return _maximize_by_feature(family, moments, of_features, counts, regularization, before)
     shifts = moments.first / counts[:, np.newaxis]
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
+    return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
+
+
+def _maximize_by_feature(
+    family: CovarianceFamily,
+    moments: Moments,
+    of_features: FloatArray,
+    counts: FloatArray,
+    regularization: FloatArray,
+    before: FloatArray | None,
+) -> Parameters:
+    """The same where every feature has counts (K, d) of its own."""
+    unseen = of_features <= _SMALLEST_SHARE * moments.total_weight
+    shifts = np.where(unseen, 0.0, moments.first / np.where(unseen, 1.0, of_features))
+    covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
+    if before is not None:
+        keeps = unseen if covariances.ndim == 2 else unseen.all(axis=1)
+        covariances = np.where(keeps, before, covariances)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)

@@ -11,15 +11,18 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.families.family import CovarianceFamily
+from fastgmm.data.facts import Facts
+from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
+from fastgmm.fit.filling import filled, with_left_over
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.partitions import moments_of_groups, parameters_of_partition
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import InMemory
+from fastgmm.sweeps.in_memory import InMemory, make_sweep
+from fastgmm.sweeps.incomplete import IncompleteSweep
 
 # Rows that a partition looks at. For every component there are 32, which give a mean to 18 % of a deviation, and 8 for
 # every feature: from 8d rows the variance along any direction is known to a factor of about two, (1 ± √⅛)². The least
@@ -53,14 +56,20 @@ class StartOptions:
 
 
 def make_start(
-    sweep: InMemory, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+    sweep: InMemory | IncompleteSweep,
+    options: StartOptions,
+    regularization: FloatArray,
+    random_state: np.random.RandomState,
 ) -> Parameters:
     """Starting parameters of the method; those that were given replace them.
 
-    Given means decide the partition, so that weights and covariances belong to them.
+    Given means decide the partition, so that weights and covariances belong to them. Where values are missing the
+    start is one of a sample that has none.
     """
     family = sweep.family
-    if options.means is None and options.method == "random":
+    if isinstance(sweep, IncompleteSweep):
+        start = _from_filled_sample(sweep, options, regularization, random_state)
+    elif options.means is None and options.method == "random":
         start = _random_responsibilities(sweep, options.n_components, regularization, random_state)
     else:
         start = _from_partition(sweep, options, regularization, random_state)
@@ -70,6 +79,31 @@ def make_start(
         start.means if options.means is None else options.means,
         start.covariances if options.covariances is None else options.covariances,
     )
+
+
+def _from_filled_sample(
+    sweep: IncompleteSweep, options: StartOptions, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    rows, family = sweep.facts.rows, sweep.family
+    patterns = sweep.facts.patterns
+    candidates = np.sort(np.concatenate([patterns.complete, patterns.incomplete])).astype(np.intp)
+    if rows.weights is not None:
+        candidates = candidates[rows.weights[candidates] > 0]
+    members = _sample(rows, options.n_components, random_state, candidates)
+    if len(members) < len(candidates):
+        members = np.union1d(members, sweep.facts.extreme_rows)
+    sample = filled(sweep, members)
+    if callable(options.method) and options.means is None:
+        answer = np.asarray(options.method(rows.values, options.n_components, random_state))
+        answer = answer[members] if answer.shape == rows.shape[:1] else answer
+        options = replace(options, method=lambda *_: answer)
+    over_sample = make_sweep(Facts(sample.rows), family, sweep.backend, sweep.n_threads)
+    start = make_start(over_sample, options, regularization, random_state)
+    try:
+        family.precisions_cholesky(start.covariances)
+    except NotPositiveDefiniteError:
+        return with_left_over(family, start, sample.left_over)
+    return start
 
 
 def _from_partition(
@@ -162,11 +196,20 @@ def _believed_at_random(rows: Rows, n_components: int, random_state: np.random.R
         yield replace(rows.take(part), groups=np.arange(len(prior), dtype=np.int32), group_prior=prior)
 
 
-def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
-    """One row drawn from each of as many equal stretches as the sample has rows; rows of weight 0 are left out."""
+def _sample(
+    rows: Rows,
+    n_components: int,
+    random_state: np.random.RandomState,
+    candidates: NDArray[np.intp] | None = None,
+) -> NDArray[np.intp]:
+    """One row drawn from each of as many equal stretches as the sample has rows; rows of weight 0 are left out.
+
+    ``candidates`` are those that count, where this is known.
+    """
     n_features = rows.shape[1]
+    if candidates is None and rows.weights is not None:
+        candidates = _positive(rows.weights)
     wanted = max(_SAMPLE_ROWS, n_components * max(_SAMPLE_ROWS_PER_COMPONENT, 8 * n_features))
-    candidates = None if rows.weights is None else _positive(rows.weights)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)
     if n_candidates <= wanted:
         return np.arange(n_candidates) if candidates is None else candidates

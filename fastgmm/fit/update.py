@@ -61,7 +61,7 @@ class Likelihood:
             raise NoModelError(error.component, parameters, counts) from error
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
-        return maximize(self.family, moments, self.regularization)
+        return maximize(self.family, moments, self.regularization, model.parameters.covariances)
 
     def objective(self, moments: Moments, model: Model) -> float:
         return moments.log_likelihood / moments.total_weight

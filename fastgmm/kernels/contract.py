@@ -1,7 +1,7 @@
 """What passes between the library and a backend: rows in, slots of moments or row outputs out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -103,6 +103,13 @@ class ChunkPlan:
     def useful_threads(self) -> int:
         """As many threads as have enough work to repay starting them; the number changes no result."""
         return max(1, min(self.n_chunks, int(self.n_chunks * self.chunk_rows * self.work_per_row / _THREAD_WORK)))
+
+    def for_work(self, work_per_row: int) -> "ChunkPlan":
+        """The same chunks of rows that take other work; tiles are smaller where one of every chunk would take long."""
+        tile_rows = self.tile_rows
+        while tile_rows > SMALLEST_TILE and self.n_chunks * tile_rows * work_per_row > _SECTION_WORK:
+            tile_rows //= 2
+        return replace(self, tile_rows=tile_rows, work_per_row=work_per_row)
 
     def sections(self, n_threads: int = 1) -> Iterator[Section]:
         """The sections in order; a section takes about as long whatever the number of threads."""

@@ -23,6 +23,7 @@ from fastgmm.kernels.contract import (
     Slots,
     plan_chunks,
 )
+from fastgmm.kernels.incomplete import Order
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
@@ -43,7 +44,7 @@ class Scatter:
 
 @dataclass(frozen=True, eq=False)
 class InMemory:
-    """A :class:`Sweep` over rows in memory.
+    """A :class:`Sweep` over rows in memory; over those alone that an ``order`` names, where there is one.
 
     Raises ``DeadlineError`` once ``time.perf_counter()`` is past the ``deadline``, also in the middle of a sweep.
     """
@@ -54,6 +55,7 @@ class InMemory:
     n_threads: int
     scatter: Scatter | None = None
     deadline: float = math.inf
+    order: Order | None = None
     plans: dict[int, ChunkPlan] = field(default_factory=dict, init=False)
 
     @property
@@ -97,7 +99,9 @@ def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
     if n_components not in sweep.plans:
         second_numbers = math.prod(_second_shape(sweep, prepared, 1))
         slot_numbers = n_components * (1 + n_features) + second_numbers + 2
-        sweep.plans[n_components] = _plan(sweep.rows, n_components, slot_numbers)
+        n_rows = sweep.rows.shape[0] if sweep.order is None else len(sweep.order)
+        itemsize = sweep.rows.values.itemsize
+        sweep.plans[n_components] = plan_chunks(n_rows, n_features, n_components, itemsize, slot_numbers)
     return sweep.plans[n_components]
 
 
@@ -120,7 +124,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
     for section in plan.sections(n_threads):
         sweep.check_deadline()
         if bounds is None or sweep.backend.bounded_sweep is None:
-            sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads)
+            sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads, sweep.order)
         else:
             sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
     counts, first, second, totals = (slot[0] if len(slot) == 1 else slot.sum(axis=0) for slot in slots)
@@ -157,7 +161,7 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
     if len(result) <= SMALLEST_TILE:
         backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
         return result
-    plan = _plan(rows, len(prepared.log_constants), slot_numbers=1)
+    plan = plan_chunks(*rows.shape, len(prepared.log_constants), rows.values.itemsize, slot_numbers=1)
     useful_threads = plan.useful_threads
     if useful_threads > 1:
         useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
@@ -193,8 +197,3 @@ def _outputs(values: Array, n_components: int, wanted: Wanted) -> tuple[Array, O
     else:
         result = joint = np.empty((len(values), n_components), values.dtype)
     return result, Outputs(log_density, labels, joint, wanted == "responsibilities")
-
-
-def _plan(rows: Rows, n_components: int, slot_numbers: int) -> ChunkPlan:
-    n_rows, n_features = rows.shape
-    return plan_chunks(n_rows, n_features, n_components, rows.values.itemsize, slot_numbers)

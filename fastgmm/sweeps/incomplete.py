@@ -3,18 +3,100 @@
 Rows without any observed value say nothing, and are left out of sweeps.
 """
 
-from dataclasses import replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 
+from fastgmm.data.facts import Facts
 from fastgmm.data.patterns import patterns_of
+from fastgmm.families import CovarianceFamily
+from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.kernels.backend import Backend
-from fastgmm.kernels.contract import SMALLEST_TILE, WORK_OF_AN_EXPONENTIAL, ChunkPlan, Outputs, plan_chunks
+from fastgmm.kernels.contract import WORK_OF_AN_EXPONENTIAL, ChunkPlan, Outputs, plan_chunks
+from fastgmm.kernels.incomplete import IncompleteSlots
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.machine.waiting import check
-from fastgmm.parameters import Array, IncompleteDiag, Prepared, PreparedIncomplete
+from fastgmm.moments import Moments
+from fastgmm.parameters import Array, IncompleteDiag, Model, Prepared, PreparedIncomplete
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import Wanted, evaluate
+from fastgmm.sweeps.in_memory import InMemory, Wanted, evaluate, make_sweep
+
+
+@dataclass(frozen=True, eq=False)
+class IncompleteSweep:
+    """A :class:`Sweep` over rows in memory of which some lack values; ``complete`` visits those that lack none."""
+
+    complete: InMemory
+
+    @property
+    def facts(self) -> Facts:
+        return self.complete.facts
+
+    @property
+    def family(self) -> CovarianceFamily:
+        return self.complete.family
+
+    @property
+    def backend(self) -> Backend:
+        return self.complete.backend
+
+    @property
+    def n_threads(self) -> int:
+        return self.complete.n_threads
+
+    def __call__(self, models: Sequence[Model]) -> list[Moments]:
+        return [self.moments(model.prepared, self.family.prepare_incomplete(model.parameters)) for model in models]
+
+    def moments(self, prepared: Prepared, incomplete: PreparedIncomplete) -> Moments:
+        """Those of all rows under one model, given in both of its forms."""
+        patterns = self.facts.patterns
+        parts = []
+        if len(patterns.complete):
+            parts.append(self.complete.moments(prepared))
+        if len(patterns.incomplete) or not parts:
+            parts.append(_moments_of_incomplete(self, incomplete))
+        return replace(reduce(add, parts), n_rows=self.facts.n_counted)
+
+
+def suited_to_missing(
+    facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+) -> InMemory | IncompleteSweep:
+    """A sweep over rows in memory, by pattern where some of their values are missing."""
+    if not facts.rows.has_missing:
+        return make_sweep(facts, family, backend, n_threads, deadline)
+    return IncompleteSweep(InMemory(facts, family, backend, n_threads, None, deadline, facts.patterns.complete))
+
+
+def _moments_of_incomplete(sweep: IncompleteSweep, incomplete: PreparedIncomplete) -> Moments:
+    """Run the kernel over all sections of the rows by pattern, and add the slots in the order of the chunks."""
+    (n_components, n_features), order = incomplete.means.shape, sweep.facts.patterns.incomplete
+    is_direct = isinstance(incomplete, IncompleteDiag)
+    second_shape = incomplete.means.shape if is_direct else incomplete.covariances.shape
+    slot_numbers = n_components * (1 + (2 if is_direct else 1) * n_features) + math.prod(second_shape) + 2
+    plan = _plan(incomplete, len(order), slot_numbers)
+    slots = IncompleteSlots(
+        counts=np.zeros((plan.n_chunks, n_components)),
+        first=np.zeros((plan.n_chunks, n_components, n_features)),
+        second=np.zeros((plan.n_chunks, *second_shape)),
+        totals=np.zeros((plan.n_chunks, 2)),
+        observed=np.zeros((plan.n_chunks if is_direct else 0, n_components, n_features)),
+    )
+    n_threads = min(sweep.n_threads, plan.useful_threads)
+    for section in plan.sections(n_threads):
+        sweep.complete.check_deadline()
+        sweep.backend.incomplete.sweep(sweep.facts.rows, incomplete, order, section, slots, n_threads)
+    counts, first, second, totals = (slot.sum(axis=0) for slot in slots[:4])
+    if sweep.family.is_shared:
+        second = symmetric_from_lower(second)
+    elif sweep.family.kernel == "spherical":
+        second = second.sum(axis=1)
+    extra = slots.observed.sum(axis=0) if is_direct else np.empty((n_components, 0))
+    about, kernel = incomplete.means, sweep.family.kernel
+    return Moments(counts, first, second, float(totals[0]), float(totals[1]), len(order), about, kernel, extra)
 
 
 def evaluate_incomplete(
@@ -56,11 +138,10 @@ def _plan(incomplete: PreparedIncomplete, n_rows: int, slot_numbers: int) -> Chu
     itemsize = incomplete.means.itemsize
     plan = plan_chunks(max(1, n_rows), n_features, n_components, itemsize, slot_numbers)
     work = n_components * (_work_of_a_pair(incomplete) + WORK_OF_AN_EXPONENTIAL)
-    # A section has a tile of every chunk at least.
-    return replace(plan, tile_rows=SMALLEST_TILE, work_per_row=work)
+    return plan.for_work(work)
 
 
 def _work_of_a_pair(incomplete: PreparedIncomplete) -> int:
     """About how many multiply-adds a row and a component take: where each row has a pattern of its own, a factor."""
-    n_features = incomplete.means.shape[1]
+    n_features = int(incomplete.means.shape[1])
     return 3 * n_features if isinstance(incomplete, IncompleteDiag) else n_features**3 // 6 + 2 * n_features**2

@@ -1,0 +1,96 @@
+"""A sample of rows without holes, for starts: missing values become their expectation under a single Gaussian.
+
+Nobody else should see it, since what is filled varies too little.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.data.facts import Facts
+from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.fit.em import em
+from fastgmm.fit.regularization import relative_regularization
+from fastgmm.fit.update import Likelihood, NoModelError
+from fastgmm.machine.waiting import check
+from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.rows import Rows
+from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
+
+_MOST_STEPS = 20
+# In mean log-likelihood: the default ``tol`` of a fit.
+_SETTLED = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Rows with all values, and the mean (d, d) of the covariances that were left of what they lacked."""
+
+    rows: Rows
+    left_over: FloatArray
+
+
+def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
+    """Some rows of a sweep, each with an observed value, less their origin."""
+    some = sweep.facts.rows.take(members)
+    facts = Facts(replace(some, values=some.points().copy(order="C"), origin=None, groups=None, group_prior=None))
+    gaussian = _single_gaussian(sweep, facts)
+    values, left_over = _expected(facts, gaussian)
+    return Filled(Rows(values, some.weights), left_over)
+
+
+def _single_gaussian(sweep: IncompleteSweep, facts: Facts) -> Parameters:
+    """Some steps of EM with one component, on a few of the rows; without correlations where the family has none."""
+    family = FAMILIES["full" if sweep.family.has_matrices else "diag"]
+    variances = np.where(facts.variances > 0, facts.variances, 1.0)
+    covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
+    start = Parameters(family.name, np.ones(1), facts.center[np.newaxis], covariances)
+    few = suited_to_missing(Facts(facts.sample), family, sweep.backend, sweep.n_threads)
+    update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
+    iterates = em(update, start)
+    iterate = next(iterates)
+    for _ in range(_MOST_STEPS):
+        try:
+            following = iterates.send(few([iterate.asked])[0])
+        except NoModelError:
+            break
+        iterate, has_settled = following, following.change < _SETTLED
+        if has_settled:
+            break
+    return iterate.model.parameters
+
+
+def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
+    """μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing, pattern by pattern; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM."""
+    family = FAMILIES[gaussian.covariance_type]
+    mean, n_features = gaussian.means[0], gaussian.n_features
+    covariance = family.matrices(gaussian.covariances, 1, n_features)[0]
+    values, left_over, order = facts.rows.values.copy(), np.zeros((n_features, n_features)), facts.patterns.incomplete
+    for places in _of_one_pattern(facts.rows.values, order):
+        check()
+        missing = np.isnan(values[places[0]])
+        observed = ~missing
+        across = covariance[np.ix_(observed, missing)]
+        slopes = np.linalg.solve(covariance[np.ix_(observed, observed)], across)
+        differences = values[np.ix_(places, observed)] - mean[observed]
+        values[np.ix_(places, missing)] = mean[missing] + differences @ slopes
+        left_over[np.ix_(missing, missing)] += len(places) * (covariance[np.ix_(missing, missing)] - across.T @ slopes)
+    return values, left_over / len(values)
+
+
+def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    """An order by pattern, cut where the pattern changes."""
+    if not len(order):
+        return []
+    is_missing = np.isnan(values[order])
+    return np.split(order, 1 + np.flatnonzero((is_missing[1:] != is_missing[:-1]).any(axis=1)))
+
+
+def with_left_over(family: CovarianceFamily, start: Parameters, left_over: FloatArray) -> Parameters:
+    """A start of filled rows whose covariances, which lie in a plane, have what was left over added to them."""
+    added = left_over
+    if not family.has_matrices:
+        diagonal = np.diagonal(left_over)
+        added = diagonal if start.covariances.ndim == 2 else np.full(1, diagonal.mean())
+    return replace(start, covariances=start.covariances + added)
