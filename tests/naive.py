@@ -177,3 +177,126 @@ def em_step(mixture, rows, row_weights=None, reg_covar=0.0):
         traces = in_family_shape("spherical", scatters)
         covariances = [traces[k] / (counts[k] * d) + reg_covar for k in components]
     return Mixture(mixture.family, [count / total for count in counts], means, covariances)
+
+
+# Rows with holes: a NaN is missing. O are the features that a row has, M those that it lacks.
+
+
+def observed_features(x):
+    return [j for j, value in enumerate(x) if not math.isnan(value)]
+
+
+def part(matrix, rows, columns):
+    return [[matrix[i][j] for j in columns] for i in rows]
+
+
+def joint_log_density_of_observed(mixture, rows, priors=None, exponent=1.0):
+    """A·(log wₖ + log N(x_O | μ_O, Σ_OO)), and what is believed of the row."""
+    result = []
+    for number, x in enumerate(rows):
+        own = observed_features(x)
+        joint = []
+        for k, weight in enumerate(mixture.weights):
+            factor = cholesky(part(covariance_matrix(mixture, k), own, own))
+            normal = log_normal([x[j] for j in own], [mixture.means[k][j] for j in own], factor)
+            log_weight = math.log(weight) if weight > 0.0 else -math.inf
+            joint.append(exponent * (log_weight + normal) + (0.0 if priors is None else priors[number][k]))
+        result.append(joint)
+    return result
+
+
+def conditional(x, mean, covariance):
+    """E[x | x_O] and Cov[x | x_O] of all features, which is 0 where one is observed."""
+    d, own = len(x), observed_features(x)
+    lacks = [j for j in range(d) if j not in own]
+    factor = cholesky(part(covariance, own, own))
+    y = solve_lower(factor, [x[j] - mean[j] for j in own])
+    v = {m: solve_lower(factor, [covariance[i][m] for i in own]) for m in lacks}
+    filled = list(x)
+    left = [[0.0] * d for _ in range(d)]
+    for m in lacks:
+        filled[m] = math.fsum([mean[m], *(a * b for a, b in zip(v[m], y, strict=True))])
+        for n in lacks:
+            left[m][n] = math.fsum([covariance[m][n], *(-a * b for a, b in zip(v[m], v[n], strict=True))])
+    return filled, left
+
+
+class MomentsOfObserved(NamedTuple):
+    counts: list
+    first: list
+    second: list
+    total_weight: float
+    log_likelihood: float
+    observed: list  # Σwr of the rows that have a feature; None where missing values are averaged over
+
+
+def moments_of_observed(mixture, rows, row_weights=None, priors=None, exponent=1.0):
+    """What one sweep collects of rows with holes: all features of full and tied, observed ones of diag, spherical."""
+    row_weights = [1.0] * len(rows) if row_weights is None else row_weights
+    joint = joint_log_density_of_observed(mixture, rows, priors, exponent)
+    densities = [log_sum_exp(values) for values in joint]
+    shares = [
+        [w * math.exp(value - total) for value in values]
+        for w, values, total in zip(row_weights, joint, densities, strict=True)
+    ]
+    components, features = range(len(mixture.means)), range(len(mixture.means[0]))
+    counts = [math.fsum(share[k] for share in shares) for k in components]
+    total, likelihood = math.fsum(row_weights), math.fsum(w * v for w, v in zip(row_weights, densities, strict=True))
+    if mixture.family in ("diag", "spherical"):
+        have = [[[i for i, x in enumerate(rows) if j in observed_features(x)] for j in features] for _ in components]
+        z = [[[x[j] - mixture.means[k][j] for j in features] for x in rows] for k in components]
+        observed = [[math.fsum(shares[i][k] for i in have[k][j]) for j in features] for k in components]
+        first = [[math.fsum(shares[i][k] * z[k][i][j] for i in have[k][j]) for j in features] for k in components]
+        second = [[math.fsum(shares[i][k] * z[k][i][j] ** 2 for i in have[k][j]) for j in features] for k in components]
+        return MomentsOfObserved(counts, first, second, total, likelihood, observed)
+    first, second = [], []
+    for k in components:
+        known = [conditional(x, mixture.means[k], covariance_matrix(mixture, k)) for x in rows]
+        z = [[a - b for a, b in zip(filled, mixture.means[k], strict=True)] for filled, _ in known]
+        own = [share[k] for share in shares]
+        first.append([math.fsum(r * v[j] for r, v in zip(own, z, strict=True)) for j in features])
+        second.append(
+            [
+                [
+                    math.fsum(r * (v[i] * v[j] + left[i][j]) for r, v, (_, left) in zip(own, z, known, strict=True))
+                    for j in features
+                ]
+                for i in features
+            ]
+        )
+    return MomentsOfObserved(counts, first, in_family_shape(mixture.family, second), total, likelihood, None)
+
+
+def em_step_of_observed(mixture, rows, row_weights=None):
+    """The next mixture, from moments about the means."""
+    moments = moments_of_observed(mixture, rows, row_weights)
+    components, features = range(len(mixture.means)), range(len(mixture.means[0]))
+    weights = [count / math.fsum(moments.counts) for count in moments.counts]
+    direct = moments.observed is not None
+    divisors = moments.observed if direct else [[count] * len(features) for count in moments.counts]
+    shift = [[moments.first[k][j] / divisors[k][j] for j in features] for k in components]
+    means = [[mixture.means[k][j] + shift[k][j] for j in features] for k in components]
+    if direct:
+        scatter = [[moments.second[k][j] - divisors[k][j] * shift[k][j] ** 2 for j in features] for k in components]
+        if mixture.family == "diag":
+            covariances = [[scatter[k][j] / divisors[k][j] for j in features] for k in components]
+        else:
+            covariances = [math.fsum(scatter[k]) / math.fsum(divisors[k]) for k in components]
+    elif mixture.family == "full":
+        covariances = [
+            [
+                [moments.second[k][i][j] / moments.counts[k] - shift[k][i] * shift[k][j] for j in features]
+                for i in features
+            ]
+            for k in components
+        ]
+    else:
+        covariances = [
+            [
+                math.fsum([moments.second[i][j], *(-moments.counts[k] * shift[k][i] * shift[k][j] for k in components)])
+                / moments.total_weight
+                for j in features
+            ]
+            for i in features
+        ]
+    return Mixture(mixture.family, weights, means, covariances)

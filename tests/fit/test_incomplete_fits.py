@@ -1,0 +1,156 @@
+"""Fits of rows that lack values, from the rows down."""
+
+import numpy as np
+import pytest
+
+import fastgmm
+from fastgmm.data.facts import Facts
+from fastgmm.families import FAMILIES
+from fastgmm.fit.fitting import fit_rows, suited_sweep
+from fastgmm.fit.maximize import maximize
+from fastgmm.fit.options import options_of
+from fastgmm.fit.runs import Fit
+from fastgmm.moments import Moments
+from fastgmm.parameters import Parameters
+from fastgmm.rows import Rows
+from tests import naive
+from tests.problems import assert_close, draw_problem, same_bits
+
+
+def with_holes(values, share, rng):
+    """A copy with values missing at random."""
+    return np.where(rng.random(values.shape) < share, np.nan, values)
+
+
+def rows_of(family, n_rows=60, n_features=3, n_components=2, share=0.3, weighted=False):
+    """A problem, and its rows with holes, one of them without any value."""
+    problem = draw_problem(family, n_rows, n_features, n_components, weighted=weighted)
+    values = with_holes(problem.values, share, np.random.default_rng(5))
+    values[0] = np.nan
+    return problem, Rows(values, problem.weights, has_missing=True)
+
+
+def fit_of(rows: Rows, n_components: int = 2, **wishes: object) -> Fit:
+    options = options_of(vars(fastgmm.GaussianMixture(n_components, random_state=0, **wishes)), "GaussianMixture")
+    return fit_rows(options, rows, None)[0]
+
+
+def moments_of(rows: Rows, parameters: Parameters, backend: str = "numpy", n_threads: int = 1) -> Moments:
+    name = parameters.covariance_type
+    sweep = suited_sweep(Facts(rows), name, parameters.n_components, backend, n_threads)
+    return sweep([FAMILIES[name].model_of(parameters, rows.values.dtype)])[0]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+def test_a_step_of_em_is_that_of_the_oracle(family, weighted, share):
+    problem, rows = rows_of(family.name, weighted=weighted, share=share)
+    moments = moments_of(rows, problem.parameters)
+    found = maximize(family, moments, np.zeros(3), problem.parameters.covariances)
+    counted = rows.values[1:].tolist()
+    weights = None if rows.weights is None else rows.weights[1:].tolist()
+    expected = naive.em_step_of_observed(problem.mixture, counted, weights)
+    assert_close(found.weights, np.array(expected.weights), 1e-10)
+    assert_close(found.means, np.array(expected.means), 1e-10)
+    assert_close(found.covariances, np.array(expected.covariances), 1e-10)
+    bound = naive.moments_of_observed(problem.mixture, counted, weights)
+    assert moments.log_likelihood == pytest.approx(bound.log_likelihood, rel=1e-11)
+    assert moments.total_weight == pytest.approx(bound.total_weight)
+    assert moments.n_rows == (59 if rows.weights is None else np.count_nonzero(rows.weights[1:]))
+
+
+@pytest.mark.parametrize("init_params", ["auto", "random", "random_from_data"])
+def test_without_regularization_the_likelihood_never_falls(family, init_params):
+    _, rows = rows_of(family.name, n_rows=400)
+    fit = fit_of(rows, covariance_type=family.name, reg_covar=0.0, tol=0.0, max_iter=40, init_params=init_params)
+    assert len(fit.steps) == 40
+    assert all(step.change >= -1e-12 * abs(step.lower_bound) for step in fit.steps)
+
+
+def test_a_fit_finds_the_parameters_that_made_the_rows(family, dtype):
+    rng = np.random.default_rng(2)
+    means = np.array([[0.0, 0.0, 0.0], [8.0, 4.0, -6.0]])
+    values = means[rng.integers(2, size=2000)] + rng.normal(size=(2000, 3))
+    rows = Rows(with_holes(values, 0.2, rng).astype(dtype), has_missing=True)
+    found = fit_of(rows, covariance_type=family.name).parameters
+    assert np.abs(found.means[np.argsort(found.means[:, 0])] - means).max() < 0.2
+    matrices = family.matrices(found.covariances, 2, 3)
+    assert np.abs(matrices - np.eye(3)).max() < 0.3
+
+
+def test_rows_none_of_which_is_complete_are_fitted(family):
+    rng = np.random.default_rng(4)
+    values = rng.normal(size=(300, 3)) + 9.0 * rng.integers(2, size=(300, 1))
+    values[np.arange(300), rng.integers(3, size=300)] = np.nan
+    fit = fit_of(Rows(values, has_missing=True), covariance_type=family.name)
+    assert fit.converged
+    assert np.abs(np.sort(fit.parameters.means[:, 0]) - [0.0, 9.0]).max() < 0.5
+
+
+def test_rows_without_any_value_change_nothing(family):
+    problem, rows = rows_of(family.name)
+    found, expected = (moments_of(some, problem.parameters) for some in (rows, rows.take(slice(1, None))))
+    assert same_bits(found, expected)
+    assert rows.n_counted == 59
+
+
+def test_holes_that_are_nowhere_give_the_moments_of_ordinary_rows(family):
+    problem = draw_problem(family.name, 60, 3, 2)
+    rows = Rows(problem.values)
+    found, expected = (moments_of(some, problem.parameters) for some in (Rows(rows.values, has_missing=True), rows))
+    assert_close(found.counts, expected.counts, 1e-13)
+    assert_close(found.second, expected.second, 1e-12)
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_any_number_of_threads_gives_the_same_bits(backend, family, n_threads):
+    problem, rows = rows_of(family.name, n_rows=5000)
+    alone, together = (moments_of(rows, problem.parameters, backend.name, count) for count in (1, n_threads))
+    assert same_bits(alone, together)
+
+
+def test_a_feature_that_a_component_never_sees_keeps_its_mean_and_variance():
+    """Both components lie apart in the first feature, and the rows of one lack the second."""
+    values = np.array([[0.0, 1.0], [1.0, 3.0], [0.5, 2.0], [1000.0, np.nan], [1001.0, np.nan]])
+    before = Parameters("diag", np.full(2, 0.5), np.array([[0.5, 2.0], [1000.0, 7.0]]), np.ones((2, 2)) * 3.0)
+    after = maximize(
+        FAMILIES["diag"], moments_of(Rows(values, has_missing=True), before), np.zeros(2), before.covariances
+    )
+    assert after.means[1, 1] == 7.0
+    assert after.covariances[1, 1] == 3.0
+    assert after.means[1, 0] == 1000.5
+
+
+@pytest.mark.parametrize("name", ["diag", "spherical"])
+def test_moments_of_complete_rows_add_to_those_with_holes(name):
+    problem, rows = rows_of(name)
+    complete = Rows(problem.values[:20])
+    total = moments_of(complete, problem.parameters) + moments_of(rows, problem.parameters)
+    both = Rows(np.concatenate([complete.values, rows.values]), has_missing=True)
+    expected = moments_of(both, problem.parameters)
+    assert_close(total.extra, expected.extra, 1e-12)
+    assert_close(total.second, expected.second, 1e-12)
+
+
+def test_moments_with_holes_are_recentred_by_the_counts_of_features(family):
+    problem, rows = rows_of(family.name)
+    moments = moments_of(rows, problem.parameters)
+    means = problem.parameters.means + 0.5
+    there, here = (
+        maximize(family, some, np.zeros(3), problem.parameters.covariances)
+        for some in (moments.recentred(means), moments)
+    )
+    assert_close(there.means, here.means, 1e-12)
+    assert_close(there.covariances, here.covariances, 1e-11)
+
+
+def test_a_callable_start_sees_the_rows_as_they_are(family):
+    _, rows = rows_of(family.name, n_rows=200)
+    seen = []
+
+    def start(values, n_components, random_state):
+        seen.append(values)
+        return np.arange(len(values)) % n_components
+
+    fit_of(rows, covariance_type=family.name, init_params=start, max_iter=1, tol=1e3)
+    assert np.array_equal(seen[0], rows.values, equal_nan=True)
