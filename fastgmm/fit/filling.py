@@ -88,7 +88,7 @@ def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.
 
 
 def with_left_over(family: CovarianceFamily, start: Parameters, left_over: FloatArray) -> Parameters:
-    """A start of filled rows whose covariances, which lie in a plane, have what was left over added to them."""
+    """A start of filled rows whose covariances have what was left over added to them."""
     added = left_over
     if not family.has_matrices:
         diagonal = np.diagonal(left_over)

@@ -1,5 +1,7 @@
 """The order of rows by the features that they lack."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -38,3 +40,15 @@ def test_patterns_of_a_column_order_and_of_float32_are_the_same():
         for array in (values, np.asfortranarray(values), values.astype(np.float32))
     ]
     assert all(np.array_equal(orders[0], order) for order in orders)
+
+
+def test_an_order_takes_little_memory_beside_the_rows():
+    n_rows = 200_000
+    values = with_holes(np.zeros((n_rows, 17)), 0.3, np.random.default_rng(2))
+    rows = Rows(values, has_missing=True)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    patterns_of(rows)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - before < 24 * n_rows + 2**22

@@ -155,3 +155,46 @@ def test_a_callable_start_sees_the_rows_as_they_are(family):
 
     fit_of(rows, covariance_type=family.name, init_params=start, max_iter=1, tol=1e3)
     assert np.array_equal(seen[0], rows.values, equal_nan=True)
+
+
+def test_beliefs_about_rows_with_holes_count(family):
+    problem, holes = rows_of(family.name)
+    prior = np.log([[0.1, 0.9], [1.0, 1.0]])
+    groups = (np.arange(60) % 2).astype(np.int32)
+    rows = Rows(holes.values, None, None, groups, prior, has_missing=True)
+    found = moments_of(rows, problem.parameters)
+    believed = prior[groups][1:].tolist()
+    expected = naive.moments_of_observed(problem.mixture, rows.values[1:].tolist(), priors=believed)
+    assert_close(found.counts, np.array(expected.counts), 1e-11)
+    assert_close(found.first, np.array(expected.first), 1e-11, 60.0)
+
+
+@pytest.mark.parametrize("shift", [0.0, 2.0**20])
+def test_where_numbers_lie_moves_the_means_alone(family, shift):
+    values = np.round(np.random.default_rng(6).normal(size=(300, 2)) * 64) / 64 + 16.0 * (np.arange(300) % 2)[:, None]
+    values = with_holes(values, 0.2, np.random.default_rng(7))
+    here, there = (
+        fit_of(Rows(some, has_missing=True), covariance_type=family.name) for some in (values, values + shift)
+    )
+    assert_close(there.parameters.means - shift, here.parameters.means, 1e-6)
+    assert_close(there.parameters.covariances, here.parameters.covariances, 1e-6)
+
+
+def test_a_component_of_few_rows_with_holes_is_called_degenerate():
+    rng = np.random.default_rng(8)
+    values = np.concatenate([rng.normal(size=(200, 3)), [[50.0, 50.0, np.nan], [50.0, np.nan, 50.0]]])
+    fit = fit_of(Rows(values, has_missing=True), means_init=[[0.0] * 3, [50.0] * 3])
+    assert fit.degenerate == (1,)
+
+
+def test_more_rows_than_a_start_looks_at_are_fitted_with_a_feature_that_is_seldom_observed():
+    rng = np.random.default_rng(9)
+    values = rng.normal(size=(20_000, 2)) + 9.0 * rng.integers(2, size=(20_000, 1))
+    values[rng.random(20_000) < 0.999, 1] = np.nan
+    fit = fit_of(Rows(values, has_missing=True), covariance_type="diag")
+    assert np.abs(np.sort(fit.parameters.means, axis=0) - [[0.0], [9.0]]).max() < 1.5
+
+
+def test_a_fit_of_rows_with_holes_ends_at_the_deadline():
+    _, rows = rows_of("full", n_rows=400)
+    assert fit_of(rows, tol=0.0, max_iter=100_000, deadline=0.5).stop_reason == "deadline"
