@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.tables import Table, TextForm, read_points, rows_as_text, write_rows
-from fastgmm.data.validation import check_values
+from fastgmm.data.validation import check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
@@ -120,7 +120,7 @@ def predict(arguments: Namespace) -> Report:
     if arguments.proba:
         n_components = len(mixture.weights_)
         # The whole table is checked first, so that a complaint counts rows from the first of the file.
-        check_values(points, type(mixture).__name__)
+        check_rows(points, type(mixture).__name__)
         header = ",".join(f"component_{component}" for component in range(n_components))
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
         blocks = _probabilities(mixture, points)
