@@ -13,7 +13,7 @@ from fastgmm.data.times import WAY_OUT, is_time, kind_of_time
 from fastgmm.data.whole_numbers import require_exact
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
@@ -235,30 +235,37 @@ def _holds_missing(values: Array) -> bool:
     return has_missing
 
 
+def have_observed(rows: Rows) -> BoolArray:
+    """Which rows (n,) have an observed value; ``ValueError`` where none has."""
+    result = np.empty(rows.shape[0], np.bool_)
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        result[part] = ~np.isnan(rows.values[part]).all(axis=1)
+    if not result.any():
+        raise ValueError("All rows of X are without any observed value.")
+    return result
+
+
 def check_observed(rows: Rows, n_components: int, names: NDArray[np.object_] | None) -> None:
     """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
-    n_rows, n_features = rows.shape
-    n_observed, n_counted, is_seen = 0, 0, np.zeros(n_features, bool)
-    for part in pieces(n_rows, rows.values[:1].nbytes):
-        is_observed = ~np.isnan(rows.values[part])
-        n_observed += int(np.count_nonzero(is_observed.any(axis=1)))
-        if rows.weights is not None:
-            is_observed = is_observed[rows.weights[part] > 0]
-        n_counted += int(np.count_nonzero(is_observed.any(axis=1)))
-        is_seen |= is_observed.any(axis=0)
-    if not n_observed:
-        raise ValueError("All rows of X are without any observed value.")
-    if n_observed < _FEWEST_ROWS_OF_A_FIT:
+    is_informative = have_observed(rows)
+    n_informative = int(np.count_nonzero(is_informative))
+    if n_informative < _FEWEST_ROWS_OF_A_FIT:
         raise ValueError(
-            f"Found {n_observed} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is required."
+            f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
+            "required."
         )
+    is_seen = np.zeros(rows.shape[1], np.bool_)
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        counted = slice(None) if rows.weights is None else rows.weights[part] > 0
+        is_seen |= ~np.isnan(rows.values[part][counted]).all(axis=0)
     if not is_seen.all():
         feature = int(np.argmin(is_seen))
         name = "" if names is None else f" ({names[feature]!r})"
         raise ValueError(
             f"Feature {feature}{name} has no observed value in X. Drop the column, or impute it from elsewhere."
         )
-    _require_as_many(n_counted, n_components)
+    counted = is_informative if rows.weights is None else is_informative & (rows.weights > 0)
+    _require_as_many(int(np.count_nonzero(counted)), n_components)
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:

@@ -17,6 +17,7 @@ from fastgmm.data.validation import (
     check_rows,
     check_sample_weight,
     feature_names,
+    have_observed,
     moderate,
     warn_of_weights,
 )
@@ -127,6 +128,11 @@ def checked_score(
     weights = check_sample_weight(sample_weight, rows.shape[0])
     if weights is None:
         warn_of_weights(y, rows.shape[0])
-    score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
-    n_rows = criteria.number_of_rows(rows.shape[0], weights)
+    log_density = scorer.evaluate(rows, n_threads, "log_density")
+    if rows.has_missing:  # rows without any observed value say nothing of the model
+        is_informative = have_observed(rows)
+        log_density = log_density[is_informative]
+        weights = None if weights is None else weights[is_informative]
+    score = criteria.mean(log_density, moderate(weights))
+    n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
