@@ -75,7 +75,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
     n_points, n_features = points.values.shape
     score = mixture.score(points)
     n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
-    bic = information_criterion(score, n_points, n_parameters)
+    bic = information_criterion(score, _n_informative(points.values), n_parameters)
     per_iteration = typical_seconds(mixture.history_)
     facts: dict[str, object] = {
         "model": arguments.output,
@@ -144,6 +144,11 @@ def _values(points: Table | Array) -> Array:
     return points.values if isinstance(points, Table) else points
 
 
+def _n_informative(values: Array) -> int:
+    """How many rows have an observed value: the others say nothing of a model."""
+    return sum(len(block) - int(np.count_nonzero(np.isnan(block).all(axis=1))) for block in _slices(values))
+
+
 def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:
     """The n x K probabilities, a block of rows at a time."""
     for block in _slices(_values(points)):
@@ -184,11 +189,13 @@ def score(arguments: Namespace) -> Report:
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
     densities = mixture.score_samples(points)
-    per_point = float(np.mean(densities, dtype=np.float64))
+    n_informative = _n_informative(_values(points))
+    log_likelihood = float(np.sum(densities, dtype=np.float64))  # a row without any value adds nothing
+    per_point = log_likelihood / n_informative if n_informative else math.nan
     facts: dict[str, object] = {
         "points": len(densities),
         "log_likelihood_per_point": per_point,
-        "log_likelihood": per_point * len(densities),
+        "log_likelihood": log_likelihood,
     }
     if arguments.samples or arguments.output is not None:
         header = "log_density"

@@ -173,7 +173,11 @@ def _with_none(objects: Array) -> Array:
         return objects
     missing = sys.modules["pandas"].NA
     is_missing = np.fromiter((value is missing for value in objects.flat), np.bool_, objects.size)
-    return np.where(is_missing.reshape(objects.shape), None, objects) if is_missing.any() else objects
+    if not is_missing.any():
+        return objects
+    result = objects.copy()
+    result[is_missing.reshape(objects.shape)] = None
+    return result
 
 
 def _holds_complex(objects: Array) -> bool:
