@@ -147,9 +147,9 @@ def bic(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> 
     ----------
     X : array-like of shape (n_samples, n_features)
     sample_weight : array-like of shape (n_samples,), optional
-        n is the number of rows with an observed value, or the sum of their weights: a whole weight is the row repeated.
-        Weights that count nothing, such as inverse variances, should be scaled to sum to the number of observations
-        first.
+        n is the number of rows with an observed value, or the sum of their weights: a whole weight is the row
+        repeated. Weights that count nothing, such as inverse variances, should be scaled to sum to the number of
+        observations first.
 
     Returns
     -------
