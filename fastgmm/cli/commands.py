@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.tables import Table, TextForm, read_points, rows_as_text, write_rows
-from fastgmm.data.validation import check_values
+from fastgmm.data.validation import check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
@@ -75,7 +75,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
     n_points, n_features = points.values.shape
     score = mixture.score(points)
     n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
-    bic = information_criterion(score, n_points, n_parameters)
+    bic = information_criterion(score, _n_informative(points.values), n_parameters)
     per_iteration = typical_seconds(mixture.history_)
     facts: dict[str, object] = {
         "model": arguments.output,
@@ -120,7 +120,7 @@ def predict(arguments: Namespace) -> Report:
     if arguments.proba:
         n_components = len(mixture.weights_)
         # The whole table is checked first, so that a complaint counts rows from the first of the file.
-        check_values(points, type(mixture).__name__)
+        check_rows(points, type(mixture).__name__)
         header = ",".join(f"component_{component}" for component in range(n_components))
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
         blocks = _probabilities(mixture, points)
@@ -142,6 +142,11 @@ def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array
 
 def _values(points: Table | Array) -> Array:
     return points.values if isinstance(points, Table) else points
+
+
+def _n_informative(values: Array) -> int:
+    """How many rows have an observed value: the others say nothing of a model."""
+    return sum(len(block) - int(np.count_nonzero(np.isnan(block).all(axis=1))) for block in _slices(values))
 
 
 def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:
@@ -184,11 +189,13 @@ def score(arguments: Namespace) -> Report:
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
     densities = mixture.score_samples(points)
-    per_point = float(np.mean(densities, dtype=np.float64))
+    n_informative = _n_informative(_values(points))
+    log_likelihood = float(np.sum(densities, dtype=np.float64))  # a row without any value adds nothing
+    per_point = log_likelihood / n_informative if n_informative else math.nan
     facts: dict[str, object] = {
         "points": len(densities),
         "log_likelihood_per_point": per_point,
-        "log_likelihood": per_point * len(densities),
+        "log_likelihood": log_likelihood,
     }
     if arguments.samples or arguments.output is not None:
         header = "log_density"

@@ -1,5 +1,6 @@
 """Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
 
+import sys
 import warnings
 from contextlib import suppress
 from numbers import Real
@@ -12,12 +13,13 @@ from fastgmm.data.times import WAY_OUT, is_time, kind_of_time
 from fastgmm.data.whole_numbers import require_exact
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 # So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
+_FEWEST_ROWS_OF_A_FIT = 2
 # To write a number where memory is touched for the first time takes as long as so many multiply-adds.
 _WORK_OF_A_COPY = 30
 # Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
@@ -83,21 +85,23 @@ def _names_message(given: set[str], fitted: set[str]) -> str:
     return message
 
 
-def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
-    """X as a finite two-dimensional float32 or float64 array; not copied where it is one already.
+def check_rows(X: Any, estimator: str, min_rows: int = 1) -> Rows:
+    """Rows of a two-dimensional float32 or float64 array, which is X itself where it is one already; NaN is missing.
+
+    What else stands for a missing value becomes NaN: None and ``pandas.NA`` among objects, empty cells of nullable
+    columns of pandas, Polars and Arrow, and what a mask covers.
 
     Raises
     ------
     TypeError
         For sparse data, ``numpy.matrix``, dates, times and durations, and for objects that are no numbers.
     ValueError
-        For NaN and infinity (naming the first), whole numbers that float64 does not hold (naming the first), complex
-        numbers, masked arrays, and wrong shapes.
+        For infinity (naming the first), whole numbers that float64 does not hold (naming the first), complex numbers,
+        and wrong shapes.
     """
     if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0 and len(X) >= min_rows and X.dtype in _READ_AS_THEY_ARE:
         values = _readable_in_place(X)  # what follows would find nothing to say about it
-        _check_finite(values, estimator)
-        return values
+        return Rows(values, has_missing=_holds_missing(values))
     if hasattr(X, "toarray") and hasattr(X, "tocsr"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
@@ -105,6 +109,9 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
         )
     if isinstance(X, np.matrix):
         raise TypeError("np.matrix is not supported. Please convert to a numpy array with np.asarray.")
+    mask = None
+    if isinstance(X, np.ma.MaskedArray):
+        X, mask = X.filled(0), np.ma.getmaskarray(X)
     values = _as_float(X, "X")
     if values.ndim == 1 and hasattr(X, "to_frame"):
         raise ValueError(
@@ -113,9 +120,10 @@ def check_values(X: Any, estimator: str, min_rows: int = 1) -> Array:
         )
     _check_shape(values, estimator, min_rows)
     require_exact(X, values)
+    if mask is not None and mask.any():
+        values = np.where(mask, values.dtype.type(np.nan), values)
     values = _readable_in_place(values)
-    _check_finite(values, estimator)
-    return values
+    return Rows(values, has_missing=_holds_missing(values))
 
 
 def _as_float(data: Any, name: str) -> Array:
@@ -154,9 +162,22 @@ def _numbers(data: Any, array: Array) -> Array:
         # A pandas frame with nullable columns: its missing values become NaN.
         numbers: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers
-    if array.dtype.kind in "SU" or (array.dtype.kind == "O" and not _holds_complex(array)):
-        return array.astype(np.float64)
-    return array
+    if array.dtype.kind == "O" and not _holds_complex(array):
+        return _with_none(array).astype(np.float64)  # where NumPy makes NaN of None
+    return array.astype(np.float64) if array.dtype.kind in "SU" else array
+
+
+def _with_none(objects: Array) -> Array:
+    """Objects with None for ``pandas.NA``."""
+    if "pandas" not in sys.modules:
+        return objects
+    missing = sys.modules["pandas"].NA
+    is_missing = np.fromiter((value is missing for value in objects.flat), np.bool_, objects.size)
+    if not is_missing.any():
+        return objects
+    result = objects.copy()
+    result[is_missing.reshape(objects.shape)] = None
+    return result
 
 
 def _holds_complex(objects: Array) -> bool:
@@ -198,21 +219,57 @@ def _all_finite(values: Array) -> bool:
     return 0 not in np.isfinite(values).tobytes()  # for a few numbers a third of the time that all() takes
 
 
-def _check_finite(values: Array, estimator: str) -> None:
+def _holds_missing(values: Array) -> bool:
+    """Whether some of the values are NaN; ``ValueError`` where one is infinite."""
     if values.size <= _FEW_NUMBERS and _all_finite(values):
-        return
+        return False
+    has_missing = False
     for part in pieces(len(values), values[:1].nbytes):
         block = values[part]
         if _all_finite(block):
             continue
-        row, column = (int(position) for position in np.argwhere(~np.isfinite(block))[0])
-        where = f"The first is at row {part.start + row}, column {column} (counted from 0)."
-        if np.isnan(block[row, column]):
+        is_infinite = np.isinf(block)
+        if is_infinite.any():
+            row, column = (int(position) for position in np.argwhere(is_infinite)[0])
             raise ValueError(
-                f"Input X contains NaN. {where}\n{estimator} does not accept missing values encoded as NaN "
-                "natively. Drop the rows with missing values or fill them in before fitting."
+                f"Input X contains infinity or a value too large for {values.dtype!r}. The first is at row "
+                f"{part.start + row}, column {column} (counted from 0)."
             )
-        raise ValueError(f"Input X contains infinity or a value too large for {values.dtype!r}. {where}")
+        has_missing = True
+    return has_missing
+
+
+def have_observed(rows: Rows) -> BoolArray:
+    """Which rows (n,) have an observed value; ``ValueError`` where none has."""
+    result = np.empty(rows.shape[0], np.bool_)
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        result[part] = ~np.isnan(rows.values[part]).all(axis=1)
+    if not result.any():
+        raise ValueError("All rows of X are without any observed value.")
+    return result
+
+
+def check_observed(rows: Rows, n_components: int, names: NDArray[np.object_] | None) -> None:
+    """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
+    is_informative = have_observed(rows)
+    n_informative = int(np.count_nonzero(is_informative))
+    if n_informative < _FEWEST_ROWS_OF_A_FIT:
+        raise ValueError(
+            f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
+            "required."
+        )
+    is_seen = np.zeros(rows.shape[1], np.bool_)
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        counted = slice(None) if rows.weights is None else rows.weights[part] > 0
+        is_seen |= ~np.isnan(rows.values[part][counted]).all(axis=0)
+    if not is_seen.all():
+        feature = int(np.argmin(is_seen))
+        name = "" if names is None else f" ({names[feature]!r})"
+        raise ValueError(
+            f"Feature {feature}{name} has no observed value in X. Drop the column, or impute it from elsewhere."
+        )
+    counted = is_informative if rows.weights is None else is_informative & (rows.weights > 0)
+    _require_as_many(int(np.count_nonzero(counted)), n_components)
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
@@ -277,9 +334,13 @@ def moderate(weights: FloatArray | None) -> FloatArray | None:
 
 def check_n_components(rows: Rows, n_components: int) -> None:
     """As many rows of positive weight as components."""
-    if rows.n_counted < n_components:
+    _require_as_many(rows.n_counted, n_components)
+
+
+def _require_as_many(n_rows: int, n_components: int) -> None:
+    if n_rows < n_components:
         raise ValueError(
-            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {rows.n_counted}"
+            f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}"
         )
 
 

@@ -49,9 +49,9 @@ def refusal(cell: Any) -> str:
 
 
 def is_any_large(values: Array) -> bool:
-    """Whether any of the floats is where float64 leaves out whole numbers."""
+    """Whether any of the floats, which may be NaN, is where float64 leaves out whole numbers."""
     return any(
-        values[part].max() >= _FIRST_GAP or values[part].min() <= -_FIRST_GAP
+        np.fmax.reduce(values[part], axis=None) >= _FIRST_GAP or np.fmin.reduce(values[part], axis=None) <= -_FIRST_GAP
         for part in pieces(len(values), values[:1].nbytes)
     )
 
@@ -92,9 +92,16 @@ def is_rounded(cell: Any) -> bool:
 def _columns(data: Any) -> Iterable[Array]:
     """The columns of a frame of pandas, Polars or Arrow, or of what NumPy reads as an array, each in its own dtype."""
     if hasattr(data, "iloc"):
-        return (np.asarray(column) for _, column in data.items())
+        return (_cells(column, "fillna") for _, column in data.items())
     for method in ("iter_columns", "itercolumns"):
         if hasattr(data, method):
-            return (np.asarray(column) for column in getattr(data, method)())
+            return (_cells(column, "fill_null") for column in getattr(data, method)())
     array: Array = np.array(data, dtype=object) if isinstance(data, Sequence) else np.asarray(data)
     return array.T
+
+
+def _cells(column: Any, fill: str) -> Array:
+    """A column of a frame; empty cells of integers as 0, since NumPy would make floats of all."""
+    kind = str(column.type if hasattr(column, "type") else column.dtype).lower()
+    may_have_empty = kind.startswith(("int", "uint")) and hasattr(column, fill)
+    return np.asarray(getattr(column, fill)(0) if may_have_empty else column)

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.estimator.calls import checked_score, ready_to_score, require_fitted
-from fastgmm.fit.options import check_n_samples, check_random_state
+from fastgmm.fit.options import check_n_draws, check_n_samples, check_random_state
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, sampling
+from fastgmm.model import impute as imputation
 from fastgmm.model.attributes import parameters_of
 from fastgmm.parameters import FloatArray, FloatingArray, IntArray
 
@@ -22,6 +24,7 @@ def predict(self: Any, X: "ArrayLike") -> IntArray:
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        NaN is missing: all scores are of the values that are observed, under their marginal distribution.
 
     Returns
     -------
@@ -31,7 +34,7 @@ def predict(self: Any, X: "ArrayLike") -> IntArray:
     ------
     NotFittedError
     ValueError
-        For NaN, infinity, wrong shapes, or attributes set by hand that make no mixture.
+        For infinity, wrong shapes, or attributes set by hand that make no mixture.
 
     Examples
     --------
@@ -76,6 +79,9 @@ def predict_proba(self: Any, X: "ArrayLike") -> FloatingArray:
 def score_samples(self: Any, X: "ArrayLike") -> FloatingArray:
     """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
 
+    Of a row with missing values it is that of the others, which is not comparable with that of more or fewer values; of
+    a row that has none it is 0.
+
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
@@ -104,7 +110,7 @@ def score_samples(self: Any, X: "ArrayLike") -> FloatingArray:
 
 
 def score(self: Any, X: "ArrayLike", y: object = None, sample_weight: "ArrayLike | None" = None) -> float:
-    """The (weighted) mean log-density of the rows.
+    """The (weighted) mean log-density of the rows, but for those without any observed value.
 
     Parameters
     ----------
@@ -141,8 +147,9 @@ def bic(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> 
     ----------
     X : array-like of shape (n_samples, n_features)
     sample_weight : array-like of shape (n_samples,), optional
-        n is the number of rows, or the sum of the weights: a whole weight is the row repeated. Weights that count
-        nothing, such as inverse variances, should be scaled to sum to the number of observations first.
+        n is the number of rows with an observed value, or the sum of their weights: a whole weight is the row
+        repeated. Weights that count nothing, such as inverse variances, should be scaled to sum to the number of
+        observations first.
 
     Returns
     -------
@@ -232,3 +239,77 @@ def sample(self: Any, n_samples: float = 1) -> tuple[FloatArray, IntArray]:
     size, random_state = check_n_samples(n_samples), check_random_state(self.random_state)
     operations = _WORK_OF_A_DRAW * size * work_of(1, parameters.n_features, 1)
     return attended(lambda: sampling.sample(parameters, size, random_state), operations)
+
+
+def impute(
+    self: Any,
+    X: "ArrayLike",
+    *,
+    return_std: bool = False,
+    n_draws: int | None = None,
+    random_state: "int | np.random.RandomState | None" = None,
+) -> "FloatingArray | tuple[FloatingArray, FloatingArray]":
+    """What missing values are expected to be, given those of their row that are there; or draws of them.
+
+    Values must be *missing at random*: that one is missing may depend on what is observed, not on the value itself.
+    Nothing in the data can tell, so that this is the analyst's to know.
+
+    Means are for those who need a best guess of every value. Do not fit another model to them: they lie nearer to the
+    center than what they stand for, so that variances come out too small, and correlations too large. A mixture needs
+    no imputation: ``fit`` takes rows with NaN. For other analyses there are draws, which spread as the values would,
+    were the parameters known; the examples have the recipe for multiple imputation, which draws these too.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        NaN is missing.
+    return_std : bool, default=False
+        Whether to return standard deviations as well.
+    n_draws : int, optional
+        Return so many draws from the conditional distribution, independent of each other, instead of its mean.
+    random_state : int or RandomState, optional
+        For draws; that of the estimator by default.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), in the dtype of X
+        X with conditional means for NaN; with ``return_std`` a pair of this and of conditional standard deviations,
+        which are 0 where a value is observed. With ``n_draws`` of shape (n_draws, n_samples, n_features).
+
+    Raises
+    ------
+    NotFittedError
+    ValueError
+        As ``predict``; for fewer draws than one, and for standard deviations of draws.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 0.8], [0.8, 1.0]]])
+    >>> mean, std = gm.impute([[2.0, np.nan], [2.0, 3.0]], return_std=True)
+    >>> mean.round(2), std.round(2)
+    (array([[2. , 1.6],
+           [2. , 3. ]]), array([[0. , 0.6],
+           [0. , 0. ]]))
+
+    Multiple imputation: parameters are uncertain too, and a bootstrap draws them. What is estimated from each of the
+    completed tables is then combined by Rubin's rules.
+
+    >>> rng = np.random.RandomState(0)
+    >>> X = np.where(rng.uniform(size=(200, 2)) < 0.2, np.nan, gm.set_params(random_state=0).sample(200)[0])
+    >>> def completed(X):
+    ...     counts = rng.multinomial(len(X), np.full(len(X), 1 / len(X)))
+    ...     mixture = GaussianMixture(1, random_state=rng).fit(X, sample_weight=counts)
+    ...     return mixture.impute(X, n_draws=1, random_state=rng)[0]
+    >>> tables = [completed(X) for _ in range(5)]
+    """
+    if n_draws is not None and return_std:
+        raise ValueError("return_std=True is for means: draws have no standard deviation, only the spread among them.")
+    scorer, rows = ready_to_score(self, X)
+    if n_draws is not None:
+        random_state = check_random_state(self.random_state if random_state is None else random_state)
+        return imputation.drawn(rows, scorer, self.n_threads, check_n_draws(n_draws), random_state)
+    if return_std:
+        return imputation.expected_with_deviations(rows, scorer, self.n_threads)
+    return imputation.expected(rows, scorer, self.n_threads)

@@ -13,9 +13,11 @@ from fastgmm.data.validation import (
     check_feature_names,
     check_n_components,
     check_n_features,
+    check_observed,
+    check_rows,
     check_sample_weight,
-    check_values,
     feature_names,
+    have_observed,
     moderate,
     warn_of_weights,
 )
@@ -42,19 +44,22 @@ def checked_fit(
     attributes, name = vars(estimator), type(estimator).__name__
     options = options_of(attributes, name)
     names = feature_names(X)
-    values = check_values(X, name, min_rows=2)
-    rows = Rows(values, moderate(check_sample_weight(sample_weight, len(values))))
+    rows = check_rows(X, name, min_rows=2)
+    if sample_weight is not None:
+        rows = replace(rows, weights=moderate(check_sample_weight(sample_weight, rows.shape[0])))
     check_n_components(rows, options.n_components)
+    if rows.has_missing:
+        check_observed(rows, options.n_components, names)
     if sample_weight is None:
-        warn_of_weights(y, len(values))
-    earlier = _earlier_fit(attributes, values.shape[1], name) if options.warm_start else None
+        warn_of_weights(y, rows.shape[0])
+    earlier = _earlier_fit(attributes, rows.shape[1], name) if options.warm_start else None
 
     def work() -> tuple[dict[str, Any], Warning | None]:
         best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options))
         return fitted_attributes(best, steps), warning
 
     # Factors of d features take as long as d rows do.
-    sweep = work_of(sum(values.shape), values.shape[1], options.n_components)
+    sweep = work_of(sum(rows.shape), rows.shape[1], options.n_components)
     fitted, warning = attended(work, _SWEEPS_OF_A_FIT * sweep)
     if warning is not None:
         warnings.warn(warning, stacklevel=3)
@@ -111,9 +116,9 @@ def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
     attributes, name = require_fitted(estimator), type(estimator).__name__
     scorer = scorer_of(attributes)
     check_feature_names(X, attributes.get("feature_names_in_"), name)
-    values = check_values(X, name)
-    check_n_features(values.shape[1], scorer.shape[1], name)
-    return scorer, Rows(values)
+    rows = check_rows(X, name)
+    check_n_features(rows.values.shape[1], scorer.shape[1], name)
+    return scorer, rows
 
 
 def checked_score(
@@ -123,6 +128,11 @@ def checked_score(
     weights = check_sample_weight(sample_weight, rows.shape[0])
     if weights is None:
         warn_of_weights(y, rows.shape[0])
-    score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
-    n_rows = criteria.number_of_rows(rows.shape[0], weights)
+    log_density = scorer.evaluate(rows, n_threads, "log_density")
+    if rows.has_missing:  # rows without any observed value say nothing of the model
+        is_informative = have_observed(rows)
+        log_density = log_density[is_informative]
+        weights = None if weights is None else weights[is_informative]
+    score = criteria.mean(log_density, moderate(weights))
+    n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)

@@ -197,7 +197,7 @@ class GaussianMixture:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            float32 and float64 arrays are read in place unless a stride is negative.
+            float32 and float64 arrays are read in place unless a stride is negative. NaN is missing.
         y : ignored
             With a warning where it may be meant as weights.
         sample_weight : array-like of shape (n_samples,), optional
@@ -211,7 +211,8 @@ class GaussianMixture:
         Raises
         ------
         ValueError
-            For NaN, infinity, integers that float64 does not hold, wrong shapes, or fewer rows than components.
+            For infinity, integers that float64 does not hold, wrong shapes, a feature without any observed
+            value, or fewer rows than components.
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
 
@@ -268,6 +269,7 @@ class GaussianMixture:
     bic = answers.bic
     aic = answers.aic
     sample = answers.sample
+    impute = answers.impute
     # scikit-learn's, which are private and called all the same
     _estimate_weighted_log_prob = joint.predict_joint_log_proba
     _estimate_log_prob = joint.estimate_log_prob

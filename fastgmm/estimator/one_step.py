@@ -58,6 +58,8 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     array([[10., 20.]])
     """
     scorer, rows = ready_to_score(self, X)
+    if rows.has_missing:
+        raise ValueError("Input X contains NaN, which moments does not take for missing values, as fit does.")
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
     model = parameters_of(require_fitted(self))

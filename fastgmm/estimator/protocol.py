@@ -172,5 +172,5 @@ def sklearn_tags(estimator: object) -> Any:
         transformer_tags=None,
         regressor_tags=None,
         classifier_tags=None,
-        input_tags=InputTags(),
+        input_tags=InputTags(allow_nan=True),
     )

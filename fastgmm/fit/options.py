@@ -8,6 +8,7 @@ names, types and defaults where people look for them, and a test holds the two t
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from numbers import Integral
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -172,3 +173,12 @@ def check_n_samples(n_samples: Any) -> int:
             return whole
     must_be = "a whole number in the range [1, 2**63)"
     raise InvalidParameterError(f"The 'n_samples' parameter of sample must be {must_be}. Got {n_samples!r} instead.")
+
+
+def check_n_draws(n_draws: Any) -> int:
+    """How many draws of what is missing: a whole number from 1; raises ``InvalidParameterError``."""
+    if not isinstance(n_draws, Integral) or isinstance(n_draws, bool) or n_draws < 1:
+        raise InvalidParameterError(
+            f"The 'n_draws' parameter of impute must be a whole number from 1. Got {n_draws!r}."
+        )
+    return int(n_draws)

@@ -34,7 +34,7 @@ def predict_joint_log_proba(self: Any, X: "ArrayLike") -> FloatingArray:
     ------
     NotFittedError
     ValueError
-        For NaN, infinity, wrong shapes, or attributes set by hand that make no mixture.
+        For infinity, wrong shapes, or attributes set by hand that make no mixture.
 
     Examples
     --------

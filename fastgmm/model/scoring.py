@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,10 +28,12 @@ from fastgmm.model.attributes import (
     upper_root_of,
     weights_and_means_of,
     work_of_matrices,
+    work_on,
 )
-from fastgmm.parameters import Array, FloatArray, Prepared, scales_of
+from fastgmm.parameters import Array, FloatArray, Parameters, Prepared, PreparedIncomplete, scales_of
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate
+from fastgmm.sweeps.incomplete import evaluate_incomplete
 
 logger = logging.getLogger("fastgmm")
 
@@ -50,6 +52,8 @@ class Scorer:
     backend: Backend
     in_double: Prepared
     in_single: Prepared | None  # None where squares would leave its range
+    root: FloatArray  # of the precisions, upper triangular, or 1/σ
+    _known: dict[str, PreparedIncomplete] = field(default_factory=dict, init=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,6 +75,8 @@ class Scorer:
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
+        if prepared is not None and rows.has_missing:
+            return evaluate_incomplete(rows, prepared, self.incomplete, self.backend, n_threads, wanted)
         if prepared is not None:
             return evaluate(rows, prepared, self.backend, n_threads, wanted)
         shape = self.shape[:1] if wanted in ("joint", "responsibilities") else ()
@@ -79,6 +85,23 @@ class Scorer:
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
                 result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
         return result
+
+    @property
+    def family(self) -> CovarianceFamily:
+        return FAMILIES[self.covariance_type]
+
+    @property
+    def incomplete(self) -> PreparedIncomplete:
+        """What kernels need of rows that lack values; made when the first comes, without a lock."""
+        if "incomplete" not in self._known:
+            self._known["incomplete"] = attended(self._prepare_incomplete, work_on(self.root))
+        return self._known["incomplete"]
+
+    def _prepare_incomplete(self) -> PreparedIncomplete:
+        with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
+            covariances = self.family.covariances_of_root(self.root)
+        weights = np.asarray(self.weights, np.float64)
+        return self.family.prepare_incomplete(Parameters(self.family.name, weights, self.in_double.means, covariances))
 
     def joint(self, rows: Rows, n_threads: int | None) -> Array:
         """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""
@@ -120,10 +143,11 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
         in_double = family.assemble(weights, means, factors, np.float64)
         if np.may_share_memory(scales_of(in_double), factors):  # someone's array, which may change
             in_double = family.assemble(weights, means, factors.copy(), np.float64)
+        root = factors.copy() if factors.flags.writeable else factors
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
     backend = get_backend(attributes["backend"])
-    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single)
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, root)
 
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.data.times import WAY_OUT, is_time
-from fastgmm.data.validation import check_values
+from fastgmm.data.validation import check_rows
 
 
 def column(values, **options):
@@ -42,13 +42,13 @@ def test_times_are_refused_with_a_way_to_numbers(data):
 @pytest.mark.parametrize("data", [lambda: [["1", "2024-01-31T12:00"]], lambda: column(["2024-01-31", "2024-02-01"])])
 def test_times_in_strings_are_refused_with_a_way_to_numbers(data):
     with pytest.raises(ValueError, match=r"could not convert string to float.*X cannot be read as an array") as caught:
-        check_values(data(), "GaussianMixture")
+        check_rows(data(), "GaussianMixture")
     assert str(caught.value).endswith(WAY_OUT)
 
 
 def test_other_strings_are_refused_without_it():
     with pytest.raises(ValueError, match="could not convert string to float") as caught:
-        check_values([["1", "cat"]], "GaussianMixture")
+        check_rows([["1", "cat"]], "GaussianMixture")
     assert WAY_OUT not in str(caught.value)
 
 
@@ -57,7 +57,7 @@ def test_the_way_out_is_one():
     for t in (DAYS, column(DAYS).t):
         origin = t.min()
         seconds = (t - origin) / np.timedelta64(1, "s")
-        assert list(check_values(np.array(seconds)[:, np.newaxis], "GaussianMixture")[:, 0]) == [0, 86_400]
+        assert list(check_rows(np.array(seconds)[:, np.newaxis], "GaussianMixture").values[:, 0]) == [0, 86_400]
 
 
 @pytest.mark.parametrize("text", ["2024-01-31", " 2024-1-1 ", "2024/01/31 12:30", "31.12.2024", "12:30", "12:30:01.25"])

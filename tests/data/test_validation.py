@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.data.validation import check_feature_names, check_sample_weight, check_values, feature_names
+from fastgmm.data.validation import check_feature_names, check_rows, check_sample_weight, feature_names
 from fastgmm.parameters import Array
 
 # Numbers that float16, integers and every float hold exactly.
@@ -101,7 +102,7 @@ def test_a_data_frame_with_columns_of_several_types_gives_the_same_bits() -> Non
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, np.asfortranarray, with_gaps, read_only])
 def test_floats_are_not_copied(dtype: type, layout: Callable[[Array], Array]) -> None:
     values = layout(WHOLE.astype(dtype)).astype(dtype, copy=False)
-    assert np.shares_memory(check_values(values, "GaussianMixture"), values)
+    assert np.shares_memory(check_rows(values, "GaussianMixture").values, values)
 
 
 def test_the_data_are_not_changed() -> None:
@@ -110,29 +111,143 @@ def test_the_data_are_not_changed() -> None:
     assert np.array_equal(WHOLE, before)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
 @pytest.mark.parametrize("row", [0, 299, 70_000, 99_999])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_the_first_value_that_is_not_finite_is_named(value: float, row: int, order: str) -> None:
-    values = np.zeros((100_000, 3), order=order)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_infinite_value_is_named_whatever_is_missing(value: float, row: int, order: str, dtype: str) -> None:
+    values = np.full((100_000, 3), np.nan, dtype, order=order)
     values[row, 2] = value
     values[row + 1 :, 0] = value
-    what = "NaN" if np.isnan(value) else r"infinity or a value too large for dtype\('float64'\)"
-    with pytest.raises(ValueError, match=rf"^Input X contains {what}\. The first is at row {row}, column 2"):
-        check_values(values, "GaussianMixture")
+    words = (
+        rf"^Input X contains infinity or a value too large for dtype\('{dtype}'\)\. The first is at row {row}, column 2"
+    )
+    with pytest.raises(ValueError, match=words):
+        check_rows(values, "GaussianMixture")
 
 
 def test_a_row_of_weight_zero_must_be_finite_too() -> None:
-    values = np.vstack([WHOLE, [np.nan, 0, 0]])
+    values = np.vstack([WHOLE, [np.inf, 0, 0]])
     with pytest.raises(ValueError, match="row 301, column 0"):
         GaussianMixture().fit(values, sample_weight=np.repeat([1.0, 0.0], [301, 1]))
 
 
-@pytest.mark.parametrize("method", ["fit", "predict"])
-def test_masked_arrays_are_refused(method: str) -> None:
-    masked = np.ma.masked_greater(WHOLE, 40)
-    with pytest.raises(ValueError, match=r"^Masked arrays are not supported for X, since their mask would be ignored"):
-        getattr(GaussianMixture().fit(WHOLE), method)(masked)
+@pytest.mark.parametrize("row", [0, 299, 70_000, 99_999])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_say_whether_a_value_is_missing_and_are_read_in_place(row: int, dtype: str) -> None:
+    values = np.zeros((100_000, 3), dtype)
+    assert not check_rows(values, "GaussianMixture").has_missing
+    values[row, 1] = np.nan
+    rows = check_rows(values, "GaussianMixture")
+    assert rows.has_missing
+    assert rows.values is values or np.shares_memory(rows.values, values)
+
+
+HOLES = np.random.RandomState(1).uniform(size=WHOLE.shape) < 0.2
+WITH_HOLES = np.where(HOLES, np.nan, WHOLE)
+
+
+def masked(data: Array) -> np.ma.MaskedArray:
+    return np.ma.masked_array(data, HOLES)
+
+
+def nullable(dtype: str) -> Any:
+    return pytest.importorskip("pandas").DataFrame(WITH_HOLES, columns=list("abc")).astype(dtype)
+
+
+def objects_with(missing: Any) -> Array:
+    return np.where(HOLES, missing, WHOLE.astype(object))
+
+
+def arrow_table() -> Any:
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = zip("abc", objects_with(None).T, strict=True)
+    return pyarrow.table({name: pyarrow.array(column.tolist(), pyarrow.int64()) for name, column in columns})
+
+
+def polars_frame() -> Any:
+    polars = pytest.importorskip("polars")
+    return polars.DataFrame({name: column.tolist() for name, column in zip("abc", objects_with(None).T, strict=True)})
+
+
+SAME_HOLES: dict[str, Callable[[], Any]] = {
+    "a mask over numbers": lambda: masked(WHOLE),
+    "a mask over integers": lambda: masked(WHOLE.astype(np.int64)),
+    "a mask over infinity": lambda: masked(np.where(HOLES, np.inf, WHOLE)),
+    "a mask over what float64 does not hold": lambda: masked(np.where(HOLES, 2**53 + 1, WHOLE.astype(np.int64))),
+    "a mask over words": lambda: masked(objects_with("no number")),
+    "None among objects": lambda: objects_with(None),
+    "None in lists": lambda: objects_with(None).tolist(),
+    "NA among objects": lambda: objects_with(pytest.importorskip("pandas").NA),
+    "NaN as text": lambda: WITH_HOLES.astype(str),
+    "Float64": lambda: nullable("Float64"),
+    "Int64": lambda: nullable("Int64"),
+    "objects in a frame": lambda: pytest.importorskip("pandas").DataFrame(objects_with(None), columns=list("abc")),
+    "an Arrow table": arrow_table,
+    "a Polars frame": polars_frame,
+}
+
+
+@pytest.mark.parametrize("data", SAME_HOLES.values(), ids=SAME_HOLES)
+def test_whatever_says_that_a_value_is_missing_becomes_nan(data: Callable[[], Any]) -> None:
+    rows = check_rows(data(), "GaussianMixture")
+    assert rows.has_missing
+    assert np.array_equal(rows.values, WITH_HOLES, equal_nan=True)
+
+
+def test_a_missing_truth_is_missing() -> None:
+    pandas = pytest.importorskip("pandas")
+    rows = check_rows(pandas.DataFrame({"a": pandas.array([True, None, False], dtype="boolean")}), "GaussianMixture")
+    assert np.array_equal(rows.values, [[1.0], [np.nan], [0.0]], equal_nan=True)
+
+
+def test_a_mask_over_single_precision_stays_single_and_changes_nothing() -> None:
+    single = WHOLE.astype(np.float32)
+    rows = check_rows(masked(single), "GaussianMixture")
+    assert rows.values.dtype == np.float32
+    assert np.array_equal(rows.values, WITH_HOLES, equal_nan=True)
+    assert np.array_equal(single, WHOLE)
+
+
+def test_a_mask_that_covers_nothing_hides_nothing() -> None:
+    rows = check_rows(np.ma.masked_array(WHOLE), "GaussianMixture")
+    assert not rows.has_missing
+    assert np.array_equal(rows.values, WHOLE)
+
+
+NONE, SOME = [np.nan, np.nan], [1.0, 2.0]
+TOO_FEW = {
+    "no value at all": ([NONE, NONE, NONE], 1, r"^All rows of X are without any observed value\.$"),
+    "one row": (
+        [NONE, SOME, NONE],
+        1,
+        r"^Found 1 row\(s\) with an observed value, while a minimum of 2 is required\.$",
+    ),
+    "a feature": (
+        [[1.0, np.nan], [2.0, np.nan], NONE],
+        1,
+        r"^Feature 1 has no observed value in X\. Drop the column, or impute it from elsewhere\.$",
+    ),
+    "rows for the components": ([SOME, SOME, NONE], 3, "n_components = 3, n_samples = 2$"),
+}
+
+
+@pytest.mark.parametrize(("values", "n_components", "words"), TOO_FEW.values(), ids=TOO_FEW)
+def test_a_fit_needs_observed_values(values: list[list[float]], n_components: int, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        GaussianMixture(n_components).fit(values)
+
+
+def test_a_feature_that_is_never_observed_is_named() -> None:
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match=r"^Feature 1 \('petal'\) has no observed value in X"):
+        GaussianMixture().fit(pandas.DataFrame({"sepal": [1.0, 2.0, 4.0], "petal": np.nan}))
+
+
+def test_a_feature_must_be_observed_in_a_row_that_weighs_something() -> None:
+    values = np.array([[1.0, np.nan], [3.0, np.nan], [2.0, 5.0]])
+    with pytest.raises(ValueError, match=r"^Feature 1 has no observed value in X"):
+        GaussianMixture().fit(values, sample_weight=[1, 1, 0])
 
 
 @pytest.mark.parametrize("dtype", ["M8[D]", "m8[s]", [("a", float), ("b", float)]])

@@ -7,7 +7,7 @@ import pytest
 
 import fastgmm.machine.pieces
 from fastgmm import GaussianMixture
-from fastgmm.data.validation import check_values
+from fastgmm.data.validation import check_rows
 from fastgmm.data.whole_numbers import first_rounded
 
 TIME = 1_700_000_000_123_456_789  # in nanoseconds since 1970, of which float64 holds every 256th
@@ -77,7 +77,7 @@ ROUNDED_IN = {
 @pytest.mark.parametrize("data", ROUNDED_IN.values(), ids=ROUNDED_IN)
 def test_a_whole_number_that_would_be_rounded_is_refused_by_name(data):
     with pytest.raises(ValueError, match=WORDS):
-        check_values(data(), "GaussianMixture")
+        check_rows(data(), "GaussianMixture")
 
 
 @pytest.mark.parametrize(
@@ -98,20 +98,20 @@ def test_what_float64_does_not_hold(value):
         with pytest.raises(
             ValueError, match=f"The first is {value} at row 0, column 0 .* would become {int(float(value))}"
         ):
-            check_values(data, "GaussianMixture")
+            check_rows(data, "GaussianMixture")
 
 
 @pytest.mark.parametrize("value", [2**53, -(2**53), 2**53 + 2, 2**60 + 256, -(2**63), 2**63, 2**64 - 2**11, 2**70])
 def test_what_float64_holds(value):
     for data in ([[value, 0]], [[value, 0.5]], [[str(value), "0"]], frame(a=[value], b=[0.5])):
-        assert check_values(data, "GaussianMixture")[0, 0] == value
+        assert check_rows(data, "GaussianMixture").values[0, 0] == value
 
 
 def test_milliseconds_and_seconds_in_nanoseconds_are_told_apart():
     seconds = np.array([[1_700_000_000_000_000_000]])
-    assert np.array_equal(check_values(seconds, "GaussianMixture"), seconds)
+    assert np.array_equal(check_rows(seconds, "GaussianMixture").values, seconds)
     with pytest.raises(ValueError, match="The first is 1700000000001000000"):
-        check_values(seconds + 1_000_000, "GaussianMixture")
+        check_rows(seconds + 1_000_000, "GaussianMixture")
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_milliseconds_and_seconds_in_nanoseconds_are_told_apart():
     ],
 )
 def test_decimals_are_rounded_as_ever(data):
-    assert check_values(data, "GaussianMixture").shape == (1, 2)
+    assert check_rows(data, "GaussianMixture").shape == (1, 2)
 
 
 def test_what_no_float_is_large_enough_for_is_an_error_of_value():
@@ -135,9 +135,19 @@ def test_what_no_float_is_large_enough_for_is_an_error_of_value():
         GaussianMixture().fit([["1" * 400, "1"], ["2", "3"]])
 
 
-def test_a_missing_value_among_large_numbers_is_the_error():
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        GaussianMixture().fit(frame(a=[1.5, 2.5], b=pandas_array([TIME, None], "Int64")))
+@pytest.mark.parametrize(
+    "data",
+    [
+        lambda values: frame(a=[1.5, 2.5], b=pandas_array(values, "Int64")),
+        lambda values: [[1.5, values[0]], [2.5, values[1]]],
+        lambda values: arrow_table(a=[1.5, 2.5], b=values),
+    ],
+    ids=["a frame", "lists", "an Arrow table"],
+)
+def test_a_missing_value_does_not_hide_a_whole_number_that_is_rounded(data):
+    assert np.isnan(check_rows(data([2**53 + 2, None]), "GaussianMixture").values[1, 1])
+    with pytest.raises(ValueError, match=f"The first is {2**53 + 1} at row 0, column 1"):
+        check_rows(data([2**53 + 1, None]), "GaussianMixture")
 
 
 def test_the_way_out_leads_to_the_right_fit():
@@ -162,7 +172,7 @@ def test_it_is_found_in_any_piece(monkeypatch, dtype, row):
     numbers[row:] = 2**60 + 1
     assert first_rounded(numbers) == row
     with pytest.raises(ValueError, match=f"at row {row}, column 0"):
-        check_values(numbers[:, np.newaxis], "GaussianMixture")
+        check_rows(numbers[:, np.newaxis], "GaussianMixture")
 
 
 def test_weights_may_be_any_integers():
@@ -179,10 +189,10 @@ def test_an_array_of_floats_is_not_looked_through(monkeypatch):
         raise AssertionError
 
     monkeypatch.setattr("fastgmm.data.whole_numbers.is_any_large", looked)
-    check_values(np.ones((5, 2)), "GaussianMixture")
-    check_values(np.asfortranarray(np.ones((5, 2), ">f4")), "GaussianMixture")
+    check_rows(np.ones((5, 2)), "GaussianMixture")
+    check_rows(np.asfortranarray(np.ones((5, 2), ">f4")), "GaussianMixture")
     with pytest.raises(AssertionError):
-        check_values(np.ones((5, 2), int), "GaussianMixture")
+        check_rows(np.ones((5, 2), int), "GaussianMixture")
 
 
 def test_a_decimal_infinity_is_an_infinity():

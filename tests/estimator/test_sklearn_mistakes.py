@@ -135,12 +135,8 @@ BAD_DATA: dict[str, Any] = {
     "a number": np.float64(3),
     "a Series": FRAME["a"],
     "an empty list": [],
-    "NaN": with_value(np.nan),
     "infinity": with_value(np.inf),
     "float32 infinity": with_value(np.inf).astype(np.float32),
-    "None among objects": np.array([[None, 1.0], [2, 3]]),
-    "a missing integer": pd.DataFrame({"a": pd.array([1, None, 3], dtype="Int64"), "b": [1.0, 2, 3]}),
-    "a missing truth": pd.DataFrame({"a": pd.array([True, None, False], dtype="boolean")}),
     "complex": X + 1j,
     "sparse": scipy.sparse.csr_array(X),
     "a matrix": X.view(np.matrix),
@@ -154,7 +150,7 @@ BAD_DATA: dict[str, Any] = {
     "names of two kinds": pd.DataFrame(X, columns=["a", 1]),
 }
 # At predict scikit-learn converts in another order, and meets other mistakes of these first.
-_OTHER_WORDS_AT_PREDICT = {"strings", "dictionaries", "categories", "one row", "a missing truth", "no rows"}
+_OTHER_WORDS_AT_PREDICT = {"strings", "dictionaries", "categories", "one row", "no rows"}
 
 MISTAKES: dict[str, Mistake] = (
     {

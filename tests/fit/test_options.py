@@ -84,8 +84,6 @@ def test_the_name_of_a_subclass_is_said() -> None:
 
     with pytest.raises(ValueError, match="parameter of Mixture must be"):
         Mixture(0).fit(X)
-    with pytest.raises(ValueError, match="Mixture does not accept missing values"):
-        Mixture().fit([[np.nan], [1.0]])
 
 
 def test_a_random_state_is_used_as_it_is_and_an_int_seeds_a_new_one() -> None:

@@ -6,7 +6,7 @@ import pytest
 import fastgmm.machine.pieces
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts, summary_of
-from fastgmm.data.validation import check_sample_weight, check_values
+from fastgmm.data.validation import check_rows, check_sample_weight
 from fastgmm.fit.degenerate import _constant_columns
 from fastgmm.machine.pieces import pieces
 from fastgmm.model import attributes as fitted
@@ -70,10 +70,12 @@ def test_a_fit_with_every_component_a_piece_is_the_same_to_the_bit(rng, monkeypa
 @pytest.mark.usefixtures("small_pieces")
 def test_what_is_wrong_is_found_in_any_piece(row):
     values, weights = np.zeros((1000, 5)), np.ones(1000)
-    check_values(values, "GaussianMixture")
-    values[row, 3], weights[row] = np.nan, np.inf
+    assert not check_rows(values, "GaussianMixture").has_missing
+    values[row, 3] = np.nan
+    assert check_rows(values, "GaussianMixture").has_missing
+    values[row, 3], weights[row] = np.inf, np.inf
     with pytest.raises(ValueError, match=f"row {row}, column 3"):
-        check_values(values, "GaussianMixture")
+        check_rows(values, "GaussianMixture")
     with pytest.raises(ValueError, match=f"NaN or infinity. The first is at row {row}"):
         check_sample_weight(weights, 1000)
     weights[row] = -1

@@ -52,9 +52,12 @@ def _names(content: Any) -> tuple[str, ...]:
 
 
 def _column(source: Source, name: str, column: Any) -> Array:
-    if column.null_count:
-        row = int(np.argmax(column.is_null().to_numpy()))
-        raise ValueError(f"{source.name}, row {row}, column {name!r}: the cell is empty")
+    """Numbers, with NaN for empty cells."""
+    if str(column.type) == "null":
+        return np.full(len(column), np.nan)
+    is_empty = column.is_null().to_numpy() if column.null_count else None
+    if is_empty is not None and str(column.type).startswith(("int", "uint", "bool")):
+        column = column.fill_null(False if str(column.type) == "bool" else 0)  # else NumPy would make floats of all
     array: Array = column.to_numpy()
     if array.dtype.kind not in "fiub":
         way_out = f". {WAY_OUT}" if kind_of_time(array) else ""
@@ -64,4 +67,7 @@ def _column(source: Source, name: str, column: Any) -> Array:
     rounded = first_rounded(array)
     if rounded is not None:
         raise ValueError(f"{source.name}, row {rounded}, column {name!r}: {refusal(array[rounded])}")
-    return array.astype(np.float64)
+    values = array.astype(np.float64)
+    if is_empty is not None:
+        values[is_empty] = np.nan
+    return values

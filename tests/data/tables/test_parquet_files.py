@@ -45,12 +45,22 @@ def test_labels_of_rows_from_pandas_are_no_feature(tmp_path):
     assert read_points(tmp_path / "x.parquet").columns == ("a",)
 
 
+def test_empty_cells_are_missing_values(tmp_path):
+    columns = {"a": [1.0, None], "b": [None, 3], "c": [True, None], "d": [None, None]}
+    values = read_points(parquet_file(tmp_path / "x.parquet", **columns)).values
+    assert np.array_equal(values, [[1, np.nan, 1, np.nan], [np.nan, 3, np.nan, np.nan]], equal_nan=True)
+
+
+def test_an_empty_cell_does_not_hide_a_whole_number_that_is_rounded(tmp_path):
+    path = parquet_file(tmp_path / "x.parquet", a=[None, 2**53 + 1])
+    with pytest.raises(ValueError, match=f"row 1, column 'a': {2**53 + 1} is a whole number"):
+        read_points(path)
+
+
 def test_bad_parquet_is_refused(tmp_path):
     path = parquet_file(tmp_path / "x.parquet", a=[1.0, 2.0], b=["x", "y"], c=[1.0, None])
     with pytest.raises(ValueError, match=r"column 'b': holds .*string"):
         read_points(path)
-    with pytest.raises(ValueError, match="row 1, column 'c': the cell is empty"):
-        read_points(path, ["c"])
     with pytest.raises(ValueError, match="no column 'd'"):
         read_points(path, ["d"])
     path.write_bytes(path.read_bytes()[:-10])
