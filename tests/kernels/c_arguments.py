@@ -39,7 +39,8 @@ N_ROWS, N_CHUNKS = 200, 3
 SECTION = (N_CHUNKS, 96, 32, 0, 96)
 # Where the arguments of a call are.
 FAMILY, VALUES = 0, 1
-SWEEP = {"weights": 2, "origin": 3, "groups": 4, "group_prior": 5, "prepared": 6, "section": 7, "slots": 8, "bounds": 9}
+SWEEP = {"weights": 2, "origin": 3, "groups": 4, "group_prior": 5, "prepared": 6}
+SWEEP |= {"order": 7, "section": 8, "slots": 9, "bounds": 10}
 LOG_DENSITY = {"origin": 2, "groups": 3, "group_prior": 4, "prepared": 5, "section": 6, "outputs": 7}
 SLOTS, BOUNDS, OUTPUTS = SWEEP["slots"], SWEEP["bounds"], LOG_DENSITY["outputs"]
 GUARD = 64
@@ -68,7 +69,7 @@ def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2
     # Some of the groups are none of the table.
     groups = [(np.arange(N_ROWS) % 5 - 1).astype(np.int32), np.zeros((3, n_components))]
     groups[1][1, 1:] = -3.0
-    return [number, *rows, *groups, prepared, SECTION, slots, None, None]
+    return [number, *rows, *groups, prepared, None, SECTION, slots, None, None]
 
 
 def without_groups(arguments):
@@ -92,7 +93,7 @@ def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_comp
 
 def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
     arguments = sweep_arguments(family, dtype, n_features, n_components)
-    number, values, _, origin, groups, group_prior, prepared, section, *_ = arguments
+    number, values, _, origin, groups, group_prior, prepared, _, section, *_ = arguments
     outputs = (guarded((N_ROWS,), dtype), guarded((N_ROWS,), "int64"), guarded((N_ROWS, n_components), dtype), True)
     return [number, values, origin, groups, group_prior, prepared, section, outputs, None]
 
