@@ -1,5 +1,14 @@
 /* Rows with holes under components with covariance matrices, each its own or one for all (tied).
  *
+ * Where most features are missing we factor what is observed, as kernels/incomplete.py writes it. Where few are, and
+ * each component has its own covariance, less is to do from W, the inverse factor of the whole covariance: with z = W of
+ * differences that are 0 in the holes, the missing differences are those that make |z + W_M delta_M| smallest. With an
+ * orthogonal Q and a triangular T, W_M = Q T,
+ *     E[delta_M | x_O] = -T^-1 Q^T z,   C = (T^T T)^-1,   |y|^2 = |z - Q Q^T z|^2,   det Sigma_OO = det Sigma (det T)^2,
+ * by modified Gram-Schmidt, which is as good as Householder's reflections where z is among the vectors (A. Bjorck,
+ * "Numerical Methods for Least Squares Problems", SIAM 1996, 2.4). It begins with the last feature, since W is lower
+ * triangular: column j is 0 before row j. T is then lower triangular as well.
+ *
  * Lanes are components, LANES of them in a block, so that all lanes have one pattern. A triangle of a block stands row
  * by row, LANES numbers for each element; where a covariance is tied, one block of it serves all.
  * Of the patterns that follow one another, the later keeps the rows of L of the features that both observe first: they
@@ -12,8 +21,11 @@ INLINE int64_t triangle(int64_t n) { return n * (n + 1) / 2; }
 
 typedef struct {
     int64_t d, n_components, n_blocks, n_factors; /* n_factors is 1 where the covariance is tied */
+    int is_tied;
     double exponent;
     NUMBER *log_weights, *means, *covariances;
+    NUMBER *roots, *log_roots; /* W, column by column, and the sums of log L_jj of whole covariances */
+    int from_roots;            /* whether the pattern lacks so few features that it is computed from W */
     /* Of the pattern: features, L with the inverses of its diagonal, sums of log L_jj from 0 rows on, V^T, and C. */
     int64_t *observed, *missing, n_observed, n_missing;
     NUMBER *factors, *log_deviations, *columns, *conditional;
@@ -31,7 +43,7 @@ typedef struct {
 INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_t d, const int is_tied) {
     const int64_t n_blocks = (prepared->n_components + LANES - 1) / LANES, n_factors = is_tied ? 1 : n_blocks;
     Holes holes = {.d = d, .n_components = prepared->n_components, .n_blocks = n_blocks, .n_factors = n_factors,
-                   .exponent = prepared->exponent, .n_observed = -1};
+                   .is_tied = is_tied,                    .exponent = prepared->exponent, .n_observed = -1};
     const uintptr_t end = (uintptr_t)(tile->low + d) + FASTGMM_ALIGNMENT - 1;
     NUMBER *next = (NUMBER *)(end & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
 #define VECTORS(name, n) holes.name = next, next += (n) * LANES
@@ -41,8 +53,10 @@ INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_
     VECTORS(factors, n_factors * triangle(d));
     VECTORS(log_deviations, n_factors * (d + 1));
     VECTORS(columns, n_factors * d * d);
+    VECTORS(roots, n_factors * d * d);
+    VECTORS(log_roots, n_factors);
     VECTORS(conditional, n_factors * triangle(d));
-    VECTORS(whitened, ROWS_TOGETHER * n_blocks * d);
+    VECTORS(whitened, 2 * ROWS_TOGETHER * n_blocks * d);
     VECTORS(joint, ROWS_TOGETHER * n_blocks);
     VECTORS(expected, ROWS_TOGETHER * n_blocks * d);
     VECTORS(weights, ROWS_TOGETHER * n_blocks);
@@ -84,39 +98,42 @@ INLINE Vector covariance_of(const NUMBER *covariance, int64_t i, int64_t j) {
     return load(covariance + (i < j ? triangle(j) + i : triangle(i) + j) * LANES);
 }
 
-/* x := L^-1 x for n vectors of n_known features, each in lanes. */
-INLINE void solve(const NUMBER *factor, int64_t n_known, NUMBER *const x[4], const int n) {
-    int64_t j = 0;
-    for (; j + 2 <= n_known; j += 2) {
-        const NUMBER *f = factor + triangle(j) * LANES, *g = factor + triangle(j + 1) * LANES;
-        Vector a[4], b[4];
+/* The elements j ... j + rows of L^-1 x for n vectors. */
+INLINE void solve_rows(const NUMBER *factor, int64_t j, NUMBER *const x[4], const int n, const int rows) {
+    const NUMBER *f[4];
+    Vector sums[4][4];
+    UNROLLED
+    for (int row = 0; row < rows; row++) {
+        f[row] = factor + triangle(j + row) * LANES;
         UNROLLED
-        for (int r = 0; r < n; r++) a[r] = load(x[r] + j * LANES), b[r] = load(x[r] + (j + 1) * LANES);
-        for (int64_t l = 0; l < j; l++) {
-            const Vector above = load(f + l * LANES), below = load(g + l * LANES);
-            UNROLLED
-            for (int r = 0; r < n; r++) {
-                const Vector known = load(x[r] + l * LANES);
-                a[r] = a[r] - above * known;
-                b[r] = b[r] - below * known;
-            }
-        }
+        for (int r = 0; r < n; r++) sums[row][r] = load(x[r] + (j + row) * LANES);
+    }
+    for (int64_t l = 0; l < j; l++)
         UNROLLED
         for (int r = 0; r < n; r++) {
-            a[r] = a[r] * load(f + j * LANES);
-            b[r] = (b[r] - load(g + j * LANES) * a[r]) * load(g + (j + 1) * LANES);
-            store(x[r] + j * LANES, a[r]);
-            store(x[r] + (j + 1) * LANES, b[r]);
+            const Vector known = load(x[r] + l * LANES);
+            UNROLLED
+            for (int row = 0; row < rows; row++) sums[row][r] = sums[row][r] - load(f[row] + l * LANES) * known;
         }
-    }
-    if (j == n_known) return;
-    const NUMBER *f = factor + triangle(j) * LANES;
     UNROLLED
-    for (int r = 0; r < n; r++) {
-        Vector a = load(x[r] + j * LANES);
-        for (int64_t l = 0; l < j; l++) a = a - load(f + l * LANES) * load(x[r] + l * LANES);
-        store(x[r] + j * LANES, a * load(f + j * LANES));
-    }
+    for (int row = 0; row < rows; row++)
+        UNROLLED
+        for (int r = 0; r < n; r++) {
+            UNROLLED
+            for (int c = 0; c < row; c++)
+                sums[row][r] = sums[row][r] - load(f[row] + (j + c) * LANES) * sums[c][r];
+            sums[row][r] = sums[row][r] * load(f[row] + (j + row) * LANES);
+            store(x[r] + (j + row) * LANES, sums[row][r]);
+        }
+}
+
+/* x := L^-1 x for n vectors of n_known features, each in lanes; always eight sums that do not wait for one another. */
+INLINE void solve(const NUMBER *factor, int64_t n_known, NUMBER *const x[4], const int n) {
+    int64_t j = 0;
+    if (n <= 2)
+        for (; j + 4 <= n_known; j += 4) solve_rows(factor, j, x, n, 4);
+    for (; j + 2 <= n_known; j += 2) solve_rows(factor, j, x, n, 2);
+    if (j < n_known) solve_rows(factor, j, x, n, 1);
 }
 
 /* Below the smallest normal number a pivot has no logarithm, nor where rounding made it negative. */
@@ -181,6 +198,89 @@ OUTLINE void factor_block(const Holes *holes, int64_t block, int64_t begin) {
     }
 }
 
+/* W of a block, once for all rows. */
+OUTLINE void invert_root(Holes *holes, int64_t block) {
+    const int64_t d = holes->d;
+    const NUMBER *factor = holes->factors + block * triangle(d) * LANES;
+    NUMBER *root = holes->roots + block * d * d * LANES;
+    for (int64_t j = 0; j < d; j++) holes->observed[j] = j;
+    holes->n_observed = d;
+    factor_block(holes, block, 0);
+    holes->n_observed = -1;
+    store(holes->log_roots + block * LANES, load(holes->log_deviations + (block * (d + 1) + d) * LANES));
+    for (int64_t j = 0; j < d; j++) {
+        NUMBER *const x[4] = {root + j * d * LANES};
+        for (int64_t i = 0; i < d; i++) store(x[0] + i * LANES, broadcast(i == j));
+        solve(factor, d, x, 1);
+    }
+}
+
+/* Below a third of the features, W takes fewer multiply-adds than L. */
+INLINE int is_from_roots(const Holes *holes, int64_t n_missing) {
+    return !holes->is_tied && 3 * n_missing <= holes->d;
+}
+
+/* s = q^T x and x := x - s q for n vectors whose elements begin ... d count. */
+INLINE void project(const NUMBER *q, int64_t begin, int64_t d, NUMBER *const x[4], NUMBER *const to[4], const int n) {
+    Vector s[4], others[4];
+    UNROLLED
+    for (int r = 0; r < n; r++) s[r] = others[r] = broadcast(0);
+    int64_t at = begin;
+    for (; at + 2 <= d; at += 2) {
+        const Vector along = load(q + at * LANES), next = load(q + (at + 1) * LANES);
+        UNROLLED
+        for (int r = 0; r < n; r++) {
+            s[r] = fma_(along, load(x[r] + at * LANES), s[r]);
+            others[r] = fma_(next, load(x[r] + (at + 1) * LANES), others[r]);
+        }
+    }
+    UNROLLED
+    for (int r = 0; r < n; r++) {
+        if (at < d) s[r] = fma_(load(q + at * LANES), load(x[r] + at * LANES), s[r]);
+        s[r] = s[r] + others[r];
+    }
+    for (int64_t i = begin; i < d; i++) {
+        const Vector along = load(q + i * LANES);
+        UNROLLED
+        for (int r = 0; r < n; r++) store(x[r] + i * LANES, load(x[r] + i * LANES) - s[r] * along);
+    }
+    UNROLLED
+    for (int r = 0; r < n; r++) store(to[r], s[r]);
+}
+
+/* The same for n columns from a on, whose products are a row of T. */
+INLINE void project_columns(const NUMBER *q, int64_t begin, int64_t d, NUMBER *columns, NUMBER *row, int64_t a,
+                            const int n) {
+    NUMBER *x[4], *to[4];
+    UNROLLED
+    for (int r = 0; r < n; r++) x[r] = columns + (a + r) * d * LANES, to[r] = row + (a + r) * LANES;
+    project(q, begin, d, x, to, n);
+}
+
+/* Q and T of a block, and the sum of log L_jj of what is observed. */
+OUTLINE void orthogonalize(const Holes *holes, int64_t block) {
+    const int64_t d = holes->d, n_missing = holes->n_missing;
+    NUMBER *columns = holes->columns + block * d * d * LANES, *factor = holes->factors + block * triangle(d) * LANES;
+    Vector sum = load(holes->log_roots + block * LANES);
+    for (int64_t m = 0; m < n_missing; m++) {
+        const int64_t feature = holes->missing[m];
+        const NUMBER *from = holes->roots + (block * d + feature) * d * LANES;
+        for (int64_t i = feature; i < d; i++) store(columns + (m * d + i) * LANES, load(from + i * LANES));
+    }
+    for (int64_t m = n_missing - 1; m >= 0; m--) {
+        const int64_t begin = holes->missing[m];
+        NUMBER *q = columns + m * d * LANES, *row = factor + triangle(m) * LANES;
+        Vector squares = broadcast(0);
+        for (int64_t i = begin; i < d; i++) squares = fma_(load(q + i * LANES), load(q + i * LANES), squares);
+        const Vector inverse = broadcast(1) / square_root(squares);
+        sum = sum + broadcast(0.5) * logarithm(squares);
+        store(row + m * LANES, inverse);
+        for (int64_t i = begin; i < d; i++) store(q + i * LANES, load(q + i * LANES) * inverse);
+        FOR_PANELS_OF_FOUR(m, project_columns, q, begin, d, columns, row);
+    }
+    store(holes->log_deviations + (block * (d + 1) + holes->n_observed) * LANES, sum);
+}
+
 /* Take the pattern of a row, and factor what it does not share with the pattern before. */
 OUTLINE void take_pattern(Holes *holes, const NUMBER *row) {
     int64_t n_observed = 0, n_missing = 0, n_shared = 0;
@@ -193,45 +293,112 @@ OUTLINE void take_pattern(Holes *holes, const NUMBER *row) {
         holes->observed[n_observed++] = j;
     }
     if (n_shared == n_observed && n_observed == holes->n_observed) return;
+    /* What came before decides what is kept of L, but never how a pattern is computed. */
+    if (holes->from_roots) n_shared = 0;
+    holes->from_roots = is_from_roots(holes, n_missing);
     holes->n_observed = n_observed;
     holes->n_missing = n_missing;
     for (int64_t block = 0; block < holes->n_factors; block++) {
         holes->has_columns[block] = 0;
-        factor_block(holes, block, n_shared / 4 * 4);
+        if (holes->from_roots)
+            orthogonalize(holes, block);
+        else
+            factor_block(holes, block, n_shared / 4 * 4);
     }
 }
 
 INLINE NUMBER *whitened_of(const Holes *holes, int64_t block, int64_t r) {
-    return holes->whitened + (block * ROWS_TOGETHER + r) * holes->d * LANES;
+    return holes->whitened + 2 * (block * ROWS_TOGETHER + r) * holes->d * LANES;
+}
+
+/* z += W delta of n observed features from j on. */
+INLINE void add_root_columns(const Holes *holes, const NUMBER *row, const NUMBER *mean, const NUMBER *root, NUMBER *z,
+                             int64_t j, const int n) {
+    const NUMBER *columns[4];
+    Vector difference[4];
+    UNROLLED
+    for (int c = 0; c < n; c++) {
+        const int64_t feature = holes->observed[j + c];
+        columns[c] = root + feature * holes->d * LANES;
+        difference[c] = broadcast(row[feature]) - load(mean + feature * LANES);
+    }
+    for (int64_t i = holes->observed[j]; i < holes->d; i++) {
+        Vector sum = load(z + i * LANES);
+        UNROLLED
+        for (int c = 0; c < n; c++) sum = fma_(load(columns[c] + i * LANES), difference[c], sum);
+        store(z + i * LANES, sum);
+    }
+}
+
+/* z - Q Q^T z, and behind it Q^T z, of n rows. */
+INLINE void put_residuals(const Holes *holes, const NUMBER *rows, int64_t block, NUMBER *const z[4], const int n) {
+    const int64_t d = holes->d;
+    const NUMBER *mean = holes->means + block * d * LANES, *root = holes->roots + block * d * d * LANES;
+    for (int r = 0; r < n; r++) {
+        for (int64_t i = 0; i < d; i++) store(z[r] + i * LANES, broadcast(0));
+        FOR_PANELS_OF_FOUR(holes->n_observed, add_root_columns, holes, rows + r * d, mean, root, z[r]);
+    }
+    for (int64_t m = holes->n_missing - 1; m >= 0; m--) {
+        NUMBER *to[4];
+        UNROLLED
+        for (int r = 0; r < n; r++) to[r] = z[r] + (d + m) * LANES;
+        project(holes->columns + (block * d + m) * d * LANES, holes->missing[m], d, z, to, n);
+    }
+}
+
+/* The differences of what is observed. */
+INLINE void put_differences(const Holes *holes, const NUMBER *row, int64_t block, NUMBER *to) {
+    const NUMBER *mean = holes->means + block * holes->d * LANES;
+    for (int64_t j = 0; j < holes->n_observed; j++) {
+        const int64_t feature = holes->observed[j];
+        store(to + j * LANES, broadcast(row[feature]) - load(mean + feature * LANES));
+    }
+}
+
+/* y = L^-1 of the differences of n rows. */
+INLINE void put_whitened(const Holes *holes, const NUMBER *rows, int64_t block, NUMBER *const y[4], const int n) {
+    UNROLLED
+    for (int r = 0; r < n; r++) put_differences(holes, rows + r * holes->d, block, y[r]);
+    solve(holes->factors + block * triangle(holes->d) * LANES, holes->n_observed, y, n);
 }
 
 /* Joint log-densities of a block at n rows of the pattern. */
 INLINE void put_joint_of_rows(const Holes *holes, const NUMBER *rows, int64_t block, const int n) {
     const int64_t d = holes->d, n_observed = holes->n_observed, shared = holes->n_factors == 1 ? 0 : block;
-    const NUMBER *mean = holes->means + block * d * LANES;
+    const int64_t length = holes->from_roots ? d : n_observed;
     const Vector c = load(holes->log_weights + block * LANES) - broadcast(0.5 * LOG_TWO_PI * (NUMBER)n_observed) -
                      load(holes->log_deviations + (shared * (d + 1) + n_observed) * LANES);
     NUMBER *y[4];
     UNROLLED
-    for (int r = 0; r < n; r++) {
-        y[r] = whitened_of(holes, block, r);
-        for (int64_t j = 0; j < n_observed; j++) {
-            const int64_t feature = holes->observed[j];
-            store(y[r] + j * LANES, broadcast(rows[r * d + feature]) - load(mean + feature * LANES));
-        }
-    }
-    solve(holes->factors + shared * triangle(d) * LANES, n_observed, y, n);
+    for (int r = 0; r < n; r++) y[r] = whitened_of(holes, block, r);
+    if (holes->from_roots)
+        put_residuals(holes, rows, block, y, n);
+    else if (!holes->is_tied)
+        put_whitened(holes, rows, block, y, n);
     UNROLLED
     for (int r = 0; r < n; r++) {
         Vector q = broadcast(0);
-        for (int64_t j = 0; j < n_observed; j++) q = fma_(load(y[r] + j * LANES), load(y[r] + j * LANES), q);
+        for (int64_t j = 0; j < length; j++) q = fma_(load(y[r] + j * LANES), load(y[r] + j * LANES), q);
         const Vector joint = broadcast(holes->exponent) * fma_(broadcast(-0.5), q, c), lowest = broadcast(LOWEST);
         store(holes->joint + (r * holes->n_blocks + block) * LANES, where_less(lowest, joint, joint, lowest));
     }
 }
 
+/* y of a row in n blocks that share their L. */
+INLINE void put_whitened_in_blocks(const Holes *holes, const NUMBER *row, int64_t r, int64_t block, const int n) {
+    NUMBER *y[4];
+    UNROLLED
+    for (int b = 0; b < n; b++) {
+        y[b] = whitened_of(holes, block + b, r);
+        put_differences(holes, row, block + b, y[b]);
+    }
+    solve(holes->factors, holes->n_observed, y, n);
+}
+
 /* The same of all blocks. */
 OUTLINE void put_joints(const Holes *holes, const NUMBER *rows, int64_t n) {
+    for (int64_t r = 0; holes->is_tied && r < n; r++)
+        FOR_PANELS_OF_FOUR(holes->n_blocks, put_whitened_in_blocks, holes, rows + r * holes->d, r);
     for (int64_t block = 0; block < holes->n_blocks; block++) switch (n) {
             case 1: put_joint_of_rows(holes, rows, block, 1); break;
             case 2: put_joint_of_rows(holes, rows, block, 2); break;
@@ -252,12 +419,16 @@ OUTLINE void add_priors_of_row(const fastgmm_rows *rows, int64_t row, NUMBER *jo
 /* Turn the joint log-densities of a row into weighted responsibilities, and add to the totals. */
 OUTLINE void weigh(const Holes *holes, NUMBER *joint, double weight, NUMBER margin, double *totals) {
     const int64_t n_components = holes->n_components;
-    NUMBER largest = joint[0], lanes[LANES], sum = 0;
-    for (int64_t k = 1; k < n_components; k++) largest = joint[k] > largest ? joint[k] : largest;
+    NUMBER lanes[LANES], sum = 0;
     for (int64_t k = n_components; k < holes->n_blocks * LANES; k++) joint[k] = -INFINITY;
-    Vector sums = broadcast(0);
+    Vector each = load(joint), sums = broadcast(0);
+    for (int64_t block = 1; block < holes->n_blocks; block++)
+        each = where_less(each, load(joint + block * LANES), load(joint + block * LANES), each);
+    const NUMBER largest = largest_lane(each);
     for (int64_t block = 0; block < holes->n_blocks; block++) {
-        const Vector value = exponential(load(joint + block * LANES) - broadcast(largest), broadcast(-margin));
+        const Vector x = load(joint + block * LANES) - broadcast(largest);
+        const int matters = lanes_less(broadcast(-margin), x) != 0;
+        const Vector value = matters ? exponential(x, broadcast(-margin)) : broadcast(0);
         store(joint + block * LANES, value);
         sums = sums + value;
     }
@@ -309,6 +480,26 @@ INLINE void put_conditional(const Holes *holes, const NUMBER *covariance, const 
                   covariance_of(covariance, holes->missing[a + r], holes->missing[b + c]) - sums[r][c]);
 }
 
+/* C of a block from T, of whose inverse row a is the column a of what is solved for here. */
+OUTLINE void condition_from_roots(const Holes *holes, int64_t block) {
+    const int64_t d = holes->d, n = holes->n_missing;
+    NUMBER *factor = holes->factors + block * triangle(d) * LANES, *inverse = factor + triangle(n) * LANES;
+    NUMBER *conditional = holes->conditional + block * triangle(d) * LANES;
+    for (int64_t c = 0; c < n; c++) {
+        NUMBER *const x[4] = {inverse + c * n * LANES};
+        for (int64_t a = 0; a < n; a++) store(x[0] + a * LANES, broadcast(a == c));
+        solve(factor, n, x, 1);
+    }
+    for (int64_t a = 0; a < n; a++)
+        for (int64_t b = 0; b <= a; b++) {
+            Vector sum = broadcast(0);
+            for (int64_t c = 0; c <= b; c++)
+                sum = fma_(load(inverse + (c * n + a) * LANES), load(inverse + (c * n + b) * LANES), sum);
+            store(conditional + (triangle(a) + b) * LANES, sum);
+        }
+    holes->has_columns[block] = 1;
+}
+
 /* V^T and C of a block, once for its pattern. */
 OUTLINE void condition(const Holes *holes, int64_t block) {
     const int64_t d = holes->d, n = holes->n_observed, n_missing = holes->n_missing;
@@ -337,14 +528,24 @@ INLINE void add_square_rows(const NUMBER *e, const NUMBER *weights, int64_t d, N
         }
         store(first + (i + row) * LANES, sum);
     }
-    for (int64_t j = 0; j < i + n; j++)
+    for (int64_t j = 0; j < i; j++)
         UNROLLED
         for (int row = 0; row < n; row++) {
-            if (j > i + row) continue;
             NUMBER *at = second + (triangle(i + row) + j) * LANES;
             Vector sum = load(at);
             UNROLLED
             for (int r = 0; r < ROWS_TOGETHER; r++) sum = fma_(weighted[row][r], load(e + (r * d + j) * LANES), sum);
+            store(at, sum);
+        }
+    UNROLLED
+    for (int row = 0; row < n; row++)
+        UNROLLED
+        for (int column = 0; column <= row; column++) {
+            NUMBER *at = second + (triangle(i + row) + i + column) * LANES;
+            Vector sum = load(at);
+            UNROLLED
+            for (int r = 0; r < ROWS_TOGETHER; r++)
+                sum = fma_(weighted[row][r], load(e + (r * d + i + column) * LANES), sum);
             store(at, sum);
         }
 }
@@ -366,12 +567,18 @@ OUTLINE void add_waiting(const Holes *holes, int64_t block) {
 }
 
 /* e = (x_O - mu_O, V^T y) of a row, in the order of features. */
-INLINE void put_expected(const Holes *holes, const NUMBER *row, int64_t block, const NUMBER *y, NUMBER *e) {
+INLINE void put_expected(const Holes *holes, const NUMBER *row, int64_t block, NUMBER *y, NUMBER *e) {
     const int64_t d = holes->d, n = holes->n_observed, shared = holes->n_factors == 1 ? 0 : block;
     const NUMBER *mean = holes->means + block * d * LANES, *columns = holes->columns + shared * d * d * LANES;
     for (int64_t j = 0; j < n; j++) {
         const int64_t feature = holes->observed[j];
         store(e + feature * LANES, broadcast(row[feature]) - load(mean + feature * LANES));
+    }
+    if (holes->from_roots) {
+        NUMBER *const x[4] = {y + d * LANES};
+        solve(holes->factors + block * triangle(d) * LANES, holes->n_missing, x, 1);
+        for (int64_t m = 0; m < holes->n_missing; m++) store(e + holes->missing[m] * LANES, -load(x[0] + m * LANES));
+        return;
     }
     for (int64_t m = 0; m < holes->n_missing; m += 4) {
         Vector sums[4];
@@ -401,14 +608,19 @@ INLINE void add_conditional(const Holes *holes, int64_t shared, Vector weight) {
 /* Add n rows of the pattern, whose weighted responsibilities stand in `joint`, to the moments of the tile. */
 OUTLINE void add_moments_of_rows(const Holes *holes, const NUMBER *rows, int64_t n) {
     const int64_t d = holes->d;
-    const int is_tied = holes->n_factors == 1;
+    const int is_tied = holes->is_tied;
     Vector of_all = broadcast(0);
     for (int64_t block = 0; block < holes->n_blocks; block++) {
         Vector of_block = broadcast(0);
         for (int64_t r = 0; r < n; r++) {
             const Vector weight = load(holes->joint + (r * holes->n_blocks + block) * LANES);
             if (!lanes_less(broadcast(0), weight)) continue;
-            if (!holes->has_columns[is_tied ? 0 : block]) condition(holes, is_tied ? 0 : block);
+            if (!holes->has_columns[is_tied ? 0 : block]) {
+                if (holes->from_roots)
+                    condition_from_roots(holes, block);
+                else
+                    condition(holes, is_tied ? 0 : block);
+            }
             of_block = of_block + weight;
             const int64_t at = block * ROWS_TOGETHER + holes->n_waiting[block]++;
             store(holes->weights + at * LANES, weight);

@@ -59,6 +59,7 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     Holes holes = holes_in(&tile, prepared, d, is_tied);
     arrange(&holes, prepared);
+    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
@@ -76,6 +77,7 @@ INLINE void incomplete_log_density(const fastgmm_rows *rows, const fastgmm_prepa
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     Holes holes = holes_in(&tile, prepared, d, is_tied);
     arrange(&holes, prepared);
+    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
