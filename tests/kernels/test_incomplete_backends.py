@@ -66,13 +66,17 @@ def lower(slots, family):
 def evaluate(backend, problem, rows, order, normalize=False, exponent=1.0):
     n_rows, n_components = rows.shape[0], problem.parameters.n_components
     dtype = rows.values.dtype
-    outputs = Outputs(np.zeros(n_rows, dtype), np.zeros(n_rows, np.int64), np.zeros((n_rows, n_components), dtype), normalize)
+    outputs = Outputs(
+        np.zeros(n_rows, dtype), np.zeros(n_rows, np.int64), np.zeros((n_rows, n_components), dtype), normalize
+    )
     backend.incomplete.log_density(rows, prepared_of(problem, exponent), order, whole(max(1, len(order))), outputs, 1)
     return outputs
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize(("weighted", "grouped", "exponent"), [(False, False, 1.0), (True, False, 0.5), (True, True, 1.0)])
+@pytest.mark.parametrize(
+    ("weighted", "grouped", "exponent"), [(False, False, 1.0), (True, False, 0.5), (True, True, 1.0)]
+)
 def test_moments_are_those_of_numpy(backend, family, dtype, shape, weighted, grouped, exponent):
     problem, rows, order = draw(family, shape, weighted, grouped, dtype)
     found = lower(sweep(backend, problem, rows, order, exponent=exponent), family)
@@ -83,7 +87,9 @@ def test_moments_are_those_of_numpy(backend, family, dtype, shape, weighted, gro
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize(("normalize", "grouped", "exponent"), [(False, False, 1.0), (True, False, 0.5), (True, True, 1.0)])
+@pytest.mark.parametrize(
+    ("normalize", "grouped", "exponent"), [(False, False, 1.0), (True, False, 0.5), (True, True, 1.0)]
+)
 def test_outputs_are_those_of_numpy_in_their_places(backend, family, dtype, shape, normalize, grouped, exponent):
     problem, rows, order = draw(family, shape, grouped=grouped, dtype=dtype)
     found = evaluate(backend, problem, rows, order, normalize, exponent)
