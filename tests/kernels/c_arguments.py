@@ -39,7 +39,9 @@ N_ROWS, N_CHUNKS = 200, 3
 SECTION = (N_CHUNKS, 96, 32, 0, 96)
 # Where the arguments of a call are.
 FAMILY, VALUES = 0, 1
-SWEEP = {"weights": 2, "origin": 3, "groups": 4, "group_prior": 5, "prepared": 6, "section": 7, "slots": 8, "bounds": 9}
+SWEEP = {"weights": 2, "origin": 3, "groups": 4, "group_prior": 5, "prepared": 6}
+SWEEP |= {"order": 7, "section": 8, "slots": 9, "bounds": 10}
+INCOMPLETE_LOG_DENSITY = {"prepared": 5, "order": 6, "section": 7, "outputs": 8}
 LOG_DENSITY = {"origin": 2, "groups": 3, "group_prior": 4, "prepared": 5, "section": 6, "outputs": 7}
 SLOTS, BOUNDS, OUTPUTS = SWEEP["slots"], SWEEP["bounds"], LOG_DENSITY["outputs"]
 GUARD = 64
@@ -68,7 +70,7 @@ def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2
     # Some of the groups are none of the table.
     groups = [(np.arange(N_ROWS) % 5 - 1).astype(np.int32), np.zeros((3, n_components))]
     groups[1][1, 1:] = -3.0
-    return [number, *rows, *groups, prepared, SECTION, slots, None, None]
+    return [number, *rows, *groups, prepared, None, SECTION, slots, None, None]
 
 
 def without_groups(arguments):
@@ -92,9 +94,33 @@ def bounded_sweep_arguments(family="full", dtype="float64", n_features=3, n_comp
 
 def log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
     arguments = sweep_arguments(family, dtype, n_features, n_components)
-    number, values, _, origin, groups, group_prior, prepared, section, *_ = arguments
+    number, values, _, origin, groups, group_prior, prepared, _, section, *_ = arguments
     outputs = (guarded((N_ROWS,), dtype), guarded((N_ROWS,), "int64"), guarded((N_ROWS, n_components), dtype), True)
     return [number, values, origin, groups, group_prior, prepared, section, outputs, None]
+
+
+def incomplete_sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
+    """Every other row lacks a value, and the order is that of the rows reversed; the spherical kernel is the diagonal."""
+    arguments = sweep_arguments(family, dtype, n_features, n_components)
+    problem = draw_problem(family, N_ROWS, n_features, n_components, weighted=True)
+    number, values, weights, origin, groups, group_prior, _, _, section, slots, *_ = arguments
+    values[np.arange(0, N_ROWS, 2), np.arange(0, N_ROWS, 2) % n_features] = np.nan
+    has_matrices = FAMILIES[family].has_matrices
+    second = slots[2] if has_matrices else guarded(slots[1].shape, "float64")
+    observed = guarded((0,) if has_matrices else slots[1].shape, "float64")
+    slots = (slots[0], slots[1], second, slots[3], observed)
+    order = np.arange(N_ROWS, dtype=np.int32)[::-1].copy()
+    *parameters, exponent = FAMILIES[family].prepare_incomplete(problem.parameters, 0.75)
+    prepared = (*map(np.array, parameters), exponent)
+    number = min(number, 2)
+    return [number, values, weights, origin, groups, group_prior, prepared, order, section, slots, None]
+
+
+def incomplete_log_density_arguments(family="full", dtype="float64", n_features=3, n_components=2):
+    arguments = incomplete_sweep_arguments(family, dtype, n_features, n_components)
+    number, values, _, origin, groups, group_prior, prepared, order, section, *_ = arguments
+    outputs = log_density_arguments(family, dtype, n_features, n_components)[OUTPUTS]
+    return [number, values, origin, groups, group_prior, prepared, order, section, outputs, None]
 
 
 def replaced(arguments, path, item):

@@ -11,6 +11,7 @@ from fastgmm.families import FAMILIES
 from fastgmm.kernels import available_backends
 from tests.kernels.c_arguments import (
     BOUNDS,
+    INCOMPLETE_LOG_DENSITY,
     N_ROWS,
     OUTPUTS,
     REFUSALS,
@@ -19,6 +20,8 @@ from tests.kernels.c_arguments import (
     as_type,
     bounded_sweep_arguments,
     guards_are_whole,
+    incomplete_log_density_arguments,
+    incomplete_sweep_arguments,
     item_at,
     log_density_arguments,
     misaligned,
@@ -97,6 +100,8 @@ def shake(seed, n_calls):
         (_kernels.sweep, sweep_arguments, SLOTS),
         (_kernels.sweep, bounded_sweep_arguments, BOUNDS),
         (_kernels.log_density, log_density_arguments, OUTPUTS),
+        (_kernels.incomplete_sweep, incomplete_sweep_arguments, SLOTS),
+        (_kernels.incomplete_log_density, incomplete_log_density_arguments, INCOMPLETE_LOG_DENSITY["outputs"]),
     )
     for call in range(n_calls):
         kernel, make, results = rng.choice(kernels)

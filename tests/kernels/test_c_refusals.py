@@ -105,8 +105,8 @@ def test_a_memoryview_at_an_odd_address_is_refused(path):
 
 
 def test_tables_without_rows_or_columns_are_refused():
-    number, values, *_, prepared, section, slots, bounds, counter = sweep_arguments("diag")
-    rest = section, slots, bounds, counter
+    number, values, *_, prepared, order, section, slots, bounds, counter = sweep_arguments("diag")
+    rest = order, section, slots, bounds, counter
     with pytest.raises(ValueError, match="values are no table"):
         _kernels.sweep(number, values[:0], *[None] * 4, prepared, *rest)
     constants, *tables = prepared
@@ -114,7 +114,7 @@ def test_tables_without_rows_or_columns_are_refused():
     counts, first, second, totals = slots
     slots = (counts, first[:, :, :0].copy(), second[:, :, :0].copy(), totals)
     with pytest.raises(ValueError, match="values are no table"):
-        _kernels.sweep(number, values[:, :0], *[None] * 4, prepared, section, slots, bounds, counter)
+        _kernels.sweep(number, values[:, :0], *[None] * 4, prepared, order, section, slots, bounds, counter)
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -261,7 +261,7 @@ def test_a_call_with_another_number_of_arguments_is_refused():
     sweep, log_density = sweep_arguments(), log_density_arguments()
     for n in range(14):
         if n != len(sweep):
-            with pytest.raises(TypeError, match="eleven arguments"):
+            with pytest.raises(TypeError, match="twelve arguments"):
                 _kernels.sweep(*(sweep * 2)[:n])
         if n != len(log_density):
             with pytest.raises(TypeError, match="nine arguments"):

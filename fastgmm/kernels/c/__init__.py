@@ -7,7 +7,16 @@ those that run on this CPU. ``launch.py`` brings the threads. May be imported: `
 """
 
 from fastgmm.kernels.backend import Backend
-from fastgmm.kernels.c.launch import bounded_sweep, describe, log_density, sweep
-from fastgmm.kernels.numpy_ import incomplete
+from fastgmm.kernels.c.launch import (
+    bounded_sweep,
+    describe,
+    incomplete_log_density,
+    incomplete_sweep,
+    log_density,
+    sweep,
+)
+from fastgmm.kernels.incomplete import IncompleteKernels
 
-BACKEND = Backend("c", sweep, log_density, incomplete.KERNELS, describe, bounded_sweep)
+BACKEND = Backend(
+    "c", sweep, log_density, IncompleteKernels(incomplete_sweep, incomplete_log_density), describe, bounded_sweep
+)

@@ -2,7 +2,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
-from fastgmm.parameters import Array, FloatArray, Prepared
+from fastgmm.kernels.incomplete import IncompleteSlots, Order
+from fastgmm.parameters import Array, FloatArray, Prepared, PreparedIncomplete
 
 INSTRUCTION_SET: str
 INSTRUCTION_SETS: list[str]
@@ -15,6 +16,7 @@ def sweep(
     groups: NDArray[np.int32] | None,
     group_prior: FloatArray | None,
     prepared: Prepared,
+    order: Order | None,
     section: Section,
     slots: Slots,
     bounds: Bounds | None,
@@ -28,6 +30,33 @@ def log_density(
     groups: NDArray[np.int32] | None,
     group_prior: FloatArray | None,
     prepared: Prepared,
+    section: Section,
+    outputs: Outputs,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def incomplete_sweep(
+    family: int,
+    values: Array,
+    weights: FloatArray | None,
+    origin: FloatArray | None,
+    groups: NDArray[np.int32] | None,
+    group_prior: FloatArray | None,
+    prepared: PreparedIncomplete,
+    order: Order,
+    section: Section,
+    slots: IncompleteSlots,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def incomplete_log_density(
+    family: int,
+    values: Array,
+    origin: FloatArray | None,
+    groups: NDArray[np.int32] | None,
+    group_prior: FloatArray | None,
+    prepared: PreparedIncomplete,
+    order: Order,
     section: Section,
     outputs: Outputs,
     next: NDArray[np.int64] | None,

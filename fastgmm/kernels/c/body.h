@@ -38,7 +38,7 @@ INLINE int64_t take_chunk(const fastgmm_share *share, int64_t last) {
 
 /* Whether the section has such a chunk, with any rows in it. */
 INLINE int is_chunk(int64_t chunk, const fastgmm_section *section, const fastgmm_rows *rows) {
-    return chunk >= 0 && chunk < section->n_chunks && chunk * section->chunk_rows < rows->n_rows;
+    return chunk >= 0 && chunk < section->n_chunks && chunk * section->chunk_rows < rows->n_visited;
 }
 
 /* Add the moments of the rows first ... first + n_valid to the slot. */
@@ -48,7 +48,10 @@ INLINE void sweep_tile(const fastgmm_rows *rows, const fastgmm_prepared *prepare
     const NUMBER margin = negligible_margin(n_components);
     /* A component that lies far below the others may lie above them once the priors are added. */
     const NUMBER depth = rows->groups ? (NUMBER)INFINITY : margin + CAUTION;
-    load_tile(rows, first, n_valid, n_points, prepared->means, tile);
+    if (rows->order)
+        load_tile_in_order(rows, rows->order, first, n_valid, n_points, prepared->means, tile);
+    else
+        load_tile(rows, first, n_valid, n_points, prepared->means, tile);
     family.prepare(prepared, tile, d, n_points);
     const int64_t n_members = find_members(rows, tile, first, n_valid, n_components);
     for (int64_t line = 0; line < n_members; line++) {
@@ -67,7 +70,7 @@ INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, co
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
-        int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
+        int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
                            slots->second ? slots->second + chunk * slots->second_size : NULL,
                            slots->totals + 2 * chunk, slots->second_step};
@@ -124,7 +127,7 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         int64_t begin = chunk * section->chunk_rows + section->start;
-        int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
+        int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
             load_tile(rows, first, n_valid, n_points, prepared->means, &tile);
@@ -175,5 +178,24 @@ fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_DIAG] = NAME(log_density, diag),
     [FASTGMM_SPHERICAL] = NAME(log_density, spherical),
 };
+
+/* Rows with holes are computed in float64, whatever their dtype. */
+#if !SINGLE
+#include "incomplete.h"
+#include "incomplete_diag.h"
+#include "incomplete_full.h"
+#include "incomplete_matrices.h"
+
+fastgmm_incomplete_sweep *const NAME(incomplete_sweep, families)[FASTGMM_FAMILIES] = {
+    [FASTGMM_FULL] = NAME(incomplete_sweep, full),
+    [FASTGMM_TIED] = NAME(incomplete_sweep, tied),
+    [FASTGMM_DIAG] = NAME(incomplete_sweep, diag),
+};
+fastgmm_log_density *const NAME(incomplete_log_density, families)[FASTGMM_FAMILIES] = {
+    [FASTGMM_FULL] = NAME(incomplete_log_density, full),
+    [FASTGMM_TIED] = NAME(incomplete_log_density, tied),
+    [FASTGMM_DIAG] = NAME(incomplete_log_density, diag),
+};
+#endif
 
 END_OF_INSTANCE

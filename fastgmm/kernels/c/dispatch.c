@@ -12,6 +12,9 @@
 #define DECLARE(instance)                                                                                              \
     extern fastgmm_sweep *const fastgmm_sweep_families_##instance[FASTGMM_FAMILIES];                                   \
     extern fastgmm_log_density *const fastgmm_log_density_families_##instance[FASTGMM_FAMILIES];
+#define DECLARE_INCOMPLETE(instance)                                                                                   \
+    extern fastgmm_incomplete_sweep *const fastgmm_incomplete_sweep_families_##instance[FASTGMM_FAMILIES];             \
+    extern fastgmm_log_density *const fastgmm_incomplete_log_density_families_##instance[FASTGMM_FAMILIES];
 #define ENTRY(name, runs_here)                                                                                         \
     {                                                                                                                  \
         #name, runs_here,                                                                                              \
@@ -19,18 +22,22 @@
              [FASTGMM_FLOAT64] = fastgmm_sweep_families_float64_##name},                                               \
             {[FASTGMM_FLOAT32] = fastgmm_log_density_families_float32_##name,                                          \
              [FASTGMM_FLOAT64] = fastgmm_log_density_families_float64_##name},                                         \
+            fastgmm_incomplete_sweep_families_float64_##name, fastgmm_incomplete_log_density_families_float64_##name,  \
     }
 
 static int always(void) { return 1; }
 
 DECLARE(float32_baseline)
 DECLARE(float64_baseline)
+DECLARE_INCOMPLETE(float64_baseline)
 
 #if HAS_AVX
 DECLARE(float32_avx2)
 DECLARE(float64_avx2)
+DECLARE_INCOMPLETE(float64_avx2)
 DECLARE(float32_avx512)
 DECLARE(float64_avx512)
+DECLARE_INCOMPLETE(float64_avx512)
 
 /* The compiler's own check of CPUID also asks whether the operating system saves the wide registers. */
 static int has_avx2(void) {
@@ -50,7 +57,7 @@ const fastgmm_instruction_set fastgmm_instruction_sets[] = {
     ENTRY(avx2, has_avx2),
 #endif
     ENTRY(baseline, always),
-    {NULL, NULL, {NULL, NULL}, {NULL, NULL}},
+    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL},
 };
 
 /* a * b + c of numbers that are not negative; -1 where that is no int64, or an argument is -1 already. */
@@ -69,4 +76,19 @@ int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_c
     int64_t others = multiply_add(n_features, FASTGMM_ALIGNMENT + 16, multiply_add(8, members, 0));
     others = multiply_add(tile_rows, 8, others);
     return multiply_add(lines, line, others);
+}
+
+int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int family) {
+    /* Behind a tile, as holes_in of incomplete_full.h and variances_in of incomplete_diag.h cut it. Components fill
+     * whole vectors, of at most 8 numbers. */
+    const int64_t tile = fastgmm_scratch_bytes(tile_rows, n_features, n_components, FASTGMM_FLOAT64);
+    if (family == FASTGMM_DIAG) return multiply_add(n_features, multiply_add(16, n_components, 0), tile);
+    const int64_t lanes = multiply_add(1, n_components, 7);
+    const int64_t factors = family == FASTGMM_TIED ? 8 : lanes;
+    /* For each lane of a factor four triangles, V, W and a line; for each component some lines and numbers more. */
+    const int64_t square = multiply_add(n_features, multiply_add(4, n_features, 3), 2);
+    const int64_t lines = multiply_add(n_features, 14, 10);
+    const int64_t numbers = multiply_add(factors, square, multiply_add(lanes, lines, multiply_add(2, n_features, 0)));
+    const int64_t integers = multiply_add(2, lanes, FASTGMM_ALIGNMENT);
+    return multiply_add(8, multiply_add(1, numbers, integers), tile);
 }

@@ -10,9 +10,14 @@ INLINE const double *priors_of(const fastgmm_rows *rows, int64_t row, int64_t n_
     return group >= 0 && group < rows->n_groups ? rows->group_prior + group * n_components : NULL;
 }
 
+/* The row that is visited there. */
+INLINE int64_t row_at(const fastgmm_rows *rows, int64_t at) {
+    return rows->order ? place_in(rows, rows->order, at) : at;
+}
+
 INLINE int is_allowed(const fastgmm_rows *rows, int64_t first, int64_t n_valid, int64_t n_components, int64_t k) {
     for (int64_t t = 0; t < n_valid; t++) {
-        const double *priors = priors_of(rows, first + t, n_components);
+        const double *priors = priors_of(rows, row_at(rows, first + t), n_components);
         if (!priors || priors[k] > -INFINITY) return 1;
     }
     return 0;
@@ -34,7 +39,7 @@ OUTLINE int64_t find_members(const fastgmm_rows *rows, const Tile *tile, int64_t
 OUTLINE void add_priors(const fastgmm_rows *rows, const Tile *tile, int64_t first, int64_t n_valid,
                         int64_t n_components, int64_t n_members) {
     for (int64_t t = 0; t < n_valid; t++) {
-        const double *priors = priors_of(rows, first + t, n_components);
+        const double *priors = priors_of(rows, row_at(rows, first + t), n_components);
         for (int64_t line = 0; priors && line < n_members; line++) {
             NUMBER *at = tile->joint + line * tile->stride + t;
             const double joint = (double)*at + priors[tile->members[line]];

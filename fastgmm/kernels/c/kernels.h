@@ -22,6 +22,8 @@ typedef struct {
     const int32_t *groups; /* NULL: there are none; see groups.h */
     const double *group_prior;
     int64_t n_groups;
+    const int32_t *order; /* which rows are visited, as in bounds; NULL: all, as they lie */
+    int64_t n_visited;
 } fastgmm_rows;
 
 /* parameters.py says what these hold; `dtype` is that of the arithmetic, which may be wider than that of the rows. */
@@ -32,6 +34,7 @@ typedef struct {
     const double *means;
     const void *scales;                   /* inverse Cholesky factors, inverse deviations or precisions */
     const double *pivot, *whitened_means; /* of the tied family, else NULL */
+    double exponent; /* for rows with holes alone, where log_constants are log_weights and scales covariances */
 } fastgmm_prepared;
 
 /* The rows start ... stop of every chunk. */
@@ -44,6 +47,7 @@ typedef struct {
     double *counts, *first, *second, *totals; /* no `second` where it is NULL */
     int64_t second_size; /* numbers in the second moments of all components */
     int64_t second_step; /* from those of a component to the next; 0 where all share them */
+    double *observed; /* of rows with holes under variances alone, else NULL */
 } fastgmm_slots;
 
 /* What a sweep over reordered rows knows from the one before, as contract.Bounds says. */
@@ -77,11 +81,17 @@ typedef void fastgmm_sweep(const fastgmm_rows *, const fastgmm_prepared *, const
 typedef void fastgmm_log_density(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
                                  const fastgmm_outputs *, const fastgmm_share *);
 
+/* For rows with holes; their densities are asked for like others. There is none for the spherical family. */
+typedef void fastgmm_incomplete_sweep(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
+                                      const fastgmm_slots *, const fastgmm_share *);
+
 typedef struct {
     const char *name;
     int (*runs_here)(void);
     fastgmm_sweep *const *sweep[FASTGMM_DTYPES];             /* by family */
     fastgmm_log_density *const *log_density[FASTGMM_DTYPES]; /* by family */
+    fastgmm_incomplete_sweep *const *incomplete_sweep;       /* by family */
+    fastgmm_log_density *const *incomplete_log_density;      /* by family */
 } fastgmm_instruction_set;
 
 /* The widest first; ends with a name of NULL. */
@@ -89,5 +99,8 @@ extern const fastgmm_instruction_set fastgmm_instruction_sets[];
 
 /* The bytes of scratch for one worker, whatever the instruction set; -1 where that is no int64. */
 int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype);
+
+/* The same for rows with holes. */
+int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int family);
 
 #endif

@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 
 import fastgmm.kernels.c._kernels as _kernels
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
-from fastgmm.kernels.incomplete import Order
-from fastgmm.parameters import Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
+from fastgmm.kernels.incomplete import IncompleteSlots, Order
+from fastgmm.parameters import (
+    IncompleteDiag,
+    IncompleteFull,
+    IncompleteTied,
+    Prepared,
+    PreparedDiag,
+    PreparedFull,
+    PreparedIncomplete,
+    PreparedSpherical,
+    PreparedTied,
+)
 from fastgmm.rows import Rows
 
 # Named here, since Python evaluates an annotation in a nested function in every call.
@@ -22,7 +32,15 @@ Outcome = SimpleQueue[BaseException | None]
 Task = tuple[Work, NDArray[np.int64], list[None], Outcome]
 
 # The order of the families in kernels.h.
-_FAMILIES: dict[type, int] = {PreparedFull: 0, PreparedTied: 1, PreparedDiag: 2, PreparedSpherical: 3}
+_FAMILIES: dict[type, int] = {
+    PreparedFull: 0,
+    PreparedTied: 1,
+    PreparedDiag: 2,
+    PreparedSpherical: 3,
+    IncompleteFull: 0,
+    IncompleteTied: 1,
+    IncompleteDiag: 2,
+}
 
 
 class _Helpers:
@@ -76,18 +94,29 @@ def sweep(
     rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int, order: Order | None = None
 ) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
-    rows = rows if order is None else rows.take(order)
-    bounded_sweep(rows, prepared, section, slots, None, n_threads)
+    _sweep(rows, prepared, order, section, slots, None, n_threads)
 
 
 def bounded_sweep(
-    rows: Rows, prepared: Prepared, section: Section, slots: Slots, bounds: Bounds | None, n_threads: int
+    rows: Rows, prepared: Prepared, section: Section, slots: Slots, bounds: Bounds, n_threads: int
 ) -> None:
     """The same for rows in the order of the bounds, without the components that these exclude."""
+    _sweep(rows, prepared, None, section, slots, bounds, n_threads)
+
+
+def _sweep(
+    rows: Rows,
+    prepared: Prepared,
+    order: Order | None,
+    section: Section,
+    slots: Slots,
+    bounds: Bounds | None,
+    n_threads: int,
+) -> None:
     arguments = _FAMILIES[type(prepared)], rows.values, rows.weights, rows.origin, rows.groups, rows.group_prior
 
     def work(next_chunk: Counter) -> None:
-        _kernels.sweep(*arguments, prepared, section, slots, bounds, next_chunk)
+        _kernels.sweep(*arguments, prepared, order, section, slots, bounds, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 
@@ -101,6 +130,30 @@ def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outpu
 
     def work(next_chunk: Counter) -> None:
         _kernels.log_density(*arguments, prepared, section, outputs, next_chunk)
+
+    _share_out(work, min(n_threads, section.n_chunks))
+
+
+def incomplete_sweep(
+    rows: Rows, prepared: PreparedIncomplete, order: Order, section: Section, slots: IncompleteSlots, n_threads: int
+) -> None:
+    """Add the moments of the section's rows, which may lack values, to the slots of their chunks."""
+    arguments = _FAMILIES[type(prepared)], rows.values, rows.weights, rows.origin, rows.groups, rows.group_prior
+
+    def work(next_chunk: Counter) -> None:
+        _kernels.incomplete_sweep(*arguments, prepared, order, section, slots, next_chunk)
+
+    _share_out(work, min(n_threads, section.n_chunks))
+
+
+def incomplete_log_density(
+    rows: Rows, prepared: PreparedIncomplete, order: Order, section: Section, outputs: Outputs, n_threads: int
+) -> None:
+    """Fill the outputs of the section's rows, which may lack values, each in its place."""
+    arguments = _FAMILIES[type(prepared)], rows.values, rows.origin, rows.groups, rows.group_prior
+
+    def work(next_chunk: Counter) -> None:
+        _kernels.incomplete_log_density(*arguments, prepared, order, section, outputs, next_chunk)
 
     _share_out(work, min(n_threads, section.n_chunks))
 

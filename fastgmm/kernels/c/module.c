@@ -125,6 +125,7 @@ static int read_rows(Call *call, PyObject *values, PyObject *weights, PyObject *
         .n_features = view->shape[1],
         .row_stride = view->strides[0] / view->itemsize,
         .column_stride = view->strides[1] / view->itemsize,
+        .n_visited = view->shape[0],
     };
     if (origin != Py_None) {
         rows->origin = array_of(call, origin, 0, 'd', "origin", "d");
@@ -178,7 +179,44 @@ static int read_prepared(Call *call, int family, PyObject *tuple) {
     if (read_arrays(call, tuple, 1, families[family].n_arrays, fields, data) < 0) return -1;
     const int64_t n_components = call->prepared.n_components;
     call->prepared = (fastgmm_prepared){family,  dtype_of(constants), n_components, data[0],
-                                        data[1], data[2],             data[3],      data[4]};
+                                        data[1], data[2],             data[3],      data[4], 1.0};
+    return 0;
+}
+
+/* Parameters for rows with holes: three arrays of float64 and the exponent. */
+static int read_incomplete(Call *call, int family, PyObject *tuple) {
+    static const char *const covariances[FASTGMM_FAMILIES] = {"kdd", "dd", "kd", NULL};
+    if (family < 0 || !covariances[family] || !PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
+        PyErr_SetString(PyExc_ValueError, "these are no parameters for rows with missing values");
+        return -1;
+    }
+    Py_buffer *log_weights = view_of(&call->views, PyTuple_GetItem(tuple, 0), PyBUF_C_CONTIGUOUS, "d", "log_weights");
+    if (!log_weights) return -1;
+    if (log_weights->ndim != 1 || log_weights->shape[0] < 1) {
+        PyErr_SetString(PyExc_ValueError, "log_weights are not one number for each component");
+        return -1;
+    }
+    fastgmm_prepared *prepared = &call->prepared;
+    *prepared = (fastgmm_prepared){.family = family, .dtype = FASTGMM_FLOAT64, .log_constants = log_weights->buf};
+    prepared->n_components = log_weights->shape[0];
+    prepared->means = array_of(call, PyTuple_GetItem(tuple, 1), READ, 'd', "means", "kd");
+    if (!prepared->means) return -1;
+    prepared->scales = array_of(call, PyTuple_GetItem(tuple, 2), READ, 'd', "covariances", covariances[family]);
+    if (!prepared->scales) return -1;
+    prepared->exponent = PyFloat_AsDouble(PyTuple_GetItem(tuple, 3));
+    return prepared->exponent == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Which rows are visited; what it names is checked where it is used. */
+static int read_order(Call *call, PyObject *order) {
+    Py_buffer *view = view_of(&call->views, order, PyBUF_C_CONTIGUOUS, "i", "order");
+    if (!view) return -1;
+    if (view->ndim != 1) {
+        PyErr_SetString(PyExc_ValueError, "order has the wrong shape");
+        return -1;
+    }
+    call->rows.order = view->buf;
+    call->rows.n_visited = view->shape[0];
     return 0;
 }
 
@@ -214,10 +252,8 @@ static int read_section(PyObject *tuple, fastgmm_section *section) {
     return -1;
 }
 
-/* Scratch for one worker. */
-static int allocate(Call *call) {
-    int64_t bytes = fastgmm_scratch_bytes(call->section.tile_rows, call->rows.n_features, call->prepared.n_components,
-                                          call->prepared.dtype);
+/* Scratch for one worker, of so many bytes. */
+static int allocate(Call *call, int64_t bytes) {
     if (bytes >= 0 && bytes <= PY_SSIZE_T_MAX - FASTGMM_ALIGNMENT)
         call->memory = PyMem_Malloc((size_t)bytes + FASTGMM_ALIGNMENT);
     if (!call->memory) {
@@ -229,14 +265,25 @@ static int allocate(Call *call) {
     return 0;
 }
 
-/* Read the arguments that both kernels have. */
-static int begin(Call *call, PyObject *family, PyObject *values, PyObject *weights, PyObject *origin, PyObject *groups,
-                 PyObject *group_prior, PyObject *prepared, PyObject *section, PyObject *next) {
+static int64_t scratch_bytes(const Call *call) {
+    return fastgmm_scratch_bytes(call->section.tile_rows, call->rows.n_features, call->prepared.n_components,
+                                 call->prepared.dtype);
+}
+
+static int64_t incomplete_scratch_bytes(const Call *call) {
+    return fastgmm_incomplete_scratch_bytes(call->section.tile_rows, call->rows.n_features,
+                                            call->prepared.n_components, call->prepared.family);
+}
+
+/* Read the arguments that all kernels have. */
+static int begin(Call *call, int (*read)(Call *, int, PyObject *), PyObject *family, PyObject *values,
+                 PyObject *weights, PyObject *origin, PyObject *groups, PyObject *group_prior, PyObject *prepared,
+                 PyObject *section, PyObject *next) {
     long number = PyLong_AsLong(family);
     if (number == -1 && PyErr_Occurred()) return -1;
     int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
     if (read_rows(call, values, weights, origin) < 0) return -1;
-    if (read_prepared(call, known, prepared) < 0) return -1;
+    if (read(call, known, prepared) < 0) return -1;
     if (read_groups(call, groups, group_prior) < 0) return -1;
     if (read_section(section, &call->section) < 0) return -1;
     if (next == Py_None) return 0;
@@ -257,7 +304,7 @@ static PyObject *end(Call *call, int done) {
 static PyThreadState *release_the_gil(const Call *call) {
     double d = (double)call->rows.n_features, n_components = (double)call->prepared.n_components;
     double n = (double)(call->section.stop - call->section.start) * (double)call->section.n_chunks;
-    if (n > (double)call->rows.n_rows) n = (double)call->rows.n_rows;
+    if (n > (double)call->rows.n_visited) n = (double)call->rows.n_visited;
     double work = n * n_components * (d * (d + 1) + WORK_OF_AN_EXPONENTIAL);
     return work > WORK_WORTH_THE_GIL ? PyEval_SaveThread() : NULL;
 }
@@ -298,6 +345,10 @@ static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
         PyErr_SetString(PyExc_ValueError, "bounds say nothing of rows with groups");
         return -1;
     }
+    if (call->rows.order) {
+        PyErr_SetString(PyExc_ValueError, "bounds have an order of their own");
+        return -1;
+    }
     const fastgmm_section *section = &call->section;
     if (section->chunk_rows % section->tile_rows || section->start % section->tile_rows) {
         PyErr_SetString(PyExc_ValueError, "bounds belong to whole tiles");
@@ -310,23 +361,23 @@ static int read_bounds(Call *call, PyObject *tuple, fastgmm_bounds *bounds) {
 }
 
 PyDoc_STRVAR(sweep_doc,
-             "sweep(family, values, weights, origin, groups, group_prior, prepared, section, slots, bounds, next)\n--\n\n"
-             "Add the moments of the chunks that this worker takes to their slots. None: no weights, origin, groups or "
-             "bounds; bounds do not go with groups.");
+             "sweep(family, values, weights, origin, groups, group_prior, prepared, order, section, slots, bounds, next)\n--\n\n"
+             "Add the moments of the chunks that this worker takes to their slots. None: no weights, origin, groups, "
+             "order or bounds; bounds do not go with groups, nor with an order beside their own.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
     Call call = {.memory = NULL};
     fastgmm_slots slots;
     fastgmm_bounds bounds;
-    if (n_arguments != 11) {
-        PyErr_SetString(PyExc_TypeError, "sweep takes eleven arguments");
+    if (n_arguments != 12) {
+        PyErr_SetString(PyExc_TypeError, "sweep takes twelve arguments");
         return NULL;
     }
-    const int is_bounded = arguments[9] != Py_None;
-    if (begin(&call, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5], arguments[6],
-              arguments[7], arguments[10]) < 0 ||
-        read_slots(&call, arguments[8], &slots) < 0 || (is_bounded && read_bounds(&call, arguments[9], &bounds) < 0) ||
-        allocate(&call) < 0)
+    const int is_ordered = arguments[7] != Py_None, is_bounded = arguments[10] != Py_None;
+    if (begin(&call, read_prepared, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5],
+              arguments[6], arguments[8], arguments[11]) < 0 ||
+        (is_ordered && read_order(&call, arguments[7]) < 0) || read_slots(&call, arguments[9], &slots) < 0 ||
+        (is_bounded && read_bounds(&call, arguments[10], &bounds) < 0) || allocate(&call, scratch_bytes(&call)) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->sweep[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section, &slots,
@@ -381,13 +432,83 @@ static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py
         PyErr_SetString(PyExc_TypeError, "log_density takes nine arguments");
         return NULL;
     }
-    if (begin(&call, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4], arguments[5],
-              arguments[6], arguments[8]) < 0 ||
-        read_outputs(&call, arguments[7], &outputs) < 0 || allocate(&call) < 0)
+    if (begin(&call, read_prepared, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4],
+              arguments[5], arguments[6], arguments[8]) < 0 ||
+        read_outputs(&call, arguments[7], &outputs) < 0 || allocate(&call, scratch_bytes(&call)) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->log_density[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section,
                                                                            &outputs, &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
+}
+
+/* Slots of rows with holes: four arrays as others have, and a fifth that variances alone fill. */
+static int read_incomplete_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
+    const int family = call->prepared.family, is_diag = family == FASTGMM_DIAG;
+    const Field fields[] = {{"counts", "ck", 'd', WRITTEN}, {"first", "ckd", 'd', WRITTEN},
+                            {"second", families[family].second, 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
+    void *data[5] = {NULL};
+    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 5) {
+        PyErr_SetString(PyExc_TypeError, "slots of rows with missing values are five arrays");
+        return -1;
+    }
+    for (int i = 0; i < 4; i++) {
+        data[i] = array_of(call, PyTuple_GetItem(tuple, i), WRITTEN, fields[i].kind, fields[i].name, fields[i].axes);
+        if (!data[i]) return -1;
+    }
+    if (is_diag) data[4] = array_of(call, PyTuple_GetItem(tuple, 4), WRITTEN, 'd', "observed", "ckd");
+    if (is_diag && !data[4]) return -1;
+    const int64_t d = call->rows.n_features, n_components = call->prepared.n_components;
+    const int64_t step = family == FASTGMM_FULL ? d * d : is_diag ? d : 0;
+    *slots = (fastgmm_slots){data[0], data[1], data[2], data[3], step ? n_components * step : d * d, step, data[4]};
+    return 0;
+}
+
+PyDoc_STRVAR(incomplete_sweep_doc,
+             "incomplete_sweep(family, values, weights, origin, groups, group_prior, prepared, order, section, slots, "
+             "next)\n--\n\n"
+             "The same as sweep for rows with missing values, which are NaN; the spherical family has no such kernel.");
+
+static PyObject *py_incomplete_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    Call call = {.memory = NULL};
+    fastgmm_slots slots;
+    if (n_arguments != 11) {
+        PyErr_SetString(PyExc_TypeError, "incomplete_sweep takes eleven arguments");
+        return NULL;
+    }
+    if (begin(&call, read_incomplete, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+              arguments[5], arguments[6], arguments[8], arguments[10]) < 0 ||
+        read_order(&call, arguments[7]) < 0 || read_incomplete_slots(&call, arguments[9], &slots) < 0 ||
+        allocate(&call, incomplete_scratch_bytes(&call)) < 0)
+        return end(&call, 0);
+    PyThreadState *released = release_the_gil(&call);
+    chosen(module)->incomplete_sweep[call.prepared.family](&call.rows, &call.prepared, &call.section, &slots,
+                                                           &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
+}
+
+PyDoc_STRVAR(incomplete_log_density_doc,
+             "incomplete_log_density(family, values, origin, groups, group_prior, prepared, order, section, outputs, "
+             "next)\n--\n\n"
+             "Fill the outputs of the rows that the order names, each in its place.");
+
+static PyObject *py_incomplete_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    Call call = {.memory = NULL};
+    fastgmm_outputs outputs;
+    if (n_arguments != 10) {
+        PyErr_SetString(PyExc_TypeError, "incomplete_log_density takes ten arguments");
+        return NULL;
+    }
+    if (begin(&call, read_incomplete, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4],
+              arguments[5], arguments[7], arguments[9]) < 0 ||
+        read_order(&call, arguments[6]) < 0 || read_outputs(&call, arguments[8], &outputs) < 0 ||
+        allocate(&call, incomplete_scratch_bytes(&call)) < 0)
+        return end(&call, 0);
+    PyThreadState *released = release_the_gil(&call);
+    chosen(module)->incomplete_log_density[call.prepared.family](&call.rows, &call.prepared, &call.section, &outputs,
+                                                                 &call.share);
     take_the_gil(released);
     return end(&call, 1);
 }
@@ -425,6 +546,9 @@ static int execute(PyObject *module) {
 static PyMethodDef methods[] = {
     {"sweep", (PyCFunction)(void (*)(void))py_sweep, METH_FASTCALL, sweep_doc},
     {"log_density", (PyCFunction)(void (*)(void))py_log_density, METH_FASTCALL, log_density_doc},
+    {"incomplete_sweep", (PyCFunction)(void (*)(void))py_incomplete_sweep, METH_FASTCALL, incomplete_sweep_doc},
+    {"incomplete_log_density", (PyCFunction)(void (*)(void))py_incomplete_log_density, METH_FASTCALL,
+     incomplete_log_density_doc},
     {NULL, NULL, 0, NULL},
 };
 

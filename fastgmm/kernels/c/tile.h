@@ -135,7 +135,7 @@ OUTLINE void load_tile(const fastgmm_rows *rows, int64_t first, int64_t n_valid,
 INLINE void prefetch_rows(const fastgmm_rows *rows, int64_t first, int64_t n_rows, int64_t part, int64_t n_parts) {
 #if defined(__GNUC__)
     const int64_t d = rows->n_features;
-    if (rows->column_stride != 1 || rows->row_stride != d || first >= rows->n_rows) return;
+    if (rows->order || rows->column_stride != 1 || rows->row_stride != d || first >= rows->n_rows) return;
     const int64_t itemsize = itemsize_of(rows);
     const int64_t end = (first + n_rows < rows->n_rows ? first + n_rows : rows->n_rows) * d * itemsize;
     const int64_t size = n_rows * d * itemsize, share = (size + n_parts - 1) / n_parts;
@@ -163,12 +163,17 @@ INLINE void prefetch_row(const fastgmm_rows *rows, int64_t row) {
 #endif
 }
 
+/* The row at a place of an order; a wrong one must not lead outside the data. */
+INLINE int64_t place_in(const fastgmm_rows *rows, const int32_t *order, int64_t at) {
+    const int64_t row = order[at];
+    return row < 0 || row >= rows->n_rows ? 0 : row;
+}
+
 /* The same for the rows order[first] ... order[first + n_valid - 1], wherever they lie. */
 OUTLINE void load_tile_in_order(const fastgmm_rows *rows, const int32_t *order, int64_t first, int64_t n_valid,
                                 int64_t n_points, const double *padding, const Tile *tile) {
     for (int64_t t = 0; t < n_points; t++) {
-        int64_t row = t < n_valid ? order[first + t] : 0;
-        if (row < 0 || row >= rows->n_rows) row = 0; /* a wrong order must not lead outside the data */
+        const int64_t row = t < n_valid ? place_in(rows, order, first + t) : 0;
         if (t + ROWS_AHEAD < n_valid) prefetch_row(rows, order[first + t + ROWS_AHEAD]);
         load_row(rows, row, t < n_valid, padding, tile, t);
     }

@@ -1,0 +1,116 @@
+/* The two kernels of rows with holes under components with covariance matrices: which rows of a tile go together. */
+
+/* Copy the rows first ... first + n_valid of the order one after the other, without those of weight 0 where weights
+ * count; `places` says where they come from. Returns how many they are. */
+OUTLINE int64_t gather(const fastgmm_rows *rows, int64_t first, int64_t n_valid, int weights_count, NUMBER *to,
+                       int64_t *places) {
+    const int64_t d = rows->n_features;
+    int64_t n = 0;
+    for (int64_t t = 0; t < n_valid; t++) {
+        const int64_t row = place_of(rows, first + t);
+        if (t + ROWS_AHEAD < n_valid) prefetch_row(rows, rows->order[first + t + ROWS_AHEAD]);
+        if (weights_count && !(weight_of(rows, row) > 0)) continue;
+        copy_row(rows, row, to + n * d, 1);
+        for (int64_t j = 0; rows->origin && j < d; j++) to[n * d + j] -= rows->origin[j];
+        places[n++] = row;
+    }
+    return n;
+}
+
+INLINE int is_same_pattern(const NUMBER *one, const NUMBER *other, int64_t d) {
+    for (int64_t j = 0; j < d; j++)
+        if (!isnan(one[j]) != !isnan(other[j])) return 0;
+    return 1;
+}
+
+/* Write the joint log-densities of rows that begin with `row` and have its pattern, of at most n; returns of how many. */
+INLINE int64_t put_joints_of_neighbors(const fastgmm_rows *rows, Holes *holes, const NUMBER *row, const int64_t *places,
+                                       int64_t n) {
+    int64_t n_together = 1;
+    take_pattern(holes, row);
+    while (n_together < smaller(n, ROWS_TOGETHER) && is_same_pattern(row, row + n_together * holes->d, holes->d))
+        n_together++;
+    put_joints(holes, row, n_together);
+    for (int64_t r = 0; rows->groups && r < n_together; r++)
+        add_priors_of_row(rows, places[r], holes->joint + r * holes->n_blocks * LANES, holes->n_components);
+    return n_together;
+}
+
+INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Holes *holes, int64_t first,
+                                  int64_t n_valid, const Slot *slot) {
+    const NUMBER margin = negligible_margin(holes->n_components);
+    const int64_t n = gather(rows, first, n_valid, 1, tile->points, tile->positions);
+    for (int64_t t = 0; t < n;) {
+        const NUMBER *row = tile->points + t * holes->d;
+        const int64_t *places = tile->positions + t;
+        const int64_t n_together = put_joints_of_neighbors(rows, holes, row, places, n - t);
+        for (int64_t r = 0; r < n_together; r++)
+            weigh(holes, holes->joint + r * holes->n_blocks * LANES, weight_of(rows, places[r]), margin, slot->totals);
+        add_moments_of_rows(holes, row, n_together);
+        t += n_together;
+    }
+    hand_over(holes, slot);
+}
+
+INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared,
+                             const fastgmm_section *section, const fastgmm_slots *slots, const fastgmm_share *share,
+                             const int is_tied) {
+    const int64_t d = rows->n_features, n_components = prepared->n_components;
+    const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
+    Holes holes = holes_in(&tile, prepared, d, is_tied);
+    arrange(&holes, prepared);
+    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
+    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
+        const int64_t begin = chunk * section->chunk_rows + section->start;
+        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
+        const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
+                           slots->second + chunk * slots->second_size, slots->totals + 2 * chunk, slots->second_step};
+        for (int64_t first = begin; first < end; first += section->tile_rows)
+            sweep_tile_with_holes(rows, &tile, &holes, first, smaller(section->tile_rows, end - first), &slot);
+    }
+}
+
+INLINE void incomplete_log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared,
+                                   const fastgmm_section *section, const fastgmm_outputs *outputs,
+                                   const fastgmm_share *share, const int is_tied) {
+    const int64_t d = rows->n_features, n_components = prepared->n_components;
+    const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
+    Holes holes = holes_in(&tile, prepared, d, is_tied);
+    arrange(&holes, prepared);
+    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
+    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
+        const int64_t begin = chunk * section->chunk_rows + section->start;
+        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
+        for (int64_t first = begin; first < end; first += section->tile_rows) {
+            const int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
+            gather(rows, first, n_valid, 0, tile.points, tile.positions);
+            for (int64_t t = 0; t < n_valid;) {
+                const int64_t n_together = put_joints_of_neighbors(rows, &holes, tile.points + t * d,
+                                                                   tile.positions + t, n_valid - t);
+                for (int64_t at = 0; at < n_together * n_components; at++)
+                    tile.joint[at % n_components * tile.stride + t + at / n_components] =
+                        holes.joint[at / n_components * holes.n_blocks * LANES + at % n_components];
+                t += n_together;
+            }
+            /* The lanes beyond the last row are computed, and shown to nobody. */
+            for (int64_t k = 0; k < n_components; k++)
+                for (int64_t t = n_valid; t < n_points; t++) tile.joint[k * tile.stride + t] = 0;
+            put_outputs_in_places(rows, &tile, outputs, first, n_valid, n_points, n_components);
+        }
+    }
+}
+
+#define DEFINE_INCOMPLETE(family, is_tied)                                                                             \
+    static void NAME(incomplete_sweep, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,             \
+                                               const fastgmm_section *section, const fastgmm_slots *slots,             \
+                                               const fastgmm_share *share) {                                           \
+        incomplete_sweep(rows, prepared, section, slots, share, is_tied);                                              \
+    }                                                                                                                  \
+    static void NAME(incomplete_log_density, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,       \
+                                                     const fastgmm_section *section, const fastgmm_outputs *outputs,   \
+                                                     const fastgmm_share *share) {                                     \
+        incomplete_log_density(rows, prepared, section, outputs, share, is_tied);                                      \
+    }
+
+DEFINE_INCOMPLETE(full, 0)
+DEFINE_INCOMPLETE(tied, 1)
