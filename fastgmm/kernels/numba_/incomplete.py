@@ -43,7 +43,8 @@ def sweep(
         flat = slots._replace(
             first=slots.first.reshape(section.n_chunks, -1), second=slots.second.reshape(section.n_chunks, -1)
         )
-        assert np.shares_memory(flat.first, slots.first) and np.shares_memory(flat.second, slots.second)
+        assert np.shares_memory(flat.first, slots.first)
+        assert np.shares_memory(flat.second, slots.second)
         _launch((sweep_matrices, sweep_matrices_parallel), rows, prepared, order, section, flat, n_threads)
 
 
@@ -77,7 +78,8 @@ def _launch(
         parameters = incomplete_desk.lay_out(prepared, _LANES)
         scratch = incomplete_desk.allocate_desks(n_workers, parameters, d, _LANES)
     places = np.ascontiguousarray(order)
-    launch_workers(*kernels, n_workers, (flat_rows(rows), parameters, section, scratch, results, places))
+    serial, parallel = kernels
+    launch_workers(serial, parallel, n_workers, (flat_rows(rows), parameters, section, scratch, results, places))
 
 
 KERNELS = IncompleteKernels(sweep, log_density)

@@ -40,7 +40,8 @@ class Blocks(NamedTuple):
 class Desk(NamedTuple):
     """Pointers into one worker's scratch; vectors are of lanes.
 
-    ``lower``: L and below it Vᵀ, (n_factors, panels, columns, 4); ``scales`` −1/L_jj; ``log_deviations`` Σ log L_jj.
+    ``lower``: L and below it Vᵀ, (n_factors, panels, columns + 1, 4); ``scales`` −1/L_jj; ``log_deviations`` Σ log
+    L_jj.
     Of the group: ``x`` (4, size), ``differences`` −δ (4, columns) of one block, ``y`` (n_blocks, columns, 4),
     ``joint`` (4, n_blocks). Sums of the tile: ``counts``, ``first``, ``second`` (n_factors, width, width). ``roots``
     √(wr)·e (n_blocks, 4, width) wait until there are four rows of them. ``shares`` are Σwr of the run, for C.
@@ -108,7 +109,7 @@ def allocate_desks(n_workers: int, blocks: Blocks, d: int, lanes: int) -> Scratc
     """Room for what ``desk_of`` cuts it into."""
     columns = (d + 3) // 4 * 4
     width = columns + 4
-    of_factors = (columns // 4 + 1) * columns * 4 + columns + 2 + width * width
+    of_factors = (columns // 4 + 1) * (columns + 1) * 4 + columns + 2 + width * width
     of_blocks = columns * GROUP + GROUP + 1 + width + GROUP * width
     of_all = GROUP * columns + 16 + 1
     n_numbers = (blocks.n_factors * of_factors + blocks.n_blocks * of_blocks + of_all) * lanes + GROUP * (d + _FILLERS)
@@ -139,7 +140,7 @@ def desk_of(scratch: Any, worker: int, blocks: Any, d: int, lanes: int) -> Any:
     columns = (d + 3) // 4 * 4
     panels, width = columns // 4 + 1, columns + 4
     lower = pointer(scratch.numbers, worker * scratch.numbers.shape[1])
-    scales = pointer(lower, blocks.n_factors * panels * columns * 4 * lanes)
+    scales = pointer(lower, blocks.n_factors * panels * (columns + 1) * 4 * lanes)
     log_deviations = pointer(scales, blocks.n_factors * columns * lanes)
     shares = pointer(log_deviations, blocks.n_factors * lanes)
     second = pointer(shares, blocks.n_factors * lanes)
@@ -155,7 +156,7 @@ def desk_of(scratch: Any, worker: int, blocks: Any, d: int, lanes: int) -> Any:
     is_missing = pointer(features, 3 * width)
     is_solved = pointer(is_missing, d)
     return Desk(
-        d + _FILLERS, columns, panels, width, lower, scales, log_deviations, pointer(number, lanes), differences, y, joint, counts,
-        first, second, roots, shares, square, number, features, pointer(features, width), pointer(features, 2 * width),
-        is_missing, is_solved,
+        d + _FILLERS, columns, panels, width, lower, scales, log_deviations, pointer(number, lanes), differences, y,
+        joint, counts, first, second, roots, shares, square, number, features, pointer(features, width),
+        pointer(features, 2 * width), is_missing, is_solved,
     )  # fmt: skip

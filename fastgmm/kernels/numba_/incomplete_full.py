@@ -47,6 +47,9 @@ from fastgmm.kernels.numba_.vector import (
 
 # Columns of a panel of four rows: as many sums as leave registers for their factors, of 32 or 16.
 _COLUMNS = 4 if VECTOR_BYTES == 64 else 2
+# Blocks that are computed in turn, lest roots and quotients be waited for; so few that their factors stay in a cache.
+_TOGETHER = 2
+_BLOCKS_OF_ONE_ROW = 4
 
 
 class Pattern(NamedTuple):
@@ -98,8 +101,10 @@ def begin_pattern(desk: Any, blocks: Any, d: int, known: int) -> Pattern:
     for at in range((n_positions + 3) // 4 * 4):
         put(desk.rows_at, at, number(desk.features, at) * desk.size * width)
         put(desk.columns_at, at, number(desk.features, at) * width)
+    for f in range(0, blocks.n_factors, _TOGETHER):
+        _factor_observed(desk, blocks, f, min(f + _TOGETHER, blocks.n_factors), shared // 4, n_columns // 4)
     for f in range(blocks.n_factors):
-        _factor_observed(desk, blocks, f, shared // 4, n_columns // 4)
+        _sum_logarithms(desk, f, n_columns // 4)
         put(desk.is_solved, f, 0)
         store(desk.shares, f * width, constant(desk.shares, 0.0))
     return Pattern(n_observed, n_positions - n_columns, n_columns)
@@ -120,35 +125,45 @@ def add_rows(sums: Any, left: Any, right: Any, n: int, rows: Any, columns: Any, 
 @inline
 def lower_of(desk: Any, f: int, panel: int) -> Any:
     """A panel of four rows of L and Vᵀ."""
-    return pointer(desk.lower, (f * desk.panels + panel) * desk.columns * 4 * lanes(desk.lower))
+    return pointer(desk.lower, (f * desk.panels + panel) * (desk.columns + 1) * 4 * lanes(desk.lower))
 
 
 @inner
-def _factor_observed(desk: Any, blocks: Any, f: int, begin: int, end: int) -> None:
-    """Panels of four rows of L."""
-    width, four, one = lanes(desk.lower), lines(4), lines(1)
-    negative = pointer(blocks.negative, f * desk.size * desk.size * width)
-    scales = pointer(desk.scales, f * desk.columns * width)
+def _factor_observed(desk: Any, blocks: Any, f_begin: int, f_end: int, begin: int, end: int) -> None:
+    """Panels of four rows of L, of some blocks in turn: each waits for its own last columns, not for the others'."""
     for i in range(begin, end):
-        _solve_panel(desk, negative, f, i, 4 * i)
-        own = lower_of(desk, f, i)
-        corner = load_scattered(negative, pointer(desk.rows_at, 4 * i), pointer(desk.columns_at, 4 * i), four, four)
-        for m in range(4 * i):
-            corner = add_lower_outer(corner, load_panel(own, m * 4 * width, width, four, one))
-        triangle = factor(corner)
-        store_columns(own, 16 * i * width, 4 * width, triangle)
-        store_panel(scales, 4 * i * width, 0, negative_inverses(triangle))
-    _sum_logarithms(desk, f, end)
+        for j in range(0, 4 * i, _COLUMNS):
+            for f in range(f_begin, f_end):
+                _solve_panel(desk, blocks, f, i, j)
+        for f in range(f_begin, f_end):
+            _factor_corner(desk, blocks, f, i)
+
+
+@inline
+def _factor_corner(desk: Any, blocks: Any, f: int, i: int) -> None:
+    """The four rows of L where they meet the diagonal."""
+    width, four, one = lanes(desk.lower), lines(4), lines(1)
+    own, negative = lower_of(desk, f, i), _negative_of(desk, blocks, f)
+    corner = load_scattered(negative, pointer(desk.rows_at, 4 * i), pointer(desk.columns_at, 4 * i), four, four)
+    for m in range(4 * i):
+        corner = add_lower_outer(corner, load_panel(own, m * 4 * width, width, four, one))
+    triangle = factor(corner)
+    store_columns(own, 16 * i * width, 4 * width, triangle)
+    store_panel(desk.scales, (f * desk.columns + 4 * i) * width, 0, negative_inverses(triangle))
+
+
+@inline
+def _negative_of(desk: Any, blocks: Any, f: int) -> Any:
+    return pointer(blocks.negative, f * desk.size * desk.size * lanes(desk.lower))
 
 
 @inner
-def _solve_panel(desk: Any, negative: Any, f: int, i: int, n_columns: int) -> None:
-    """The first ``n_columns`` of four rows of L or Vᵀ."""
-    width, four = lanes(desk.lower), lines(4)
-    own, rows_at = lower_of(desk, f, i), pointer(desk.rows_at, 4 * i)
-    for j in range(0, n_columns, _COLUMNS):
-        start = load_scattered(negative, rows_at, pointer(desk.columns_at, j), four, lines(_COLUMNS))
-        _solve_columns(desk, f, start, own, j, four, lines(_COLUMNS))
+def _solve_panel(desk: Any, blocks: Any, f: int, i: int, j: int) -> None:
+    """Some columns from j on of four rows of L or Vᵀ."""
+    four, columns = lines(4), lines(_COLUMNS)
+    rows_at, columns_at = pointer(desk.rows_at, 4 * i), pointer(desk.columns_at, j)
+    start = load_scattered(_negative_of(desk, blocks, f), rows_at, columns_at, four, columns)
+    _solve_columns(desk, f, start, lower_of(desk, f, i), j, four, columns)
 
 
 @inline
@@ -169,11 +184,14 @@ def _sum_logarithms(desk: Any, f: int, n_panels: int) -> None:
     width = lanes(desk.lower)
     power, product = constant(desk.lower, 0.0), constant(desk.lower, 1.0)
     for i in range(n_panels):
-        for j in range(4):
-            entry = load(lower_of(desk, f, i), ((4 * i + j) * 4 + j) * width)
-            product = product * mantissa(entry)
-            power = power + (exponent(entry) + exponent(product))
-            product = mantissa(product)
+        corner = pointer(lower_of(desk, f, i), 16 * i * width)
+        entry0, entry1 = load(corner, 0), load(corner, 5 * width)
+        entry2, entry3 = load(corner, 10 * width), load(corner, 15 * width)
+        powers = (exponent(entry0) + exponent(entry1)) + (exponent(entry2) + exponent(entry3))
+        of_four = (mantissa(entry0) * mantissa(entry1)) * (mantissa(entry2) * mantissa(entry3))
+        product = product * of_four
+        power = power + (powers + exponent(product))
+        product = mantissa(product)
     low = fma(power, constant(power, LN2_LOW), logarithm(product))
     store(desk.log_deviations, f * width, fma(power, constant(power, LN2_HIGH), low))
 
@@ -181,19 +199,35 @@ def _sum_logarithms(desk: Any, f: int, n_panels: int) -> None:
 @inner
 def joint_densities(desk: Any, blocks: Any, pattern: Any, n_rows: int) -> None:
     """Joint log-densities of the rows in ``desk.x``."""
-    for b in range(blocks.n_blocks):
-        if n_rows == 1:
-            _put_differences(desk, blocks, pattern, b, 1)
-            _whiten(desk, blocks, pattern, b, lines(1), lines(4))
-        else:
-            _put_differences(desk, blocks, pattern, b, n_rows)
-            _whiten(desk, blocks, pattern, b, lines(GROUP), lines(_COLUMNS))
-        for place in range(n_rows):
-            _put_joint(desk, blocks, pattern, b, place, 1 if n_rows == 1 else GROUP)
+    if n_rows == 1:
+        for b in range(0, blocks.n_blocks, _BLOCKS_OF_ONE_ROW):
+            end = min(b + _BLOCKS_OF_ONE_ROW, blocks.n_blocks)
+            _score_blocks(desk, blocks, pattern, b, end, n_rows, lines(1), lines(4))
+    else:
+        for b in range(blocks.n_blocks):
+            _score_blocks(desk, blocks, pattern, b, b + 1, n_rows, lines(GROUP), lines(_COLUMNS))
 
 
 @inline
-def _put_differences(desk: Any, blocks: Any, pattern: Any, b: int, n_rows: int) -> None:
+def _score_blocks(
+    desk: Any, blocks: Any, pattern: Any, begin: int, end: int, n_rows: int, rows: Any, columns: Any
+) -> None:
+    """y by forward substitution, of some blocks in turn, and what follows from it."""
+    width = lanes(desk.lower)
+    for b in range(begin, end):
+        _put_differences(desk, blocks, pattern, b, b - begin, n_rows)
+    for j in range(0, pattern.n_columns, count_of(columns)):
+        for b in range(begin, end):
+            at = ((b - begin) * desk.columns + j) * width
+            start = load_panel(desk.differences, at, desk.columns * width, rows, columns)
+            _solve_columns(desk, min(b, blocks.n_factors - 1), start, whitened(desk, b), j, rows, columns)
+    for b in range(begin, end):
+        for place in range(n_rows):
+            _put_joint(desk, blocks, pattern, b, place, count_of(rows))
+
+
+@inline
+def _put_differences(desk: Any, blocks: Any, pattern: Any, b: int, line: int, n_rows: int) -> None:
     width = lanes(desk.lower)
     means = pointer(blocks.means, b * desk.size * width)
     for place in range(1 if n_rows == 1 else GROUP):
@@ -202,19 +236,10 @@ def _put_differences(desk: Any, blocks: Any, pattern: Any, b: int, n_rows: int) 
             # Rows that a group lacks repeat the first one.
             x = number(desk.x, (place if place < n_rows else 0) * desk.size + feature)
             store(
-                desk.differences, (place * desk.columns + j) * width, load(means, feature * width) - constant(means, x)
+                desk.differences,
+                ((line + place) * desk.columns + j) * width,
+                load(means, feature * width) - constant(means, x),
             )
-
-
-@inline
-def _whiten(desk: Any, blocks: Any, pattern: Any, b: int, rows: Any, columns: Any) -> None:
-    """y by forward substitution."""
-    width = lanes(desk.lower)
-    y = whitened(desk, b)
-    f = min(b, blocks.n_factors - 1)
-    for j in range(0, pattern.n_columns, count_of(columns)):
-        start = load_panel(desk.differences, j * width, desk.columns * width, rows, columns)
-        _solve_columns(desk, f, start, y, j, rows, columns)
 
 
 @inline
@@ -266,10 +291,10 @@ def add_group(desk: Any, blocks: Any, pattern: Any, n_rows: int, n_waiting: int)
 def _solve_missing(desk: Any, blocks: Any, pattern: Any, f: int) -> None:
     """Vᵀ."""
     put(desk.is_solved, f, 1)
-    negative = pointer(blocks.negative, f * desk.size * desk.size * lanes(desk.lower))
     begin = pattern.n_columns // 4
-    for i in range(begin, begin + (pattern.n_missing + 3) // 4):
-        _solve_panel(desk, negative, f, i, pattern.n_columns)
+    for j in range(0, pattern.n_columns, _COLUMNS):
+        for i in range(begin, begin + (pattern.n_missing + 3) // 4):
+            _solve_panel(desk, blocks, f, i, j)
 
 
 @inline
@@ -339,10 +364,9 @@ def add_products_of_rows(desk: Any, blocks: Any) -> None:
 @inner
 def end_pattern(desk: Any, blocks: Any, pattern: Any) -> None:
     """Add Σwr·C of the run."""
-    width = lanes(desk.lower)
     for f in range(blocks.n_factors):
         if number(desk.is_solved, f) != 0:
-            negative = pointer(blocks.negative, f * desk.size * desk.size * width)
+            negative = _negative_of(desk, blocks, f)
             begin = pattern.n_columns // 4
             for i in range(begin, begin + (pattern.n_missing + 3) // 4):
                 for j in range(pattern.n_columns, 4 * i + 4, _COLUMNS):

@@ -230,5 +230,8 @@ def negative_inverses(square: Array) -> Array:
 def solve_rows(negative: Array, triangle: Array, scales: Array) -> Array:
     solved = np.zeros_like(negative)
     for j in range(negative.shape[1]):
-        solved[:, j] = (negative[:, j] + (solved[:, :j] * triangle[j, :j]).sum(axis=1)) * scales[0, j]
+        total = negative[:, j]
+        for i in range(j):  # in this order whatever the number of rows
+            total = total + solved[:, i] * triangle[j, i]
+        solved[:, j] = total * scales[0, j]
     return solved
