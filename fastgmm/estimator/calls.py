@@ -125,4 +125,4 @@ def checked_score(
         warn_of_weights(y, rows.shape[0])
     score = criteria.mean(scorer.evaluate(rows, n_threads, "log_density"), moderate(weights))
     n_rows = criteria.number_of_rows(rows.shape[0], weights)
-    return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
+    return score, n_rows, scorer.n_parameters

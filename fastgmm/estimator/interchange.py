@@ -31,7 +31,15 @@ from fastgmm.parameters import Parameters
 # What a scikit-learn estimator and ours have in common.
 _SHARED_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.in_sklearn)
 _SHARED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "n_features_in_", "feature_names_in_")
-_SAVED_RESULTS = ("converged_", "stop_reason_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
+_SAVED_RESULTS = (
+    "converged_",
+    "stop_reason_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+    "degenerate_components_",
+    "n_fixed_parameters_",
+)
 
 Estimator = TypeVar("Estimator")
 
@@ -202,6 +210,8 @@ def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[
             value: Any = model.fit[name.rstrip("_")]
             # JSON knows no tuples.
             setattr(estimator, name, tuple(value) if isinstance(getattr(estimator, name), tuple) else value)
+    if estimator.n_fixed_parameters_:
+        adopt(estimator, {})  # for a scorer that knows of them
     if model.feature_names is not None:
         estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
     result: Estimator = estimator

@@ -15,8 +15,11 @@ from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
-from fastgmm.fit.maximize import maximize
-from fastgmm.fit.options import options_of
+from fastgmm.fit.fixed import fixed_of
+from fastgmm.fit.options import Options, options_of
+from fastgmm.fit.posterior import Constraints, Posterior
+from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
+from fastgmm.fit.update import Likelihood, Update
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
@@ -97,14 +100,14 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     Returns
     -------
     GaussianMixture
-        A new one with the same hyper-parameters, of which ``reg_covar`` has been added to the covariances. Its
-        ``lower_bound_`` is the mean log-likelihood of a row under the model before.
+        A new one with the same hyper-parameters, of which ``reg_covar`` has been added to the covariances, ``prior`` is
+        believed, and what is ``fixed`` is that of this model. Its ``lower_bound_`` is that of the model before.
 
     Raises
     ------
     ValueError
-        Where the moments are about other means, of another family or of no weight, or ``reg_covar`` is 'relative':
-        moments do not know the variances of the features.
+        Where the moments are about other means, of another family or of no weight; or where ``reg_covar`` is 'relative',
+        or ``prior`` 'default' and no fit has found ``prior_``: moments do not know the variances of the features.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite.
 
@@ -125,16 +128,38 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
             "reg_covar='relative' is a share of the variances of the data, which moments do not know: give a number, "
             "for example set_params(reg_covar=1e-6)"
         )
-    family = FAMILIES[before.covariance_type]
-    _require_moments_of(before, family, moments)
-    fitted = attended(lambda: _maximized(family, moments, float(options.reg_covar)), work_on(moments.second))
-    bound = moments.log_likelihood / moments.total_weight
+    _require_moments_of(before, FAMILIES[before.covariance_type], moments)
+    update, held = _update_of(options, before, attributes.get("prior_"))
+    fitted = attended(lambda: _maximized(update, before, moments) | held, work_on(moments.second))
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
     result: Estimator = build(**estimator.get_params(deep=False))
-    adopt(result, no_history() | fitted | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]})
+    adopt(result, no_history() | fitted)
     return result
+
+
+def _update_of(options: Options, before: Parameters, known: Prior | None) -> tuple[Update, dict[str, Any]]:
+    """What is maximized, and the attributes that say what the result is held by.
+
+    The default prior, which moments do not know, is the one ``known`` from an earlier fit.
+    """
+    family, shape = FAMILIES[before.covariance_type], (before.n_components, before.n_features)
+    how = family, np.full(before.n_features, float(options.reg_covar)), np.dtype(np.float64)
+    if options.prior is None and not options.fixed:
+        return Likelihood(*how), {}
+    prior, fixed = options.prior, fixed_of(options.fixed, family, before.n_components)
+    if isinstance(prior, str):
+        if known is None:
+            raise ValueError(
+                "prior='default' depends on the data, which moments do not know: give a fastgmm.Prior, such as the "
+                "prior_ of an earlier fit"
+            )
+        prior = known
+    prior = None if prior is None else checked_prior(prior, family, *shape)
+    constraints = Constraints(log_prior_of(prior, family, *shape, None), fixed)
+    held = {"prior_": prior, "n_fixed_parameters_": fixed.n_parameters(family, before.n_features)}
+    return Posterior(*how, constraints, before), held
 
 
 def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Moments) -> None:
@@ -157,13 +182,15 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(family: CovarianceFamily, moments: Moments, regularization: float) -> dict[str, Any]:
+def _maximized(update: Update, before: Parameters, moments: Moments) -> dict[str, Any]:
     """The fitted attributes that follow from moments."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            after = maximize(family, moments, np.full(moments.first.shape[1], regularization))
-            roots = family.precisions_cholesky(after.covariances)
+            model = update.family.model_of(before, np.float64)
+            after = update.maximize(moments, model)
+            roots = update.family.precisions_cholesky(after.covariances)
     except NotPositiveDefiniteError as error:
         cause = "the rows that it holds are too few, or lie in a plane"
-        raise failure_of(family, after, error.component, moments.counts, cause) from error
-    return parameter_attributes(after, roots)
+        raise failure_of(update.family, after, error.component, moments.counts, cause) from error
+    bound = update.objective(moments, model)
+    return parameter_attributes(after, roots) | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]}

@@ -29,6 +29,7 @@ from fastgmm.model.attributes import (
     weights_and_means_of,
     work_of_matrices,
 )
+from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array, FloatArray, Prepared, scales_of
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate
@@ -50,6 +51,12 @@ class Scorer:
     backend: Backend
     in_double: Prepared
     in_single: Prepared | None  # None where squares would leave its range
+    n_fixed_parameters: int = 0
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were free."""
+        return free_parameters(self.covariance_type, *self.shape) - self.n_fixed_parameters
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -122,8 +129,8 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
             in_double = family.assemble(weights, means, factors.copy(), np.float64)
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
-    backend = get_backend(attributes["backend"])
-    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single)
+    backend, n_fixed = get_backend(attributes["backend"]), attributes.get("n_fixed_parameters_", 0)
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, n_fixed)
 
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
