@@ -1,6 +1,8 @@
 """The two halves of an iteration of EM as methods of the estimator: moments of rows, and the model that follows."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,13 +18,13 @@ from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.fixed import fixed_of
+from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.posterior import Constraints, Posterior
+from fastgmm.fit.posterior import Constraints, log_density, maximize_held
 from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
-from fastgmm.fit.update import Likelihood, Update
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
-from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, upper_root_of, work_on
 from fastgmm.model.scoring import Scorer, adopt
 from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import Parameters
@@ -106,8 +108,8 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     Raises
     ------
     ValueError
-        Where the moments are about other means, of another family or of no weight; or where ``reg_covar`` is 'relative',
-        or ``prior`` 'default' and no fit has found ``prior_``: moments do not know the variances of the features.
+        Where the moments are about other means, of another family or of no weight; or where ``reg_covar`` is
+        'relative', or ``prior`` 'default' without a ``prior_``: moments do not know the variances of the features.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite.
 
@@ -128,9 +130,18 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
             "reg_covar='relative' is a share of the variances of the data, which moments do not know: give a number, "
             "for example set_params(reg_covar=1e-6)"
         )
-    _require_moments_of(before, FAMILIES[before.covariance_type], moments)
-    update, held = _update_of(options, before, attributes.get("prior_"))
-    fitted = attended(lambda: _maximized(update, before, moments) | held, work_on(moments.second))
+    family = FAMILIES[before.covariance_type]
+    _require_moments_of(before, family, moments)
+    constraints, held = _constraints(options, before, attributes.get("prior_"))
+
+    def work() -> dict[str, Any]:
+        how = moments, np.full(before.n_features, float(options.reg_covar))
+        if constraints is None:
+            return _maximized(partial(maximize, family, *how), family, moments)
+        log_prior = log_density(constraints.prior, family, before, upper_root_of(attributes))
+        return _maximized(partial(maximize_held, family, *how, constraints, before), family, moments, log_prior)
+
+    fitted = attended(work, work_on(moments.second)) | held
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
@@ -139,15 +150,16 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     return result
 
 
-def _update_of(options: Options, before: Parameters, known: Prior | None) -> tuple[Update, dict[str, Any]]:
-    """What is maximized, and the attributes that say what the result is held by.
+def _constraints(
+    options: Options, before: Parameters, known: Prior | None
+) -> tuple[Constraints | None, dict[str, Any]]:
+    """What the options say of a prior and of what is fixed, and the attributes that show it.
 
     The default prior, which moments do not know, is the one ``known`` from an earlier fit.
     """
-    family, shape = FAMILIES[before.covariance_type], (before.n_components, before.n_features)
-    how = family, np.full(before.n_features, float(options.reg_covar)), np.dtype(np.float64)
     if options.prior is None and not options.fixed:
-        return Likelihood(*how), {}
+        return None, {}
+    family, shape = FAMILIES[before.covariance_type], (before.n_components, before.n_features)
     prior, fixed = options.prior, fixed_of(options.fixed, family, before.n_components)
     if isinstance(prior, str):
         if known is None:
@@ -157,9 +169,8 @@ def _update_of(options: Options, before: Parameters, known: Prior | None) -> tup
             )
         prior = known
     prior = None if prior is None else checked_prior(prior, family, *shape)
-    constraints = Constraints(log_prior_of(prior, family, *shape, None), fixed)
-    held = {"prior_": prior, "n_fixed_parameters_": fixed.n_parameters(family, before.n_features)}
-    return Posterior(*how, constraints, before), held
+    shown = {"prior_": prior, "n_fixed_parameters_": fixed.n_parameters(family, before.n_features)}
+    return Constraints(log_prior_of(prior, family, *shape, None), fixed), shown
 
 
 def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Moments) -> None:
@@ -182,15 +193,16 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(update: Update, before: Parameters, moments: Moments) -> dict[str, Any]:
+def _maximized(
+    m_step: Callable[[], Parameters], family: CovarianceFamily, moments: Moments, log_prior: float = 0.0
+) -> dict[str, Any]:
     """The fitted attributes that follow from moments."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            model = update.family.model_of(before, np.float64)
-            after = update.maximize(moments, model)
-            roots = update.family.precisions_cholesky(after.covariances)
+            after = m_step()
+            roots = family.precisions_cholesky(after.covariances)
     except NotPositiveDefiniteError as error:
         cause = "the rows that it holds are too few, or lie in a plane"
-        raise failure_of(update.family, after, error.component, moments.counts, cause) from error
-    bound = update.objective(moments, model)
+        raise failure_of(family, after, error.component, moments.counts, cause) from error
+    bound = (moments.log_likelihood + log_prior) / moments.total_weight
     return parameter_attributes(after, roots) | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]}

@@ -28,7 +28,7 @@ class Constraints:
 
     def of_the_rows(self, found: Degenerate) -> Degenerate:
         """Degenerate components less those whose covariance is held by something else than a few rows."""
-        if self.prior.scatter is not None:
+        if self.prior.holds_covariances:
             return Degenerate()
         components, collapsed = (tuple(k for k in each if not self.fixed.covariances[k]) for each in found)
         return Degenerate(components, collapsed)
@@ -69,47 +69,56 @@ class Posterior:
             raise NoModelError(error.component, parameters, counts) from error
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
-        """With δ = (s + κ(m − μ))/(N + κ), or 0 where a mean is fixed, and the prior's exponent e and scatter Λ:
-
-        Σ' = (S − sδᵀ − δsᵀ + Nδδᵀ + κ(μ' − m)(μ' − m)ᵀ + Λ) / (N + e),    π' ∝ N + α − 1
-        """
-        prior, fixed, family = self.constraints.prior, self.constraints.fixed, self.family
-        fewest = SMALLEST_SHARE * moments.total_weight
-        counts = np.maximum(moments.counts, fewest)
-        own = _counts_of_features(moments, counts, fewest)
-        pull = prior.mean_precision
-        shifts = (moments.first + pull * (prior.means - moments.about)) / (own + pull)
-        shifts[fixed.means] = 0.0
-        means = moments.about + shifts
-        second = moments.second - _change(family.kernel, own, moments.first, shifts)
-        if pull > 0:
-            away = means - prior.means
-            second += _change(family.kernel, np.full((len(counts), 1), pull), pull * away, away)
-        if prior.scatter is not None:
-            second += prior.scatter
-        # Of spherical components every feature of a row counts.
-        added = prior.exponent / (means.shape[1] if family.kernel == "spherical" else 1)
-        enlarged = replace(
-            moments,
-            first=np.zeros_like(shifts),
-            second=second,
-            total_weight=moments.total_weight + added,
-            extra=own + added if own.shape == shifts.shape == moments.extra.shape else moments.extra,
-        )
-        covariances = family.maximize(enlarged, counts + added, np.zeros_like(shifts))
-        weights = counts + prior.excess
-        free = Parameters(
-            family.name, weights / weights.sum(), means, family.regularize(covariances, self.regularization)
-        )
-        return fixed.held(free, self.values)
+        return maximize_held(self.family, moments, self.regularization, self.constraints, self.values)
 
     def objective(self, moments: Moments, model: Model) -> float:
-        return (moments.log_likelihood + log_density(self.constraints.prior, self.family, model)) / moments.total_weight
+        matrices = model.parameters, model.precisions_cholesky
+        log_prior = log_density(self.constraints.prior, self.family, *matrices)
+        return (moments.log_likelihood + log_prior) / moments.total_weight
 
 
-def log_density(prior: LogPrior, family: CovarianceFamily, model: Model) -> float:
-    """The logarithm of the prior density of a model, but for a constant: P of :class:`LogPrior`."""
-    parameters, roots = model.parameters, model.precisions_cholesky
+def maximize_held(
+    family: CovarianceFamily,
+    moments: Moments,
+    regularization: FloatArray,
+    constraints: Constraints,
+    values: Parameters,
+) -> Parameters:
+    """The M-step, with δ = (s + κ(m − μ))/(N + κ), or 0 where μ is fixed, and the prior's exponent e and scatter Λ:
+
+    Σ' = (S − sδᵀ − δsᵀ + Nδδᵀ + κ(μ' − m)(μ' − m)ᵀ + Λ) / (N + e),    π' ∝ N + α − 1
+    """
+    prior, fixed = constraints.prior, constraints.fixed
+    fewest = SMALLEST_SHARE * moments.total_weight
+    counts = np.maximum(moments.counts, fewest)
+    own = _counts_of_features(moments, counts, fewest)
+    pull = prior.mean_precision
+    shifts = (moments.first + pull * (prior.means - moments.about)) / (own + pull)
+    shifts[fixed.means] = 0.0
+    means = moments.about + shifts
+    second = moments.second - _change(family.kernel, own, moments.first, shifts)
+    if pull > 0:
+        away = means - prior.means
+        second += _change(family.kernel, np.full((len(counts), 1), pull), pull * away, away)
+    if prior.scatter is not None:
+        second += prior.scatter
+    # Of spherical components every feature of a row counts.
+    added = prior.exponent / (means.shape[1] if family.kernel == "spherical" else 1)
+    enlarged = replace(
+        moments,
+        first=np.zeros_like(shifts),
+        second=second,
+        total_weight=moments.total_weight + added,
+        extra=own + added if own.shape == shifts.shape == moments.extra.shape else moments.extra,
+    )
+    covariances = family.maximize(enlarged, counts + added, np.zeros_like(shifts))
+    weights = counts + prior.excess
+    free = Parameters(family.name, weights / weights.sum(), means, family.regularize(covariances, regularization))
+    return fixed.held(free, values)
+
+
+def log_density(prior: LogPrior, family: CovarianceFamily, parameters: Parameters, roots: FloatArray) -> float:
+    """The logarithm of the prior density but for a constant, P of :class:`LogPrior`, from ``precisions_cholesky``."""
     has_excess = prior.excess > 0
     with np.errstate(divide="ignore"):  # a weight of 0
         result = float(prior.excess[has_excess] @ np.log(parameters.weights[has_excess]))

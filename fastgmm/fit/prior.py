@@ -8,8 +8,9 @@ References
    Digital Signal Processing 10 (2000).
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,11 +20,21 @@ from fastgmm.data.origin import less_origin
 from fastgmm.errors import not_fitted
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.check import check_covariances
+from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.parameters import FloatArray
 from fastgmm.sweeps.in_memory import InMemory, total_scatter
 
 # That of mclust's `priorControl`.
 _DEFAULT_MEAN_PRECISION = 0.01
+
+
+class Mixture(Protocol):
+    """A fitted estimator, this or scikit-learn's."""
+
+    covariance_type: str
+    weights_: FloatArray
+    means_: FloatArray
+    covariances_: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +79,7 @@ class Prior:
     weight_concentration: "float | ArrayLike" = 1.0
 
     @classmethod
-    def from_model(cls, gm: Any, relevance_factor: float = 16.0) -> "Prior":
+    def from_model(cls, gm: "Mixture", relevance_factor: float = 16.0) -> "Prior":
         """The prior that is worth ``relevance_factor`` rows of each component of a fitted model.
 
         Its mode is the model. Fitting with it adapts a background model to a few rows: each mean becomes
@@ -151,6 +162,8 @@ class LogPrior:
         None where covariances have no prior.
     excess : ndarray of shape (K,)
         By how much the counts grow where they become weights.
+    holds_covariances : bool
+        Whether the scatter is positive definite, so that no few rows make a covariance singular.
     """
 
     mean_precision: float
@@ -158,6 +171,7 @@ class LogPrior:
     exponent: float
     scatter: FloatArray | None
     excess: FloatArray
+    holds_covariances: bool = False
 
 
 def log_prior_of(
@@ -166,17 +180,19 @@ def log_prior_of(
     """A checked prior as an M-step takes it; of None nothing is believed."""
     prior = Prior() if prior is None else prior
     shape = n_components, n_features
-    means, scatter, exponent = np.zeros(shape), None, 0.0
+    means, scatter, exponent, holds = np.zeros(shape), None, 0.0, False
     if prior.mean is not None:
         means = np.broadcast_to(less_origin(np.asarray(prior.mean, np.float64), origin), shape)
     if prior.covariance is not None:
         scatter = np.broadcast_to(np.asarray(prior.covariance, np.float64), family.covariance_shape(*shape))
+        with suppress(NotPositiveDefiniteError):
+            holds = bool(family.precisions_cholesky(scatter).size)
         assert prior.degrees_of_freedom is not None
         exponent = prior.degrees_of_freedom + _least_exponent(family, *shape, prior.mean_precision)
     elif prior.mean_precision > 0:
         exponent = float(numbers_of_a_row(family, *shape))
     excess = np.broadcast_to(np.asarray(prior.weight_concentration, np.float64) - 1.0, (n_components,))
-    return LogPrior(float(prior.mean_precision), means, exponent, scatter, excess)
+    return LogPrior(float(prior.mean_precision), means, exponent, scatter, excess, holds)
 
 
 def resolved_prior(
@@ -211,8 +227,7 @@ def default_prior(family: CovarianceFamily, n_components: int, facts: Facts, swe
         covariance = np.full(d, variances.mean())
     else:
         covariance = np.array(variances.mean())
-    prior = Prior(_DEFAULT_MEAN_PRECISION, summary.means, d + 2.0, covariance)
-    return checked_prior(prior, family, n_components, d)
+    return Prior(_DEFAULT_MEAN_PRECISION, _read_only(summary.means), d + 2.0, _read_only(covariance))
 
 
 # --- soundness -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import numpy as np
 from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.fit.options import OPTIONS
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
@@ -161,7 +162,11 @@ def get_state(estimator: object) -> dict[str, Any]:
 
 
 def set_state(estimator: object, state: dict[str, Any]) -> None:
-    """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture."""
+    """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture.
+
+    One of an earlier version lacks options that are younger.
+    """
+    state = {name: declared.default for name, declared in OPTIONS.items()} | state
     restore(estimator, attended(partial(checked_state, state), work_of_matrices(state)))
 
 
