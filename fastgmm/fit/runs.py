@@ -34,7 +34,8 @@ class Step:
     restart, iteration : int
         Restarts count from 0, iterations from 1.
     lower_bound : float
-        The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step.
+        The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step; with a prior
+        the logarithm of its density, too.
     change : float
         Of ``lower_bound`` since the iteration before; ``inf`` in the first.
     converged : bool

@@ -13,7 +13,7 @@ import fastgmm
 from fastgmm import GaussianMixture, Prior
 from fastgmm.cli.command_line import main
 from fastgmm.errors import NotFittedError
-from fastgmm.families import CovarianceFamily
+from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.parameters import FloatArray
 from tests.problems import assert_close, draw_parameters
 
@@ -151,8 +151,6 @@ def test_it_is_worth_so_many_rows_of_every_component(family: CovarianceFamily) -
 
 def test_variances_are_those_of_reynolds() -> None:
     """Equation 13: σ² = αE(x²) + (1 − α)(σ²_U + μ²_U) − μ²."""
-    from fastgmm.families import FAMILIES
-
     model, relevance = background(FAMILIES["diag"]), 16.0
     other, moments, shares = adapted(model, relevance), model.moments(X), model.predict_proba(X)
     alpha = (moments.counts / (moments.counts + relevance))[:, np.newaxis]
@@ -206,7 +204,7 @@ def test_model_files_keep_its_name_and_leave_its_arrays(tmp_path: Path) -> None:
 
 def test_an_option_that_is_no_prior_is_named() -> None:
     with pytest.raises(
-        ValueError, match="'prior' parameter of GaussianMixture must be None or a str among 'default' or"
+        ValueError, match="'prior' parameter of GaussianMixture must be None or a str among {'default'} or"
     ):
         GaussianMixture(prior="mclust").fit(X)  # type: ignore[arg-type]
 
@@ -215,5 +213,6 @@ def test_the_command_line_takes_the_default_one(tmp_path: Path, capsys: pytest.C
     points, model = tmp_path / "points.npy", tmp_path / "model.npz"
     np.save(points, X)
     assert main(["fit", str(points), "-k", "2", "-o", str(model), "--prior", "default", "--quiet"]) == 0
+    assert "converged" in capsys.readouterr().out
     expected: FloatArray = GaussianMixture(2, prior="default", random_state=0).fit(X).means_
     assert np.array_equal(fastgmm.load(model).means_, expected)
