@@ -2,8 +2,9 @@
 
 The front door: ``GaussianMixture`` is the estimator, ``load`` reads a saved one, ``warmup`` compiles kernels ahead of
 their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and
-``save_moments`` and ``load_moments`` carry it elsewhere. ``Step`` is what callbacks receive, and ``fastgmm.errors``
-holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand,
+``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm
+loads neither numba nor scikit-learn nor matplotlib.
 """
 
 import logging
@@ -12,6 +13,7 @@ from fastgmm import errors
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.moments_file import load_moments, save_moments
+from fastgmm.fit.prior import Prior
 from fastgmm.fit.runs import Step
 from fastgmm.moments import Moments
 from fastgmm.version import __version__
@@ -19,6 +21,7 @@ from fastgmm.version import __version__
 __all__ = [
     "GaussianMixture",
     "Moments",
+    "Prior",
     "Step",
     "__version__",
     "errors",
@@ -36,7 +39,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, Moments, Step):
+for _public in (GaussianMixture, Moments, Prior, Step):
     _public.__module__ = "fastgmm"
 del _public
 

@@ -300,3 +300,129 @@ def em_step_of_observed(mixture, rows, row_weights=None):
             for i in features
         ]
     return Mixture(mixture.family, weights, means, covariances)
+
+
+class Prior(NamedTuple):
+    """κ, the mean of every component, ν, the scale Λ in the shape of the family (or None), and α."""
+
+    mean_precision: float
+    means: list
+    degrees_of_freedom: float
+    scale: list
+    concentrations: list
+
+
+def power_of_determinant(family, prior, n_components, d):
+    """e in |Σ|^(−e/2), the prior density's; of variances in σ^(−e)."""
+    pull = 1 if prior.mean_precision > 0 else 0
+    per_mean = {"full": 1, "tied": n_components, "diag": 1, "spherical": d}[family]
+    if prior.scale is None:
+        return pull * per_mean
+    own = d + 1 if family in ("full", "tied") else 2
+    return prior.degrees_of_freedom + own + pull * per_mean
+
+
+def posterior_step(mixture, rows, row_weights, prior, fixed, reg_covar=0.0):
+    """The next mixture under a prior; ``fixed`` holds a set of components for weights, means and covariances."""
+    family, components, d = mixture.family, range(len(mixture.means)), len(mixture.means[0])
+    features = range(d)
+    shares = weighted_shares(mixture, rows, row_weights)
+    counts = [math.fsum(share[k] for share in shares) for k in components]
+    averages = [
+        [math.fsum(share[k] * x[j] for share, x in zip(shares, rows, strict=True)) / counts[k] for j in features]
+        for k in components
+    ]
+    pull = prior.mean_precision
+    means = [
+        mixture.means[k]
+        if k in fixed["means"]
+        else [(counts[k] * averages[k][j] + pull * prior.means[k][j]) / (counts[k] + pull) for j in features]
+        for k in components
+    ]
+    centers = [mixture.means[k] if k in fixed["means"] else averages[k] for k in components]
+    scatters = scatter_matrices(rows, shares, centers)
+    for k in components:
+        away = [a - b for a, b in zip(centers[k], prior.means[k], strict=True)]
+        factor = pull if k in fixed["means"] else pull * counts[k] / (pull + counts[k])
+        scatters[k] = [[scatters[k][i][j] + factor * away[i] * away[j] for j in features] for i in features]
+    return Mixture(
+        family,
+        weights_of_counts(mixture.weights, counts, prior, fixed["weights"]),
+        means,
+        covariances_under_prior(mixture, scatters, counts, prior, fixed["covariances"], reg_covar),
+    )
+
+
+def weights_of_counts(weights, counts, prior, fixed):
+    """In proportion to N + α − 1, but for those that are fixed."""
+    left = 1.0 - math.fsum(weights[k] for k in fixed)
+    sizes = [count + alpha - 1.0 for count, alpha in zip(counts, prior.concentrations, strict=True)]
+    total = math.fsum(size for k, size in enumerate(sizes) if k not in fixed)
+    return [weights[k] if k in fixed else left * size / total for k, size in enumerate(sizes)]
+
+
+def covariances_under_prior(mixture, scatters, counts, prior, fixed, reg_covar):
+    family, components, features = mixture.family, range(len(counts)), range(len(mixture.means[0]))
+    power = power_of_determinant(family, prior, len(counts), len(features))
+    second, scale = in_family_shape(family, scatters), prior.scale
+    if family == "tied":
+        total = math.fsum(counts) + power
+        if fixed:
+            return mixture.covariances
+        return modes_of_matrix(second, scale, total, reg_covar)
+    result = []
+    for k in components:
+        total = counts[k] * (len(features) if family == "spherical" else 1) + power
+        if k in fixed:
+            result.append(mixture.covariances[k])
+        elif family == "full":
+            result.append(modes_of_matrix(second[k], scale and scale[k], total, reg_covar))
+        elif family == "diag":
+            result.append([(second[k][j] + (scale[k][j] if scale else 0.0)) / total + reg_covar for j in features])
+        else:
+            result.append((second[k] + (scale[k] if scale else 0.0)) / total + reg_covar)
+    return result
+
+
+def modes_of_matrix(second, scale, total, reg_covar):
+    features = range(len(second))
+    return [
+        [(second[i][j] + (scale[i][j] if scale else 0.0)) / total + (reg_covar if i == j else 0.0) for j in features]
+        for i in features
+    ]
+
+
+def log_prior(mixture, prior):
+    """The logarithm of the prior density, but for a constant."""
+    family, components, d = mixture.family, range(len(mixture.means)), len(mixture.means[0])
+    power = power_of_determinant(family, prior, len(mixture.means), d)
+    terms = [(alpha - 1.0) * math.log(w) for alpha, w in zip(prior.concentrations, mixture.weights, strict=True)]
+    for k in components:
+        factor = cholesky(covariance_matrix(mixture, k))
+        away = solve_lower(factor, [a - b for a, b in zip(mixture.means[k], prior.means[k], strict=True)])
+        terms.append(-0.5 * prior.mean_precision * math.fsum(v * v for v in away))
+        if family == "tied" and k > 0:
+            continue
+        if family == "spherical":
+            terms.append(-0.5 * power * math.log(mixture.covariances[k]))
+            if prior.scale is not None:
+                terms.append(-0.5 * prior.scale[k] / mixture.covariances[k])
+            continue
+        terms.append(-power * math.fsum(math.log(factor[i][i]) for i in range(d)))
+        if prior.scale is not None:
+            terms.append(-0.5 * trace_of_quotient(scale_matrix(family, prior.scale, k, d), factor))
+    return math.fsum(terms)
+
+
+def scale_matrix(family, scale, k, d):
+    """The scale of component k as a list of rows."""
+    if family == "diag":
+        return [[scale[k][i] if i == j else 0.0 for j in range(d)] for i in range(d)]
+    return scale if family == "tied" else scale[k]
+
+
+def trace_of_quotient(matrix, factor):
+    """tr((LLᵀ)⁻¹A) = ‖L⁻¹B‖², with A = BBᵀ."""
+    root = cholesky(matrix)
+    columns = [[row[j] for row in root] for j in range(len(root))]
+    return math.fsum(v * v for column in columns for v in solve_lower(factor, column))

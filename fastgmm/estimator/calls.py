@@ -135,4 +135,4 @@ def checked_score(
         weights = None if weights is None else weights[is_informative]
     score = criteria.mean(log_density, moderate(weights))
     n_rows = criteria.number_of_rows(len(log_density), weights)
-    return score, n_rows, criteria.free_parameters(scorer.covariance_type, *scorer.shape)
+    return score, n_rows, scorer.n_parameters

@@ -31,7 +31,15 @@ from fastgmm.parameters import Parameters
 # What a scikit-learn estimator and ours have in common.
 _SHARED_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.in_sklearn)
 _SHARED_RESULTS = ("converged_", "n_iter_", "lower_bound_", "lower_bounds_", "n_features_in_", "feature_names_in_")
-_SAVED_RESULTS = ("converged_", "stop_reason_", "n_iter_", "lower_bound_", "lower_bounds_", "degenerate_components_")
+_SAVED_RESULTS = (
+    "converged_",
+    "stop_reason_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+    "degenerate_components_",
+    "n_fixed_parameters_",
+)
 
 Estimator = TypeVar("Estimator")
 
@@ -185,11 +193,16 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str) else None
 
 
+def _as(default: Any, value: Any) -> Any:
+    """A tuple where the default is one: JSON knows none."""
+    return tuple(value) if isinstance(default, tuple) else value
+
+
 def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[str, Option] = OPTIONS) -> Estimator:
     """The estimator that a model file describes."""
     parameters = model.parameters
     saved = {name for name, option in declared.items() if option.is_saved} - {"n_components"}
-    known = {name: value for name, value in model.options.items() if name in saved}
+    known = {name: _as(declared[name].default, value) for name, value in model.options.items() if name in saved}
     build: Any = cls
     estimator = build.from_parameters(
         parameters.weights,
@@ -199,9 +212,9 @@ def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[
     )
     for name in _SAVED_RESULTS:
         if name.rstrip("_") in model.fit:
-            value: Any = model.fit[name.rstrip("_")]
-            # JSON knows no tuples.
-            setattr(estimator, name, tuple(value) if isinstance(getattr(estimator, name), tuple) else value)
+            setattr(estimator, name, _as(getattr(estimator, name), model.fit[name.rstrip("_")]))
+    if estimator.n_fixed_parameters_:
+        adopt(estimator, {})  # for a scorer that knows of them
     if model.feature_names is not None:
         estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
     result: Estimator = estimator

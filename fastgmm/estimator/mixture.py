@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastgmm.estimator import answers, interchange, metadata_routing, one_step
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import checked_fit, ready_to_score, require_fitted
+from fastgmm.fit.fixed import FixedOption
 from fastgmm.fit.options import Acceleration, RegCovar, StartMethod
+from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
 from fastgmm.kernels import BackendName
@@ -77,6 +79,13 @@ class GaussianMixture:
     callbacks : list of callables, optional
         Each is called with a :class:`fastgmm.Step` after every iteration. One that raises ``StopIteration`` ends the
         fit with the best it has found.
+    prior : 'default' or Prior, optional
+        What is believed of the parameters beforehand, of which the fit then finds the posterior mode: see
+        :class:`fastgmm.Prior`. ``'default'`` is that of R's mclust [3]_, vague, with covariances from those of all rows
+        of X: it keeps them from being singular. Set ``reg_covar=0`` beside it.
+    fixed : tuple of {'weights', 'means', 'covariances'}, or dict of component numbers by these names, default=()
+        What stays as ``weights_init``, ``means_init`` and ``precisions_init`` say, or as a fit that ``warm_start``
+        continues has left it: to the bit, without ``reg_covar``, and no free parameter of ``bic`` and ``aic``.
 
     Attributes
     ----------
@@ -94,7 +103,8 @@ class GaussianMixture:
     n_iter_ : int
         Iterations of the best start.
     lower_bound_ : float
-        Mean log-likelihood of a point before the last M-step, as in scikit-learn.
+        Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
+        density, too, divided by the sum of the weights.
     lower_bounds_ : list of float
         One for each iteration of the best start.
     history_ : tuple of Step
@@ -102,6 +112,10 @@ class GaussianMixture:
     degenerate_components_ : tuple of int
         Components that collapsed onto so few distinct points that their likelihood is that of the regularization; all,
         where all rows lie in a plane. A ``DegenerateComponentWarning`` names them.
+    prior_ : Prior or None
+        The one that was fitted with, with what the data have to say for ``'default'``; None without.
+    n_fixed_parameters_ : int
+        How many numbers were fixed: that ``bic`` and ``aic`` do not count.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has column names.
@@ -117,6 +131,8 @@ class GaussianMixture:
        algorithm", JRSS B 39 (1977).
     .. [2] R. Varadhan and C. Roland, "Simple and globally convergent methods for accelerating the convergence of any
        EM algorithm", Scandinavian Journal of Statistics 35 (2008).
+    .. [3] C. Fraley and A. E. Raftery, "Bayesian regularization for normal mixture estimation and model-based
+       clustering", Journal of Classification 24 (2007).
 
     Examples
     --------
@@ -142,6 +158,8 @@ class GaussianMixture:
     lower_bounds_: list[float]
     history_: tuple[Step, ...]
     degenerate_components_: tuple[int, ...]
+    prior_: Prior | None
+    n_fixed_parameters_: int
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
@@ -168,6 +186,8 @@ class GaussianMixture:
         accelerate: Acceleration | None = None,
         deadline: float | None = None,
         callbacks: Sequence[Observer] | None = None,
+        prior: PriorOption | None = None,
+        fixed: FixedOption = (),
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -188,6 +208,8 @@ class GaussianMixture:
         self.accelerate = accelerate
         self.deadline = deadline
         self.callbacks = callbacks
+        self.prior = prior
+        self.fixed = fixed
 
     # Fitting
 

@@ -1,6 +1,8 @@
 """The two halves of an iteration of EM as methods of the estimator: moments of rows, and the model that follows."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,11 +17,14 @@ from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
+from fastgmm.fit.fixed import fixed_of
 from fastgmm.fit.maximize import maximize
-from fastgmm.fit.options import options_of
+from fastgmm.fit.options import Options, options_of
+from fastgmm.fit.posterior import Constraints, log_density, maximize_held
+from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
-from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, upper_root_of, work_on
 from fastgmm.model.scoring import Scorer, adopt
 from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import Parameters
@@ -106,14 +111,14 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     Returns
     -------
     GaussianMixture
-        A new one with the same hyper-parameters, of which ``reg_covar`` has been added to the covariances. Its
-        ``lower_bound_`` is the mean log-likelihood of a row under the model before.
+        A new one with the same hyper-parameters, of which ``reg_covar`` has been added to the covariances, ``prior`` is
+        believed, and what is ``fixed`` is that of this model. Its ``lower_bound_`` is that of the model before.
 
     Raises
     ------
     ValueError
-        Where the moments are about other means, of another family or of no weight, or ``reg_covar`` is 'relative':
-        moments do not know the variances of the features.
+        Where the moments are about other means, of another family or of no weight; or where ``reg_covar`` is
+        'relative', or ``prior`` 'default' without a ``prior_``: moments do not know the variances of the features.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite.
 
@@ -136,14 +141,45 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         )
     family = FAMILIES[before.covariance_type]
     _require_moments_of(before, family, moments)
-    fitted = attended(lambda: _maximized(before, moments, float(options.reg_covar)), work_on(moments.second))
-    bound = moments.log_likelihood / moments.total_weight
+    constraints, held = _constraints(options, before, attributes.get("prior_"))
+
+    def work() -> dict[str, Any]:
+        how = moments, np.full(before.n_features, float(options.reg_covar))
+        if constraints is None:
+            return _maximized(partial(maximize, family, *how, before.covariances), family, moments)
+        log_prior = log_density(constraints.prior, family, before, upper_root_of(attributes))
+        return _maximized(partial(maximize_held, family, *how, constraints, before), family, moments, log_prior)
+
+    fitted = attended(work, work_on(moments.second)) | held
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
     result: Estimator = build(**estimator.get_params(deep=False))
-    adopt(result, no_history() | fitted | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]})
+    adopt(result, no_history() | fitted)
     return result
+
+
+def _constraints(
+    options: Options, before: Parameters, known: Prior | None
+) -> tuple[Constraints | None, dict[str, Any]]:
+    """What the options say of a prior and of what is fixed, and the attributes that show it.
+
+    The default prior, which moments do not know, is the one ``known`` from an earlier fit.
+    """
+    if options.prior is None and not options.fixed:
+        return None, {}
+    family, shape = FAMILIES[before.covariance_type], (before.n_components, before.n_features)
+    prior, fixed = options.prior, fixed_of(options.fixed, family, before.n_components)
+    if isinstance(prior, str):
+        if known is None:
+            raise ValueError(
+                "prior='default' depends on the data, which moments do not know: give a fastgmm.Prior, such as the "
+                "prior_ of an earlier fit"
+            )
+        prior = known
+    prior = None if prior is None else checked_prior(prior, family, *shape)
+    shown = {"prior_": prior, "n_fixed_parameters_": fixed.n_parameters(family, before.n_features)}
+    return Constraints(log_prior_of(prior, family, *shape, None), fixed), shown
 
 
 def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Moments) -> None:
@@ -166,15 +202,16 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(before: Parameters, moments: Moments, regularization: float) -> dict[str, Any]:
+def _maximized(
+    m_step: Callable[[], Parameters], family: CovarianceFamily, moments: Moments, log_prior: float = 0.0
+) -> dict[str, Any]:
     """The fitted attributes that follow from moments."""
-    family = FAMILIES[before.covariance_type]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            added = np.full(moments.first.shape[1], regularization)
-            after = maximize(family, moments, added, before.covariances)
+            after = m_step()
             roots = family.precisions_cholesky(after.covariances)
     except NotPositiveDefiniteError as error:
         cause = "the rows that it holds are too few, or lie in a plane"
         raise failure_of(family, after, error.component, moments.counts, cause) from error
-    return parameter_attributes(after, roots)
+    bound = (moments.log_likelihood + log_prior) / moments.total_weight
+    return parameter_attributes(after, roots) | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]}

@@ -29,7 +29,7 @@ import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.em import Iterate, iterate_after
-from fastgmm.fit.update import Likelihood, NoModelError
+from fastgmm.fit.update import NoModelError, Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 
@@ -94,9 +94,7 @@ class Trail:
         return Trail((parameters,), longest, has_jumped=True)
 
 
-def accelerated(
-    update: Likelihood, start: Parameters, lower_bound: float = -np.inf
-) -> Generator[Iterate, Moments, None]:
+def accelerated(update: Update, start: Parameters, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:
     """The iterates of ``em``, some of which ask for the moments of extrapolated parameters instead of their own.
 
     An extrapolation that leads to a degenerate component counts as one that falls short.
@@ -115,7 +113,7 @@ def accelerated(
         iterate = replace(iterate, asked=asked, has_jumped=trail.has_jumped)
 
 
-def _iterate_after_jump(update: Likelihood, before: Iterate, moments: Moments) -> Iterate:
+def _iterate_after_jump(update: Update, before: Iterate, moments: Moments) -> Iterate:
     """The iterate that moments of an extrapolation lead to, or the one before it where it fell short of its bound."""
     change = -np.inf
     with suppress(NoModelError):
@@ -126,7 +124,7 @@ def _iterate_after_jump(update: Likelihood, before: Iterate, moments: Moments) -
     return replace(before, change=change, accepted=False, is_jump=True)
 
 
-def extrapolate(update: Likelihood, trail: Trail) -> Jump | None:
+def extrapolate(update: Update, trail: Trail) -> Jump | None:
     """Where the path of EM seems to lead.
 
     Where a covariance came out smaller than what every M-step adds, that of θ₂ is kept.

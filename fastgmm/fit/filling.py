@@ -35,24 +35,24 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     """Some rows of a sweep, each with an observed value, less their origin."""
     some = sweep.facts.rows.take(members)
     facts = Facts(replace(some, values=some.points().copy(order="C"), origin=None, groups=None, group_prior=None))
-    gaussian = _single_gaussian(sweep, facts)
+    gaussian = single_gaussian(sweep, facts, Facts(facts.sample))
     values, left_over = _expected(facts, gaussian)
     return Filled(Rows(values, some.weights), left_over)
 
 
-def _single_gaussian(sweep: IncompleteSweep, facts: Facts) -> Parameters:
-    """Some steps of EM with one component, on a few of the rows; without correlations where the family has none."""
+def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
+    """Some steps of EM with one component, on the rows looked at; without correlations where the family has none."""
     family = FAMILIES["full" if sweep.family.has_matrices else "diag"]
     variances = np.where(facts.variances > 0, facts.variances, 1.0)
     covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
     start = Parameters(family.name, np.ones(1), facts.center[np.newaxis], covariances)
-    few = suited_to_missing(Facts(facts.sample), family, sweep.backend, sweep.n_threads)
+    some = suited_to_missing(looked_at, family, sweep.backend, sweep.n_threads)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
     for _ in range(_MOST_STEPS):
         try:
-            following = iterates.send(few([iterate.asked])[0])
+            following = iterates.send(some([iterate.asked])[0])
         except NoModelError:
             break
         iterate, has_settled = following, following.change < _SETTLED

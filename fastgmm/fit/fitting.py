@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -15,8 +16,11 @@ from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
+from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.options import Options, check_random_state
 from fastgmm.fit.outcome import warning_about
+from fastgmm.fit.posterior import Constraints
+from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
 from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start
@@ -60,10 +64,55 @@ def fit_rows(
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        observer = _among_the_data(observers, origin) if observers else None
-        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer))
-        best = replace(best, parameters=plus_origin(best.parameters, origin))
-        return best, steps, warning_about(options, facts, best, regularization)
+        held = _held(options, facts, sweep, earlier)
+        shown = partial(_among_the_values, held, origin)
+        observer = _among_the_data(observers, shown) if observers else None
+        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer, held))
+        best = replace(best, parameters=shown(best.parameters))
+        fixed: tuple[int, ...] = ()
+        if held is not None:
+            n_fixed = held.constraints.fixed.n_parameters(sweep.family, facts.rows.shape[1])
+            best = replace(best, prior=held.prior, n_fixed_parameters=n_fixed)
+            fixed = tuple(np.flatnonzero(held.constraints.fixed.covariances).tolist())
+        return best, steps, warning_about(options, facts, best, regularization, fixed)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What a fit is held by: a prior, and what is fixed, at the values that were given."""
+
+    prior: Prior | None
+    constraints: Constraints
+    values: Parameters
+
+
+def _held(options: Options, facts: Facts, sweep: InMemory | IncompleteSweep, earlier: EarlierFit | None) -> Held | None:
+    """None where neither a prior nor anything fixed was asked for; ``ValueError`` where it makes no sense."""
+    if options.prior is None and not options.fixed:
+        return None
+    family, shape = sweep.family, (options.n_components, facts.rows.shape[1])
+    fixed = fixed_of(options.fixed, family, shape[0])
+    given = check_given_start(family, options.weights_init, options.means_init, options.precisions_init, *shape)
+    if earlier is not None:
+        values = earlier.parameters
+    else:
+        require_values(options.fixed, fixed, given)
+        nothing = np.zeros(shape[0]), np.zeros(shape), np.zeros(family.covariance_shape(*shape))
+        values = Parameters(family.name, *(b if a is None else a for a, b in zip(given, nothing, strict=True)))
+    prior = resolved_prior(options.prior, family, shape[0], facts, sweep)
+    constraints = Constraints(log_prior_of(prior, family, *shape, facts.rows.origin), fixed)
+    return Held(prior, constraints, values)
+
+
+def _among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
+    """A read-only copy with means among the values of the data, and what is fixed as it was given."""
+    shown = plus_origin(parameters, origin)
+    if origin is None or held is None:
+        return shown
+    is_fixed = held.constraints.fixed.means[:, np.newaxis]
+    means = np.where(is_fixed, held.values.means, shown.means)
+    means.flags.writeable = False
+    return replace(shown, means=means)
 
 
 def suited_sweep(
@@ -86,15 +135,23 @@ def runs_of_em(
     regularization: FloatArray,
     earlier: EarlierFit | None,
     observer: Observer | None,
+    held: Held | None = None,
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
-    stopping, origin = Stopping(options.tol, options.max_iter), sweep.facts.rows.origin
+    constraints, regularization_of_start = None, regularization
+    if held is not None:
+        constraints, rows = held.constraints, sweep.facts.rows
+        total_weight = rows.shape[0] if rows.weights is None else float(rows.weights.sum())
+        regularization_of_start = constraints.regularization_of_start(sweep.family, regularization, total_weight)
+    is_fixed = constraints is not None and constraints.fixed.is_everything
+    stopping, origin = Stopping(options.tol, options.max_iter, is_fixed), sweep.facts.rows.origin
     start_options = _start_options(options, sweep)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         def em(accelerate: bool) -> Fit:
             own = BoundedSweep(sweep) if isinstance(sweep, InMemory) else sweep
-            return run_em(own, start, regularization, stopping, observer, restart, lower_bound, accelerate)
+            how = stopping, observer, restart, lower_bound, accelerate
+            return run_em(own, start, regularization, *how, constraints=constraints)
 
         if options.accelerate is not None:
             # Where extrapolations led to a degenerate component, plain EM has its say.
@@ -112,7 +169,7 @@ def runs_of_em(
 
         def run_from_start(restart: int = restart) -> Fit:
             start = start_options.given(sweep.family)
-            return run(start or make_start(sweep, start_options, regularization, random_state()), restart)
+            return run(start or make_start(sweep, start_options, regularization_of_start, random_state()), restart)
 
         yield run_from_start
 
@@ -127,12 +184,12 @@ def _start_options(options: Options, sweep: Sweep) -> StartOptions:
     return StartOptions(method, options.n_components, weights, means, covariances)
 
 
-def _among_the_data(observers: Sequence[Observer], origin: FloatArray | None) -> Observer:
+def _among_the_data(observers: Sequence[Observer], among_the_values: Callable[[Parameters], Parameters]) -> Observer:
     """Shows all observers the same step, with means among the values of the data; one that stops stops the run."""
 
     def show(step: Step) -> None:
         assert step.parameters is not None
-        shown, is_stopped = replace(step, parameters=plus_origin(step.parameters, origin)), False
+        shown, is_stopped = replace(step, parameters=among_the_values(step.parameters)), False
         for observer in observers:
             try:
                 observer(shown)

@@ -7,7 +7,7 @@ from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 
 # scikit-learn's floor of the points of a component, here a share so that scaling all weights changes nothing.
-_SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
+SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
 
 
 def maximize(
@@ -18,7 +18,7 @@ def maximize(
     μ is what the moments are about. A component that lost all its points keeps its mean, a weight of rounding size and
     no scatter. One that sees no value of a feature keeps its variance ``before`` as well.
     """
-    counts = np.maximum(moments.counts, _SMALLEST_SHARE * moments.total_weight)
+    counts = np.maximum(moments.counts, SMALLEST_SHARE * moments.total_weight)
     if moments.extra.size and (of_features := moments.counts_of_features) is not None:
         return _maximize_by_feature(family, moments, of_features, counts, regularization, before)
     shifts = moments.first / counts[:, np.newaxis]
@@ -35,7 +35,7 @@ def _maximize_by_feature(
     before: FloatArray | None,
 ) -> Parameters:
     """The same where every feature has counts (K, d) of its own."""
-    unseen = of_features <= _SMALLEST_SHARE * moments.total_weight
+    unseen = of_features <= SMALLEST_SHARE * moments.total_weight
     shifts = np.where(unseen, 0.0, moments.first / np.where(unseen, 1.0, of_features))
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
     if before is not None:

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike
 from fastgmm.errors import FastGMMError
 from fastgmm.families import FAMILIES
 from fastgmm.fit import rules
+from fastgmm.fit.fixed import FixedOption
+from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.rules import choice, integer_from, none_or, or_also, or_none
 from fastgmm.fit.runs import Observer
 from fastgmm.fit.starts import StartFunction
@@ -110,6 +112,14 @@ class Options:
         in_sklearn=False,
     )
     callbacks: Sequence[Observer] | None = option(None, none_or(rules.CALLABLES), in_sklearn=False, is_saved=False)
+    prior: PriorOption | None = option(
+        None,
+        none_or(or_also(choice(("default",)), " or a fastgmm.Prior", lambda value: isinstance(value, Prior))),
+        "--prior",
+        "keep covariances from becoming singular",
+        in_sklearn=False,
+    )
+    fixed: FixedOption = option((), rules.NAMES_OR_MAPPING, in_sklearn=False)
 
 
 def declared_in(table: type[Options]) -> Mapping[str, Option]:

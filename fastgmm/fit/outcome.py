@@ -9,10 +9,16 @@ from fastgmm.fit.runs import Fit
 from fastgmm.parameters import FloatArray
 
 
-def warning_about(options: Options, facts: Facts, best: Fit, regularization: FloatArray) -> Warning | None:
-    """The gravest of what is to say, with the rest in its words: no convergence, degeneracy, regularization."""
+def warning_about(
+    options: Options, facts: Facts, best: Fit, regularization: FloatArray, fixed: tuple[int, ...]
+) -> Warning | None:
+    """The gravest of what is to say, with the rest in its words: no convergence, degeneracy, regularization.
+
+    ``fixed`` are components whose covariances are, to which nothing was added.
+    """
+    passed_over = (*best.degenerate, *fixed)
     rest: Warning | None = regularization_warning(
-        options.reg_covar, regularization, best.parameters, best.precisions_cholesky, passed_over=best.degenerate
+        options.reg_covar, regularization, best.parameters, best.precisions_cholesky, passed_over
     )
     if best.degenerate:
         rest = _degeneracy(facts, best, rest)

@@ -1,6 +1,6 @@
 """Rules of hyper-parameters: what a value may be, said in scikit-learn's words, and what a text is read as."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -100,3 +100,6 @@ RANDOM_STATE = or_also(
     lambda value: value is None or isinstance(value, np.random.RandomState),
 )
 CALLABLES = Rule("a list of callables", lambda value: isinstance(value, list | tuple) and all(map(callable, value)))
+NAMES_OR_MAPPING = Rule(
+    "a tuple of names, or a dict by name", lambda value: isinstance(value, tuple | list | set | frozenset | Mapping)
+)

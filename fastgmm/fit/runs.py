@@ -12,7 +12,9 @@ from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.acceleration import accelerated
 from fastgmm.fit.degenerate import degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
-from fastgmm.fit.update import Likelihood, NoModelError
+from fastgmm.fit.posterior import Constraints, Posterior
+from fastgmm.fit.prior import Prior
+from fastgmm.fit.update import Likelihood, NoModelError, Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.sweeps.sweep import DeadlineError, Sweep
@@ -32,7 +34,8 @@ class Step:
     restart, iteration : int
         Restarts count from 0, iterations from 1.
     lower_bound : float
-        The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step.
+        The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step; with a prior
+        the logarithm of its density, too.
     change : float
         Of ``lower_bound`` since the iteration before; ``inf`` in the first.
     converged : bool
@@ -89,7 +92,8 @@ class Fit:
 
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
     ``precisions_cholesky`` are those of the parameters. ``degenerate`` and ``collapsed`` are components: see
-    :class:`fastgmm.fit.degenerate.Degenerate`.
+    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is
+    the one that it was fitted with, among the values of the data, and so many parameters were fixed.
     """
 
     parameters: Parameters
@@ -100,6 +104,8 @@ class Fit:
     steps: tuple[Step, ...]
     degenerate: tuple[int, ...]
     collapsed: tuple[int, ...] = ()
+    prior: Prior | None = None
+    n_fixed_parameters: int = 0
 
     @property
     def was_cut_short(self) -> bool:
@@ -114,11 +120,12 @@ class Stopping:
     A fall of the bound is no convergence, however small: a maximum was passed, and EM is on its way to somewhere else.
     Once an extrapolation was accepted, two small changes in a row are asked for: a single one may be small because the
     extrapolation led to a flat place that EM would have passed at speed. They may be falls, since it may also have led
-    above the place where regularized EM settles.
+    above the place where regularized EM settles. Where everything ``is_fixed``, the first iteration is the last.
     """
 
     tol: float
     max_iter: int
+    is_fixed: bool = False
 
 
 def run_em(
@@ -131,6 +138,7 @@ def run_em(
     lower_bound: float = -np.inf,
     accelerate: bool = False,
     is_logged: bool = True,
+    constraints: Constraints | None = None,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -147,6 +155,8 @@ def run_em(
         Whether a sweep may be given extrapolated parameters instead of the last M-step's.
     is_logged : bool
         False for the steps that lead to a start, which are no iterations of the fit.
+    constraints : Constraints or None
+        A prior, and what stays as it is in the start.
 
     Returns
     -------
@@ -158,9 +168,12 @@ def run_em(
     DegenerateComponentError
         When a covariance stops being positive definite.
     """
-    update = Likelihood(sweep.family, regularization, sweep.facts.rows.values.dtype)
+    dtype = sweep.facts.rows.values.dtype
+    update: Update = Likelihood(sweep.family, regularization, dtype)
+    if constraints is not None:
+        update = Posterior(sweep.family, regularization, dtype, constraints, start)
     iterates = (accelerated if accelerate else em)(update, start, lower_bound)
-    run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observer, is_logged)
+    run = Run(iterates, stopping, _ROUNDING[dtype], restart, observer, is_logged)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
@@ -170,6 +183,8 @@ def run_em(
         _log_falls(run.steps)
     model, converged = run.iterate.model, run.stop_reason == "converged"
     degenerate = degenerate_components(sweep, model, regularization)
+    if constraints is not None:
+        degenerate = constraints.of_the_rows(degenerate)
     matrices = model.parameters, model.precisions_cholesky
     return Fit(*matrices, run.iterate.lower_bound, converged, run.stop_reason, tuple(run.steps), *degenerate)
 
@@ -255,7 +270,7 @@ class Run:
         fell = iterate.accepted and change < -self.rounding * max(1.0, abs(bound))
         is_quiet = not iterate.is_jump and abs(change) < self.stopping.tol and (iterate.has_jumped or not fell)
         self.quiet_steps = self.quiet_steps + 1 if is_quiet else 0
-        converged = self.quiet_steps >= (2 if iterate.has_jumped else 1)
+        converged = self.quiet_steps >= (2 if iterate.has_jumped else 1) or self.stopping.is_fixed
         number = len(self.steps) + 1
         return Step(self.restart, number, bound, change, converged, seconds, None, iterate.accepted, fell)
 

@@ -31,7 +31,16 @@ class NoModelError(Exception):
 
 
 class Update(Protocol):
-    """What the loop of EM needs to know of what it estimates."""
+    """What the loop of EM needs to know of what it estimates.
+
+    ``regularization`` (n_features,) is what every M-step adds to the diagonal of a covariance.
+    """
+
+    @property
+    def family(self) -> CovarianceFamily: ...
+
+    @property
+    def regularization(self) -> FloatArray: ...
 
     def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
         """The model of parameters; raises ``NoModelError``."""

@@ -29,6 +29,8 @@ def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
         "lower_bounds_": [step.lower_bound for step in fit.steps],
         "history_": steps,
         "degenerate_components_": fit.degenerate,
+        "prior_": fit.prior,
+        "n_fixed_parameters_": fit.n_fixed_parameters,
     }
 
 
@@ -42,6 +44,8 @@ def no_history() -> dict[str, Any]:
         "lower_bounds_": [],
         "history_": (),
         "degenerate_components_": (),
+        "prior_": None,
+        "n_fixed_parameters_": 0,
     }
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgmm.model.criteria import free_parameters
 from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import FloatArray, FloatingArray
 
@@ -67,9 +66,8 @@ def estimate_log_weights(self: Any) -> FloatArray:
 
 
 def n_parameters(self: Any) -> int:
-    """How many numbers were free: weights that sum to 1, means, and covariances."""
-    scorer = _scorer(self)
-    return free_parameters(scorer.covariance_type, *scorer.shape)
+    """How many numbers were free: weights that sum to 1, means, and covariances, less what was fixed."""
+    return _scorer(self).n_parameters
 
 
 def _scorer(estimator: Any) -> Scorer:

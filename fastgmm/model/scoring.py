@@ -17,6 +17,7 @@ import numpy as np
 from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.fit.options import OPTIONS
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
@@ -30,6 +31,7 @@ from fastgmm.model.attributes import (
     work_of_matrices,
     work_on,
 )
+from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array, FloatArray, Parameters, Prepared, PreparedIncomplete, scales_of
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate
@@ -53,7 +55,13 @@ class Scorer:
     in_double: Prepared
     in_single: Prepared | None  # None where squares would leave its range
     root: FloatArray  # of the precisions, upper triangular, or 1/σ
+    n_fixed_parameters: int = 0
     _known: dict[str, PreparedIncomplete] = field(default_factory=dict, init=False)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers were free."""
+        return free_parameters(self.covariance_type, *self.shape) - self.n_fixed_parameters
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -146,8 +154,8 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
         root = factors.copy() if factors.flags.writeable else factors
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
-    backend = get_backend(attributes["backend"])
-    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, root)
+    backend, n_fixed = get_backend(attributes["backend"]), attributes.get("n_fixed_parameters_", 0)
+    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, root, n_fixed)
 
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
@@ -178,7 +186,11 @@ def get_state(estimator: object) -> dict[str, Any]:
 
 
 def set_state(estimator: object, state: dict[str, Any]) -> None:
-    """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture."""
+    """Attributes out of a pickle; ``ModelFormatError`` where they make no mixture.
+
+    One of an earlier version lacks options that are younger.
+    """
+    state = {name: declared.default for name, declared in OPTIONS.items()} | state
     restore(estimator, attended(partial(checked_state, state), work_of_matrices(state)))
 
 

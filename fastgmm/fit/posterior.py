@@ -1,0 +1,150 @@
+"""The posterior density as what EM makes rise: a prior, and parameters that stay as they are.
+
+A conjugate prior is worth rows: it adds to the counts and to the scatter about the new means, of which the family's own
+M-step then makes covariances. Rows of weight w count w times, so the weights' unit matters here.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.fit.degenerate import Degenerate
+from fastgmm.fit.fixed import Fixed
+from fastgmm.fit.maximize import SMALLEST_SHARE
+from fastgmm.fit.prior import LogPrior, numbers_of_a_row
+from fastgmm.fit.update import NoModelError
+from fastgmm.moments import SECOND_MOMENTS, Moments
+from fastgmm.parameters import FloatArray, Model, Parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Constraints:
+    """What a fit is held by, beside the rows."""
+
+    prior: LogPrior
+    fixed: Fixed
+
+    def of_the_rows(self, found: Degenerate) -> Degenerate:
+        """Degenerate components less those whose covariance is held by something else than a few rows."""
+        if self.prior.holds_covariances:
+            return Degenerate()
+        components, collapsed = (tuple(k for k in each if not self.fixed.covariances[k]) for each in found)
+        return Degenerate(components, collapsed)
+
+    def regularization_of_start(
+        self, family: CovarianceFamily, regularization: FloatArray, total_weight: float
+    ) -> FloatArray:
+        """For a start, which knows no prior: with what that adds to the variances (d,) of an average component."""
+        scatter, shape = self.prior.scatter, self.prior.means.shape
+        if scatter is None:
+            return regularization
+        diagonals = np.diagonal(scatter, axis1=-2, axis2=-1) if family.has_matrices else scatter.reshape(shape[0], -1)
+        counted = numbers_of_a_row(family, *shape) * total_weight / shape[0]
+        variances = diagonals.reshape(-1, diagonals.shape[-1]).mean(axis=0) / (counted + self.prior.exponent)
+        result: FloatArray = regularization + variances
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """The mode of the posterior density, with ``regularization`` (n_features,) added to covariances that are free.
+
+    ``values`` are the parameters of which some are fixed. An :class:`fastgmm.fit.update.Update`.
+    """
+
+    family: CovarianceFamily
+    regularization: FloatArray
+    dtype: np.dtype[Any]
+    constraints: Constraints
+    values: Parameters
+
+    def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
+        """Also of an extrapolation, which may have moved what is fixed."""
+        parameters = self.constraints.fixed.held(parameters, self.values)
+        try:
+            return self.family.model_of(parameters, self.dtype)
+        except NotPositiveDefiniteError as error:
+            raise NoModelError(error.component, parameters, counts) from error
+
+    def maximize(self, moments: Moments, model: Model) -> Parameters:
+        return maximize_held(self.family, moments, self.regularization, self.constraints, self.values)
+
+    def objective(self, moments: Moments, model: Model) -> float:
+        matrices = model.parameters, model.precisions_cholesky
+        log_prior = log_density(self.constraints.prior, self.family, *matrices)
+        return (moments.log_likelihood + log_prior) / moments.total_weight
+
+
+def maximize_held(
+    family: CovarianceFamily,
+    moments: Moments,
+    regularization: FloatArray,
+    constraints: Constraints,
+    values: Parameters,
+) -> Parameters:
+    """The M-step, with δ = (s + κ(m − μ))/(N + κ), or 0 where μ is fixed, and the prior's exponent e and scatter Λ:
+
+    Σ' = (S − sδᵀ − δsᵀ + Nδδᵀ + κ(μ' − m)(μ' − m)ᵀ + Λ) / (N + e),    π' ∝ N + α − 1
+    """
+    prior, fixed = constraints.prior, constraints.fixed
+    fewest = SMALLEST_SHARE * moments.total_weight
+    counts = np.maximum(moments.counts, fewest)
+    own = _counts_of_features(moments, counts, fewest)
+    pull = prior.mean_precision
+    shifts = (moments.first + pull * (prior.means - moments.about)) / (own + pull)
+    shifts[fixed.means] = 0.0
+    means = moments.about + shifts
+    second = moments.second - _change(family.kernel, own, moments.first, shifts)
+    if pull > 0:
+        away = means - prior.means
+        second += _change(family.kernel, np.full((len(counts), 1), pull), pull * away, away)
+    if prior.scatter is not None:
+        second += prior.scatter
+    # Of spherical components every feature of a row counts.
+    added = prior.exponent / (means.shape[1] if family.kernel == "spherical" else 1)
+    enlarged = replace(
+        moments,
+        first=np.zeros_like(shifts),
+        second=second,
+        total_weight=moments.total_weight + added,
+        extra=own + added if own.shape == shifts.shape == moments.extra.shape else moments.extra,
+    )
+    covariances = family.maximize(enlarged, counts + added, np.zeros_like(shifts))
+    weights = counts + prior.excess
+    free = Parameters(family.name, weights / weights.sum(), means, family.regularize(covariances, regularization))
+    return fixed.held(free, values)
+
+
+def log_density(prior: LogPrior, family: CovarianceFamily, parameters: Parameters, roots: FloatArray) -> float:
+    """The logarithm of the prior density but for a constant, P of :class:`LogPrior`, from ``precisions_cholesky``."""
+    has_excess = prior.excess > 0
+    with np.errstate(divide="ignore"):  # a weight of 0
+        result = float(prior.excess[has_excess] @ np.log(parameters.weights[has_excess]))
+    if prior.exponent:
+        inverse_deviations = np.diagonal(roots, axis1=-2, axis2=-1) if family.has_matrices else roots
+        result += prior.exponent * float(np.log(inverse_deviations).sum())
+    if prior.scatter is not None:  # tr(RᵀΛR), the trace of a product of which one factor is needed as it is
+        product = prior.scatter @ roots if family.has_matrices else prior.scatter * roots
+        result -= 0.5 * float((roots * product).sum())
+    if prior.mean_precision:
+        away = parameters.means - prior.means
+        whitened = away[:, np.newaxis, :] @ roots if family.has_matrices else away * roots.reshape(len(away), -1)
+        result -= 0.5 * prior.mean_precision * float(np.square(whitened).sum())
+    return result
+
+
+def _counts_of_features(moments: Moments, counts: FloatArray, fewest: float) -> FloatArray:
+    """N (K, 1), or (K, d) where features were counted for themselves, since some rows lack some of them."""
+    if moments.covariance_type in ("diag", "spherical") and moments.extra.shape == moments.first.shape:
+        return np.maximum(moments.extra, fewest)
+    return counts[:, np.newaxis]
+
+
+def _change(kernel: str, counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
+    """By how much second moments become smaller about means that are shifted; counts are (K, 1) or (K, d)."""
+    if kernel in ("full", "tied"):
+        return SECOND_MOMENTS[kernel].change(counts[:, 0], first, shifts)
+    diagonals: FloatArray = shifts * (2.0 * first - counts * shifts)
+    return diagonals if kernel == "diag" else np.asarray(diagonals.sum(axis=1))
