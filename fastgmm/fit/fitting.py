@@ -15,6 +15,7 @@ from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
+from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.regularization import regularization_of
@@ -90,6 +91,8 @@ def runs_of_em(
     start_options = _start_options(options, sweep)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
+        require_possible(sweep.rows, start.weights)
+
         def em(accelerate: bool) -> Fit:
             bounded = BoundedSweep(sweep)
             return run_em(bounded, start, regularization, stopping, observer, restart, lower_bound, accelerate)

@@ -74,20 +74,33 @@ def kmeans_plusplus(
     n_trials = 2 + int(np.log(n_clusters))
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
     chosen = np.empty(n_clusters, np.intp)
-    chosen[0] = _draw(weights, 1, random_state)[0]
+    chosen[0] = draw(weights, 1, random_state)[0]
     closest = squared_distances(rows, rows.values[chosen[:1]], backend, n_threads)[:, 0]
     for k in range(1, n_clusters):
-        scores = weights * closest
-        # Where every row is a center already, any row will do.
-        candidates = _draw(scores if scores.sum() > 0 else weights, n_trials, random_state)
-        distances = squared_distances(rows, rows.values[candidates], backend, n_threads)
-        distances = np.minimum(distances, closest[:, np.newaxis])
-        best = int(np.argmin(weights @ distances))
-        chosen[k], closest = candidates[best], distances[:, best]
+        chosen[k], closest = next_seed(rows, weights, closest, n_trials, random_state, backend, n_threads)
     return chosen
 
 
-def _draw(scores: FloatArray, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+def next_seed(
+    rows: Rows,
+    weights: FloatArray,
+    closest: FloatArray,
+    n_trials: int,
+    random_state: np.random.RandomState,
+    backend: Backend,
+    n_threads: int,
+) -> tuple[int, FloatArray]:
+    """The best of some rows drawn, given ``closest`` (n,), D² to the centers so far; and ``closest`` with it."""
+    scores = weights * closest
+    # Where every row is a center already, any row will do.
+    candidates = draw(scores if scores.sum() > 0 else weights, n_trials, random_state)
+    distances = squared_distances(rows, rows.values[candidates], backend, n_threads)
+    distances = np.minimum(distances, closest[:, np.newaxis])
+    best = int(np.argmin(weights @ distances))
+    return int(candidates[best]), distances[:, best]
+
+
+def draw(scores: FloatArray, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """Indices drawn with probabilities proportional to the scores."""
     cumulative = np.cumsum(scores)
     drawn = np.searchsorted(cumulative, random_state.uniform(size=size) * cumulative[-1], side="right")
@@ -118,12 +131,12 @@ def kmeans(
     tolerance = _TOLERANCE * float(np.average(lengths, weights=weights)) / rows.shape[1]
     # An exchange takes three clusters.
     for n_iterations in _ITERATIONS_BEFORE_SPLITS if n_clusters > 2 else ():
-        centers, labels = _lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
+        centers, labels = lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
         centers = split_and_merge(rows, labels, weights, centers, random_state)
-    return _lloyd(rows, weights, centers, tolerance, _ITERATIONS_AFTER_SPLITS, backend, n_threads)
+    return lloyd(rows, weights, centers, tolerance, _ITERATIONS_AFTER_SPLITS, backend, n_threads)
 
 
-def _lloyd(
+def lloyd(
     rows: Rows,
     weights: FloatArray,
     centers: FloatArray,

@@ -7,7 +7,7 @@ from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 
 # scikit-learn's floor of the points of a component, here a share so that scaling all weights changes nothing.
-_SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
+SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
 
 
 def maximize(family: CovarianceFamily, moments: Moments, regularization: FloatArray) -> Parameters:
@@ -16,7 +16,7 @@ def maximize(family: CovarianceFamily, moments: Moments, regularization: FloatAr
     μ is what the moments are about. A component that lost all its points keeps its mean, a weight of rounding size and
     no scatter.
     """
-    counts = np.maximum(moments.counts, _SMALLEST_SHARE * moments.total_weight)
+    counts = np.maximum(moments.counts, SMALLEST_SHARE * moments.total_weight)
     shifts = moments.first / counts[:, np.newaxis]
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
