@@ -224,11 +224,8 @@ class GaussianMixture:
         Raises
         ------
         ValueError
-            For NaN, infinity, integers that float64 does not hold, wrong shapes, or fewer rows than components; for
-            labels of no component, a row whose labels allow none of positive weight, and a component that no row may
-            belong to.
-        TypeError
-            For labels that are no numbers.
+            For NaN, infinity, integers that float64 does not hold, wrong shapes, fewer rows than components, or labels
+            that leave a row without a component or a component without rows; ``TypeError`` for those that are names.
         DegenerateComponentError
             A ``ValueError``: a covariance is not positive definite, in every start.
 
@@ -241,9 +238,8 @@ class GaussianMixture:
         Two rows whose component is known:
 
         >>> X = [[0.0], [1.0], [2.0], [8.0], [9.0], [10.0]]
-        >>> GaussianMixture(2).fit(X, labels=[-1, 1, -1, -1, 0, -1]).means_.round(3)
-        array([[9.],
-               [1.]])
+        >>> GaussianMixture(2).fit(X, labels=[-1, 1, -1, -1, 0, -1]).means_.ravel().round(3)
+        array([9., 1.])
         """
         _, fitted = checked_fit(self, X, y, sample_weight, labels)
         adopt(self, fitted)

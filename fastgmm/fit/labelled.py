@@ -130,10 +130,10 @@ def require_possible(rows: Rows, weights: FloatArray) -> None:
     if rows.groups is None or weights.all():
         return
     assert rows.group_prior is not None
-    is_impossible = ~(rows.group_prior[:, weights > 0] > -np.inf).any(axis=1)
+    is_impossible = np.asarray(~(rows.group_prior[:, weights > 0] > -np.inf).any(axis=1))
     for part in pieces(rows.shape[0], 8):
         groups = rows.groups[part]
-        is_wrong = (groups >= 0) & (groups < len(is_impossible))
+        is_wrong: BoolArray = (groups >= 0) & (groups < len(is_impossible))
         is_wrong &= is_impossible[np.where(is_wrong, groups, 0)]
         if rows.weights is not None:
             is_wrong &= rows.weights[part] > 0
