@@ -127,7 +127,7 @@ def kmeans(
     seeds = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     centers = seed_rows.values[seeds].astype(np.float64)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
-    lengths = _own_distances(rows, np.zeros(rows.shape[0], np.int64), np.zeros((1, rows.shape[1])))
+    lengths = own_distances(rows, np.zeros(rows.shape[0], np.int64), np.zeros((1, rows.shape[1])))
     tolerance = _TOLERANCE * float(np.average(lengths, weights=weights)) / rows.shape[1]
     # An exchange takes three clusters.
     for n_iterations in _ITERATIONS_BEFORE_SPLITS if n_clusters > 2 else ():
@@ -221,7 +221,7 @@ def _halves(
     """
     n_clusters = len(centers)
     # Of quotients s/e with e from the exponential distribution, the largest is that of a row with probability ∝ s.
-    scores = weights * _own_distances(rows, labels, centers) / random_state.standard_exponential(len(labels))
+    scores = weights * own_distances(rows, labels, centers) / random_state.standard_exponential(len(labels))
     order = np.argsort(scores)
     drawn = np.zeros(n_clusters, np.intp)
     drawn[labels[order]] = order  # the last of a cluster stays
@@ -281,7 +281,7 @@ def members_of_clusters(labels: NDArray[np.integer[Any]], n_clusters: int) -> li
     return np.split(order, ends[:-1])
 
 
-def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
+def own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
     """The squared distance of every row to the center of its cluster, a block of rows at a time."""
     distances = np.empty(rows.shape[0])
     for block in pieces(len(distances), centers[:1].nbytes):
@@ -295,7 +295,7 @@ def _refill_empty(rows: Rows, labels: Labels, weights: FloatArray, centers: Floa
     empty = np.flatnonzero(np.bincount(labels, weights, len(centers)) == 0)
     if not len(empty):
         return centers
-    distances = _own_distances(rows, labels, centers) * (weights > 0)
+    distances = own_distances(rows, labels, centers) * (weights > 0)
     farthest = np.argsort(distances)[::-1][: len(empty)]
     farthest = farthest[distances[farthest] > 0]
     refilled = centers.copy()

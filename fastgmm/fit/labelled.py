@@ -14,7 +14,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.fit.kmeans import Labels, cluster_means, draw, lloyd, members_of_clusters, next_seed, squared_distances
+from fastgmm.fit.kmeans import (
+    Labels,
+    cluster_means,
+    draw,
+    kmeans,
+    lloyd,
+    members_of_clusters,
+    next_seed,
+    own_distances,
+    squared_distances,
+)
 from fastgmm.fit.maximize import SMALLEST_SHARE
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.machine.pieces import pieces
@@ -100,12 +110,34 @@ def labelled_kmeans(
 ) -> tuple[FloatArray, Labels]:
     """Lloyd's algorithm, where rows go to the nearest of the centers that they may belong to.
 
-    Without splits and merges, which would number clusters anew.
+    It begins at what labels say, and at k-means without them, whose splits and merges mend more; the clusters of this
+    get the numbers that most of their rows name. The lower inertia decides.
     """
-    seeds = labelled_seeds(rows, n_clusters, random_state, sweep)
-    centers = with_named_means(rows, rows.values[seeds].astype(np.float64))
+    machinery = sweep.backend, sweep.n_threads
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
-    return lloyd(rows, weights, centers, 0.0, _MOST_ITERATIONS, sweep.backend, sweep.n_threads)
+    seeds = labelled_seeds(rows, n_clusters, random_state, sweep)
+    bare = replace(rows, groups=None, group_prior=None)
+    found, labels = kmeans(bare, n_clusters, random_state, *machinery)
+    starts = (
+        with_named_means(rows, rows.values[seeds].astype(np.float64)),
+        found[_numbers_of_clusters(rows, labels, weights, n_clusters)],
+    )
+    ends = [lloyd(rows, weights, start, 0.0, _MOST_ITERATIONS, *machinery) for start in starts]
+    inertias = [float(weights @ own_distances(rows, labels, centers)) for centers, labels in ends]
+    return ends[int(np.argmin(inertias))]
+
+
+def _numbers_of_clusters(rows: Rows, labels: Labels, weights: FloatArray, n_clusters: int) -> NDArray[np.intp]:
+    """Which cluster is which component (K,): pairs are made in the order of the weight of the rows that name them."""
+    named = named_components(rows)
+    pairs, shares = named.astype(np.int64) * n_clusters + labels, weights * (named >= 0)
+    agreement = np.bincount(np.maximum(pairs, 0), shares, n_clusters**2).reshape(n_clusters, n_clusters)
+    clusters = np.zeros(n_clusters, np.intp)
+    for _ in range(n_clusters):
+        component, cluster = np.unravel_index(np.argmax(agreement), agreement.shape)
+        clusters[component] = cluster
+        agreement[component, :] = agreement[:, cluster] = -1.0
+    return clusters
 
 
 def parameters_of_labelled(

@@ -141,17 +141,18 @@ def test_only_ratios_of_beliefs_within_a_row_matter(rng, scale):
     assert other.lower_bound_ - one.lower_bound_ == pytest.approx(np.log(scales).mean(), rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("method", ["auto", "kmeans", "k-means++", "random_from_data"])
+@pytest.mark.parametrize("method", ["auto", "kmeans", "k-means++"])
 @pytest.mark.parametrize("n_rows", [300, 30_000])
 def test_components_keep_the_numbers_that_labels_give_them(rng, method, n_rows):
     """Whatever their order, from one label each, and where one class has none."""
-    values, of_rows = classes(rng, n_rows, distance=8.0)
-    turned = np.array([2, 0, 1])[of_rows]
+    corners = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]])
+    of_rows = rng.integers(3, size=n_rows)
+    values = rng.normal(size=(n_rows, 2)) + corners[of_rows]
     labels = np.full(n_rows, -1)
     for known in (0, 2):
-        labels[np.flatnonzero(turned == known)[0]] = known
+        labels[np.flatnonzero(of_rows == known)[0]] = known
     gm = fitted(values, labels, init_params=method)
-    np.testing.assert_allclose(gm.means_[:, 0], [8.0, 16.0, 0.0], atol=0.5)
+    np.testing.assert_allclose(gm.means_, corners, atol=0.5)
     assert (gm.fit_predict(values, labels=labels)[labels >= 0] == labels[labels >= 0]).all()
 
 
@@ -206,7 +207,7 @@ def test_a_row_that_allows_components_of_weight_zero_alone_is_refused(rng):
 
 def test_a_warm_start_keeps_its_components(rng):
     values, of_rows = classes(rng)
-    gm = fitted(values, of_rows, warm_start=True, max_iter=1, tol=1.0)
+    gm = fitted(values, of_rows, warm_start=True)
     means = gm.means_
     labels = np.where(rng.uniform(size=300) < 0.1, of_rows, -1)
     np.testing.assert_allclose(gm.fit(values, labels=labels).means_, means, atol=0.3)
