@@ -76,6 +76,14 @@ class Rows:
         groups = None if self.groups is None else self.groups[indices]
         return Rows(self.values[indices], weights, self.origin, groups, self.group_prior, self.has_missing)
 
+    def log_beliefs(self) -> FloatArray:
+        """What is believed of the components of every row (n, K), 0 of nothing: for a few rows that have groups."""
+        assert self.groups is not None
+        assert self.group_prior is not None
+        is_known = (self.groups >= 0) & (self.groups < len(self.group_prior))
+        beliefs = self.group_prior[np.where(is_known, self.groups, 0)]
+        return np.where(is_known[:, np.newaxis], beliefs, 0.0)
+
     def points(self) -> Array:
         """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""
         return self.values if self.origin is None else self.values - self.origin.astype(self.values.dtype)

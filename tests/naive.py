@@ -151,10 +151,10 @@ def sums_of_shares(family, means, rows, shares):
     return counts, first, in_family_shape(family, scatter_matrices(rows, shares, means))
 
 
-def em_step(mixture, rows, row_weights=None, reg_covar=0.0):
+def em_step(mixture, rows, row_weights=None, reg_covar=0.0, priors=None):
     """The next mixture, from scatters about the new means: not the way fastgmm goes."""
     row_weights = [1.0] * len(rows) if row_weights is None else row_weights
-    shares = weighted_shares(mixture, rows, row_weights)
+    shares = weighted_shares(mixture, rows, row_weights, priors)
     components, d = range(len(mixture.means)), len(mixture.means[0])
     counts = [math.fsum(share[k] for share in shares) for k in components]
     means = [

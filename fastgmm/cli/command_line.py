@@ -200,6 +200,13 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str
     parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
     _add_points(parser)
     parser.add_argument("-o", "--output", required=True, metavar="MODEL.npz", help="the model file to write")
+    parser.add_argument(
+        "--labels",
+        type=_input_file,
+        metavar="LABELS.csv",
+        help="what is known of points: a column of component numbers, -1 or empty where unknown; or a column for every "
+        "component, how much it is believed in",
+    )
     _add_options(parser, options, required=("n_components",))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.tables import Table, TextForm, read_points, rows_as_text, write_rows
+from fastgmm.data.tables.label_files import read_labels
 from fastgmm.data.validation import check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
@@ -33,7 +34,9 @@ EXIT_NOT_CONVERGED = 3
 _BLOCK_ROWS = 65_536
 
 
-def timed_fit(arguments: Namespace, points: Any, **options: Any) -> tuple[GaussianMixture, float]:
+def timed_fit(
+    arguments: Namespace, points: Any, labels: Array | None = None, **options: Any
+) -> tuple[GaussianMixture, float]:
     """A fit with the options of the command line and others, and its seconds; shown unless ``--quiet``."""
     options |= {name: getattr(arguments, name) for name in arguments.options}
     progress: AbstractContextManager[Sequence[Observer]] = (
@@ -41,7 +44,7 @@ def timed_fit(arguments: Namespace, points: Any, **options: Any) -> tuple[Gaussi
     )
     began = time.perf_counter()
     with progress as shown:
-        mixture = GaussianMixture(**options, callbacks=list(shown)).fit(points)
+        mixture = GaussianMixture(**options, callbacks=list(shown)).fit(points, labels=labels)
     return mixture, time.perf_counter() - began
 
 
@@ -64,9 +67,10 @@ def _form(arguments: Namespace) -> TextForm:
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
-    _require_output(arguments, arguments.points)
+    _require_output(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
     points = read_points(arguments.points, arguments.columns, form=_form(arguments))
-    mixture, seconds = timed_fit(arguments, points)
+    labels = None if arguments.labels is None else read_labels(arguments.labels)
+    mixture, seconds = timed_fit(arguments, points, labels)
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
     check_feature_names,
     check_n_components,
@@ -38,7 +39,7 @@ _SWEEPS_OF_A_FIT = 10
 
 
 def checked_fit(
-    estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None
+    estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None, labels: ArrayLike | None
 ) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
     attributes, name = vars(estimator), type(estimator).__name__
@@ -50,6 +51,8 @@ def checked_fit(
     check_n_components(rows, options.n_components)
     if rows.has_missing:
         check_observed(rows, options.n_components, names)
+    if labels is not None:
+        rows = with_labels(rows, labels, options.n_components)
     if sample_weight is None:
         warn_of_weights(y, rows.shape[0])
     earlier = _earlier_fit(attributes, rows.shape[1], name) if options.warm_start else None

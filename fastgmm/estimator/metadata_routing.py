@@ -1,4 +1,4 @@
-"""scikit-learn's metadata routing as functions: which methods ask for ``sample_weight`` when others pass it on.
+"""scikit-learn's metadata routing as functions: which methods ask for weights and labels when others pass them on.
 
 ``GaussianMixture`` has them as methods: the first argument is the estimator. It keeps what was asked as plain values,
 so that a pickle of it needs no scikit-learn, which is imported by calls of these functions only.
@@ -10,7 +10,9 @@ Estimator = TypeVar("Estimator")
 
 # ``UNCHANGED`` of ``sklearn.utils.metadata_routing``.
 _UNCHANGED = "$UNCHANGED$"
-_METHODS = ("fit", "score")
+_REQUESTABLE = {"fit": ("sample_weight", "labels"), "score": ("sample_weight",)}
+# The attribute that keeps what was asked of each method.
+_KEPT = {"sample_weight": "_sample_weight_requests", "labels": "_labels_requests"}
 
 
 def get_metadata_routing(estimator: object) -> Any:
@@ -25,34 +27,44 @@ def get_metadata_routing(estimator: object) -> Any:
     >>> import sklearn
     >>> from fastgmm import GaussianMixture
     >>> GaussianMixture().get_metadata_routing().fit.requests
-    {'sample_weight': None}
+    {'sample_weight': None, 'labels': None}
     """
     from sklearn.utils.metadata_routing import MetadataRequest
 
     requests = MetadataRequest(owner=type(estimator).__name__)
-    kept = vars(estimator).get("_sample_weight_requests", {})
-    for method in _METHODS:
-        getattr(requests, method).add_request(param="sample_weight", alias=kept.get(method))
+    for method, names in _REQUESTABLE.items():
+        for name in names:
+            alias = vars(estimator).get(_KEPT[name], {}).get(method)
+            getattr(requests, method).add_request(param=name, alias=alias)
     return requests
 
 
 def keep_requests(estimator: object, requests: Any) -> None:
     """The counterpart of ``get_metadata_routing``: what it gave, perhaps of another estimator, is this one's."""
-    asked = {method: getattr(requests, method).requests.get("sample_weight") for method in _METHODS}
     attributes = vars(estimator)
-    attributes.pop("_sample_weight_requests", None)
-    if any(alias is not None for alias in asked.values()):
-        attributes["_sample_weight_requests"] = asked
+    for name, kept in _KEPT.items():
+        methods = [method for method, names in _REQUESTABLE.items() if name in names]
+        asked = {method: getattr(requests, method).requests.get(name) for method in methods}
+        attributes.pop(kept, None)
+        if any(alias is not None for alias in asked.values()):
+            attributes[kept] = asked
 
 
-def set_fit_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
-    """Say whether a pipeline or a search hands ``sample_weight`` on to ``fit``.
+def set_fit_request(
+    estimator: Estimator,
+    *,
+    sample_weight: bool | str | None = _UNCHANGED,
+    labels: bool | str | None = _UNCHANGED,
+) -> Estimator:
+    """Say whether a pipeline or a search hands ``sample_weight`` and ``labels`` on to ``fit``.
 
     Parameters
     ----------
     sample_weight : bool, str or None
         Whether it does; a string is the name under which it is given weights for this estimator. None, as at first,
         makes weights an error there.
+    labels : bool, str or None
+        In the same way.
 
     Returns
     -------
@@ -70,9 +82,9 @@ def set_fit_request(estimator: Estimator, *, sample_weight: bool | str | None = 
     >>> from fastgmm import GaussianMixture
     >>> with sklearn.config_context(enable_metadata_routing=True):
     ...     GaussianMixture().set_fit_request(sample_weight=True).get_metadata_routing().fit.requests
-    {'sample_weight': True}
+    {'sample_weight': True, 'labels': None}
     """
-    return _set_request(estimator, "fit", sample_weight)
+    return _set_request(estimator, "fit", sample_weight=sample_weight, labels=labels)
 
 
 def set_score_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
@@ -101,10 +113,10 @@ def set_score_request(estimator: Estimator, *, sample_weight: bool | str | None 
     ...     GaussianMixture().set_score_request(sample_weight="counts").get_metadata_routing().score.requests
     {'sample_weight': 'counts'}
     """
-    return _set_request(estimator, "score", sample_weight)
+    return _set_request(estimator, "score", sample_weight=sample_weight)
 
 
-def _set_request(estimator: Estimator, method: str, sample_weight: bool | str | None) -> Estimator:
+def _set_request(estimator: Estimator, method: str, **aliases: bool | str | None) -> Estimator:
     from sklearn import get_config
 
     if not get_config()["enable_metadata_routing"]:
@@ -112,8 +124,9 @@ def _set_request(estimator: Estimator, method: str, sample_weight: bool | str | 
             "This method is only available when metadata routing is enabled. You can enable it using "
             "sklearn.set_config(enable_metadata_routing=True)."
         )
-    if not (isinstance(sample_weight, str) and sample_weight == _UNCHANGED):
-        requests = get_metadata_routing(estimator)
-        getattr(requests, method).add_request(param="sample_weight", alias=sample_weight)
-        keep_requests(estimator, requests)
+    requests = get_metadata_routing(estimator)
+    for name, alias in aliases.items():
+        if not (isinstance(alias, str) and alias == _UNCHANGED):
+            getattr(requests, method).add_request(param=name, alias=alias)
+    keep_requests(estimator, requests)
     return estimator

@@ -19,6 +19,7 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.kmeans import Labels, kmeans
+from fastgmm.fit.labelled import labelled_kmeans, labelled_members, parameters_of_labelled
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.fit.runs import Fit, Stopping, merit, run_em
 from fastgmm.fit.scales import deviations, deviations_within, robust_deviations
@@ -54,7 +55,10 @@ def partition(
 ) -> Partition:
     """k-means of centered rows with every feature measured in its scale; None is that of the rows."""
     scaled = in_scale(rows, scale)
-    centers, labels = kmeans(scaled, n_clusters, random_state, sweep.backend, sweep.n_threads)
+    if rows.groups is None:
+        centers, labels = kmeans(scaled, n_clusters, random_state, sweep.backend, sweep.n_threads)
+    else:
+        centers, labels = labelled_kmeans(scaled, n_clusters, random_state, sweep)
     return Partition(centers if scale is None else centers * scale, labels)
 
 
@@ -78,13 +82,13 @@ def likeliest_candidate(
     needed = _ROWS_PER_COMPONENT_AND_FEATURE * n_components * n_features
     if n_rows < max(_FEWEST_ROWS, needed) or needed > _MOST_ROWS:
         single = partition(sample, default_scale(sample, sweep), n_components, random_state, sweep)
-        return _parameters(sweep, sample, single, regularization)
-    few = _thinned(sample, max(_FEW_ROWS, needed))
+        return parameters_of_clusters(sweep, sample, single, regularization)
+    few = _thinned(sample, max(_FEW_ROWS, needed), n_components)
     # No deadline: a start is finished.
     over_few = make_sweep(Facts(few), sweep.family, sweep.backend, sweep.n_threads)
     starts, fits = list[Parameters](), list[Fit]()
     for clusters in _partitions(few, sweep, n_components, random_state):
-        starts.append(_parameters(sweep, few, clusters, regularization))
+        starts.append(parameters_of_clusters(sweep, few, clusters, regularization))
         with suppress(DegenerateComponentError):  # while another candidate succeeds
             fits.append(_steps_of_em(over_few, starts[-1], regularization, _STEPS_OF_A_CANDIDATE))
         if len(_best(fits)) > 1:
@@ -99,14 +103,15 @@ def likeliest_candidate(
     return best
 
 
-def _thinned(sample: Rows, n_rows: int) -> Rows:
-    """About so many rows, and the extreme ones among them."""
+def _thinned(sample: Rows, n_rows: int, n_components: int) -> Rows:
+    """About so many rows, and the extreme ones among them, and some that name each component."""
     few = sample.thinned(n_rows)
     if few is sample:
         return sample
-    extremes = sample.take(Facts(sample).extreme_rows)
-    weights = None if few.weights is None or extremes.weights is None else np.append(few.weights, extremes.weights)
-    return Rows(np.concatenate([few.values, extremes.values]), weights)
+    more = sample.take(np.append(Facts(sample).extreme_rows, labelled_members(sample, n_components)))
+    weights = None if few.weights is None or more.weights is None else np.append(few.weights, more.weights)
+    groups = None if few.groups is None or more.groups is None else np.append(few.groups, more.groups)
+    return Rows(np.concatenate([few.values, more.values]), weights, groups=groups, group_prior=sample.group_prior)
 
 
 def _best(fits: Sequence[Fit]) -> list[Fit]:
@@ -132,7 +137,10 @@ def _partitions(
         yield in_(scale_of_all * np.exp(random_state.standard_normal(rows.shape[1])))
 
 
-def _parameters(sweep: InMemory, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:
+def parameters_of_clusters(sweep: InMemory, rows: Rows, clusters: Partition, regularization: FloatArray) -> Parameters:
+    """The M-step of a partition, and of what is known of the rows."""
+    if rows.groups is not None:
+        return parameters_of_labelled(sweep, rows, clusters.labels, clusters.centers, regularization)
     return parameters_of_partition(sweep, rows, clusters.labels, clusters.centers, regularization)
 
 

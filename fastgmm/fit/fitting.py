@@ -17,6 +17,7 @@ from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.fixed import fixed_of, require_values
+from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
@@ -148,6 +149,8 @@ def runs_of_em(
     start_options = _start_options(options, sweep)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
+        require_possible(sweep.facts.rows, start.weights)
+
         def em(accelerate: bool) -> Fit:
             own = BoundedSweep(sweep) if isinstance(sweep, InMemory) else sweep
             how = stopping, observer, restart, lower_bound, accelerate

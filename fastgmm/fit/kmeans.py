@@ -74,20 +74,33 @@ def kmeans_plusplus(
     n_trials = 2 + int(np.log(n_clusters))
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
     chosen = np.empty(n_clusters, np.intp)
-    chosen[0] = _draw(weights, 1, random_state)[0]
+    chosen[0] = draw(weights, 1, random_state)[0]
     closest = squared_distances(rows, rows.values[chosen[:1]], backend, n_threads)[:, 0]
     for k in range(1, n_clusters):
-        scores = weights * closest
-        # Where every row is a center already, any row will do.
-        candidates = _draw(scores if scores.sum() > 0 else weights, n_trials, random_state)
-        distances = squared_distances(rows, rows.values[candidates], backend, n_threads)
-        distances = np.minimum(distances, closest[:, np.newaxis])
-        best = int(np.argmin(weights @ distances))
-        chosen[k], closest = candidates[best], distances[:, best]
+        chosen[k], closest = next_seed(rows, weights, closest, n_trials, random_state, backend, n_threads)
     return chosen
 
 
-def _draw(scores: FloatArray, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+def next_seed(
+    rows: Rows,
+    weights: FloatArray,
+    closest: FloatArray,
+    n_trials: int,
+    random_state: np.random.RandomState,
+    backend: Backend,
+    n_threads: int,
+) -> tuple[int, FloatArray]:
+    """The best of some rows drawn, given ``closest`` (n,), D² to the centers so far; and ``closest`` with it."""
+    scores = weights * closest
+    # Where every row is a center already, any row will do.
+    candidates = draw(scores if scores.sum() > 0 else weights, n_trials, random_state)
+    distances = squared_distances(rows, rows.values[candidates], backend, n_threads)
+    distances = np.minimum(distances, closest[:, np.newaxis])
+    best = int(np.argmin(weights @ distances))
+    return int(candidates[best]), distances[:, best]
+
+
+def draw(scores: FloatArray, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """Indices drawn with probabilities proportional to the scores."""
     cumulative = np.cumsum(scores)
     drawn = np.searchsorted(cumulative, random_state.uniform(size=size) * cumulative[-1], side="right")
@@ -114,16 +127,16 @@ def kmeans(
     seeds = kmeans_plusplus(seed_rows, n_clusters, random_state, backend, n_threads)
     centers = seed_rows.values[seeds].astype(np.float64)
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights / rows.weights.sum()
-    lengths = _own_distances(rows, np.zeros(rows.shape[0], np.int64), np.zeros((1, rows.shape[1])))
+    lengths = own_distances(rows, np.zeros(rows.shape[0], np.int64), np.zeros((1, rows.shape[1])))
     tolerance = _TOLERANCE * float(np.average(lengths, weights=weights)) / rows.shape[1]
     # An exchange takes three clusters.
     for n_iterations in _ITERATIONS_BEFORE_SPLITS if n_clusters > 2 else ():
-        centers, labels = _lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
+        centers, labels = lloyd(rows, weights, centers, tolerance, n_iterations, backend, n_threads)
         centers = split_and_merge(rows, labels, weights, centers, random_state)
-    return _lloyd(rows, weights, centers, tolerance, _ITERATIONS_AFTER_SPLITS, backend, n_threads)
+    return lloyd(rows, weights, centers, tolerance, _ITERATIONS_AFTER_SPLITS, backend, n_threads)
 
 
-def _lloyd(
+def lloyd(
     rows: Rows,
     weights: FloatArray,
     centers: FloatArray,
@@ -208,7 +221,7 @@ def _halves(
     """
     n_clusters = len(centers)
     # Of quotients s/e with e from the exponential distribution, the largest is that of a row with probability ∝ s.
-    scores = weights * _own_distances(rows, labels, centers) / random_state.standard_exponential(len(labels))
+    scores = weights * own_distances(rows, labels, centers) / random_state.standard_exponential(len(labels))
     order = np.argsort(scores)
     drawn = np.zeros(n_clusters, np.intp)
     drawn[labels[order]] = order  # the last of a cluster stays
@@ -268,7 +281,7 @@ def members_of_clusters(labels: NDArray[np.integer[Any]], n_clusters: int) -> li
     return np.split(order, ends[:-1])
 
 
-def _own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
+def own_distances(rows: Rows, labels: Labels, centers: FloatArray) -> FloatArray:
     """The squared distance of every row to the center of its cluster, a block of rows at a time."""
     distances = np.empty(rows.shape[0])
     for block in pieces(len(distances), centers[:1].nbytes):
@@ -282,7 +295,7 @@ def _refill_empty(rows: Rows, labels: Labels, weights: FloatArray, centers: Floa
     empty = np.flatnonzero(np.bincount(labels, weights, len(centers)) == 0)
     if not len(empty):
         return centers
-    distances = _own_distances(rows, labels, centers) * (weights > 0)
+    distances = own_distances(rows, labels, centers) * (weights > 0)
     farthest = np.argsort(distances)[::-1][: len(empty)]
     farthest = farthest[distances[farthest] > 0]
     refilled = centers.copy()

@@ -49,7 +49,8 @@ def parameters_of_partition(
 def moments_of_groups(sweep: Sweep, blocks: Iterable[Rows], means: FloatArray) -> Moments:
     """The moments of blocks of rows about the means, of which the rows' groups alone say whose they are."""
     model = _without_opinion(sweep.family, means, sweep.facts.rows.values.dtype)
-    sweeps = (make_sweep(Facts(block), sweep.family, sweep.backend, sweep.n_threads) for block in blocks)
+    machinery = sweep.family, sweep.backend, sweep.n_threads
+    sweeps = (make_sweep(Facts(block), *machinery, is_repeated=False) for block in blocks)
     return reduce(add, (each.moments(model) for each in sweeps))
 
 

@@ -13,9 +13,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.facts import Facts
 from fastgmm.families.family import CovarianceFamily
-from fastgmm.fit.candidates import Partition, default_scale, in_scale, likeliest_candidate, partition
+from fastgmm.fit.candidates import (
+    Partition,
+    default_scale,
+    in_scale,
+    likeliest_candidate,
+    parameters_of_clusters,
+    partition,
+)
 from fastgmm.fit.filling import filled, with_left_over
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
+from fastgmm.fit.labelled import labelled_members, labelled_seeds, rows_of_a_component, with_named_means
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.partitions import moments_of_groups, parameters_of_partition
 from fastgmm.machine.pieces import pieces
@@ -24,11 +32,9 @@ from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
 from fastgmm.sweeps.incomplete import IncompleteSweep
 
-# Rows that a partition looks at. For every component there are 32, which give a mean to 18 % of a deviation, and 8 for
-# every feature: from 8d rows the variance along any direction is known to a factor of about two, (1 ± √⅛)². The least
-# number in all was chosen by hand; `bench.lab.starts` found 4096 to do as well for choosing among candidates.
+# Rows that a partition looks at, unless components need more. The number was chosen by hand; `bench.lab.starts` found
+# 4096 to do as well for choosing among candidates.
 _SAMPLE_ROWS = 16_384
-_SAMPLE_ROWS_PER_COMPONENT = 32
 # Responsibilities are drawn for a block at a time: of 1 MB of rows (`pieces`), where a row counts for 256 bytes at the
 # least, so that a block has no more than 4096 rows, and no fewer than 512, the rows of a tile.
 _BYTES_OF_A_NARROW_ROW, _FEWEST_ROWS_OF_A_BLOCK = 256, 512
@@ -123,13 +129,21 @@ def _from_partition(
     if is_default and len(members) < sweep.facts.n_counted:
         # One row far from all others is worth a component, and a sample would most often miss it.
         members = np.union1d(members, sweep.facts.extreme_rows)
+    is_labelled = sweep.rows.groups is not None and options.means is None
+    if is_labelled and len(members) < sweep.facts.n_counted:
+        members = np.union1d(members, labelled_members(sweep.rows, n_components))
     sample = _centered(sweep.rows, members, shift)
     if is_default:
         start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
     else:
         given = None if means is None else means - shift
+        if is_labelled and given is not None:
+            given = with_named_means(sample, given)
         clusters = _partition(sweep, sample, options.method, given, n_components, random_state)
-        start = parameters_of_partition(sweep, sample, clusters.labels, clusters.centers, regularization)
+        if is_labelled:
+            start = parameters_of_clusters(sweep, sample, clusters, regularization)
+        else:
+            start = parameters_of_partition(sweep, sample, clusters.labels, clusters.centers, regularization)
     return replace(start, means=start.means + shift)
 
 
@@ -147,10 +161,20 @@ def _partition(
     scale = default_scale(sample, sweep)
     scaled = in_scale(sample, scale)
     if means is None:
-        seeds = kmeans_plusplus(scaled, n_components, random_state, sweep.backend, sweep.n_threads)
-        means = sample.values[seeds].astype(np.float64)
+        means = _seeds(sweep, sample, scaled, n_components, random_state)
     centers = means if scale is None else means / scale
     return Partition(means, nearest(scaled, centers, sweep.backend, sweep.n_threads))
+
+
+def _seeds(
+    sweep: InMemory, sample: Rows, scaled: Rows, n_components: int, random_state: np.random.RandomState
+) -> FloatArray:
+    """The rows of the sample that k-means++ finds; means of those that name a component."""
+    if sample.groups is None:
+        seeds = kmeans_plusplus(scaled, n_components, random_state, sweep.backend, sweep.n_threads)
+    else:
+        seeds = labelled_seeds(scaled, n_components, random_state, sweep)
+    return with_named_means(sample, sample.values[seeds].astype(np.float64))
 
 
 def _from_callable(
@@ -192,9 +216,12 @@ def _believed_at_random(rows: Rows, n_components: int, random_state: np.random.R
     n_bytes = max(rows.shape[1] * np.dtype(np.float64).itemsize, _BYTES_OF_A_NARROW_ROW)
     for part in pieces(rows.shape[0], n_bytes, at_least=_FEWEST_ROWS_OF_A_BLOCK):
         drawn = random_state.uniform(size=(part.stop - part.start, n_components))
+        block = rows.take(part)
         with np.errstate(divide="ignore"):
             prior = np.log(drawn)
-        yield replace(rows.take(part), groups=np.arange(len(prior), dtype=np.int32), group_prior=prior)
+        if block.groups is not None:
+            prior += block.log_beliefs()
+        yield replace(block, groups=np.arange(len(prior), dtype=np.int32), group_prior=prior)
 
 
 def _sample(
@@ -207,10 +234,9 @@ def _sample(
 
     ``candidates`` are those that count, where this is known.
     """
-    n_features = rows.shape[1]
+    wanted = max(_SAMPLE_ROWS, n_components * rows_of_a_component(rows.shape[1]))
     if candidates is None and rows.weights is not None:
         candidates = _positive(rows.weights)
-    wanted = max(_SAMPLE_ROWS, n_components * max(_SAMPLE_ROWS_PER_COMPONENT, 8 * n_features))
     n_candidates = rows.shape[0] if candidates is None else len(candidates)
     if n_candidates <= wanted:
         return np.arange(n_candidates) if candidates is None else candidates
@@ -235,7 +261,9 @@ def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
     values = np.empty((len(members), rows.shape[1]), rows.values.dtype)
     for part in pieces(len(members), shift.nbytes):
         values[part] = rows.take(members[part]).points() - shift
-    return Rows(values, None if rows.weights is None else rows.weights[members])
+    groups = None if rows.groups is None else rows.groups[members]
+    weights = None if rows.weights is None else rows.weights[members]
+    return Rows(values, weights, groups=groups, group_prior=rows.group_prior)
 
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

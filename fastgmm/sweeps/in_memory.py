@@ -81,15 +81,20 @@ class InMemory:
 
 
 def make_sweep(
-    facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+    facts: Facts,
+    family: CovarianceFamily,
+    backend: Backend,
+    n_threads: int,
+    deadline: float = math.inf,
+    is_repeated: bool = True,
 ) -> InMemory:
     """A sweep over rows in memory.
 
     Where components share a covariance, second moments follow from the scatter of all rows, since responsibilities sum
-    to 1. To compute it once is worth its time where rows are swept again and again. For rows with groups the kernel
-    collects second moments instead, since a start sweeps each block of them once.
+    to 1, whatever is believed of the rows. To compute it once is worth its time where rows are swept again and again.
+    For a single sweep, as those of a start over blocks of rows, the kernel collects second moments instead.
     """
-    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and facts.rows.groups is None else None
+    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and is_repeated else None
     return InMemory(facts, family, backend, n_threads, scatter, deadline)
 
 
@@ -144,6 +149,8 @@ def total_scatter(facts: Facts, backend: Backend, n_threads: int) -> Scatter:
     """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
     center = facts.center
     full = FAMILIES["full"]
+    if facts.rows.groups is not None:  # their table has a column for every component, and there is one here
+        facts = Facts(replace(facts.rows, groups=None, group_prior=None))
     prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(len(center))[np.newaxis], np.float64)
     moments = InMemory(facts, full, backend, n_threads).moments(prepared)
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)

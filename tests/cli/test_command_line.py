@@ -57,6 +57,29 @@ def model(files, capsys):
 # --- fit -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "labels.npy", "beliefs.csv"])
+def test_fit_takes_labels(files, points, name, capsys):
+    known = [1 if row < 20 and waiting < 68 else -1 for row, waiting in enumerate(points[:, 1].tolist())]
+    labels = np.array(known)
+    np.save("labels.npy", labels)
+    with open("labels.csv", "w") as file:
+        file.write("known\n" + "".join("\n" if label < 0 else f"{label}\n" for label in known))
+    with open("beliefs.csv", "w") as file:
+        file.write("".join("1,1\n" if label < 0 else "0,1\n" for label in known))
+    assert fit("--labels", name, "--seed", "0") == 0
+    capsys.readouterr()
+    expected = fastgmm.GaussianMixture(2, backend="numpy", random_state=0).fit(points, labels=labels)
+    assert np.array_equal(fastgmm.load("model.npz").means_, expected.means_)
+    assert expected.means_[1, 1] < expected.means_[0, 1]
+
+
+def test_labels_that_are_names_are_refused(files, capsys):
+    with open("labels.csv", "w") as file:
+        file.write("0\n\nshort\n")
+    assert fit("--labels", "labels.csv") == 1
+    assert "labels.csv, line 3, column 1: 'short' is not a number" in capsys.readouterr().err
+
+
 def test_fit_writes_the_model_that_the_estimator_would(files, points, capsys):
     assert fit("--tol", "1e-6") == 0
     out, err = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Weights reach ``fit`` and ``score`` through scikit-learn's pipelines and searches, where they were asked for."""
+"""Weights and labels reach ``fit`` and ``score`` through scikit-learn, where they were asked for."""
 
 import copy
 import pickle
@@ -148,3 +148,20 @@ def test_nothing_is_asked_where_routing_is_off() -> None:
     for ask in (mixture().set_fit_request, mixture().set_score_request):
         with pytest.raises(RuntimeError, match="only available when metadata routing is enabled"):
             ask(sample_weight=True)
+
+
+@pytest.mark.usefixtures("routing")
+def test_a_pipeline_hands_labels_on_to_what_asks_for_them() -> None:
+    labels = np.where(np.arange(90) % 3 == 0, X[:, 0] > 0, -1)
+    pipeline = make_pipeline(StandardScaler(), mixture().set_fit_request(labels=True))
+    found = pipeline.fit(X, labels=labels)[-1].means_
+    assert np.array_equal(found, mixture().fit(StandardScaler().fit_transform(X), labels=labels).means_)
+    with pytest.raises(UnsetMetadataPassedError):
+        make_pipeline(mixture()).fit(X, labels=labels)
+
+
+@pytest.mark.usefixtures("routing")
+def test_what_was_asked_of_labels_goes_along_with_an_estimator_beside_what_was_asked_of_weights() -> None:
+    estimator = mixture().set_fit_request(labels="known").set_fit_request(sample_weight=True)
+    for other in (estimator, clone(estimator), pickle.loads(pickle.dumps(estimator))):
+        assert other.get_metadata_routing().fit.requests == {"sample_weight": True, "labels": "known"}

@@ -70,6 +70,12 @@ def read_points(
     return _BINARY[suffix](source, choice)
 
 
+def delimiter_of(path: AnyPath) -> str | None:
+    """What separates the cells of a file of text, by its name; None where it is no text."""
+    require_known_kind(path)
+    return _TEXT[".csv"] if is_standard_input(path) else _TEXT.get(suffix_of(path).removesuffix(".gz"))
+
+
 def require_known_kind(path: AnyPath) -> None:
     """Raise ``ValueError`` with what to do where the name of a file does not say that it is of a kind that is read."""
     suffix = suffix_of(path)

@@ -1,0 +1,135 @@
+"""What users know of the components of rows, as the groups and the table of log-beliefs that kernels read."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.machine.pieces import pieces
+from fastgmm.machine.waiting import attended
+from fastgmm.parameters import Array, FloatArray
+from fastgmm.rows import Rows
+
+_NOT_NUMBERS = (
+    "labels are component numbers; map class names to them first, e.g. with np.unique(names, return_inverse=True)."
+)
+# To check a number, take its logarithm, and sort it takes as long as so many multiply-adds.
+_WORK_OF_A_LABEL = 100
+# So many rows of beliefs tell whether few are distinct; where more than half of them are, every row has its own.
+_ROWS_LOOKED_AT = 1024
+# A longer list of numbers is told by its ends.
+_MOST_NUMBERS_LISTED = 10
+
+
+def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
+    """The rows with what is known of their components; as they are where that is nothing.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_rows,) or (n_rows, n_components)
+        Component numbers, −1 where unknown; or for every component whether it is allowed, or how much it is believed
+        in.
+
+    Raises
+    ------
+    TypeError
+        For labels that are no numbers.
+    ValueError
+        For wrong shapes, numbers of no component, beliefs that are negative or not finite, a row that may belong to no
+        component, and a component to which no row may belong.
+    """
+    array = _as_labels(labels)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"labels must have the shape (n_samples,) or (n_samples, n_components); got {array.shape}.")
+    if len(array) != rows.shape[0]:
+        raise ValueError(f"labels has {len(array)} rows, X has {rows.shape[0]}.")
+    if array.ndim == 2 and array.shape[1] != n_components:
+        raise ValueError(f"labels has {array.shape[1]} columns, n_components is {n_components}.")
+    return attended(partial(_believing, rows, array, n_components), _WORK_OF_A_LABEL * array.size)
+
+
+def _as_labels(labels: Any) -> Array:
+    if isinstance(labels, np.ma.MaskedArray):
+        raise ValueError("Masked arrays are not supported for labels; use labels.filled(-1) where unknown is masked.")
+    array: Array = np.asarray(labels)
+    if array.dtype.kind == "O" and not any(isinstance(value, str | bytes) for value in array.flat):
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{_NOT_NUMBERS} ({error})") from error
+    if array.dtype.kind not in "biuf" or (array.dtype.kind == "b" and array.ndim == 1):
+        raise TypeError(_NOT_NUMBERS)
+    return array
+
+
+def _believing(rows: Rows, labels: Array, n_components: int) -> Rows:
+    if labels.ndim == 1:
+        groups, table = _numbers(labels, n_components)
+    else:
+        _check_beliefs(labels)
+        groups, table = _distinct(labels)
+    believing = Rows(rows.values, rows.weights, rows.origin, groups, table, rows.has_missing)
+    _require_rows_for_all(believing, n_components)
+    says_nothing = not table.any() or bool((groups < 0).all())
+    return rows if says_nothing else believing
+
+
+def _numbers(labels: Array, n_components: int) -> tuple[NDArray[np.int32], FloatArray]:
+    """Component numbers are groups of a table that allows one component each."""
+    for part in pieces(len(labels), 3 * labels.itemsize):
+        some = labels[part]
+        wrong = ~((some >= -1) & (some < n_components) & (some == np.floor(some)))
+        if wrong.any():
+            row = part.start + int(np.argmax(wrong))
+            listed = ", ".join(map(str, range(n_components)))
+            known = listed if n_components <= _MOST_NUMBERS_LISTED else f"0 to {n_components - 1}"
+            raise ValueError(
+                f"labels[{row}] is {labels[row].item()}, but with n_components={n_components} a label is {known}, or "
+                "-1 for unknown."
+            )
+    return labels.astype(np.int32), np.where(np.eye(n_components, dtype=bool), 0.0, -np.inf)
+
+
+def _check_beliefs(labels: Array) -> None:
+    for part in pieces(len(labels), 3 * labels[:1].nbytes):
+        some = labels[part]
+        wrong = ~(np.isfinite(some) & (some >= 0))
+        if wrong.any():
+            row, component = (int(position) for position in np.argwhere(wrong)[0])
+            raise ValueError(f"labels[{part.start + row}, {component}] is negative or not finite.")
+        is_empty = ~some.any(axis=1)
+        if is_empty.any():
+            raise ValueError(f"labels[{part.start + int(np.argmax(is_empty))}] allows no component.")
+
+
+def _distinct(labels: Array) -> tuple[NDArray[np.int32], FloatArray]:
+    """A table of the distinct rows where these are few, else of all rows."""
+    packed = np.packbits(labels, axis=1) if labels.dtype == bool else np.ascontiguousarray(labels)
+    keys = packed.view(np.dtype((np.void, packed[:1].nbytes)))[:, 0]
+    some = keys[:: max(1, len(keys) // _ROWS_LOOKED_AT)]
+    if 2 * len(np.unique(some)) > len(some):
+        return np.arange(len(labels), dtype=np.int32), _logarithms(labels)
+    _, first, groups = np.unique(keys, return_index=True, return_inverse=True)
+    return groups.astype(np.int32), _logarithms(labels[first])
+
+
+def _logarithms(beliefs: Array) -> FloatArray:
+    table = np.empty(beliefs.shape)
+    with np.errstate(divide="ignore"):
+        for part in pieces(len(table), 2 * table[:1].nbytes):
+            np.log(beliefs[part], out=table[part], dtype=np.float64)
+    return table
+
+
+def _require_rows_for_all(rows: Rows, n_components: int) -> None:
+    """Of rows that weigh something, one at least may belong to each component."""
+    assert rows.groups is not None
+    assert rows.group_prior is not None
+    groups = rows.groups if rows.weights is None else rows.groups[rows.weights > 0]
+    if (groups < 0).any():
+        return
+    is_used = np.bincount(groups, minlength=len(rows.group_prior)) > 0
+    allowed = (rows.group_prior[is_used] > -np.inf).any(axis=0)
+    if not allowed.all():
+        raise ValueError(f"No row may belong to component {int(np.argmin(allowed))}: labels allow it nowhere.")

@@ -1,0 +1,112 @@
+"""What users know of the components of rows: the forms it comes in, and what is refused."""
+
+import numpy as np
+import pytest
+
+from fastgmm.data.labels import with_labels
+from fastgmm.rows import Rows
+
+ROWS = Rows(np.zeros((8, 1)))
+KNOWN = [0, 1, 2, -1, 0, 1, 2, -1]
+
+
+def beliefs(labels, n_components=3, rows=ROWS):
+    return np.exp(with_labels(rows, labels, n_components).log_beliefs())
+
+
+@pytest.mark.parametrize("kind", [list, np.int8, np.int64, np.float32, object])
+def test_a_known_component_is_the_only_one_that_is_believed_in(kind):
+    labels = KNOWN if kind is list else np.array(KNOWN, kind)
+    expected = [[1.0] * 3 if known < 0 else [float(k == known) for k in range(3)] for known in KNOWN]
+    assert beliefs(labels).tolist() == expected
+
+
+def test_labels_of_a_frame_are_read(rng):
+    pandas = pytest.importorskip("pandas")
+    labels = pandas.Series(KNOWN, dtype="Int64")
+    assert np.array_equal(beliefs(labels), beliefs(KNOWN))
+
+
+@pytest.mark.parametrize("repeat", [1, 500])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_tables_are_read_as_they_are(rng, repeat, order):
+    some = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], bool)[rng.integers(3, size=8)]
+    rows = Rows(np.zeros((8 * repeat, 1)))
+    some[0] = True
+    allowed = np.asarray(np.tile(some, (repeat, 1)), order=order)
+    assert np.array_equal(beliefs(allowed, rows=rows), allowed)
+    for dtype in (np.float64, np.float32, np.int64):
+        assert np.array_equal(beliefs(allowed.astype(dtype), rows=rows), allowed)
+    soft = rng.uniform(size=allowed.shape)
+    assert np.allclose(beliefs(soft, rows=rows), soft, rtol=1e-15)
+
+
+def test_few_distinct_rows_make_a_small_table(rng):
+    allowed = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], bool)[rng.integers(3, size=5000)]
+    for labels in (allowed, np.where(allowed, 0.7, 0.1)):
+        assert len(with_labels(Rows(np.zeros((5000, 1))), labels, 3).group_prior) == 3
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.full(8, -1), np.ones((8, 3), bool), np.ones((8, 3)), np.ones((8, 3), np.float32), np.ones((8, 3), int)],
+)
+def test_where_nothing_is_known_rows_stay_what_they_are(labels):
+    assert with_labels(ROWS, labels, 3) is ROWS
+
+
+def test_a_single_component_needs_no_labels():
+    assert with_labels(ROWS, np.zeros(8, int), 1) is ROWS
+
+
+def changed(position, value, dtype=float):
+    table = np.ones((8, 3), dtype)
+    table[position] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (
+            [0, 1, 2, -1, 0, 1, 2, 3],
+            r"labels\[7\] is 3, but with n_components=3 a label is 0, 1, 2, or -1 for unknown\.",
+        ),
+        ([0, 1, -2, -1, 0, 1, 2, 3], r"labels\[2\] is -2, but"),
+        ([0, 1.5, 2, -1, 0, 1, 2, 2], r"labels\[1\] is 1.5, but"),
+        ([0, np.nan, 2, -1, 0, 1, 2, 2], r"labels\[1\] is nan, but"),
+        ([0] * 9, r"labels has 9 rows, X has 8\."),
+        (np.ones((8, 2)), r"labels has 2 columns, n_components is 3\."),
+        (np.ones((8, 3, 1)), r"shape \(n_samples,\) or \(n_samples, n_components\); got \(8, 3, 1\)"),
+        (changed(7, False, bool), r"labels\[7\] allows no component\."),
+        (changed(7, 0.0), r"labels\[7\] allows no component\."),
+        (changed((7, 2), -0.5), r"labels\[7, 2\] is negative or not finite\."),
+        (changed((6, 1), np.nan), r"labels\[6, 1\] is negative or not finite\."),
+        (changed((5, 0), np.inf), r"labels\[5, 0\] is negative or not finite\."),
+        ([0, 1] * 4, r"No row may belong to component 2: labels allow it nowhere\."),
+        (changed((slice(None), 1), 0.0), r"No row may belong to component 1: labels allow it nowhere\."),
+        (np.ma.array(KNOWN, mask=[False] * 8), r"labels\.filled\(-1\)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(labels, words):
+    with pytest.raises(ValueError, match=words):
+        with_labels(ROWS, labels, 3)
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", "b"] * 4, np.array(["a", "b"] * 4, object), [True, False] * 4, np.zeros(8, "M8[s]")]
+)
+def test_names_are_no_labels(labels):
+    with pytest.raises(TypeError, match="labels are component numbers; map class names to them first"):
+        with_labels(ROWS, labels, 3)
+
+
+def test_rows_of_weight_zero_do_not_count_as_rows_that_may_belong_to_a_component():
+    rows = Rows(ROWS.values, np.array([1.0] * 7 + [0.0]))
+    with pytest.raises(ValueError, match="No row may belong to component 2"):
+        with_labels(rows, [0, 1, 0, 1, 0, 1, 0, -1], 3)
+
+
+def test_many_components_are_told_by_their_ends():
+    with pytest.raises(ValueError, match="with n_components=12 a label is 0 to 11, or -1 for unknown"):
+        with_labels(ROWS, np.full(8, 12), 12)
