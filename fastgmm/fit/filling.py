@@ -37,7 +37,7 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     facts = Facts(replace(some, values=some.points().copy(order="C"), origin=None, groups=None, group_prior=None))
     gaussian = single_gaussian(sweep, facts, Facts(facts.sample))
     values, left_over = _expected(facts, gaussian)
-    return Filled(Rows(values, some.weights), left_over)
+    return Filled(replace(some, values=values, origin=None, has_missing=False), left_over)
 
 
 def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:

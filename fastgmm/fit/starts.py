@@ -103,6 +103,8 @@ def _from_filled_sample(
     members = _sample(rows, options.n_components, random_state, candidates)
     if len(members) < len(candidates):
         members = np.union1d(members, sweep.facts.extreme_rows)
+        if rows.groups is not None:
+            members = np.union1d(members, np.intersect1d(labelled_members(rows, options.n_components), candidates))
     sample = filled(sweep, members)
     if callable(options.method) and options.means is None:
         answer = np.asarray(options.method(rows.values, options.n_components, random_state))
