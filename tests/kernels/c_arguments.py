@@ -100,7 +100,7 @@ def log_density_arguments(family="full", dtype="float64", n_features=3, n_compon
 
 
 def incomplete_sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
-    """Every other row lacks a value, and the order is reversed; the spherical kernel is the diagonal."""
+    """Every other row lacks a value; rows come in reversed order. Spherical components take the diagonal kernel."""
     arguments = sweep_arguments(family, dtype, n_features, n_components)
     problem = draw_problem(family, N_ROWS, n_features, n_components, weighted=True)
     number, values, weights, origin, groups, group_prior, _, _, section, slots, *_ = arguments

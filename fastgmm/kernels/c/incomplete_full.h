@@ -142,7 +142,7 @@ INLINE void solve(const NUMBER *factor, int64_t n_known, NUMBER *const x[4], con
 /* The rows i ... i + n of L. A component without a factor gets a log-density of NaN, and numbers that harm nobody. */
 INLINE void factor_rows(const NUMBER *covariance, const int64_t *features, NUMBER *factor, NUMBER *log_deviations,
                         int64_t i, const int n) {
-    NUMBER *x[4];
+    NUMBER *x[4] = {NULL};
     Vector block[4][4];
     UNROLLED
     for (int r = 0; r < n; r++) {
@@ -251,7 +251,7 @@ INLINE void project(const NUMBER *q, int64_t begin, int64_t d, NUMBER *const x[4
 /* The same for n columns from a on, whose products are a row of T. */
 INLINE void project_columns(const NUMBER *q, int64_t begin, int64_t d, NUMBER *columns, NUMBER *row, int64_t a,
                             const int n) {
-    NUMBER *x[4], *to[4];
+    NUMBER *x[4] = {NULL}, *to[4] = {NULL};
     UNROLLED
     for (int r = 0; r < n; r++) x[r] = columns + (a + r) * d * LANES, to[r] = row + (a + r) * LANES;
     project(q, begin, d, x, to, n);
@@ -339,7 +339,7 @@ INLINE void put_residuals(const Holes *holes, const NUMBER *rows, int64_t block,
         FOR_PANELS_OF_FOUR(holes->n_observed, add_root_columns, holes, rows + r * d, mean, root, z[r]);
     }
     for (int64_t m = holes->n_missing - 1; m >= 0; m--) {
-        NUMBER *to[4];
+        NUMBER *to[4] = {NULL};
         UNROLLED
         for (int r = 0; r < n; r++) to[r] = z[r] + (d + m) * LANES;
         project(holes->columns + (block * d + m) * d * LANES, holes->missing[m], d, z, to, n);
@@ -368,7 +368,7 @@ INLINE void put_joint_of_rows(const Holes *holes, const NUMBER *rows, int64_t bl
     const int64_t length = holes->from_roots ? d : n_observed;
     const Vector c = load(holes->log_weights + block * LANES) - broadcast(0.5 * LOG_TWO_PI * (NUMBER)n_observed) -
                      load(holes->log_deviations + (shared * (d + 1) + n_observed) * LANES);
-    NUMBER *y[4];
+    NUMBER *y[4] = {NULL};
     UNROLLED
     for (int r = 0; r < n; r++) y[r] = whitened_of(holes, block, r);
     if (holes->from_roots)
@@ -386,7 +386,7 @@ INLINE void put_joint_of_rows(const Holes *holes, const NUMBER *rows, int64_t bl
 
 /* y of a row in n blocks that share their L. */
 INLINE void put_whitened_in_blocks(const Holes *holes, const NUMBER *row, int64_t r, int64_t block, const int n) {
-    NUMBER *y[4];
+    NUMBER *y[4] = {NULL};
     UNROLLED
     for (int b = 0; b < n; b++) {
         y[b] = whitened_of(holes, block + b, r);
@@ -448,7 +448,7 @@ OUTLINE void weigh(const Holes *holes, NUMBER *joint, double weight, NUMBER marg
 /* n rows of V^T from the missing feature m on. */
 INLINE void put_columns(const Holes *holes, const NUMBER *covariance, const NUMBER *factor, NUMBER *columns, int64_t m,
                         const int n) {
-    NUMBER *x[4];
+    NUMBER *x[4] = {NULL};
     UNROLLED
     for (int r = 0; r < n; r++) {
         x[r] = columns + (m + r) * holes->n_observed * LANES;
