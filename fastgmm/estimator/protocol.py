@@ -31,6 +31,7 @@ _NAMES_ELSEWHERE = {
     "random_state": ("seed", "random_seed", "rng"),
     "n_threads": ("n_jobs", "n_cpus", "n_workers", "num_threads", "workers"),
     "deadline": ("time_limit", "timeout", "max_time"),
+    "fixed": ("frozen", "freeze"),
 }
 # How alike a name must be to be taken for a misspelling: ``n_component`` and ``maxiter`` are.
 _ALIKE = 0.8

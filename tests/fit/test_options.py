@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastgmm import GaussianMixture
+from fastgmm import GaussianMixture, Prior
 from fastgmm.families import FAMILIES
 from fastgmm.fit.options import InvalidParameterError, check_n_samples, check_options, check_random_state
 
@@ -25,6 +25,8 @@ BAD: dict[str, list[Any]] = {
     "accelerate": ["SQUAREM", "", True, 1, ["squarem"]],
     "deadline": [0, -1.0, "1", np.inf, np.nan, True],
     "callbacks": [print, [3], "ab"],
+    "prior": ["mclust", 1.0, {"mean_precision": 1.0}],
+    "fixed": ["means", None, 3],
     "warm_start": [1, "yes", None],
     "verbose": [-1, 1.5, None],
     "random_state": [-1, 1.5, "x", 2**32, np.random.default_rng(0)],
@@ -41,6 +43,8 @@ GOOD: dict[str, list[Any]] = {
     "accelerate": [None, "squarem"],
     "deadline": [None, 1, 0.5, np.float32(2.0)],
     "callbacks": [None, [], (print,), [print]],
+    "prior": [None, "default", Prior()],
+    "fixed": [(), ["means"], {"weights"}, {"means": [0]}],
     "warm_start": [np.True_],
     "verbose": [False, np.False_, 0],
     "random_state": [None, 0, np.int64(3), np.random.RandomState(0), 2**32 - 1],

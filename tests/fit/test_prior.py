@@ -204,7 +204,7 @@ def test_model_files_keep_its_name_and_leave_its_arrays(tmp_path: Path) -> None:
 
 def test_an_option_that_is_no_prior_is_named() -> None:
     with pytest.raises(
-        ValueError, match=r"'prior' parameter of GaussianMixture must be None or a str among {'default'} or"
+        ValueError, match=r"'prior' parameter of GaussianMixture must be None or a str among \{'default'\} or"
     ):
         GaussianMixture(prior="mclust").fit(X)  # type: ignore[arg-type]
 
