@@ -46,7 +46,9 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> P
     variances = np.where(facts.variances > 0, facts.variances, 1.0)
     covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
     start = Parameters(family.name, np.ones(1), facts.center[np.newaxis], covariances)
-    some = suited_to_missing(looked_at, family, sweep.backend, sweep.n_threads)
+    # With one component there is nothing to believe.
+    unlabelled = replace(looked_at.rows, groups=None, group_prior=None)
+    some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
