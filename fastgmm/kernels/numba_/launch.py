@@ -22,7 +22,6 @@ from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import Order
 from fastgmm.kernels.numba_.bounded import bounded_chunks, bounded_parallel
 from fastgmm.kernels.numba_.drivers import log_density_chunks, log_density_parallel, sweep_chunks, sweep_parallel
-from fastgmm.kernels.numba_.ordered import ordered_chunks, ordered_parallel
 from fastgmm.kernels.numba_.rows import FlatRows
 from fastgmm.kernels.numba_.tile import allocate_scratch
 from fastgmm.machine.waiting import uninterrupted
@@ -39,10 +38,8 @@ def sweep(
     rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int, order: Order | None = None
 ) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
-    if order is None:
-        _launch(sweep_chunks, sweep_parallel, rows, prepared, section, n_threads, slots)
-    else:
-        _launch(ordered_chunks, ordered_parallel, rows, prepared, section, n_threads, slots, order)
+    rows = rows if order is None else rows.take(order)
+    _launch(sweep_chunks, sweep_parallel, rows, prepared, section, n_threads, slots)
 
 
 def bounded_sweep(
@@ -97,18 +94,12 @@ def _launch(
     prepared: Prepared,
     section: Section,
     n_threads: int,
-    *results: Slots | Outputs | Bounds | Order,
+    *results: Slots | Outputs | Bounds,
 ) -> None:
     n_workers = min(n_threads, section.n_chunks)
     constants = prepared.log_constants
     scratch = allocate_scratch(n_workers, section.tile_rows, rows.shape[1], len(constants), constants.dtype)
-    launch_workers(serial, parallel, n_workers, (flat_rows(rows), prepared, section, scratch, *results))
-
-
-def launch_workers(
-    serial: Callable[..., None], parallel: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]
-) -> None:
-    """Call a kernel, the serial one where it has one worker."""
+    arguments = (flat_rows(rows), prepared, section, scratch, *results)
     if n_workers == 1:
         serial(0, 1, *arguments)
     elif os.getpid() != _IMPORTING_PROCESS:

@@ -50,7 +50,21 @@ class FlatRows(NamedTuple):
 @inline
 def pointers_of_rows(rows: Any) -> Any:
     """The rows with pointers, which are cheaper to hand on than arrays."""
-    return _replaced(rows, pointer(rows.groups, 0), rows.n_rows)
+    return FlatRows(
+        pointer(rows.values, 0),
+        rows.row_stride,
+        rows.column_stride,
+        pointer(rows.weights, 0),
+        rows.weight_stride,
+        pointer(rows.origin, 0),
+        rows.has_origin,
+        pointer(rows.groups, 0),
+        pointer(rows.group_prior, 0),
+        rows.has_groups,
+        rows.n_groups,
+        rows.n_rows,
+        rows.n_features,
+    )
 
 
 @inner
@@ -160,37 +174,3 @@ def _pad(tile: Any, t: int, d: int, padding: Any) -> None:
         if number(tile.weights, lane) == 0.0:
             for j in range(d):
                 put(tile.points, j * tile.stride + lane, number(padding, j))
-
-
-@inline
-def rows_of_order(rows: Any, n_rows: int) -> Any:
-    """The rows with pointers, as many as an order names."""
-    return _replaced(rows, pointer(rows.groups, 0), n_rows)
-
-
-@inner
-def take_groups(rows: Any, order: Any, first: int, n_valid: int, tile: Any) -> Any:
-    """Rows whose groups are those of the tile, from 0 on; they stand in ``tile.positions`` until points are packed."""
-    if rows.has_groups:
-        for t in range(n_valid):
-            put(tile.positions, t, number(rows.groups, number(order, first + t)))
-    return _replaced(rows, tile.positions, rows.n_rows)
-
-
-@inline
-def _replaced(rows: Any, groups: Any, n_rows: int) -> Any:
-    return FlatRows(
-        pointer(rows.values, 0),
-        rows.row_stride,
-        rows.column_stride,
-        pointer(rows.weights, 0),
-        rows.weight_stride,
-        pointer(rows.origin, 0),
-        rows.has_origin,
-        groups,
-        pointer(rows.group_prior, 0),
-        rows.has_groups,
-        rows.n_groups,
-        n_rows,
-        rows.n_features,
-    )
