@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from fastgmm.estimator import answers, interchange, metadata_routing, one_step
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import checked_fit, ready_to_score, require_fitted
-from fastgmm.fit.options import Acceleration, RegCovar, StartMethod
+from fastgmm.fit.options import Acceleration, Assignment, RegCovar, StartMethod
 from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
 from fastgmm.kernels import BackendName
@@ -71,6 +71,15 @@ class GaussianMixture:
         likelihood of θ₁, EM goes on from θ₂. Every sweep counts as an iteration; ``tol`` is compared with plain steps
         of EM only, and with two in a row after an extrapolation. Of several maxima it may find another than plain EM.
         A start that ends in a degenerate component is run again without, and its iterations count from 1 again.
+    assignment : {'soft', 'hard', 'stochastic'}, default='soft'
+        ``'soft'``: rows count for all components, by their responsibilities. ``'hard'``: for the most probable one, z
+        [3]_; a start ends once no label changes, or by ``tol``, and ``lower_bound_`` is the mean of log(π_z N(x | z)).
+        Components that overlap come out too tight. ``'stochastic'``: for one drawn by the responsibilities [4]_, which
+        leaves poor maxima; a start takes ``max_iter`` iterations, and ends with the likeliest parameters visited.
+    annealing : float in (0, 1], optional
+        For soft assignments: densities are raised to this exponent, which grows by half as often as ``tol`` or
+        ``max_iter`` ends a run of EM, up to 1 [5]_. Flat densities have fewer maxima; near 0 all components become one.
+        Below 1 the lower bound is the mean of log(Σ(πN)ᵇ)/b, and that of a fit cut short there is -inf.
     deadline : float, optional
         Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start, and
         what a covariance family computes once of all rows, are finished first.
@@ -117,6 +126,10 @@ class GaussianMixture:
        algorithm", JRSS B 39 (1977).
     .. [2] R. Varadhan and C. Roland, "Simple and globally convergent methods for accelerating the convergence of any
        EM algorithm", Scandinavian Journal of Statistics 35 (2008).
+    .. [3] G. Celeux and G. Govaert, "A classification EM algorithm for clustering and two stochastic versions",
+       Computational Statistics & Data Analysis 14 (1992).
+    .. [4] G. Celeux and J. Diebolt, "The SEM algorithm", Computational Statistics Quarterly 2 (1985).
+    .. [5] N. Ueda and R. Nakano, "Deterministic annealing EM algorithm", Neural Networks 11 (1998).
 
     Examples
     --------
@@ -166,6 +179,8 @@ class GaussianMixture:
         n_threads: int | None = None,
         backend: BackendName = "auto",
         accelerate: Acceleration | None = None,
+        assignment: Assignment = "soft",
+        annealing: float | None = None,
         deadline: float | None = None,
         callbacks: Sequence[Observer] | None = None,
     ) -> None:
@@ -186,6 +201,8 @@ class GaussianMixture:
         self.n_threads = n_threads
         self.backend = backend
         self.accelerate = accelerate
+        self.assignment = assignment
+        self.annealing = annealing
         self.deadline = deadline
         self.callbacks = callbacks
 

@@ -14,6 +14,14 @@ from fastgmm.parameters import Model, Parameters
 
 
 @dataclass(frozen=True, eq=False)
+class Visited:
+    """A model, and its own objective."""
+
+    model: Model
+    lower_bound: float
+
+
+@dataclass(frozen=True, eq=False)
 class Iterate:
     """Where EM stands, and the model whose moments it asks for next.
 
@@ -33,6 +41,8 @@ class Iterate:
         Whether the last moments came from an extrapolation.
     has_jumped : bool
         Whether any extrapolation of this run was accepted.
+    best : Visited or None
+        What the run ends with, where that is not where it stands.
     """
 
     model: Model
@@ -42,6 +52,7 @@ class Iterate:
     accepted: bool = True
     is_jump: bool = False
     has_jumped: bool = False
+    best: Visited | None = None
 
 
 def em(update: Update, start: Parameters, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:

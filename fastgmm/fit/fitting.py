@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -15,16 +16,18 @@ from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
+from fastgmm.fit.annealing import annealed, tempered_sweep
 from fastgmm.fit.options import Options, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.regularization import regularization_of
-from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.fit.runs import Course, Fit, Observer, Step, Stopping, best_of_restarts, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
+from fastgmm.sweeps.assigned import AssignedSweep, Drawn, most_probable
 from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
 
@@ -86,26 +89,27 @@ def runs_of_em(
     observer: Observer | None,
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
-    stopping = Stopping(options.tol, options.max_iter)
     start_options = _start_options(options, sweep)
+    # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
+    random_state = functools.cache(lambda: check_random_state(options.random_state))
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
-        def em(accelerate: bool) -> Fit:
-            bounded = BoundedSweep(sweep)
-            return run_em(bounded, start, regularization, stopping, observer, restart, lower_bound, accelerate)
-
-        if options.accelerate is not None:
-            # Where extrapolations led to a degenerate component, plain EM has its say.
-            with suppress(DegenerateComponentError):
-                return em(accelerate=True)
-        return em(accelerate=False)
+        if options.assignment == "soft":
+            return _run_soft(options, sweep, regularization, observer, start, restart, lower_bound)
+        if options.assignment == "hard":
+            assigned = AssignedSweep(sweep, most_probable)
+            course, tol = Course(has_settled=lambda: assigned.has_settled), options.tol
+        else:
+            # Small changes are no convergence.
+            assigned = AssignedSweep(sweep, Drawn(int(random_state().randint(2**32, dtype=np.uint64))))
+            course, tol = Course("wandering"), 0.0
+        stopping = Stopping(tol, options.max_iter)
+        return run_em(assigned, start, regularization, stopping, observer, restart, lower_bound, course=course)
 
     if earlier is not None:
         means = less_origin(earlier.parameters.means, sweep.rows.origin)
         yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
-    # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
-    random_state = functools.cache(lambda: check_random_state(options.random_state))
     for restart in range(options.n_init):
 
         def run_from_start(restart: int = restart) -> Fit:
@@ -113,6 +117,35 @@ def runs_of_em(
             return run(start or make_start(sweep, start_options, regularization, random_state()), restart)
 
         yield run_from_start
+
+
+def _run_soft(
+    options: Options,
+    sweep: InMemory,
+    regularization: FloatArray,
+    observer: Observer | None,
+    start: Parameters,
+    restart: int,
+    lower_bound: float,
+) -> Fit:
+    """EM from a start, annealed and accelerated as the options say."""
+    stopping = Stopping(options.tol, options.max_iter)
+
+    def stage(start: Parameters, course: Course) -> Fit:
+        bounded = BoundedSweep(tempered_sweep(sweep, course.exponent))
+        bound = lower_bound if options.annealing is None else -np.inf
+        return run_em(bounded, start, regularization, stopping, observer, restart, bound, course=course)
+
+    def whole(loop: Literal["em", "accelerated"]) -> Fit:
+        if options.annealing is None:
+            return stage(start, Course(loop))
+        return annealed(lambda start, course: stage(start, replace(course, loop=loop)), start, options.annealing)
+
+    if options.accelerate is not None:
+        # Where extrapolations led to a degenerate component, plain EM has its say.
+        with suppress(DegenerateComponentError):
+            return whole("accelerated")
+    return whole("em")
 
 
 def _start_options(options: Options, sweep: InMemory) -> StartOptions:

@@ -13,6 +13,7 @@ from fastgmm.fit.acceleration import accelerated
 from fastgmm.fit.degenerate import degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.update import Likelihood, NoModelError
+from fastgmm.fit.wandering import wandering
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.sweeps.sweep import DeadlineError, Sweep
@@ -121,6 +122,31 @@ class Stopping:
     max_iter: int
 
 
+@dataclass(frozen=True, eq=False)
+class Course:
+    """How a run goes, where it is not plain EM.
+
+    Attributes
+    ----------
+    loop : {'em', 'accelerated', 'wandering'}
+        Whose iterates it makes.
+    exponent : float
+        To which joint densities are raised.
+    n_before : int
+        The iterations of runs that this one continues.
+    has_settled : callable () -> bool
+        Whether another iteration would lead nowhere else, however much the last one has changed.
+    """
+
+    loop: Literal["em", "accelerated", "wandering"] = "em"
+    exponent: float = 1.0
+    n_before: int = 0
+    has_settled: Callable[[], bool] = bool
+
+
+_LOOPS = {"em": em, "accelerated": accelerated, "wandering": wandering}
+
+
 def run_em(
     sweep: Sweep,
     start: Parameters,
@@ -129,8 +155,8 @@ def run_em(
     observer: Observer | None = None,
     restart: int = 0,
     lower_bound: float = -np.inf,
-    accelerate: bool = False,
     is_logged: bool = True,
+    course: Course = Course(),
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -143,24 +169,24 @@ def run_em(
         Added to the diagonal of every covariance.
     lower_bound : float
         That of an earlier fit which is continued.
-    accelerate : bool
-        Whether a sweep may be given extrapolated parameters instead of the last M-step's.
     is_logged : bool
         False for the steps that lead to a start, which are no iterations of the fit.
+    course : Course
 
     Returns
     -------
     Fit
-        Its parameters are the M-step of the last accepted sweep, whose lower bound it has.
+        Its parameters are the M-step of the last accepted sweep, whose lower bound it has; or the best that it has
+        visited, with their own, where it wanders.
 
     Raises
     ------
     DegenerateComponentError
         When a covariance stops being positive definite.
     """
-    update = Likelihood(sweep.family, regularization, sweep.facts.rows.values.dtype)
-    iterates = (accelerated if accelerate else em)(update, start, lower_bound)
-    run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observer, is_logged)
+    update = Likelihood(sweep.family, regularization, sweep.facts.rows.values.dtype, course.exponent)
+    iterates = _LOOPS[course.loop](update, start, lower_bound)
+    run = Run(iterates, stopping, _ROUNDING[update.dtype], restart, observer, is_logged, course)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
@@ -168,10 +194,10 @@ def run_em(
     assert run.stop_reason is not None
     if is_logged:
         _log_falls(run.steps)
-    model, converged = run.iterate.model, run.stop_reason == "converged"
-    degenerate = degenerate_components(sweep, model, regularization)
-    matrices = model.parameters, model.precisions_cholesky
-    return Fit(*matrices, run.iterate.lower_bound, converged, run.stop_reason, tuple(run.steps), *degenerate)
+    end, converged = run.iterate.best or run.iterate, run.stop_reason == "converged"
+    degenerate = degenerate_components(sweep, end.model, regularization)
+    matrices = end.model.parameters, end.model.precisions_cholesky
+    return Fit(*matrices, end.lower_bound, converged, run.stop_reason, tuple(run.steps), *degenerate)
 
 
 def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
@@ -201,6 +227,7 @@ class Run:
     restart: int = 0
     observer: Observer | None = None
     is_logged: bool = True
+    course: Course = Course()
     iterate: Iterate = field(init=False)
     steps: list[Step] = field(init=False, default_factory=list)
     quiet_steps: int = field(init=False, default=0)
@@ -255,8 +282,8 @@ class Run:
         fell = iterate.accepted and change < -self.rounding * max(1.0, abs(bound))
         is_quiet = not iterate.is_jump and abs(change) < self.stopping.tol and (iterate.has_jumped or not fell)
         self.quiet_steps = self.quiet_steps + 1 if is_quiet else 0
-        converged = self.quiet_steps >= (2 if iterate.has_jumped else 1)
-        number = len(self.steps) + 1
+        converged = self.quiet_steps >= (2 if iterate.has_jumped else 1) or self.course.has_settled()
+        number = self.course.n_before + len(self.steps) + 1
         return Step(self.restart, number, bound, change, converged, seconds, None, iterate.accepted, fell)
 
 

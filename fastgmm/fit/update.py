@@ -1,11 +1,12 @@
 """What a model is updated to: prepare, maximize, and the objective that rises meanwhile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.families.tempering import tempered
 from fastgmm.fit.maximize import maximize
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -47,21 +48,26 @@ class Update(Protocol):
 class Likelihood:
     """Maximum likelihood, with ``regularization`` (n_features,) added to every diagonal of a covariance.
 
-    ``dtype`` is that of the rows, in which kernels compute.
+    ``dtype`` is that of the rows, in which kernels compute. Joint densities are raised to ``exponent``, and so may be
+    the densities of what is believed of the rows, for the sweep.
     """
 
     family: CovarianceFamily
     regularization: FloatArray
     dtype: np.dtype[Any]
+    exponent: float = 1.0
 
     def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
         try:
-            return self.family.model_of(parameters, self.dtype)
+            model = self.family.model_of(parameters, self.dtype)
         except NotPositiveDefiniteError as error:
             raise NoModelError(error.component, parameters, counts) from error
+        if self.exponent == 1.0:
+            return model
+        return replace(model, prepared=tempered(model.prepared, self.exponent), exponent=self.exponent)
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         return maximize(self.family, moments, self.regularization)
 
     def objective(self, moments: Moments, model: Model) -> float:
-        return moments.log_likelihood / moments.total_weight
+        return moments.log_likelihood / moments.total_weight / self.exponent
