@@ -18,11 +18,19 @@ INLINE int is_allowed(const fastgmm_rows *rows, int64_t first, int64_t n_valid, 
     return 0;
 }
 
+/* Whether the rows first ... first + n_valid are of one group, as most are where rows stand in the order of groups. */
+INLINE int are_alike(const fastgmm_rows *rows, int64_t first, int64_t n_valid) {
+    for (int64_t t = 1; t < n_valid; t++)
+        if (rows->groups[first + t] != rows->groups[first]) return 0;
+    return 1;
+}
+
 /* The components that any of the rows first ... first + n_valid may belong to; returns how many these are. All of them
  * where there are no groups, or none is left. */
 OUTLINE int64_t find_members(const fastgmm_rows *rows, const Tile *tile, int64_t first, int64_t n_valid,
                              int64_t n_components) {
     int64_t n_members = 0;
+    if (rows->groups && n_valid > 1 && are_alike(rows, first, n_valid)) n_valid = 1;
     for (int64_t k = 0; rows->groups && k < n_components; k++)
         if (is_allowed(rows, first, n_valid, n_components, k)) tile->members[n_members++] = k;
     if (n_members > 0) return n_members;
