@@ -154,7 +154,38 @@ def sums_of_shares(family, means, rows, shares):
 def em_step(mixture, rows, row_weights=None, reg_covar=0.0):
     """The next mixture, from scatters about the new means: not the way fastgmm goes."""
     row_weights = [1.0] * len(rows) if row_weights is None else row_weights
-    shares = weighted_shares(mixture, rows, row_weights)
+    return m_step(mixture, rows, weighted_shares(mixture, rows, row_weights), reg_covar)
+
+
+def hard_shares(mixture, rows, row_weights, priors=None):
+    """The weight of every row for the component of the largest joint density, 0 for all others."""
+    joint = joint_log_density(mixture, rows, priors)
+    chosen = [own.index(max(own)) for own in joint]
+    return [
+        [w if k == z else 0.0 for k in range(len(mixture.weights))] for w, z in zip(row_weights, chosen, strict=True)
+    ]
+
+
+def classification_likelihood(mixture, rows, row_weights, priors=None):
+    """Σ w maxₖ log(b w N)."""
+    joint = joint_log_density(mixture, rows, priors)
+    return math.fsum(w * max(own) for w, own in zip(row_weights, joint, strict=True))
+
+
+def hard_step(mixture, rows, row_weights=None, reg_covar=0.0):
+    """The next mixture where every row counts for its most probable component alone."""
+    row_weights = [1.0] * len(rows) if row_weights is None else row_weights
+    return m_step(mixture, rows, hard_shares(mixture, rows, row_weights), reg_covar)
+
+
+def free_energy(mixture, rows, exponent, priors=None):
+    """(1/β) Σ log Σ (b w N)^β."""
+    joint = joint_log_density(mixture, rows, priors)
+    return math.fsum(log_sum_exp([exponent * value for value in own]) for own in joint) / exponent
+
+
+def m_step(mixture, rows, shares, reg_covar=0.0):
+    """The next mixture, from scatters about the new means, given how much every row counts for every component."""
     components, d = range(len(mixture.means)), len(mixture.means[0])
     counts = [math.fsum(share[k] for share in shares) for k in components]
     means = [
