@@ -45,7 +45,7 @@ def test_hard_moments_and_criterion_are_those_of_the_most_probable_labels(backen
     assert_close(with_both_triangles(moments, family).second, np.array(second), tolerance)
     criterion = naive.classification_likelihood(mixture, points, weights.tolist(), priors)
     assert abs(moments.log_likelihood - criterion) <= tolerance * (weights.sum() + abs(criterion))
-    assert abs(moments.total_weight - weights.sum()) <= 1e-12 * weights.sum()
+    assert abs(moments.total_weight - weights.sum()) <= tolerance * weights.sum()
 
 
 def test_it_has_settled_once_no_label_of_a_row_that_counts_changes(backend):
