@@ -49,8 +49,8 @@ def assert_same_parameters(found, expected, rows):
 def test_a_partition_becomes_the_m_step_of_its_clusters(
     backend, family, rows, rng, monkeypatch, keep_means, block_rows
 ):
-    monkeypatch.setattr("fastgmm.fit.partitions._BLOCK_ROWS", block_rows)
-    monkeypatch.setattr("fastgmm.fit.partitions._BLOCK_ROWS_OF_A_CLUSTER", 1)
+    monkeypatch.setattr("fastgmm.sweeps.labelled._BLOCK_ROWS", block_rows)
+    monkeypatch.setattr("fastgmm.sweeps.labelled._BLOCK_ROWS_OF_A_CLUSTER", 1)
     labels, centers = rng.integers(N_CLUSTERS, size=N_ROWS), rng.normal(size=(N_CLUSTERS, N_FEATURES))
     moments = moments_of_shares(family, rows, np.eye(N_CLUSTERS)[labels], centers)
     if keep_means:
