@@ -157,25 +157,37 @@ def _negative_of(desk: Any, blocks: Any, f: int) -> Any:
     return pointer(blocks.negative, f * desk.size * desk.size * lanes(desk.lower))
 
 
-@inner
+@inline
 def _solve_panel(desk: Any, blocks: Any, f: int, i: int, j: int) -> None:
     """Some columns from j on of four rows of L or Vᵀ."""
-    four, columns = lines(4), lines(_COLUMNS)
-    rows_at, columns_at = pointer(desk.rows_at, 4 * i), pointer(desk.columns_at, j)
-    start = load_scattered(_negative_of(desk, blocks, f), rows_at, columns_at, four, columns)
-    _solve_columns(desk, f, start, lower_of(desk, f, i), j, four, columns)
+    # The whole desk in a call of its own would cost more than the arithmetic.
+    _solve_four_rows(
+        _negative_of(desk, blocks, f),
+        pointer(desk.rows_at, 4 * i),
+        pointer(desk.columns_at, j),
+        lower_of(desk, f, i),
+        pointer(lower_of(desk, f, j // 4), j % 4 * lanes(desk.lower)),
+        pointer(desk.scales, (f * desk.columns + j) * lanes(desk.lower)),
+        j,
+    )
+
+
+@inner
+def _solve_four_rows(
+    negative: Any, rows_at: Any, columns_at: Any, own: Any, of_columns: Any, scales: Any, j: int
+) -> None:
+    start = load_scattered(negative, rows_at, columns_at, lines(4), lines(_COLUMNS))
+    _solve_columns(start, own, of_columns, scales, j, lines(4), lines(_COLUMNS))
 
 
 @inline
-def _solve_columns(desk: Any, f: int, start: Any, own: Any, j: int, rows: Any, columns: Any) -> None:
+def _solve_columns(start: Any, own: Any, of_columns: Any, scales: Any, j: int, rows: Any, columns: Any) -> None:
     """Columns from j on of rows that stand in ``own``, of which the columns before are solved."""
-    width = lanes(desk.lower)
-    of_columns = pointer(lower_of(desk, f, j // 4), j % 4 * width)
+    width = lanes(own)
     sums = add_rows(start, own, of_columns, j, rows, columns, lines(1))
     triangle = load_columns(of_columns, 4 * j * width, 4 * width, columns, columns)
-    scales = load_panel(desk.scales, (f * desk.columns + j) * width, 0, lines(1), columns)
     step = count_of(rows) * width
-    store_columns(own, j * step, step, solve_rows(sums, triangle, scales))
+    store_columns(own, j * step, step, solve_rows(sums, triangle, load_panel(scales, 0, 0, lines(1), columns)))
 
 
 @inner
@@ -220,7 +232,10 @@ def _score_blocks(
         for b in range(begin, end):
             at = ((b - begin) * desk.columns + j) * width
             start = load_panel(desk.differences, at, desk.columns * width, rows, columns)
-            _solve_columns(desk, min(b, blocks.n_factors - 1), start, whitened(desk, b), j, rows, columns)
+            f = min(b, blocks.n_factors - 1)
+            of_columns = pointer(lower_of(desk, f, j // 4), j % 4 * width)
+            scales = pointer(desk.scales, (f * desk.columns + j) * width)
+            _solve_columns(start, whitened(desk, b), of_columns, scales, j, rows, columns)
     for b in range(begin, end):
         for place in range(n_rows):
             _put_joint(desk, blocks, pattern, b, place, count_of(rows))
