@@ -1,6 +1,7 @@
 """The README's examples run, and the tests it names exist."""
 
 import contextlib
+import copy
 import doctest
 import importlib.util
 import json
@@ -44,9 +45,27 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 @pytest.mark.prints
 def test_the_example_of_several_sites_finds_both(capsys):
     names: dict[str, object] = {}
-    exec(blocks("python")[2], names)
+    exec(blocks("python")[3], names)
     assert np.allclose(names["gm"].means_, [[0, 0], [4, 4]], atol=0.5)
     assert np.allclose(names["gm"].weights_, [5 / 8, 3 / 8], atol=0.05)
+
+
+@pytest.mark.prints
+def test_the_example_of_holes_labels_and_priors_runs(rng):
+    centers = np.array([[0.0, 0.0], [6.0, 0.0], [0.0, 6.0]])
+    known = np.repeat(np.arange(3), 100)
+    X = centers[known] + rng.normal(size=(300, 2))
+    background = fastgmm.GaussianMixture(3, random_state=0).fit(X)
+    few = X[:150:10]
+    X[::7, 0] = np.nan
+    labels = np.where(np.arange(300) % 10 == 0, known, -1)
+    names: dict[str, object] = {"X": X, "labels": labels, "background": background, "few": few, "copy": copy.copy}
+    names |= {"GaussianMixture": fastgmm.GaussianMixture, "Prior": fastgmm.Prior}
+    exec(blocks("python")[2], names)
+    adapted = names["adapted"]
+    assert np.array_equal(adapted.covariances_, background.covariances_)
+    assert not np.array_equal(adapted.means_, background.means_)
+    assert np.isfinite(names["filled"]).all()
 
 
 @pytest.mark.prints
