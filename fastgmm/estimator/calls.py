@@ -48,9 +48,9 @@ def checked_fit(
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
         rows = replace(rows, weights=moderate(check_sample_weight(sample_weight, rows.shape[0])))
-    check_n_components(rows, options.n_components)
     if rows.has_missing:
         check_observed(rows, options.n_components, names)
+    check_n_components(rows, options.n_components)
     if labels is not None:
         rows = with_labels(rows, labels, options.n_components)
     if sample_weight is None:

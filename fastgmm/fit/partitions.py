@@ -50,7 +50,7 @@ def moments_of_groups(sweep: Sweep, blocks: Iterable[Rows], means: FloatArray) -
     """The moments of blocks of rows about the means, of which the rows' groups alone say whose they are."""
     model = _without_opinion(sweep.family, means, sweep.facts.rows.values.dtype)
     machinery = sweep.family, sweep.backend, sweep.n_threads
-    sweeps = (make_sweep(Facts(block), *machinery, is_repeated=False) for block in blocks)
+    sweeps = (make_sweep(Facts(block), *machinery) for block in blocks)
     return reduce(add, (each.moments(model) for each in sweeps))
 
 

@@ -81,20 +81,15 @@ class InMemory:
 
 
 def make_sweep(
-    facts: Facts,
-    family: CovarianceFamily,
-    backend: Backend,
-    n_threads: int,
-    deadline: float = math.inf,
-    is_repeated: bool = True,
+    facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
 ) -> InMemory:
     """A sweep over rows in memory.
 
     Where components share a covariance, second moments follow from the scatter of all rows, since responsibilities sum
-    to 1, whatever is believed of the rows. To compute it once is worth its time where rows are swept again and again.
-    For a single sweep, as those of a start over blocks of rows, the kernel collects second moments instead.
+    to 1. To compute it once is worth its time where rows are swept again and again. For rows with groups the kernel
+    collects second moments instead, which keep their last digits also where clusters are far apart.
     """
-    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and is_repeated else None
+    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and facts.rows.groups is None else None
     return InMemory(facts, family, backend, n_threads, scatter, deadline)
 
 
