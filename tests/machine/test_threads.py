@@ -143,7 +143,7 @@ def test_a_change_of_affinity_or_quota_counts_from_the_next_fit_on(
         used.append(arguments[3])
         return make_sweep(*arguments)
 
-    monkeypatch.setattr("fastgmm.fit.fitting.make_sweep", record)
+    monkeypatch.setattr("fastgmm.fit.fitting.suited_to_missing", record)
     monkeypatch.setattr(usable_cpus, "__defaults__", (tmp_path, tmp_path / "memberships"))
     model, rows = GaussianMixture(random_state=0), np.arange(3000.0)[:, np.newaxis]
     model.fit(rows)
