@@ -135,7 +135,7 @@ def test_c_scores_whoever_fitted(monkeypatch, rng, heavy_from, fitted_by):
     monkeypatch.delenv("FASTGMM_BACKEND", raising=False)
     monkeypatch.setattr(kernels, "HEAVY_SWEEP", heavy_from)
     used = []
-    monkeypatch.setattr("fastgmm.fit.fitting.make_sweep", lambda *args: used.append(args[2].name) or make_sweep(*args))
+    monkeypatch.setattr("fastgmm.fit.fitting.suited_to_missing", lambda *args: used.append(args[2].name) or make_sweep(*args))
     model = GaussianMixture(2, tol=1, random_state=0).fit(rng.normal(size=(300, 3)))
     assert used == [fitted_by]
     assert vars(model)["_scorer"].backend.name == "c"
@@ -212,7 +212,7 @@ def test_only_problems_that_are_worth_it_are_shared_among_threads(monkeypatch, w
     looked_up, used = [], set()
     monkeypatch.setattr("fastgmm.sweeps.in_memory.resolve_n_threads", lambda wish: looked_up.append(wish) or 4)
 
-    def record(rows, prepared, section, results, n_threads):
+    def record(rows, prepared, section, results, n_threads, order=None):
         used.add(n_threads)
 
     backend = dataclasses.replace(get_backend("numpy"), sweep=record, log_density=record)
