@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV
 
 import fastgmm
 from fastgmm import GaussianMixture, Prior
@@ -184,10 +182,11 @@ def test_a_model_that_is_none_is_refused() -> None:
 
 
 def test_it_is_cloned_searched_over_pickled_and_shown() -> None:
+    base, selection = (pytest.importorskip(f"sklearn.{name}") for name in ("base", "model_selection"))
     prior = Prior(0.5, np.zeros(4), 6.0, EYE)
     gm = GaussianMixture(2, prior=prior, random_state=0)
-    assert_close(clone(gm).prior.covariance, EYE, 0.0)
-    search = GridSearchCV(gm, {"prior": [None, "default", prior]}, cv=2).fit(X)
+    assert_close(base.clone(gm).prior.covariance, EYE, 0.0)
+    search = selection.GridSearchCV(gm, {"prior": [None, "default", prior]}, cv=2).fit(X)
     assert search.best_params_["prior"] in (None, "default", prior)
     assert "Prior(mean_precision=0.5" in repr(gm)
     read = pickle.loads(pickle.dumps(gm.fit(X)))

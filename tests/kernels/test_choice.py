@@ -135,7 +135,9 @@ def test_c_scores_whoever_fitted(monkeypatch, rng, heavy_from, fitted_by):
     monkeypatch.delenv("FASTGMM_BACKEND", raising=False)
     monkeypatch.setattr(kernels, "HEAVY_SWEEP", heavy_from)
     used = []
-    monkeypatch.setattr("fastgmm.fit.fitting.suited_to_missing", lambda *args: used.append(args[2].name) or make_sweep(*args))
+    monkeypatch.setattr(
+        "fastgmm.fit.fitting.suited_to_missing", lambda *args: used.append(args[2].name) or make_sweep(*args)
+    )
     model = GaussianMixture(2, tol=1, random_state=0).fit(rng.normal(size=(300, 3)))
     assert used == [fitted_by]
     assert vars(model)["_scorer"].backend.name == "c"
