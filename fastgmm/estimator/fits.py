@@ -94,7 +94,7 @@ def fit_predict(
     Examples
     --------
     >>> from fastgmm import GaussianMixture
-    >>> GaussianMixture(2, random_state=0).fit_predict([[0.0], [1.0], [8.0], [9.0]])
+    >>> GaussianMixture(2, means_init=[[0.0], [8.0]]).fit_predict([[0.0], [1.0], [8.0], [9.0]])
     array([0, 0, 1, 1])
     >>> GaussianMixture(2).fit_predict([[0.0], [1.0], [2.0], [8.0], [9.0]], labels=[1, -1, 0, 0, -1])
     array([1, 1, 0, 0, 0])
