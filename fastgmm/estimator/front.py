@@ -18,6 +18,7 @@ from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.machine.whole_file import AnyPath
 from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows
+from fastgmm.sweeps.bounded import first_bounds
 from fastgmm.sweeps.in_memory import evaluate, make_sweep
 from fastgmm.version import __version__
 
@@ -94,8 +95,8 @@ def warmup(
     for dtype in [dtypes] if isinstance(dtypes, str) else list(dtypes):
         if np.dtype(dtype) not in (np.float64, np.float32):
             raise ValueError(f"dtypes must be among 'float64' and 'float32'; got {dtype!r}")
-        # Three thousand rows make more than one chunk, so that threads have something to share.
-        rows = Rows(np.random.RandomState(0).standard_normal((3000, 2)).astype(dtype))
+        # So many rows are work that repays two threads, also with one component.
+        rows = Rows(np.random.RandomState(0).standard_normal((2**17, 2)).astype(dtype))
         # Starts use the spherical kernels.
         for name in dict.fromkeys([*names, "spherical"]):
             family = FAMILIES[name]
@@ -103,7 +104,10 @@ def warmup(
             covariances = family.regularize(0.0 * covariances, np.ones(2))
             prepared = family.prepare(Parameters(name, np.ones(1), np.zeros((1, 2)), covariances), rows.values.dtype)
             for count in sorted({1, threads}):
-                make_sweep(Facts(rows), family, kernels, count).moments(prepared)
+                sweep = make_sweep(Facts(rows), family, kernels, count)
+                sweep.moments(prepared)
+                if kernels.bounded_sweep is not None:
+                    sweep.moments(prepared, first_bounds(sweep, prepared))
                 evaluate(rows, prepared, kernels, count, "labels")
 
 

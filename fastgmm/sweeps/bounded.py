@@ -89,7 +89,7 @@ class BoundedSweep:
         elif self._n_sweeps >= self._next_look:
             self._next_look = 2 * self._n_sweeps
             if _few_components_matter(self.sweep, prepared):
-                self._bounds = _first_bounds(self.sweep, prepared)
+                self._bounds = first_bounds(self.sweep, prepared)
                 self._n_bounded = 0
         moments = self.sweep.moments(prepared, self._bounds)
         self._n_sweeps += 1
@@ -127,7 +127,7 @@ def _count_tiles(sweep: InMemory, prepared: Prepared) -> int:
     return -(-sweep.rows.shape[0] // plan_of(sweep, prepared).tile_rows)
 
 
-def _first_bounds(sweep: InMemory, prepared: Prepared) -> Bounds:
+def first_bounds(sweep: InMemory, prepared: Prepared) -> Bounds:
     """Rows in the order of their labels; every component matters until a sweep has found otherwise."""
     n_components, n_tiles = len(prepared.log_constants), _count_tiles(sweep, prepared)
     return Bounds(

@@ -57,8 +57,9 @@ def test_warmup_refuses_dtypes_that_no_data_can_have() -> None:
 _COMPILES_NOTHING_MORE = """
 import numpy as np, fastgmm
 fastgmm.warmup({family!r}, dtypes=[{dtype!r}], backend="numba", n_threads=2)
-from fastgmm.kernels.numba_ import drivers
+from fastgmm.kernels.numba_ import bounded, drivers
 kernels = [drivers.sweep_chunks, drivers.sweep_parallel, drivers.log_density_chunks, drivers.log_density_parallel]
+kernels += [bounded.bounded_chunks, bounded.bounded_parallel]
 before = [len(kernel.signatures) for kernel in kernels]
 X = np.random.RandomState(0).normal(size=(5000, 3)).astype({dtype!r})
 for data in (X, np.asfortranarray(X), X[:50]):
@@ -68,6 +69,11 @@ for data in (X, np.asfortranarray(X), X[:50]):
         )
         gm.fit(data, sample_weight=np.ones(len(data)))
         gm.fit(data), gm.predict(data), gm.predict_proba(data), gm.score(data)
+# Clusters far from one another, of which sweeps leave out most.
+X += 50 * np.arange(5000).astype({dtype!r})[:, np.newaxis] % 10
+for n_threads in (1, 2):
+    gm.set_params(n_components=10, means_init=X[:10], max_iter=9, tol=1e-9, n_threads=n_threads).fit(X)
+assert gm.n_iter_ > 4
 assert [len(kernel.signatures) for kernel in kernels] == before, "compiled more"
 """
 

@@ -89,8 +89,8 @@ FITS = {
 def test_ten_fits_on_each_of_1_to_64_threads_beside_others_are_one_fit(backend, fit, monkeypatch):
     options = dict(FITS[fit])
     data = clusters(N_ROWS, options.pop("dtype", "float64"))
-    bounded, first_bounds = [], bounds._first_bounds
-    monkeypatch.setattr(bounds, "_first_bounds", lambda *args: bounded.append(1) or first_bounds(*args))
+    bounded, first_bounds = [], bounds.first_bounds
+    monkeypatch.setattr(bounds, "first_bounds", lambda *args: bounded.append(1) or first_bounds(*args))
     expected = digest(backend, data, 1, **options)
     assert bounded, "no sweep had bounds"
     with fits_beside():
