@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 import numpy as np
 import pytest
 
+import fastgmm
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.kernels import available_backends, get_backend
 from fastgmm.kernels.backend import Backend
@@ -17,6 +18,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BACKENDS = [name for name, state in available_backends().items() if state == "available"]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Processes that share the tests compile for one another: each would compile all of Numba's kernels otherwise."""
+    number = getattr(session.config, "workerinput", {}).get("workerid", "")[2:]
+    dtypes = ["float64", "float32"]
+    if number and int(number) < len(dtypes) and "numba" in BACKENDS and os.environ.get("NUMBA_DISABLE_JIT") != "1":
+        fastgmm.warmup(dtypes=dtypes[int(number)], backend="numba", n_threads=2)
 
 
 @pytest.hookimpl(wrapper=True)

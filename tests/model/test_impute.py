@@ -79,14 +79,14 @@ def test_complete_rows_come_back(problem: Problem) -> None:
 
 
 def test_draws_have_the_conditional_moments(problem: Problem) -> None:
-    """Of 40,000 draws a mean is off by 1/200 of a deviation, a deviation by some more where tails are long."""
+    """Of 10,000 draws a mean is off by 1/100 of a deviation, a deviation by some more where tails are long."""
     rows, model = with_holes(problem.values)[[5, 9, -1]], model_of(problem)
     is_missing = np.isnan(rows)
     assert is_missing.any(axis=1).all()
     mean, deviation = (each[is_missing] for each in model.impute(rows, return_std=True))
-    draws = model.impute(rows, n_draws=40_000, random_state=1)[:, is_missing]
-    assert (np.abs(draws.mean(axis=0) - mean) < 0.03 * deviation).all()
-    assert (np.abs(draws.std(axis=0) - deviation) < 0.03 * deviation).all()
+    draws = model.impute(rows, n_draws=10_000, random_state=1)[:, is_missing]
+    assert (np.abs(draws.mean(axis=0) - mean) < 0.06 * deviation).all()
+    assert (np.abs(draws.std(axis=0) - deviation) < 0.06 * deviation).all()
 
 
 def test_draws_of_a_row_without_any_value_have_the_covariance_of_the_mixture(problem: Problem) -> None:

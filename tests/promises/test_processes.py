@@ -16,13 +16,13 @@ from tests.conftest import BACKENDS
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-# Backends, and Numba's threading layer where it matters.
+# Backends, and Numba's threading layer where it matters. NumPy has no threads of ours, and takes six times as long.
+COMPILED = [pytest.param(backend, "default", id=backend) for backend in BACKENDS if backend != "numpy"]
 ENGINES = [
-    pytest.param(backend, layer, id=backend if layer == "default" else f"{backend}-{layer}")
-    for backend in BACKENDS
-    for layer in (["default", "workqueue"] if backend == "numba" else ["default"])
+    *COMPILED,
+    *([pytest.param("numba", "workqueue", marks=pytest.mark.slow)] if "numba" in BACKENDS else []),
+    pytest.param("numpy", "default", id="numpy", marks=pytest.mark.slow),
 ]
-COMPILED = [engine for engine in ENGINES if engine.id in ("c", "numba")]
 # Sixty seconds are some hundred times what a child needs.
 SETUP = """
 import faulthandler, hashlib, multiprocessing, os, select, signal, sys, threading, time, traceback, warnings
@@ -166,7 +166,7 @@ def in_child():
 
 
 expected = bits()
-moments = np.random.default_rng(1).uniform(0.0, 0.03, 8 if BACKEND == "numpy" else 20)
+moments = np.random.default_rng(1).uniform(0.0, 0.03, 8)
 with InTheBackground(work):
     for seconds in moments:
         time.sleep(seconds)
@@ -372,7 +372,7 @@ tasks = [(seed, family, values) for seed in range(2) for family in FAMILIES for 
 expected = [bits(*task) for task in tasks]
 require_threads()
 sys.setswitchinterval(1e-5)
-for _ in range(1 if BACKEND == "numpy" else 3):  # which takes six times as long
+for _ in range(1 if BACKEND == "numpy" else 2):
     with ThreadPoolExecutor(len(tasks)) as pool:
         assert list(pool.map(lambda task: bits(*task), tasks)) == expected
 """

@@ -460,7 +460,7 @@ def test_an_interrupted_fit_on_threads_leaves_the_estimator_as_it_was_and_the_ne
             interrupt_after(seconds)
             model.fit(data)
 
-        for seconds in np.random.default_rng(0).uniform(0.001, 0.3, 10):
+        for seconds in np.random.default_rng(0).uniform(0.001, 0.3, 5):
             before = dict(vars(model.set_params(n_components=30, max_iter=10**6)))
             with pytest.raises(KeyboardInterrupt):
                 fit_until(seconds)
