@@ -255,7 +255,7 @@ def test_names_that_are_numbers_are_found_again_without_being_told(points, capsy
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("NA,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'NA' is not a number (if this row holds names: --header yes)"),
+        ("x,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'x' is not a number (if this row holds names: --header yes)"),
         ("a;b\n1;2\n3;4\n", "p.csv, line 2, column 1: '1;2' is not a number (semicolons seem to separate cells: "),
         ("2024-01-31,1\n", "p.csv, line 1, column 1: '2024-01-31' is not a number. Times as numbers are"),
         ("1,9007199254740993\n", "p.csv, line 1, column 2: 9007199254740993 is a whole number that float64 does not"),
