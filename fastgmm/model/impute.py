@@ -69,17 +69,25 @@ def drawn(
     result = np.empty((n_draws, *rows.shape), rows.values.dtype)
     result[:] = rows.values
     for batch in _batches(rows, scorer, n_threads):
-        limits = np.cumsum(batch.probabilities, axis=2)
-        for draw in result:
-            uniform = random_state.uniform(size=batch.places.shape) * limits[:, :, -1]
-            components = np.minimum((limits <= uniform[:, :, np.newaxis]).sum(axis=2), limits.shape[2] - 1)
-            normal = random_state.standard_normal(batch.means.shape[1:])
-            values = np.empty(normal.shape)
-            for k in np.unique(components):
-                of_component = batch.means[k] + normal @ np.swapaxes(batch.roots[k], 1, 2)
-                np.copyto(values, of_component, where=(components == k)[:, :, np.newaxis])
-            draw[batch.cells] = values
+        for part in pieces(
+            n_draws, 8 * batch.places.size * (batch.probabilities.shape[2] + 3 * batch.missing.shape[1])
+        ):
+            values = _draws_of(batch, part.stop - part.start, random_state)
+            result[(part, *batch.cells)] = values
     return result
+
+
+def _draws_of(batch: _Batch, n_draws: int, random_state: np.random.RandomState) -> FloatArray:
+    """(n_draws, P, r, m): a component for each row, and values of its conditional distribution."""
+    limits = np.cumsum(batch.probabilities, axis=2)
+    uniform = random_state.uniform(size=(n_draws, *batch.places.shape)) * limits[:, :, -1]
+    components = np.minimum((limits <= uniform[..., np.newaxis]).sum(axis=3), limits.shape[2] - 1)
+    normal = random_state.standard_normal((n_draws, *batch.means.shape[1:]))
+    values = np.empty(normal.shape)
+    for k in np.unique(components):
+        of_component = batch.means[k] + normal @ np.swapaxes(batch.roots[k], 1, 2)
+        np.copyto(values, of_component, where=(components == k)[..., np.newaxis])
+    return values
 
 
 def _copy(rows: Rows) -> Array:
