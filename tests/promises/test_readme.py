@@ -60,7 +60,7 @@ def test_the_example_of_holes_labels_and_priors_runs(rng):
     X[::7, 0] = np.nan
     labels = np.where(np.arange(300) % 10 == 0, known, -1)
     names: dict[str, object] = {"X": X, "labels": labels, "background": background, "few": few, "copy": copy.copy}
-    names |= {"GaussianMixture": fastgmm.GaussianMixture, "Prior": fastgmm.Prior}
+    names |= {name: getattr(fastgmm, name) for name in ("GaussianMixture", "GaussianMixtureImputer", "Prior")}
     exec(blocks("python")[2], names)
     adapted = names["adapted"]
     assert np.array_equal(adapted.covariances_, background.covariances_)
