@@ -240,3 +240,16 @@ def test_nothing_is_warned_of_where_nothing_is_wrong(holes: FloatArray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         GaussianMixtureImputer(two_components()).fit(holes).transform(holes)
+
+
+def test_metadata_goes_past_it_to_the_classifier(holes: FloatArray) -> None:
+    sklearn = pytest.importorskip("sklearn")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    kinds, weights = np.repeat([0, 1], 80), np.repeat([1.0, 0.5], 80)
+    with sklearn.config_context(enable_metadata_routing=True):
+        classifier = LogisticRegression().set_fit_request(sample_weight=True)
+        pipeline = make_pipeline(GaussianMixtureImputer(), classifier).fit(holes, kinds, sample_weight=weights)
+    assert pipeline.score(holes, kinds) > 0.9
+    assert "GaussianMixtureImputer" in pipeline[0]._repr_html_()

@@ -165,6 +165,7 @@ def test_every_test_and_folder_that_is_named_exists():
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner()
     for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
-        if "import sklearn" not in examples.docstring or importlib.util.find_spec("sklearn") is not None:
+        needed = re.findall(r">>> import (sklearn|pandas)", examples.docstring)
+        if all(importlib.util.find_spec(library) is not None for library in needed):
             runner.run(examples)
     assert runner.failures == 0
