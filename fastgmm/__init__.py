@@ -1,6 +1,7 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
-The front door: ``GaussianMixture`` is the estimator, ``load`` reads a saved one, ``warmup`` compiles kernels ahead of
+The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
+``load`` reads a saved one, ``warmup`` compiles kernels ahead of
 their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and
 ``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand,
 ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm
@@ -11,6 +12,7 @@ import logging
 
 from fastgmm import errors
 from fastgmm.estimator.front import load, show_backend, warmup
+from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
@@ -20,6 +22,7 @@ from fastgmm.version import __version__
 
 __all__ = [
     "GaussianMixture",
+    "GaussianMixtureImputer",
     "Moments",
     "Prior",
     "Step",
@@ -39,7 +42,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, Moments, Prior, Step):
+for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step):
     _public.__module__ = "fastgmm"
 del _public
 

@@ -148,13 +148,16 @@ def _parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     _add_fit(commands, options)
     _add_predict(commands)
     _add_score(commands)
+    _add_impute(commands)
     _add_info(commands)
     _add_demo(commands)
     return parser
 
 
-def _add_command(commands: "_SubParsersAction[ArgumentParser]", name: str, about: str) -> ArgumentParser:
-    parser = commands.add_parser(name, help=about, description=about, epilog=_EPILOG)
+def _add_command(
+    commands: "_SubParsersAction[ArgumentParser]", name: str, about: str, description: str | None = None
+) -> ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=description or about, epilog=_EPILOG)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every iteration")
@@ -162,7 +165,11 @@ def _add_command(commands: "_SubParsersAction[ArgumentParser]", name: str, about
 
 
 def _add_points(parser: ArgumentParser) -> None:
-    parser.add_argument("points", type=_input_file, help=f"points, one a row: {INPUT_KINDS}")
+    parser.add_argument(
+        "points",
+        type=_input_file,
+        help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value",
+    )
     parser.add_argument("--columns", type=_columns, metavar="A,B,...", help="only these columns, by name or from 0")
     parser.add_argument(
         "--header", choices=HEADERS, default="auto", help="does the first row hold names? (text; default: auto)"
@@ -231,6 +238,33 @@ def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument(
         "-o", "--output", type=_file_that_ends_in(OUTPUT_SUFFIXES), help="write those to .npy or .csv instead of stdout"
     )
+
+
+def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(
+        commands,
+        "impute",
+        "fill in missing values of points",
+        "Fill in missing values of points with what the model expects of them, given the rest of their row. All other "
+        "cells of text are written as they are read, and columns that are not the model's, too, unless --columns "
+        "chooses some.",
+    )
+    parser.add_argument("model", help="a model file")
+    _add_points(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_file_that_ends_in(OUTPUT_SUFFIXES),
+        help=".csv, or .npy with the columns of the model alone (default: CSV on stdout)",
+    )
+    parser.add_argument(
+        "--draws",
+        type=_argument(integer_from(1).read),
+        metavar="M",
+        help="M draws from the distribution of missing values instead of what is expected: M tables below each other, "
+        "numbered from 0 in a first column 'draw'; in .npy an array (M, points, features)",
+    )
+    _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
 
 
 def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:

@@ -1,4 +1,4 @@
-"""The commands behind ``fastgmm fit``, ``predict``, ``score`` and ``info``: files in, files and a report out.
+"""The commands behind ``fastgmm fit``, ``predict``, ``score``, ``impute``, ``info``: files in, files and a report out.
 
 They neither print nor exit; ``command_line.py`` does that.
 """
@@ -14,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.data.tables import Table, TextForm, read_points, rows_as_text, write_rows
+from fastgmm.cli.imputation import imputed
+from fastgmm.data.tables import (
+    Layout,
+    Table,
+    TextForm,
+    read_points,
+    read_points_and_layout,
+    rows_as_text,
+    write_rows,
+)
 from fastgmm.data.tables.label_files import read_labels
 from fastgmm.data.validation import check_rows
 from fastgmm.errors import names
@@ -93,6 +102,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
         "log_likelihood_per_point": score,
         "bic": bic,
         "degenerate_components": list(mixture.degenerate_components_),
+        "missing": mixture.n_missing_,
         "seconds": seconds,
         "seconds_per_iteration": per_iteration,
     }
@@ -137,11 +147,16 @@ def predict(arguments: Namespace) -> Report:
 
 def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
     """The points to score: of a file with names, the columns that the model was fitted to, in its order."""
+    return _points_and_layout_for(mixture, arguments)[0]
+
+
+def _points_and_layout_for(mixture: GaussianMixture, arguments: Namespace) -> tuple[Table | Array, Layout | None]:
+    """The same, and of text its layout."""
     fitted = getattr(mixture, "feature_names_in_", None)
     if_named = None if fitted is None else list(fitted)
-    points = read_points(arguments.points, arguments.columns, if_named, _form(arguments))
+    points, layout = read_points_and_layout(arguments.points, arguments.columns, if_named, _form(arguments))
     # A model without names does not care for those of the file.
-    return points.values if fitted is None or points.columns is None else points
+    return points.values if fitted is None or points.columns is None else points, layout
 
 
 def _values(points: Table | Array) -> Array:
@@ -208,6 +223,16 @@ def score(arguments: Namespace) -> Report:
         )
     text = facts_text({"points": f"{len(densities):,}", "log-likelihood": f"{per_point:.10g} per point"})
     return Report([text], facts)
+
+
+# --- impute ----------------------------------------------------------------------------------------------------------
+
+
+def impute(arguments: Namespace) -> Report:
+    """``fastgmm impute``: points with what is expected of missing values, or draws of them."""
+    _require_output(arguments, arguments.model, arguments.points)
+    mixture = load(arguments.model)
+    return imputed(arguments, mixture, *_points_and_layout_for(mixture, arguments))
 
 
 # --- info ------------------------------------------------------------------------------------------------------------

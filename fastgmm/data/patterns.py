@@ -21,7 +21,7 @@ _MOST_ROWS = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """Places of rows, int32.
+    """Places of rows, int32, by what they lack.
 
     Attributes
     ----------
@@ -31,11 +31,14 @@ class Patterns:
         Of those that have some but not all, sorted by pattern, equal ones in the order of the data.
     empty : ndarray
         Of those that have none, in the order of the data.
+    n_missing : int
+        How many values are missing in all.
     """
 
     complete: NDArray[np.int32]
     incomplete: NDArray[np.int32]
     empty: NDArray[np.int32]
+    n_missing: int
 
 
 def patterns_of(rows: Rows) -> Patterns:
@@ -51,7 +54,7 @@ def patterns_of(rows: Rows) -> Patterns:
         lacking += np.count_nonzero(is_missing, axis=0)
     order = _places(lacks_some & ~lacks_all)
     incomplete = _sorted_by_pattern(rows.values, order, lacking)
-    return Patterns(_places(~lacks_some), incomplete, _places(lacks_all))
+    return Patterns(_places(~lacks_some), incomplete, _places(lacks_all), int(lacking.sum()))
 
 
 def _places(chosen: BoolArray) -> NDArray[np.int32]:

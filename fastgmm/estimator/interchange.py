@@ -39,6 +39,7 @@ _SAVED_RESULTS = (
     "lower_bounds_",
     "degenerate_components_",
     "n_fixed_parameters_",
+    "n_missing_",
 )
 
 Estimator = TypeVar("Estimator")

@@ -116,6 +116,8 @@ class GaussianMixture:
         The one that was fitted with, with what the data have to say for ``'default'``; None without.
     n_fixed_parameters_ : int
         How many numbers were fixed: that ``bic`` and ``aic`` do not count.
+    n_missing_ : int
+        How many values of X were missing.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has column names.
@@ -160,6 +162,7 @@ class GaussianMixture:
     degenerate_components_: tuple[int, ...]
     prior_: Prior | None
     n_fixed_parameters_: int
+    n_missing_: int
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 

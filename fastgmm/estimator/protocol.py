@@ -1,6 +1,6 @@
-"""scikit-learn's estimator protocol as functions, so that the estimator needs no base class from it.
+"""scikit-learn's estimator protocol as functions, so that our estimators need no base class from it.
 
-``GaussianMixture`` has them as methods: the first argument is the estimator.
+They have them as methods: the first argument is the estimator. What transformers need beyond is in ``transformer.py``.
 """
 
 import inspect
@@ -55,12 +55,12 @@ def get_params(estimator: object, deep: bool = True) -> dict[str, Any]:
     Parameters
     ----------
     deep : bool, default=True
-        It changes nothing, since none of them is an estimator.
+        Whether to list those of a parameter that is an estimator, too.
 
     Returns
     -------
     dict
-        By name.
+        By name; ``mixture__tol`` is the ``tol`` of the parameter ``mixture``.
 
     Examples
     --------
@@ -68,7 +68,12 @@ def get_params(estimator: object, deep: bool = True) -> dict[str, Any]:
     >>> GaussianMixture(3).get_params()["n_components"]
     3
     """
-    return {name: getattr(estimator, name) for name in parameter_names(estimator)}
+    params = {name: getattr(estimator, name) for name in parameter_names(estimator)}
+    if deep:
+        for name, value in list(params.items()):
+            if hasattr(value, "get_params") and not isinstance(value, type):
+                params |= {f"{name}__{inner}": each for inner, each in value.get_params().items()}
+    return params
 
 
 def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
@@ -77,11 +82,11 @@ def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
     Parameters
     ----------
     **params
-        By name.
+        By name; ``mixture__tol`` is the ``tol`` of the parameter ``mixture``.
 
     Returns
     -------
-    GaussianMixture
+    object
         The estimator itself.
 
     Raises
@@ -96,13 +101,24 @@ def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
     GaussianMixture(n_components=2, tol=0.0001)
     """
     names = parameter_names(estimator)
-    for name in params:
-        if name not in names:
-            raise ValueError(
-                f"Invalid parameter {name!r} for estimator {estimator}. Valid parameters are: {names!r}."
-                f"{_advice(name, names)}"
-            )
+    own, inner = dict[str, Any](), dict[str, dict[str, Any]]()
     for name, value in params.items():
+        outer, is_inner, rest = name.partition("__")
+        if outer not in names:
+            raise ValueError(
+                f"Invalid parameter {outer!r} for estimator {estimator}. Valid parameters are: {names!r}."
+                f"{_advice(outer, names)}"
+            )
+        if is_inner:
+            inner.setdefault(outer, {})[rest] = value
+        else:
+            own[name] = value
+    targets = {outer: own.get(outer, getattr(estimator, outer)) for outer in inner}
+    for outer, target in targets.items():
+        if not hasattr(target, "set_params"):
+            raise ValueError(f"{outer}={target!r} has no parameters to set: give {outer}=... an estimator first")
+        target.set_params(**inner[outer])
+    for name, value in own.items():
         setattr(estimator, name, value)
     return estimator
 

@@ -135,7 +135,8 @@ def _checked(model: SavedModel) -> SavedModel:
 
 def _require_results(fit: Mapping[str, Any]) -> None:
     """Results of the types they should have; what is not known is left alone."""
-    kinds = {"converged": bool, "stop_reason": str, "n_iter": int, "lower_bound": float, "n_fixed_parameters": int}
+    kinds = {"converged": bool, "stop_reason": str, "n_iter": int, "lower_bound": float}
+    kinds |= dict.fromkeys(("n_fixed_parameters", "n_missing"), int)
     wrong = [name for name, kind in kinds.items() if name in fit and type(fit[name]) is not kind]
     lists = {"lower_bounds": float, "degenerate_components": int}
     for name, kind in lists.items():

@@ -71,13 +71,14 @@ def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
     values, left_over, order = facts.rows.values.copy(), np.zeros((n_features, n_features)), facts.patterns.incomplete
     for places in _of_one_pattern(facts.rows.values, order):
         check()
-        missing = np.isnan(values[places[0]])
-        observed = ~missing
-        across = covariance[np.ix_(observed, missing)]
-        slopes = np.linalg.solve(covariance[np.ix_(observed, observed)], across)
-        differences = values[np.ix_(places, observed)] - mean[observed]
-        values[np.ix_(places, missing)] = mean[missing] + differences @ slopes
-        left_over[np.ix_(missing, missing)] += len(places) * (covariance[np.ix_(missing, missing)] - across.T @ slopes)
+        is_missing = np.isnan(values[places[0]])
+        missing, observed = np.flatnonzero(is_missing), np.flatnonzero(~is_missing)
+        within, of_missing, of_rows = observed[:, np.newaxis], missing[:, np.newaxis], places[:, np.newaxis]
+        across = covariance[within, missing]
+        slopes = np.linalg.solve(covariance[within, observed], across)
+        differences = values[of_rows, observed] - mean[observed]
+        values[of_rows, missing] = mean[missing] + differences @ slopes
+        left_over[of_missing, missing] += len(places) * (covariance[of_missing, missing] - across.T @ slopes)
     return values, left_over / len(values)
 
 

@@ -1,6 +1,7 @@
 """From hyper-parameters and rows to the best fit: a run of EM for each start, the choice, the warning."""
 
 import functools
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +36,8 @@ from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
 from fastgmm.sweeps.sweep import Sweep
 
+logger = logging.getLogger("fastgmm")
+
 
 @dataclass(frozen=True, eq=False)
 class EarlierFit:
@@ -62,6 +65,7 @@ def fit_rows(
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
         facts = counted_from_origin(facts)
+        n_missing = _count_of_missing(facts)
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
@@ -69,13 +73,26 @@ def fit_rows(
         shown = partial(_among_the_values, held, origin)
         observer = _among_the_data(observers, shown) if observers else None
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer, held))
-        best = replace(best, parameters=shown(best.parameters))
+        best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
         fixed: tuple[int, ...] = ()
         if held is not None:
             n_fixed = held.constraints.fixed.n_parameters(sweep.family, facts.rows.shape[1])
             best = replace(best, prior=held.prior, n_fixed_parameters=n_fixed)
             fixed = tuple(np.flatnonzero(held.constraints.fixed.covariances).tolist())
         return best, steps, warning_about(options, facts, best, regularization, fixed)
+
+
+def _count_of_missing(facts: Facts) -> int:
+    """How many values are missing, which the log tells."""
+    if not facts.rows.has_missing:
+        return 0
+    n_missing, n_complete = facts.patterns.n_missing, len(facts.patterns.complete)
+    n_rows, n_features = facts.rows.shape
+    logger.info(
+        "%s of %s values are missing, in %s of %s rows",
+        *(f"{count:,}" for count in (n_missing, n_rows * n_features, n_rows - n_complete, n_rows)),
+    )
+    return n_missing
 
 
 @dataclass(frozen=True, eq=False)

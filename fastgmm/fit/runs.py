@@ -93,7 +93,8 @@ class Fit:
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
     ``precisions_cholesky`` are those of the parameters. ``degenerate`` and ``collapsed`` are components: see
     :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is
-    the one that it was fitted with, among the values of the data, and so many parameters were fixed.
+    the one that it was fitted with, among the values of the data, so many parameters were fixed, and so many values of
+    the data missing.
     """
 
     parameters: Parameters
@@ -106,6 +107,7 @@ class Fit:
     collapsed: tuple[int, ...] = ()
     prior: Prior | None = None
     n_fixed_parameters: int = 0
+    n_missing: int = 0
 
     @property
     def was_cut_short(self) -> bool:

@@ -31,6 +31,7 @@ def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
         "degenerate_components_": fit.degenerate,
         "prior_": fit.prior,
         "n_fixed_parameters_": fit.n_fixed_parameters,
+        "n_missing_": fit.n_missing,
     }
 
 
@@ -46,6 +47,7 @@ def no_history() -> dict[str, Any]:
         "degenerate_components_": (),
         "prior_": None,
         "n_fixed_parameters_": 0,
+        "n_missing_": 0,
     }
 
 

@@ -6,6 +6,7 @@ M make a QR factorization U_Mᵀ = QR, and
     E[x_M | x_O] = μ_M − R⁻¹Qᵀ U_Oᵀ (x_O − μ_O),   Cov[x_M | x_O] = R⁻¹R⁻ᵀ
 
 No covariance is inverted, and none comes out with a negative eigenvalue. Components are mixed by their probabilities.
+Where each row lacks other values a pattern is little work, so that patterns of one shape are computed together.
 """
 
 from collections.abc import Iterator
@@ -18,14 +19,15 @@ from fastgmm.data.patterns import patterns_of
 from fastgmm.data.single_precision import as_float64
 from fastgmm.machine.pieces import pieces
 from fastgmm.model.scoring import Scorer
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 
-class _Run(NamedTuple):
-    """Rows of one pattern: their places, their missing features, and of every component what these may be.
+class _Batch(NamedTuple):
+    """P patterns of missing values with r rows each, where m values are missing, and what these may be.
 
-    ``probabilities`` (n, K), ``means`` (K, n, |M|), ``roots`` (K, |M|, |M|): B with Cov[x_M | x_O] = BBᵀ.
+    Places of rows (P, r), missing features (P, m), and of every component ``probabilities`` (P, r, K), ``means``
+    (K, P, r, m), ``roots`` (K, P, m, m): B with Cov[x_M | x_O] = BBᵀ.
     """
 
     places: NDArray[np.int32]
@@ -37,26 +39,26 @@ class _Run(NamedTuple):
     @property
     def cells(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
         """Indices of the missing values."""
-        return self.places[:, np.newaxis], self.missing
+        return self.places[:, :, np.newaxis], self.missing[:, np.newaxis, :]
 
 
 def expected(rows: Rows, scorer: Scorer, n_threads: int | None) -> Array:
     """The rows with the conditional mean for what is missing."""
     result = _copy(rows)
-    for run in _runs(rows, scorer, n_threads):
-        result[run.cells] = _mean(run)
+    for batch in _batches(rows, scorer, n_threads):
+        result[batch.cells] = _mean(batch)
     return result
 
 
 def expected_with_deviations(rows: Rows, scorer: Scorer, n_threads: int | None) -> tuple[Array, Array]:
     """The same, and the conditional standard deviations: 0 of what is observed."""
     result, deviations = _copy(rows), np.zeros(rows.shape, rows.values.dtype)
-    for run in _runs(rows, scorer, n_threads):
-        mean = _mean(run)
-        within = np.square(run.roots).sum(axis=2)[:, np.newaxis, :]
-        between = np.square(run.means - mean)
-        result[run.cells] = mean
-        deviations[run.cells] = np.sqrt(np.einsum("nk,knm->nm", run.probabilities, within + between))
+    for batch in _batches(rows, scorer, n_threads):
+        mean = _mean(batch)
+        within = np.square(batch.roots).sum(axis=3)[:, :, np.newaxis, :]
+        between = np.square(batch.means - mean)
+        result[batch.cells] = mean
+        deviations[batch.cells] = np.sqrt(np.einsum("prk,kprm->prm", batch.probabilities, within + between))
     return result, deviations
 
 
@@ -66,17 +68,26 @@ def drawn(
     """(n_draws, n, d): the rows with draws, independent of each other, for what is missing."""
     result = np.empty((n_draws, *rows.shape), rows.values.dtype)
     result[:] = rows.values
-    for run in _runs(rows, scorer, n_threads):
-        limits = np.cumsum(run.probabilities, axis=1)
-        for draw in result:
-            uniform = random_state.uniform(size=len(run.places)) * limits[:, -1]
-            components = np.minimum((limits <= uniform[:, np.newaxis]).sum(axis=1), limits.shape[1] - 1)
-            normal = random_state.standard_normal((len(run.places), len(run.missing)))
-            for k in np.unique(components):
-                some = np.flatnonzero(components == k)
-                cells = run.places[some, np.newaxis], run.missing
-                draw[cells] = run.means[k, some] + normal[some] @ run.roots[k].T
+    for batch in _batches(rows, scorer, n_threads):
+        for part in pieces(
+            n_draws, 8 * batch.places.size * (batch.probabilities.shape[2] + 3 * batch.missing.shape[1])
+        ):
+            values = _draws_of(batch, part.stop - part.start, random_state)
+            result[(part, *batch.cells)] = values
     return result
+
+
+def _draws_of(batch: _Batch, n_draws: int, random_state: np.random.RandomState) -> FloatArray:
+    """(n_draws, P, r, m): a component for each row, and values of its conditional distribution."""
+    limits = np.cumsum(batch.probabilities, axis=2)
+    uniform = random_state.uniform(size=(n_draws, *batch.places.shape)) * limits[:, :, -1]
+    components = np.minimum((limits <= uniform[..., np.newaxis]).sum(axis=3), limits.shape[2] - 1)
+    normal = random_state.standard_normal((n_draws, *batch.means.shape[1:]))
+    values = np.empty(normal.shape)
+    for k in np.unique(components):
+        of_component = batch.means[k] + normal @ np.swapaxes(batch.roots[k], 1, 2)
+        np.copyto(values, of_component, where=(components == k)[..., np.newaxis])
+    return values
 
 
 def _copy(rows: Rows) -> Array:
@@ -84,40 +95,57 @@ def _copy(rows: Rows) -> Array:
     return np.array(rows.values, order="C")
 
 
-def _mean(run: _Run) -> FloatArray:
-    result: FloatArray = np.einsum("nk,knm->nm", run.probabilities, run.means)
+def _mean(batch: _Batch) -> FloatArray:
+    result: FloatArray = np.einsum("prk,kprm->prm", batch.probabilities, batch.means)
     return result
 
 
-def _runs(rows: Rows, scorer: Scorer, n_threads: int | None) -> Iterator[_Run]:
-    """All rows that lack values, by pattern."""
+def _batches(rows: Rows, scorer: Scorer, n_threads: int | None) -> Iterator[_Batch]:
+    """All rows that lack values."""
     patterns = patterns_of(rows)
     order = np.concatenate([patterns.incomplete, patterns.empty])
     n_components, n_features = scorer.shape
     for part in pieces(len(order), 8 * n_components * n_features):
         some = as_float64(rows.take(order[part]))
         probabilities = scorer.evaluate(some, n_threads, "responsibilities")
-        is_missing = np.isnan(some.values)
-        begins = np.flatnonzero(np.r_[True, (is_missing[1:] != is_missing[:-1]).any(axis=1)])
-        for begin, end in zip(begins, np.r_[begins[1:], len(is_missing)], strict=True):
-            missing, observed = np.flatnonzero(is_missing[begin]), np.flatnonzero(~is_missing[begin])
-            differences = some.values[begin:end, observed] - scorer.in_double.means[:, np.newaxis, observed]
-            shifts, roots = _conditional(scorer, differences, observed, missing)
-            means = scorer.in_double.means[:, np.newaxis, missing] + shifts
-            yield _Run(order[part][begin:end], missing, probabilities[begin:end], means, roots)
+        for places, missing, observed in _patterns_of_one_shape(np.isnan(some.values)):
+            n_missing, n_rows = missing.shape[1], places.shape[1]
+            n_numbers = n_components * n_features * (3 * n_missing + n_rows)  # of a pattern: factors, and differences
+            for few in pieces(len(places), 8 * n_numbers):
+                own = places[few]
+                values = some.values[own[:, :, np.newaxis], observed[few, np.newaxis, :]]
+                means, roots = _conditional(scorer, values, observed[few], missing[few])
+                yield _Batch(order[part][own], missing[few], probabilities[own], means, roots)
+
+
+def _patterns_of_one_shape(
+    is_missing: BoolArray,
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
+    """Of rows sorted by pattern: places (P, r), missing (P, m) and observed (P, d − m) features of equal r and m."""
+    begins = np.flatnonzero(np.r_[True, (is_missing[1:] != is_missing[:-1]).any(axis=1)])
+    patterns, n_rows = is_missing[begins], np.diff(np.r_[begins, len(is_missing)])
+    n_missing = patterns.sum(axis=1)
+    features = np.argsort(~patterns, axis=1, kind="stable")  # the missing ones first
+    shapes, shape_of = np.unique(np.column_stack([n_missing, n_rows]), axis=0, return_inverse=True)
+    for number, (m, r) in enumerate(shapes):
+        alike = np.flatnonzero(shape_of.ravel() == number)
+        yield begins[alike, np.newaxis] + np.arange(r), features[alike, :m], features[alike, m:]
 
 
 def _conditional(
-    scorer: Scorer, differences: FloatArray, observed: NDArray[np.intp], missing: NDArray[np.intp]
+    scorer: Scorer, values: FloatArray, observed: NDArray[np.intp], missing: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
-    """E[x_M − μ_M | x_O] of differences (K, n, |O|), and roots of Cov[x_M | x_O]."""
-    n_components, n_rows, _ = differences.shape
+    """E[x_M | x_O] of every component, and roots of Cov[x_M | x_O], where values (P, r, |O|) are observed."""
+    means = scorer.in_double.means
+    n_components, n_missing = len(means), missing.shape[1]
+    centers = means[:, missing][:, :, np.newaxis, :]
     if not scorer.family.has_matrices:
-        precisions = np.broadcast_to(scorer.root.reshape(n_components, -1), scorer.in_double.means.shape)
-        roots = np.eye(len(missing)) / precisions[:, np.newaxis, missing]
-        return np.zeros((n_components, n_rows, len(missing))), roots
+        deviations = 1.0 / np.broadcast_to(scorer.root.reshape(n_components, -1), means.shape)[:, missing]
+        shape = (n_components, *values.shape[:2], n_missing)
+        return np.broadcast_to(centers, shape), np.eye(n_missing) * deviations[:, :, np.newaxis, :]
     root = scorer.root.reshape(-1, *scorer.root.shape[-2:])  # one for all components where they share it
-    q, r = np.linalg.qr(np.swapaxes(root[:, missing], 1, 2))
+    q, r = np.linalg.qr(np.swapaxes(root[:, missing], 2, 3))
     inverse = np.linalg.inv(r)
-    coefficients = root[:, observed] @ q @ np.swapaxes(inverse, 1, 2)
-    return -differences @ coefficients, np.broadcast_to(inverse, (n_components, *inverse.shape[1:]))
+    coefficients = root[:, observed] @ q @ np.swapaxes(inverse, 2, 3)
+    differences = values - means[:, observed][:, :, np.newaxis, :]
+    return centers - differences @ coefficients, np.broadcast_to(inverse, (n_components, *inverse.shape[1:]))

@@ -1,5 +1,6 @@
 """The command line: results on stdout, the rest on stderr, exit codes, and output files whole or not at all."""
 
+import csv
 import gzip
 import io
 import json
@@ -17,6 +18,7 @@ import fastgmm
 from fastgmm.cli import commands
 from fastgmm.cli.command_line import main
 from fastgmm.data.datasets import load_old_faithful
+from fastgmm.data.tables import Table, read_points
 from fastgmm.files.model_file import SavedModel, save_model
 from fastgmm.parameters import Parameters
 
@@ -255,7 +257,7 @@ def test_names_that_are_numbers_are_found_again_without_being_told(points, capsy
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("NA,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'NA' is not a number (if this row holds names: --header yes)"),
+        ("x,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'x' is not a number (if this row holds names: --header yes)"),
         ("a;b\n1;2\n3;4\n", "p.csv, line 2, column 1: '1;2' is not a number (semicolons seem to separate cells: "),
         ("2024-01-31,1\n", "p.csv, line 1, column 1: '2024-01-31' is not a number. Times as numbers are"),
         ("1,9007199254740993\n", "p.csv, line 1, column 2: 9007199254740993 is a whole number that float64 does not"),
@@ -350,6 +352,108 @@ def test_info_of_a_large_model_shows_a_part(capsys):
     mixture.save("model.npz")
     assert main(["info", "model.npz"]) == 0
     assert "10 more components and 1 more features" in capsys.readouterr().out
+
+
+# --- impute ----------------------------------------------------------------------------------------------------------
+
+HOLES = 'id,eruptions,kind,waiting\n1,,geyser,8e1\n"x, ""y""",2.50,,NA\n3,1.80,,54\n'
+
+
+@pytest.fixture
+def named_model(files, capsys):
+    assert fit("--columns", "eruptions,waiting", source="points.csv") == 0
+    capsys.readouterr()
+    with open("holes.csv", "w") as file:
+        file.write(HOLES)
+    return fastgmm.load("model.npz").impute(Table(np.array([[np.nan, 80], [2.5, np.nan]]), ("eruptions", "waiting")))
+
+
+def test_impute_keeps_all_that_is_there(named_model, capsys):
+    (eruption, _), (_, waiting) = named_model.tolist()
+    filled = HOLES.replace(",,geyser", f",{eruption!r},geyser").replace("NA", repr(waiting))
+    assert main(["impute", "model.npz", "holes.csv", "-o", "filled.csv"]) == 0
+    assert capsys.readouterr().out == "2 missing values of 3 points imputed, written to filled.csv\n"
+    with open("filled.csv") as file:
+        assert file.read() == filled
+    assert main(["impute", "model.npz", "holes.csv"]) == 0
+    assert capsys.readouterr().out == filled
+    assert main(["impute", "model.npz", "holes.csv", "--columns", "eruptions,waiting"]) == 0
+    assert capsys.readouterr().out == f"eruptions,waiting\n{eruption!r},8e1\n2.50,{waiting!r}\n1.80,54\n"
+
+
+def test_impute_to_npy_and_json(named_model, capsys):
+    assert main(["impute", "model.npz", "holes.csv", "-o", "filled.npy"]) == 0
+    capsys.readouterr()
+    np.testing.assert_array_equal(np.load("filled.npy"), [*named_model, [1.8, 54]])
+    assert main(["impute", "model.npz", "holes.csv", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts == {"points": 3, "missing": 2, "imputed": [*named_model.tolist(), [1.8, 54.0]]}
+
+
+def test_impute_draws(named_model, capsys):
+    assert main(["impute", "model.npz", "holes.csv", "-o", "draws.npy", "--draws", "2", "--seed", "7"]) == 0
+    draws = np.load("draws.npy")
+    mixture, rows = fastgmm.load("model.npz"), Table(np.array([[np.nan, 80], [2.5, np.nan]]), ("eruptions", "waiting"))
+    np.testing.assert_array_equal(draws[:, :2], mixture.impute(rows, n_draws=2, random_state=7))
+    capsys.readouterr()
+    assert main(["impute", "model.npz", "holes.csv", "--draws", "2", "--seed", "7"]) == 0
+    header, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert header == ["draw", "id", "eruptions", "kind", "waiting"]
+    assert [row[0] for row in rows] == ["0", "0", "0", "1", "1", "1"]
+    assert float(rows[3][2]) == draws[1, 0, 0]
+    assert rows[5] == ["1", "3", "1.80", "", "54"]
+
+
+def test_impute_of_other_files_has_the_names_there_are(model, named_model, points, capsys):
+    points[3, 1] = np.nan
+    np.save("holes.npy", points)
+    filled = fastgmm.load("model.npz").impute(Table(points, ("eruptions", "waiting")))
+    assert main(["impute", "model.npz", "holes.npy", "-o", "filled.csv"]) == 0
+    table = read_points("filled.csv")
+    assert table.columns == ("eruptions", "waiting")
+    np.testing.assert_array_equal(table.values, filled)
+    assert fit() == 0
+    with open("holes.tsv", "w") as file:
+        file.write("1.5\tNA\n\n\t60\n")
+    capsys.readouterr()
+    assert main(["impute", "model.npz", "holes.tsv", "--delimiter", "tab"]) == 0
+    assert len(capsys.readouterr().out.splitlines()[0].split("\t")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["holes.csv", "--draws", "0"], 2, "must be an int in the range [1, inf); got '0'"),
+        (["holes.csv", "-o", "holes.csv"], 1, "the output would replace the input holes.csv"),
+        (["draw.csv", "--draws", "2"], 1, "a column is called 'draw', as the one that numbers the draws: rename it"),
+        (["bad.csv"], 1, "bad.csv, line 2, column 2: 'x' is not a number"),
+    ],
+)
+def test_what_impute_refuses(named_model, capsys, arguments, status, message):
+    with open("draw.csv", "w") as file:
+        file.write("draw,eruptions,waiting\n1,2,\n")
+    with open("bad.csv", "w") as file:
+        file.write("eruptions,waiting\n1,x\n")
+    assert main(["impute", "model.npz", *arguments]) == status
+    assert message in capsys.readouterr().err
+
+
+def test_holes_of_text_are_fitted_predicted_and_scored(files, points, capsys):
+    with open("holes.csv", "w") as file:
+        file.write("eruptions,waiting\n")
+        for row, (eruption, waiting) in enumerate(points.tolist()):
+            file.write(f"{eruption if row % 5 else ''},{waiting if row % 7 else ''}\n")
+    is_missing = np.arange(272)[:, np.newaxis] % [5, 7] == 0
+    expected = fastgmm.GaussianMixture(2, random_state=0, backend="numpy").fit(np.where(is_missing, np.nan, points))
+    assert fit("--seed", "0", "--json", source="holes.csv") == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["missing"] == is_missing.sum()
+    assert "94 of 544 values are missing, in 86 of 272 rows" in captured.err
+    assert np.array_equal(fastgmm.load("model.npz").means_, expected.means_)
+    assert main(["predict", "model.npz", "holes.csv", "-o", "labels.npy"]) == 0
+    assert np.array_equal(np.load("labels.npy"), expected.predict(np.where(is_missing, np.nan, points)))
+    assert main(["score", "model.npz", "holes.csv"]) == 0
+    capsys.readouterr()
 
 
 # --- mistakes --------------------------------------------------------------------------------------------------------

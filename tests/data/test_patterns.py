@@ -17,7 +17,8 @@ def test_every_row_is_complete_incomplete_or_empty():
     assert patterns.complete.tolist() == [0, 4]
     assert sorted(patterns.incomplete.tolist()) == [1, 3]
     assert patterns.empty.tolist() == [2]
-    assert {array.dtype for array in vars(patterns).values()} == {np.dtype(np.int32)}
+    assert {array.dtype for array in (patterns.complete, patterns.incomplete, patterns.empty)} == {np.dtype(np.int32)}
+    assert patterns.n_missing == 4
 
 
 @pytest.mark.parametrize("n_features", [1, 3, 16, 17, 40])

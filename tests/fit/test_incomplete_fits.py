@@ -1,5 +1,7 @@
 """Fits of rows that lack values, from the rows down."""
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -198,3 +200,17 @@ def test_more_rows_than_a_start_looks_at_are_fitted_with_a_feature_that_is_seldo
 def test_a_fit_of_rows_with_holes_ends_at_the_deadline():
     _, rows = rows_of("full", n_rows=400)
     assert fit_of(rows, tol=0.0, max_iter=100_000, deadline=0.5).stop_reason == "deadline"
+
+
+def test_a_fit_says_how_many_values_were_missing_and_a_file_keeps_it(tmp_path, caplog):
+    X = np.random.default_rng(0).normal(size=(1200, 3))
+    complete = fastgmm.GaussianMixture(2, random_state=0).fit(X)
+    assert complete.n_missing_ == 0
+    X[:400, 1] = X[7] = np.nan
+    with caplog.at_level(logging.INFO, "fastgmm"):
+        fitted = complete.fit(X)
+    assert fitted.n_missing_ == 402
+    assert "402 of 3,600 values are missing, in 400 of 1,200 rows" in caplog.messages
+    fitted.save(tmp_path / "model.npz")
+    assert fastgmm.load(tmp_path / "model.npz").n_missing_ == 402
+    assert fastgmm.GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]]).n_missing_ == 0

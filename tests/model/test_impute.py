@@ -1,6 +1,7 @@
 """What missing values are expected to be, and draws of them, compared with the oracle."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -146,3 +147,28 @@ def test_rows_are_checked_as_for_every_score() -> None:
         model.impute([[np.inf]])
     with pytest.raises(ValueError, match="not fitted"):
         GaussianMixture().impute([[1.0]])
+
+
+@pytest.mark.parametrize("wishes", [{}, {"n_draws": 1}], ids=str)
+def test_little_memory_is_needed_above_the_answer(wishes: dict[str, object]) -> None:
+    """A copy of the rows would take 10 MB, and the probabilities of all of them 26."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(160_000, 8))
+    rows[rng.random(rows.shape) < 0.2] = np.nan
+    identity = np.broadcast_to(np.eye(8), (20, 8, 8))
+    model = GaussianMixture.from_parameters(np.full(20, 0.05), rng.normal(size=(20, 8)), identity)
+    tracemalloc.start()
+    try:
+        answer = model.impute(rows, **wishes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak - answer.nbytes <= 8e6
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 7])
+def test_patterns_of_any_numbers_of_rows_are_those_of_rows_alone(problem: Problem, n_rows: int) -> None:
+    rows, model = np.repeat(with_holes(problem.values), n_rows, axis=0), model_of(problem)
+    alone = [np.concatenate(each) for each in zip(*(model.impute(r[None], return_std=True) for r in rows), strict=True)]
+    for together, one_by_one in zip(model.impute(rows, return_std=True), alone, strict=True):
+        assert_close(together, one_by_one, 1e-12)

@@ -21,8 +21,12 @@ HOMES = {
     "matplotlib": ("show/plots.py", True),
     "tqdm": ("show/progress.py", True),
     "pyarrow": ("data/tables/parquet_files.py", True),
-    "pandas": ("data/tables/parquet_files.py", True),
-    "sklearn": ("estimator/interchange.py estimator/protocol.py estimator/metadata_routing.py", True),
+    "pandas": ("data/tables/parquet_files.py estimator/transformer.py", True),
+    "polars": ("estimator/transformer.py", True),
+    "sklearn": (
+        "estimator/interchange.py estimator/protocol.py estimator/metadata_routing.py estimator/transformer.py",
+        True,
+    ),
 }
 
 
@@ -188,6 +192,9 @@ assert (labels == gm.predict(X)).all()
 gm.save({str(tmp_path / "model.npz")!r})
 assert (fastgmm.load({str(tmp_path / "model.npz")!r}).predict_proba(X) == gm.predict_proba(X)).all()
 gm.score(X), gm.bic(X), gm.aic(X), gm.sample(5), repr(gm), gm.get_params()
+imputer = fastgmm.GaussianMixtureImputer(gm)
+assert np.isfinite(imputer.fit_transform(np.where(X > 1.5, np.nan, X))).all()
+assert "needs scikit-learn" in str(expect(ImportError, lambda: imputer.set_params(add_indicator=True).fit(X)))
 assert not hasattr(gm, "_repr_html_")
 expect(ValueError, lambda: gm.set_params(foo=1))
 expect(ValueError, lambda: gm.fit([[np.inf, 1.0]] * 3))

@@ -60,12 +60,37 @@ def test_the_example_of_holes_labels_and_priors_runs(rng):
     X[::7, 0] = np.nan
     labels = np.where(np.arange(300) % 10 == 0, known, -1)
     names: dict[str, object] = {"X": X, "labels": labels, "background": background, "few": few, "copy": copy.copy}
-    names |= {"GaussianMixture": fastgmm.GaussianMixture, "Prior": fastgmm.Prior}
+    names |= {name: getattr(fastgmm, name) for name in ("GaussianMixture", "GaussianMixtureImputer", "Prior")}
     exec(blocks("python")[2], names)
     adapted = names["adapted"]
     assert np.array_equal(adapted.covariances_, background.covariances_)
     assert not np.array_equal(adapted.means_, background.means_)
     assert np.isfinite(names["filled"]).all()
+
+
+def rows_of_table(text: str) -> dict[str, list[float]]:
+    """The numbers of each row of a page's tables, by what it begins with."""
+    rows = re.findall(r"^\| (\w[^|]*) \|(.*)\|$", text, flags=re.MULTILINE)
+    return {name: [float(number) for number in re.findall(r"-?\d+\.\d+", cells)] for name, cells in rows}
+
+
+@pytest.mark.prints
+def test_the_page_of_missing_values_finds_what_it_says():
+    page = (ROOT / "docs" / "missing-values.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    fits, spreads = page.split("## What is missing")
+    told = rows_of_table(fits)
+    assert told.keys() == names["fits"].keys()
+    for name, gm in names["fits"].items():
+        order = np.argsort(gm.means_[:, 0])
+        first, second = np.sqrt(np.diagonal(gm.covariances_[order], axis1=1, axis2=2)).T
+        correlations = gm.covariances_[order, 0, 1] / (first * second)
+        found = [*gm.weights_[order], *correlations, gm.score(names["fresh"])]
+        np.testing.assert_allclose(told[name], found, atol=0.006)
+    for name, table in names["spreads"].items():
+        np.testing.assert_allclose(rows_of_table(spreads)[name], table[:, 1].std(), atol=0.006)
 
 
 @pytest.mark.prints
@@ -140,6 +165,7 @@ def test_every_test_and_folder_that_is_named_exists():
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner()
     for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
-        if "import sklearn" not in examples.docstring or importlib.util.find_spec("sklearn") is not None:
+        needed = re.findall(r">>> import (sklearn|pandas)", examples.docstring)
+        if all(importlib.util.find_spec(library) is not None for library in needed):
             runner.run(examples)
     assert runner.failures == 0

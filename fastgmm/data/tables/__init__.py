@@ -4,23 +4,31 @@
 (``.npy``, memory-mapped, and ``.npz``), ``text_files.py`` (``.csv`` and its kin, also gzipped), ``parquet_files.py``.
 Where points come from is a ``Source``, so that standard input is read as a file is. Text takes three steps:
 ``cells.py`` says what a cell is, a number or a name or neither; NumPy parses; where it cannot, ``text_complaints.py``
-says which cell is wrong, and what may be meant. ``results.py`` writes. Nothing that is read is unpickled.
+says which cell is wrong, and what may be meant. ``results.py`` writes; ``completed.py`` makes text of a table again, in
+which all that was not missing is as it was read. Nothing that is read is unpickled.
 May be imported: the names below.
 """
 
-from fastgmm.data.tables.reading import INPUT_KINDS, read_points, require_known_kind
-from fastgmm.data.tables.results import OUTPUT_SUFFIXES, rows_as_text, write_rows
+from fastgmm.data.tables.completed import completed_rows, delimited, rows_of_numbers
+from fastgmm.data.tables.reading import INPUT_KINDS, read_points, read_points_and_layout, require_known_kind
+from fastgmm.data.tables.results import OUTPUT_SUFFIXES, rows_as_text, write_lines, write_rows
 from fastgmm.data.tables.table import Table
-from fastgmm.data.tables.text_rows import HEADERS, TextForm
+from fastgmm.data.tables.text_rows import HEADERS, Layout, TextForm
 
 __all__ = [
     "HEADERS",
     "INPUT_KINDS",
     "OUTPUT_SUFFIXES",
+    "Layout",
     "Table",
     "TextForm",
+    "completed_rows",
+    "delimited",
     "read_points",
+    "read_points_and_layout",
     "require_known_kind",
     "rows_as_text",
+    "rows_of_numbers",
+    "write_lines",
     "write_rows",
 ]

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Sequence
 
-# What a missing value is often written as. "Na" is not here, since it is sodium.
-_MISSING = ("NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None", "none", "missing", "-", "--", "?", ".")
+# What stands for a missing value, beside an empty cell and the NaN that NumPy reads: what pandas and R write and read.
+_MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None"))
+# What may be meant as one, and is no name of a column. "Na" is not here, since it is sodium.
+_MAY_BE_MISSING = _MISSING | {"na", "none", "missing", "-", "--", "?", "."}
 _BEGINS_AS_A_NUMBER = re.compile(r"[+-]?[.,]?\d")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
@@ -18,6 +20,15 @@ def is_number(cell: str) -> bool:
     return "_" not in cell and cell.strip().isascii()
 
 
+def is_missing(cell: str) -> bool:
+    """Whether a cell stands for a missing value, though it is not a number, as NaN is."""
+    return cell.strip() in _MISSING
+
+
+def may_be_missing(cell: str) -> bool:
+    return cell.strip() in _MAY_BE_MISSING
+
+
 def has_decimal_comma(cell: str) -> bool:
     return _DECIMAL_COMMA.fullmatch(cell.strip()) is not None
 
@@ -28,6 +39,6 @@ def are_names(row: Sequence[str]) -> bool:
     A row that is taken for names is not among the points, so that what may be points is not taken for names.
     """
     cells = [cell.strip() for cell in row if cell.strip()]
-    if any(is_number(cell) or cell in _MISSING for cell in cells):
+    if any(is_number(cell) or may_be_missing(cell) for cell in cells):
         return False
     return not all(_BEGINS_AS_A_NUMBER.match(cell) for cell in cells)

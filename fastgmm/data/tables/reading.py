@@ -6,8 +6,8 @@ from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.parquet_files import read_parquet
 from fastgmm.data.tables.source import Source, is_standard_input, source_of, suffix_of
 from fastgmm.data.tables.table import Choice, Table
-from fastgmm.data.tables.text_files import read_text
-from fastgmm.data.tables.text_rows import SPACES, TextForm
+from fastgmm.data.tables.text_files import layout_of, read_text
+from fastgmm.data.tables.text_rows import SPACES, Layout, TextForm
 from fastgmm.machine.whole_file import AnyPath
 
 _BINARY = {".npy": read_numpy, ".npz": read_numpy, ".parquet": read_parquet}
@@ -32,7 +32,9 @@ def read_points(
     if_named: Sequence[str] | None = None,
     form: TextForm | None = None,
 ) -> Table:
-    """Read points, one a row.
+    """Read points, one a row; NaN where a value is missing.
+
+    In text that is a cell which is empty, or NA, N/A, #N/A, <NA>, NULL, None or NaN.
 
     Parameters
     ----------
@@ -60,14 +62,25 @@ def read_points(
     ImportError
         For ``.parquet`` without pyarrow.
     """
+    return read_points_and_layout(path, columns, if_named, form)[0]
+
+
+def read_points_and_layout(
+    path: AnyPath,
+    columns: Sequence[str] | None = None,
+    if_named: Sequence[str] | None = None,
+    form: TextForm | None = None,
+) -> tuple[Table, Layout | None]:
+    """Points, and of text its layout, by which it can be read again with all that is not read."""
     require_known_kind(path)
     source, choice = source_of(path), Choice(columns, if_named)
     suffix = _kind_of_content(source) if is_standard_input(path) else suffix_of(path)
     if suffix not in _BINARY:
-        return read_text(source, _TEXT[suffix.removesuffix(".gz")], choice, form or TextForm())
+        layout = layout_of(source, _TEXT[suffix.removesuffix(".gz")], choice, form or TextForm())
+        return read_text(layout), layout
     if form not in (None, TextForm()):
         raise ValueError(f"{source.name}: a header and a delimiter can be told of text only")
-    return _BINARY[suffix](source, choice)
+    return _BINARY[suffix](source, choice), None
 
 
 def delimiter_of(path: AnyPath) -> str | None:

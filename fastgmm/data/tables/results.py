@@ -29,6 +29,12 @@ def write_rows(path: AnyPath, blocks: Iterable[Array], shape: tuple[int, ...], d
             _write_npy(file, blocks, shape, np.dtype(dtype))
 
 
+def write_lines(path: AnyPath, lines: Iterable[str]) -> None:
+    """Write lines, ends included; the file appears whole or not at all."""
+    with whole_file(path) as file:
+        file.writelines(line.encode() for line in lines)
+
+
 def _write_npy(file: BinaryIO, blocks: Iterable[Array], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     descr = np.lib.format.dtype_to_descr(dtype)
     np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})

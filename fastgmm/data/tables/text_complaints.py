@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastgmm.data.tables.cells import has_decimal_comma, is_number
+from fastgmm.data.tables.cells import has_decimal_comma, is_missing, is_number, may_be_missing
 from fastgmm.data.tables.text_rows import SPACES, Layout
 from fastgmm.data.times import WAY_OUT, is_time
 from fastgmm.data.whole_numbers import is_rounded, refusal
@@ -26,9 +26,8 @@ def first_bad_cell(layout: Layout) -> str | None:
             return problem + _hint(layout, row, "")
         for position in layout.read:
             cell = row[position]
-            if not is_number(cell):
-                what = f"{cell!r} is not a number" if cell.strip() else "the cell is empty"
-                return f"{where}, column {position + 1}: {what}{_hint(layout, row, cell)}"
+            if not is_number(cell) and not is_missing(cell):
+                return f"{where}, column {position + 1}: {cell!r} is not a number{_hint(layout, row, cell)}"
     return None
 
 
@@ -53,6 +52,8 @@ def _hint(layout: Layout, row: Sequence[str], cell: str) -> str:
         return f". {WAY_OUT}"
     if has_decimal_comma(cell):
         return " (a decimal comma: write points, as with tr , .)"
+    if cell and may_be_missing(cell):
+        return " (if it stands for a missing value: leave the cell empty, or write NA)"
     if layout.names is None and row == layout.first:
         return " (if this row holds names: --header yes)"
     return ""

@@ -1,11 +1,11 @@
 """Points in text: ``.csv`` and its kin."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from fastgmm.data.tables.cells import are_names
+from fastgmm.data.tables.cells import are_names, is_missing
 from fastgmm.data.tables.source import Source
 from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.tables.text_complaints import first_bad_cell, first_rounded_cell
@@ -13,10 +13,18 @@ from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, Text
 from fastgmm.data.whole_numbers import is_any_large
 from fastgmm.parameters import Array
 
+# Between cells that are handed to NumPy's parser: it stands in no number, and hardly in a file.
+_SEPARATOR = "\x1f"
 
-def read_text(source: Source, delimiter: str, choice: Choice, form: TextForm) -> Table:
-    """The columns that are chosen, of text whose cells that delimiter separates where ``form`` names no other."""
-    layout = _layout(TextRows(source, form.delimiter or delimiter), choice, form.header)
+
+def layout_of(source: Source, delimiter: str, choice: Choice, form: TextForm) -> Layout:
+    """How text is to be read whose cells that delimiter separates, where ``form`` names no other."""
+    return _layout(TextRows(source, form.delimiter or delimiter), choice, form.header)
+
+
+def read_text(layout: Layout) -> Table:
+    """The columns that are chosen; NaN where a cell is empty, or stands for a missing value."""
+    source = layout.rows.source
     values = _parse(layout)
     if not len(values):
         below = "" if layout.names is None else f" below the header: {', '.join(layout.names)}"
@@ -32,6 +40,11 @@ def _layout(rows: TextRows, choice: Choice, header: Header) -> Layout:
     if not first:
         raise ValueError(f"{rows.source.name}: the file is empty")
     is_header = header == "yes" or (header == "auto" and (are_names(first) or _holds(first, choice.if_named)))
+    if header == "auto" and not is_header and _may_number_columns(first):
+        raise ValueError(
+            f"{rows.source.name}, line {n_lines}: the first cell is empty and the others are whole numbers, which may "
+            "be names of columns (--header yes) or values (--header no)"
+        )
     names = _unique_names(rows.source, first) if is_header else None
     positions = choice.positions(rows.source.name, names, len(first))
     return Layout(rows, first, names, n_lines if is_header else 0, positions)
@@ -40,6 +53,11 @@ def _layout(rows: TextRows, choice: Choice, header: Header) -> Layout:
 def _holds(first: Sequence[str], names: Sequence[str] | None) -> bool:
     """Whether a first row holds all names that columns may have: names of a model may be numbers, such as years."""
     return names is not None and set(names) <= {cell.strip() for cell in first}
+
+
+def _may_number_columns(first: Sequence[str]) -> bool:
+    """As pandas writes a frame whose columns have numbers for names, beside those of its rows."""
+    return len(first) > 1 and not first[0].strip() and all(cell.strip().isdecimal() for cell in first[1:])
 
 
 def _unique_names(source: Source, row: Sequence[str]) -> tuple[str, ...]:
@@ -51,27 +69,53 @@ def _unique_names(source: Source, row: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parse(layout: Layout) -> Array:
+    """NumPy's parser is fast, but knows no empty cells, and drops empty lines: then cells are looked at first."""
     complaint = f"not a table of {len(layout.read)} columns"
-    try:
-        values = _loadtxt(layout)
-        if not values.size or values.shape[1] == len(layout.read):
-            return values
-    except ValueError as error:
-        complaint = str(error)
-    # NumPy's parser is fast, but says little about what it cannot read; a slow second look says it.
+    has_rows_of_nothing = layout.has_one_column and layout.rows.have_empty_line()
+    for parse in (_parse_missing,) if has_rows_of_nothing else (_parse_complete, _parse_missing):
+        try:
+            values = parse(layout)
+            if not values.size or values.shape[1] == len(layout.read):
+                return values
+        except ValueError as error:
+            complaint = str(error)
+    # It says little about what it cannot read; another look says it.
     raise ValueError(first_bad_cell(layout) or f"{layout.rows.source.name}: {complaint}")
 
 
-def _loadtxt(layout: Layout) -> Array:
-    delimiter = layout.rows.delimiter
-    with warnings.catch_warnings(), layout.rows.opened() as text:
+def _parse_complete(layout: Layout) -> Array:
+    with layout.rows.opened() as text:
+        delimiter = None if layout.rows.delimiter == SPACES else layout.rows.delimiter
+        return _loadtxt(text, delimiter, '"', layout.n_header_lines, layout.positions)
+
+
+def _parse_missing(layout: Layout) -> Array:
+    return _loadtxt(_lines_with_nan(layout), _SEPARATOR)
+
+
+def _lines_with_nan(layout: Layout) -> Iterator[str]:
+    """The cells to read, with a word for missing ones that NumPy knows."""
+    for _, row in layout.data():
+        if len(row) != len(layout.first):
+            raise ValueError("rows of several lengths")
+        yield _SEPARATOR.join("nan" if is_missing(row[position]) else row[position] for position in layout.read)
+
+
+def _loadtxt(
+    lines: Iterable[str],
+    delimiter: str | None,
+    quote: str | None = None,
+    n_header_lines: int = 0,
+    positions: list[int] | None = None,
+) -> Array:
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "loadtxt: input contained no data", UserWarning)
         return np.loadtxt(
-            text,
-            delimiter=None if delimiter == SPACES else delimiter,
-            quotechar='"',
+            lines,
+            delimiter=delimiter,
+            quotechar=quote,
             comments=None,
-            skiprows=layout.n_header_lines,
-            usecols=layout.positions,
+            skiprows=n_header_lines,
+            usecols=positions,
             ndmin=2,
         )

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,6 +15,8 @@ from fastgmm.data.tables.source import Source
 Header: TypeAlias = Literal["auto", "yes", "no"]
 HEADERS: tuple[str, ...] = get_args(Header)
 SPACES = " "
+_BLOCK_CHARACTERS = 2**20
+_EMPTY_LINE = re.compile(r"\n[ \t]+\n")
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,17 @@ class TextRows:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{self.source.name}: gzipped, and damaged or truncated ({error})") from error
 
+    def have_empty_line(self) -> bool:
+        """Whether a line is, where spaces separate cells also of spaces; or, in vain, only the last one."""
+        with self.opened() as text:
+            rest = ""
+            while block := text.read(_BLOCK_CHARACTERS):
+                some = rest + block
+                if "\n\n" in some or (self.delimiter == SPACES and _EMPTY_LINE.search(some)):
+                    return True
+                rest = block[block.rfind("\n") :]
+        return False
+
     def numbered(self) -> Iterator[tuple[int, list[str]]]:
         """Each row with the number of its last line, from 1."""
         with self.opened() as text:
@@ -101,6 +115,17 @@ class Layout:
         """The positions of the columns to read."""
         return range(len(self.first)) if self.positions is None else self.positions
 
+    @property
+    def has_one_column(self) -> bool:
+        """In a file of one column an empty line between two others is a row, whose value is missing."""
+        return len(self.first) == 1
+
     def data(self) -> Iterator[tuple[int, list[str]]]:
         """Each row below the header with the number of its last line, from 1."""
-        return ((line, row) for line, row in self.rows.numbered() if line > self.n_header_lines)
+        last = self.n_header_lines
+        for line, row in self.rows.numbered():
+            if self.has_one_column and last:
+                yield from ((blank, [""]) for blank in range(last + 1, line))
+            if line > self.n_header_lines:
+                yield line, row
+                last = line

@@ -55,6 +55,61 @@ def test_csv_with_and_without_header(tmp_path, text, columns, values):
     np.testing.assert_array_equal(table.values, values)
 
 
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("word", ["", " ", '""', "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None", "NaN"])
+def test_an_empty_cell_and_what_pandas_and_r_write_for_one_are_missing(tmp_path, word):
+    table = read_points(write(tmp_path / "x.csv", f"a,b,c\n{word},2,3\n4,{word},6\n\n7,8,{word}\n"))
+    np.testing.assert_array_equal(table.values, [[NAN, 2, 3], [4, NAN, 6], [7, 8, NAN]])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "columns", "values"),
+    [
+        ("x.csv", "NA,1\n2,3\n", None, [[NAN, 1], [2, 3]]),
+        ("x.csv", ",\n2,3\n", None, [[NAN, NAN], [2, 3]]),
+        ("x.csv", ",1.5\n2,3\n", None, [[NAN, 1.5], [2, 3]]),
+        ("x.csv", 'id,a,b\n"x,\n",,2\n"""",3,\n', ["b", "a"], [[2, NAN], [NAN, 3]]),
+        ("x.csv", "a,b\n1,\n,2\n", ["a"], [[1], [NAN]]),
+        ("x.tsv", "1\t\n\t2\n", None, [[1, NAN], [NAN, 2]]),
+        ("x.txt", "  1  NA\n\n  NA  2 \n", None, [[1, NAN], [NAN, 2]]),
+    ],
+)
+def test_missing_cells_of_any_text(tmp_path, name, text, columns, values):
+    np.testing.assert_array_equal(read_points(write(tmp_path / name, text), columns).values, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.csv", "1\n\n3\n"),
+        ("x.csv", "\n\n1\n\n3\n\n\n"),
+        ("x.csv", "a\n1\n\n3"),
+        ("x.csv", '1\r\n""\r\n3\r\n'),
+        ("x.txt", "1\n \n3\n\n"),
+        ("x.txt", "1\nNA\n3\n \n"),
+    ],
+)
+def test_in_one_column_an_empty_line_between_others_is_a_missing_value(tmp_path, name, text):
+    np.testing.assert_array_equal(read_points(write(tmp_path / name, text)).values, [[1], [NAN], [3]])
+
+
+def test_in_one_column_an_empty_line_below_the_header_is_a_missing_value(tmp_path):
+    np.testing.assert_array_equal(read_points(write(tmp_path / "x.csv", "\na\n\n3\n")).values, [[NAN], [3]])
+
+
+def test_an_empty_line_far_down_is_seen(tmp_path):
+    values = read_points(write(tmp_path / "x.csv", "1.25\n" * 300_000 + "\n2\n")).values
+    assert np.flatnonzero(np.isnan(values)).tolist() == [300_000]
+
+
+def test_whether_a_first_row_of_whole_numbers_after_an_empty_cell_is_one_of_names_is_for_the_caller_to_say(tmp_path):
+    path = write(tmp_path / "x.csv", ",0,1\n0,2.5,3.5\n")
+    assert read_points(path, form=TextForm("yes")).columns == ("column_0", "0", "1")
+    np.testing.assert_array_equal(read_points(path, form=TextForm("no")).values, [[NAN, 0, 1], [0, 2.5, 3.5]])
+
+
 @pytest.mark.parametrize(
     ("text", "header", "columns"),
     [
