@@ -54,6 +54,24 @@ def patterns_of(rows: Rows) -> Patterns:
     return Patterns(_places(~lacks_some), incomplete, _places(lacks_all))
 
 
+def observed_together(rows: Rows, patterns: Patterns) -> IntArray:
+    """How many rows that weigh something have a value of both of two features (d, d)."""
+    n_features = rows.shape[1]
+    is_counted = None if rows.weights is None else rows.weights > 0
+    n_complete = len(patterns.complete) if is_counted is None else np.count_nonzero(is_counted[patterns.complete])
+    result = np.full((n_features, n_features), n_complete, np.int64)
+    for part in pieces(len(patterns.incomplete), rows.values[:1].nbytes):
+        places = patterns.incomplete[part]
+        has = ~np.isnan(rows.values[places])
+        begins = np.flatnonzero(np.r_[True, (has[1:] != has[:-1]).any(axis=1)])
+        counts = np.add.reduceat(
+            np.ones(len(places)) if is_counted is None else is_counted[places], begins, dtype=float
+        )
+        own = has[begins].astype(np.float64)
+        result += ((own.T * counts) @ own).astype(np.int64)
+    return result
+
+
 def _places(chosen: BoolArray) -> NDArray[np.int32]:
     result, end = np.empty(np.count_nonzero(chosen), np.int32), 0
     for part in pieces(len(chosen), np.dtype(np.intp).itemsize):

@@ -148,7 +148,9 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         if constraints is None:
             return _maximized(partial(maximize, family, *how, before.covariances), family, moments)
         log_prior = log_density(constraints.prior, family, before, upper_root_of(attributes))
-        return _maximized(partial(maximize_held, family, *how, constraints, before), family, moments, log_prior)
+        return _maximized(
+            partial(maximize_held, family, *how, constraints, before, before.covariances), family, moments, log_prior
+        )
 
     fitted = attended(work, work_on(moments.second)) | held
     if "feature_names_in_" in attributes:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastgmm.families import CovarianceFamily
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, FloatArray, Model
 from fastgmm.rows import Rows
@@ -22,7 +23,9 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
     """The effective number of distinct rows that hold each of some components, counted no further than ``enough``.
 
     That is (Σc)²/Σc² with c a row's weight times its responsibility [1]_. Equal rows are one, as heavy as all of them,
-    and the unit of weights does not matter. What holds a covariance that all components share is every row.
+    and the unit of weights does not matter. What holds a covariance that all components share is every row. Where
+    values are missing it is the number of rows that have a feature, or both of two where these are correlated: of the
+    features, or pairs, that with the fewest.
 
     Parameters
     ----------
@@ -53,8 +56,29 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
         for position, column in zip(unfinished, shares.T, strict=True):
             own = np.bincount(which, column, len(keys)).astype(np.float64)
             holders[position] = _merged(holders[position], (keys[own > 0], own[own > 0]))
-            points[position] = _effective_number(holders[position][1])
+            points[position] = _effective_number(holders[position], rows, family)
     return points
+
+
+def effective_values(sweep: Sweep, model: Model, enough: float) -> FloatArray:
+    """The effective number of values (K, d) of every feature that each component holds.
+
+    That is (Σc)²/Σc² as above, over the rows that have the feature; rows are counted until all have ``enough``.
+    """
+    rows, shape = sweep.facts.rows, model.parameters.means.shape
+    first, second, numbers = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    for part in pieces(rows.shape[0], 8 * max(shape)):
+        block = rows.take(part)
+        shares = _responsibilities(sweep, model, block).astype(np.float64)
+        if block.weights is not None:
+            shares = np.where(block.weights[:, np.newaxis] > 0, shares * block.weights[:, np.newaxis], 0.0)
+        has = (~np.isnan(block.values)).astype(np.float64)
+        first += shares.T @ has
+        second += np.square(shares).T @ has
+        numbers = np.square(first) / np.where(second > 0, second, 1.0)
+        if (numbers >= enough).all():
+            break
+    return numbers
 
 
 def _responsibilities(sweep: Sweep, model: Model, block: Rows) -> Array:
@@ -84,9 +108,18 @@ def _keys(values: Array) -> Array:
     return keys
 
 
-def _effective_number(weights: FloatArray) -> float:
-    """(Σc)²/Σc² of weights c, computed from their ratios to the largest, since squares of small ones underflow."""
+def _effective_number(holders: Holders, rows: Rows, family: CovarianceFamily) -> float:
+    """(Σc)²/Σc² of weights c, computed from their ratios to the largest, since squares of small ones underflow.
+
+    Where values are missing that of the pair of features, or the feature, which the fewest have.
+    """
+    keys, weights = holders
     if not weights.any():
         return 0.0
     relative = weights / weights.max()
-    return float(relative.sum() ** 2 / (relative**2).sum())
+    if not rows.has_missing or family.kernel == "spherical":
+        return float(relative.sum() ** 2 / (relative**2).sum())
+    has = (~np.isnan(keys.view(rows.values.dtype).reshape(len(keys), -1))).astype(np.float64)
+    first, second = (has.T * relative) @ has, (has.T * relative**2) @ has
+    numbers = np.square(first) / np.where(second > 0, second, 1.0)
+    return float(numbers.min() if family.has_matrices else numbers.diagonal().min())

@@ -91,9 +91,9 @@ class Fit:
     """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
 
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
-    ``precisions_cholesky`` are those of the parameters. ``degenerate`` and ``collapsed`` are components: see
-    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is
-    the one that it was fitted with, among the values of the data, and so many parameters were fixed.
+    ``precisions_cholesky`` are those of the parameters. ``degenerate``, ``collapsed`` and ``unseeing`` are those of
+    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is the one that it was fitted with, among the values of the
+    data, and so many parameters were fixed.
     """
 
     parameters: Parameters
@@ -104,6 +104,7 @@ class Fit:
     steps: tuple[Step, ...]
     degenerate: tuple[int, ...]
     collapsed: tuple[int, ...] = ()
+    unseeing: tuple[tuple[int, int], ...] = ()
     prior: Prior | None = None
     n_fixed_parameters: int = 0
 
@@ -186,7 +187,9 @@ def run_em(
     if constraints is not None:
         degenerate = constraints.of_the_rows(degenerate)
     matrices = model.parameters, model.precisions_cholesky
-    return Fit(*matrices, run.iterate.lower_bound, converged, run.stop_reason, tuple(run.steps), *degenerate)
+    bound, steps = run.iterate.lower_bound, tuple(run.steps)
+    fit = Fit(*matrices, bound, converged, run.stop_reason, steps, degenerate.components, degenerate.collapsed)
+    return replace(fit, unseeing=degenerate.unseeing)
 
 
 def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
