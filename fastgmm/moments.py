@@ -249,6 +249,9 @@ def check_moments(moments: Moments) -> None:
             raise ValueError(f"{name} of moments must have the shape {right}; got {arrays[name].shape}")
     if moments.extra.ndim != 2 or len(moments.extra) != shape[0]:
         raise ValueError(f"extra of moments must have a row for each component; got shape {moments.extra.shape}")
+    of_features = moments.counts_of_features
+    if of_features is not None and (of_features < 0).any():
+        raise ValueError("extra of moments, the counts of features, must not be negative")
     if (moments.counts < 0).any() or not 0.0 <= moments.total_weight < math.inf or moments.n_rows < 0:
         raise ValueError("counts, total_weight and n_rows of moments must be finite and not negative")
     if not moments.log_likelihood < math.inf:
