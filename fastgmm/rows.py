@@ -40,7 +40,7 @@ class Rows:
     @property
     def n_counted(self) -> int:
         """The number of rows that weigh something: a row of weight 0, or without any observed value, is none."""
-        counted = self._counted
+        counted = self.counted
         return self.shape[0] if counted is None else int(np.count_nonzero(counted))
 
     @property
@@ -48,10 +48,10 @@ class Rows:
         """Σw of the rows that count."""
         if not self.has_missing:
             return self.shape[0] if self.weights is None else float(self.weights.sum())
-        return self.n_counted if self.weights is None else float(self.weights[self._counted].sum())
+        return self.n_counted if self.weights is None else float(self.weights[self.counted].sum())
 
     @property
-    def _counted(self) -> NDArray[np.bool_] | None:
+    def counted(self) -> NDArray[np.bool_] | None:
         """Which rows weigh something; None where all do."""
         positive = None if self.weights is None else self.weights > 0
         if not self.has_missing:
@@ -70,7 +70,7 @@ class Rows:
 
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
-        is_counted = self._counted
+        is_counted = self.counted
         counted = None if is_counted is None or is_counted.all() else np.flatnonzero(is_counted)
         length = self.shape[0] if counted is None else len(counted)
         step = max(1, length // n_rows)

@@ -14,6 +14,7 @@ from fastgmm.fit.degenerate import degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, Posterior
 from fastgmm.fit.prior import Prior
+from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
 from fastgmm.fit.update import Likelihood, NoModelError, Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Parameters
@@ -173,6 +174,9 @@ def run_em(
     update: Update = Likelihood(sweep.family, regularization, dtype)
     if constraints is not None:
         update = Posterior(sweep.family, regularization, dtype, constraints, start)
+    unobserved = unobserved_of(sweep.facts)
+    if unobserved is not None:
+        update = WithUnobserved(update, unobserved)
     iterates = (accelerated if accelerate else em)(update, start, lower_bound)
     run = Run(iterates, stopping, _ROUNDING[dtype], restart, observer, is_logged)
     drive(sweep, [run])
