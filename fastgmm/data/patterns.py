@@ -17,6 +17,8 @@ from fastgmm.rows import Rows
 # takes are 22 bytes a row.
 _FEATURES_OF_A_KEY = 16
 _MOST_ROWS = 2**31 - 1
+# Complete rows are copied where that takes no more bytes.
+_MOST_BYTES_OF_A_COPY = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,18 @@ def patterns_of(rows: Rows) -> Patterns:
     order = _places(lacks_some & ~lacks_all)
     incomplete = _sorted_by_pattern(rows.values, order, lacking)
     return Patterns(_places(~lacks_some), incomplete, _places(lacks_all))
+
+
+def without_empty_rows(rows: Rows, patterns: Patterns) -> Rows:
+    """The complete rows, where all others have no value at all and nobody knows of their components.
+
+    Nothing is missing then. Where they are too many to be copied, rows are as they were.
+    """
+    n_bytes = len(patterns.complete) * rows.shape[1] * rows.values.itemsize
+    if len(patterns.incomplete) or n_bytes > _MOST_BYTES_OF_A_COPY or rows.groups is not None:
+        return rows
+    weights = None if rows.weights is None else rows.weights[patterns.complete]
+    return Rows(rows.values[patterns.complete], weights, rows.origin)
 
 
 def observed_together(rows: Rows, patterns: Patterns) -> IntArray:

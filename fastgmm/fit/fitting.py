@@ -12,6 +12,7 @@ import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
+from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
@@ -63,7 +64,11 @@ def fit_rows(
         Their names, for warnings.
     """
     deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
-    facts = with_room_for_squares(Facts(rows))
+    facts = Facts(rows)
+    if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
+        rows = without_empty_rows(rows, facts.patterns)
+        facts = facts if rows is facts.rows else Facts(rows)
+    facts = with_room_for_squares(facts)
     regularization = regularization_of(options.reg_covar, facts)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
