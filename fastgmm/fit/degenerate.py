@@ -89,8 +89,10 @@ def _flat_ones(sweep: Sweep, model: Model, regularization: FloatArray) -> Degene
         floor, flat = _flat_components(family, model, added, sweep.facts.robust_variances)
     if not len(flat):
         return Degenerate()
-    look = _by_direction if family.has_matrices else _by_feature
-    counted = look(family, parameters, flat, floor, added)
+    if family.has_matrices:
+        counted = _by_direction(family, parameters, flat, floor, added, not sweep.facts.rows.has_missing)
+    else:
+        counted = _by_feature(family, parameters, flat, floor, added)
     collapsed = _collapsed(sweep, model, flat, counted)
     if family.is_shared and collapsed:
         collapsed = everything
@@ -130,8 +132,14 @@ def _by_feature(
 
 
 def _by_direction(
-    family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
+    family: CovarianceFamily,
+    parameters: Parameters,
+    components: Array,
+    floor: FloatArray,
+    added: FloatArray,
+    are_of_rows: bool,
 ) -> _Directions:
+    """Unless covariances ``are_of_rows`` that have all values, a mixture may be flat where rows are not."""
     units = np.sqrt(floor)
     within, total = (
         matrix / np.outer(units, units) - np.diag(added / floor) for matrix in _covariances_of_rows(family, parameters)
@@ -139,7 +147,9 @@ def _by_direction(
     # We look within components first, where distances between them do not drown what is small.
     thin = _flat_directions(within, np.eye(len(units)))
     across = _flat_directions(total, thin)
-    of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :] if across.size else np.eye(len(units))
+    of_rows = np.eye(len(units))
+    if across.size and are_of_rows:
+        of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :]
     directions = of_rows / units[:, np.newaxis]
     wide = np.zeros(len(components), np.intp)
     for position, k in enumerate(components):
