@@ -8,6 +8,7 @@ import pytest
 from fastgmm import GaussianMixture
 from fastgmm.errors import DegenerateComponentError
 from tests.conftest import BACKENDS
+from tests.problems import assert_close
 
 
 def monotone(n_rows=400, n_features=2, seed=0, offset=0.0):
@@ -76,3 +77,18 @@ def test_a_likelihood_without_bound_ends_in_an_error_or_is_flagged(family, seed)
     matrices = gm.covariances_ if family in ("full", "tied") else np.eye(12)
     smallest = np.linalg.eigvalsh(matrices).min()
     assert smallest > 1e-3 or gm.degenerate_components_ == (0,)
+
+
+@pytest.mark.filterwarnings("ignore:Best performing initialization did not converge")
+def test_fifty_iterations_lead_to_the_same_model_in_every_backend(family, dtype):
+    """With a fifth of the values missing."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(500, 5)) @ (np.eye(5) + 0.3 * rng.normal(size=(5, 5)))
+    values += 3.0 * rng.normal(size=(3, 5))[rng.integers(3, size=500)]
+    values[rng.random(values.shape) < 0.2] = np.nan
+    options = {"covariance_type": family.name, "tol": 0.0, "max_iter": 50, "random_state": 0}
+    one, *others = (GaussianMixture(3, backend=each, **options).fit(values.astype(dtype)) for each in BACKENDS)
+    for other in others:
+        for name in ("weights_", "means_", "covariances_"):
+            assert_close(getattr(other, name), getattr(one, name), 1e-12 if dtype == "float64" else 1e-5)
+        assert np.array_equal(one.predict(values), other.predict(values))
