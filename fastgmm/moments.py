@@ -211,7 +211,7 @@ def _require_alike(one: Moments, other: Moments) -> None:
         shapes = np.shape(getattr(one, name)), np.shape(getattr(other, name))
         if shapes[0] != shapes[1]:
             raise ValueError(f"Moments of different shapes do not add up: {name} {shapes[0]} and {shapes[1]}")
-    if not np.array_equal(one.about, other.about):
+    if one.about is not other.about and not np.array_equal(one.about, other.about):
         raise ValueError(
             "Moments about different means do not add up: take those of all rows under the same model, or bring one of "
             "them to the means of the other by its method recentred: one + other.recentred(one.about)"

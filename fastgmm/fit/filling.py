@@ -43,9 +43,11 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
 def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
     """Some steps of EM with one component, on the rows looked at; without correlations where the family has none."""
     family = FAMILIES["full" if sweep.family.has_matrices else "diag"]
-    variances = np.where(facts.variances > 0, facts.variances, 1.0)
+    is_sound = (facts.variances >= np.finfo(np.float64).tiny) & (facts.variances < np.inf)
+    variances = np.where(is_sound, facts.variances, 1.0)
     covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
-    start = Parameters(family.name, np.ones(1), facts.center[np.newaxis], covariances)
+    center = np.where(np.isfinite(facts.center), facts.center, 0.0)  # of absurd numbers, which the fit will refuse
+    start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
     # With one component there is nothing to believe.
     unlabelled = replace(looked_at.rows, groups=None, group_prior=None)
     some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads)
@@ -78,7 +80,7 @@ def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
         differences = values[np.ix_(places, observed)] - mean[observed]
         values[np.ix_(places, missing)] = mean[missing] + differences @ slopes
         left_over[np.ix_(missing, missing)] += len(places) * (covariance[np.ix_(missing, missing)] - across.T @ slopes)
-    return values, left_over / len(values)
+    return values, (left_over + left_over.T) / (2 * len(values))  # symmetric but for rounding
 
 
 def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.int32]]:
