@@ -61,11 +61,16 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
 
 
 def effective_values(sweep: Sweep, model: Model, enough: float) -> FloatArray:
-    """The effective number of values (K, d) of every feature that each component holds.
+    """The effective number of values (K, d) of every feature that each component holds, counted to ``enough`` of all.
 
-    That is (Σc)²/Σc² as above, over the rows that have the feature; rows are counted until all have ``enough``.
+    That is (Σc)²/Σc² as above, over the rows that have the feature: of a sample where it has enough, else of all rows.
     """
-    rows, shape = sweep.facts.rows, model.parameters.means.shape
+    of_sample = _effective_values(sweep, model, sweep.facts.sample, enough)
+    return of_sample if (of_sample >= enough).all() else _effective_values(sweep, model, sweep.facts.rows, enough)
+
+
+def _effective_values(sweep: Sweep, model: Model, rows: Rows, enough: float) -> FloatArray:
+    shape = model.parameters.means.shape
     first, second, numbers = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for part in pieces(rows.shape[0], 8 * max(shape)):
         block = rows.take(part)

@@ -192,8 +192,8 @@ def run_em(
         degenerate = constraints.of_the_rows(degenerate)
     matrices = model.parameters, model.precisions_cholesky
     bound, steps = run.iterate.lower_bound, tuple(run.steps)
-    fit = Fit(*matrices, bound, converged, run.stop_reason, steps, degenerate.components, degenerate.collapsed)
-    return replace(fit, unseeing=degenerate.unseeing)
+    outcome = Fit(*matrices, bound, converged, run.stop_reason, steps, degenerate.components, degenerate.collapsed)
+    return replace(outcome, unseeing=degenerate.unseeing) if degenerate.unseeing else outcome
 
 
 def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
