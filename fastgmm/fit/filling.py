@@ -13,6 +13,7 @@ from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.fit.em import em
 from fastgmm.fit.regularization import relative_regularization
 from fastgmm.fit.update import Likelihood, NoModelError
+from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import check
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
@@ -38,6 +39,31 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     gaussian = single_gaussian(sweep, facts, Facts(facts.sample))
     values, left_over = _expected(facts, gaussian)
     return Filled(replace(some, values=values, origin=None, has_missing=False), left_over)
+
+
+def filled_by_centers(
+    sweep: IncompleteSweep, members: NDArray[np.intp], centers: FloatArray, scale: FloatArray | None
+) -> Filled:
+    """The same where centers (K, d) are given: what a row lacks is that of the nearest of those it may belong to.
+
+    By what it has, so that this center is the nearest of the filled row, too [1]_. Expectations lie amid the clusters,
+    and would lead rows that lack much to the center there.
+
+    References
+    ----------
+    .. [1] J. T. Chi, E. C. Chi and R. G. Baraniuk, "k-POD: a method for k-means clustering of missing data", The
+       American Statistician 70 (2016).
+    """
+    sample, some = filled(sweep, members), sweep.facts.rows.take(members)
+    values, unit = sample.rows.values.copy(), 1.0 if scale is None else scale
+    for part in pieces(len(values), 2 * some.values[:1].nbytes):
+        block = some.take(part)
+        points = block.points()
+        distances = np.stack([np.nansum(np.square((points - center) / unit), axis=1) for center in centers], axis=1)
+        if block.groups is not None:
+            distances[block.log_beliefs() == -np.inf] = np.inf
+        values[part] = np.where(np.isnan(points), centers[np.argmin(distances, axis=1)], points)
+    return replace(sample, rows=replace(sample.rows, values=values))
 
 
 def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
