@@ -15,8 +15,9 @@ from fastgmm.sweeps.sweep import Sweep
 # Rows of a smaller responsibility are not counted: beside one whole row, a million of them add 0.002 points.
 _NEGLIGIBLE = 1e-9
 # At most so many distinct rows of a component are kept, the heaviest. Where their weights are alike, that is enough for
-# Gaussians in 43 directions, since four points are asked for each of r(r + 3)/2 + 1 parameters.
-_MOST_KEPT = 4096
+# Gaussians in 43 directions, since four points are asked for each of r(r + 3)/2 + 1 parameters. Of rows with holes, of
+# which half the values may be missing, a quarter has both of two features.
+_MOST_KEPT, _MOST_KEPT_WITH_HOLES = 4096, 16_384
 
 
 def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enough: FloatArray) -> FloatArray:
@@ -40,6 +41,7 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
     chosen = np.asarray(components)
     holders = [(_keys(rows.values[:0]), np.empty(0))] * len(chosen)
     points = np.zeros(len(chosen))
+    most_kept = _MOST_KEPT_WITH_HOLES if rows.has_missing else _MOST_KEPT
     for part in pieces(rows.shape[0], 8 * max(model.parameters.means.shape)):
         block, unfinished = rows.take(part), np.flatnonzero(points < enough)
         if not len(unfinished):
@@ -55,7 +57,7 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
         keys, which = np.unique(_keys(block.values[holding]), return_inverse=True)
         for position, column in zip(unfinished, shares.T, strict=True):
             own = np.bincount(which, column, len(keys)).astype(np.float64)
-            holders[position] = _merged(holders[position], (keys[own > 0], own[own > 0]))
+            holders[position] = _merged(holders[position], (keys[own > 0], own[own > 0]), most_kept)
             points[position] = _effective_number(holders[position], rows, family)
     return points
 
@@ -96,14 +98,14 @@ def _responsibilities(sweep: Sweep, model: Model, block: Rows) -> Array:
 Holders = tuple[Array, FloatArray]
 
 
-def _merged(holders: Holders, more: Holders) -> Holders:
+def _merged(holders: Holders, more: Holders, most_kept: int) -> Holders:
     """Distinct rows, by their bytes, and their weights; where they are very many the heaviest are enough."""
-    if not len(holders[0]) and len(more[0]) <= _MOST_KEPT:
+    if not len(holders[0]) and len(more[0]) <= most_kept:
         return more
     both = np.concatenate([holders[0], more[0]])
     keys, which = np.unique(both, return_inverse=True)
     total = np.bincount(which, np.concatenate([holders[1], more[1]]), len(keys)).astype(np.float64)
-    heaviest = np.argsort(-total)[:_MOST_KEPT]
+    heaviest = np.argsort(-total)[:most_kept]
     return keys[heaviest], total[heaviest]
 
 
