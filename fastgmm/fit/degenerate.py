@@ -10,13 +10,15 @@ from fastgmm.families import CovarianceFamily
 from fastgmm.fit.effective_points import effective_points, effective_values
 from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
 from fastgmm.fit.update import NoModelError
-from fastgmm.parameters import Array, FloatArray, Model, Parameters
+from fastgmm.parameters import Array, BoolArray, FloatArray, Model, Parameters
 from fastgmm.sweeps.sweep import Sweep
 
 # A variance of at most twice the floor that was added to it is half floor or more, and says little of the data.
 _FLAT = 2.0
 # Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
 _POINTS_OF_A_PARAMETER = 4
+# A feature takes part in a direction of which it is a tenth or more.
+_PART = 0.1
 # Where values are missing: of a single value there is a mean and no variance.
 _FEWEST_VALUES = 2.0
 
@@ -73,7 +75,7 @@ def _flat_ones(sweep: Sweep, model: Model, regularization: FloatArray) -> Degene
     rounded. So we count points. Let r be the number of directions in which the component is not flat: we ask for four
     effective points for each parameter of a Gaussian in r directions, and four for its weight. Directions in which all
     rows are flat are left out, since every component of every fit is flat there. Where values are missing the points
-    are those that have both of two features, the worst pair.
+    are those that have both of two features, the worst pair among those that take part in what is flat.
     """
     family, parameters = sweep.family, model.parameters
     everything = tuple(range(parameters.n_components))
@@ -111,11 +113,15 @@ def _flat_components(
 
 
 class _Directions(NamedTuple):
-    """How many there are in which not all rows are flat, and in how many of them some components are wide, (m,)."""
+    """How many there are in which not all rows are flat, and in how many of them some components are wide, (m,).
+
+    ``features`` (m, d) take part in those in which they are flat.
+    """
 
     number: int
     wide: Array
     rows_are_flat: bool
+    features: BoolArray
 
 
 def _by_feature(
@@ -126,9 +132,11 @@ def _by_feature(
     own = np.broadcast_to(parameters.covariances.reshape(len(weights), -1), shape) / floor
     total = weights @ own - added / floor + weights @ np.square(parameters.means - weights @ parameters.means) / floor
     across = total <= _FLAT - 1.0
-    wide = np.count_nonzero((own[components] > _FLAT) & ~across, axis=1)
+    are_wide = own[components] > _FLAT
+    wide = np.count_nonzero(are_wide & ~across, axis=1)
     rounding = rounding_of_variances(len(floor), float(np.abs(total).max()))
-    return _Directions(int(np.count_nonzero(~across)), wide, bool((total[across] <= rounding).any()))
+    rows_are_flat = bool((total[across] <= rounding).any())
+    return _Directions(int(np.count_nonzero(~across)), wide, rows_are_flat, ~are_wide & ~across)
 
 
 def _by_direction(
@@ -151,13 +159,17 @@ def _by_direction(
     if across.size and are_of_rows:
         of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :]
     directions = of_rows / units[:, np.newaxis]
-    wide = np.zeros(len(components), np.intp)
+    wide, features = np.zeros(len(components), np.intp), np.ones((len(components), len(units)), np.bool_)
     for position, k in enumerate(components):
         matrix = parameters.covariances if family.is_shared else parameters.covariances[k]
-        wide[position] = np.count_nonzero(_eigenvalues(directions.T @ matrix @ directions) > _FLAT)
+        inner = directions.T @ matrix @ directions
+        wide[position] = np.count_nonzero(_eigenvalues(inner) > _FLAT)
+        if not are_of_rows:
+            variances, axes = np.linalg.eigh(inner)
+            features[position] = np.abs(axes[:, variances <= _FLAT]).max(axis=1, initial=0.0) >= _PART
     smallest = _eigenvalues(across.T @ total @ across)
     rounding = rounding_of_variances(len(total), float(np.abs(total).max()))
-    return _Directions(directions.shape[1], wide, bool((smallest <= rounding).any()))
+    return _Directions(directions.shape[1], wide, bool((smallest <= rounding).any()), features)
 
 
 def _flat_directions(matrix: FloatArray, directions: FloatArray) -> FloatArray:
@@ -190,7 +202,7 @@ def _collapsed(sweep: Sweep, model: Model, components: Array, directions: _Direc
         return ()
     n_parameters = 1 + wide * (wide + 3) / 2 + (model.parameters.n_components - 1) * sweep.family.is_shared
     needed = _POINTS_OF_A_PARAMETER * n_parameters
-    points = effective_points(sweep, model, suspects, needed)
+    points = effective_points(sweep, model, suspects, needed, directions.features[are_flat])
     return tuple(k for k, number, enough in zip(suspects, points, needed, strict=True) if number < enough)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastgmm.families import CovarianceFamily
 from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import Array, FloatArray, Model
+from fastgmm.parameters import Array, BoolArray, FloatArray, Model
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import evaluate
 from fastgmm.sweeps.incomplete import evaluate_incomplete
@@ -20,18 +20,22 @@ _NEGLIGIBLE = 1e-9
 _MOST_KEPT, _MOST_KEPT_WITH_HOLES = 4096, 16_384
 
 
-def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enough: FloatArray) -> FloatArray:
+def effective_points(
+    sweep: Sweep, model: Model, components: Sequence[int], enough: FloatArray, features: BoolArray | None = None
+) -> FloatArray:
     """The effective number of distinct rows that hold each of some components, counted no further than ``enough``.
 
     That is (Σc)²/Σc² with c a row's weight times its responsibility [1]_. Equal rows are one, as heavy as all of them,
     and the unit of weights does not matter. What holds a covariance that all components share is every row. Where
-    values are missing it is the number of rows that have a feature, or both of two where these are correlated: of the
-    features, or pairs, that with the fewest.
+    values are missing it is the number of rows that have a feature, or both of two where these are correlated: of some
+    features, or pairs of them, that with the fewest.
 
     Parameters
     ----------
     components : sequence of int
     enough : ndarray of shape (len(components),)
+    features : ndarray of shape (len(components), n_features), optional
+        Which of them matter where values are missing; all unless given.
 
     References
     ----------
@@ -58,7 +62,8 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
         for position, column in zip(unfinished, shares.T, strict=True):
             own = np.bincount(which, column, len(keys)).astype(np.float64)
             holders[position] = _merged(holders[position], (keys[own > 0], own[own > 0]), most_kept)
-            points[position] = _effective_number(holders[position], rows, family)
+            matter = slice(None) if features is None else features[position]
+            points[position] = _effective_number(holders[position], rows, family, matter)
     return points
 
 
@@ -115,10 +120,10 @@ def _keys(values: Array) -> Array:
     return keys
 
 
-def _effective_number(holders: Holders, rows: Rows, family: CovarianceFamily) -> float:
+def _effective_number(holders: Holders, rows: Rows, family: CovarianceFamily, features: BoolArray | slice) -> float:
     """(Σc)²/Σc² of weights c, computed from their ratios to the largest, since squares of small ones underflow.
 
-    Where values are missing that of the pair of features, or the feature, which the fewest have.
+    Where values are missing that of the pair of some features, or the feature, which the fewest have.
     """
     keys, weights = holders
     if not weights.any():
@@ -126,7 +131,7 @@ def _effective_number(holders: Holders, rows: Rows, family: CovarianceFamily) ->
     relative = weights / weights.max()
     if not rows.has_missing or family.kernel == "spherical":
         return float(relative.sum() ** 2 / (relative**2).sum())
-    has = (~np.isnan(keys.view(rows.values.dtype).reshape(len(keys), -1))).astype(np.float64)
+    has = (~np.isnan(keys.view(rows.values.dtype).reshape(len(keys), -1))).astype(np.float64)[:, features]
     first, second = (has.T * relative) @ has, (has.T * relative**2) @ has
     numbers = np.square(first) / np.where(second > 0, second, 1.0)
     return float(numbers.min() if family.has_matrices else numbers.diagonal().min())

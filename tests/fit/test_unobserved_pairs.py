@@ -132,6 +132,17 @@ def test_points_that_hold_a_flat_component_are_those_of_the_worst_pair() -> None
         assert whole.set_params(warm_start=True).fit(values).degenerate_components_ == (1,)
 
 
+def test_pairs_that_have_no_part_in_what_is_flat_do_not_matter(family: CovarianceFamily) -> None:
+    """Many rows of a class have nearly the same number in one feature; two others are never observed together."""
+    values = np.random.default_rng(7).normal(size=(400, 4))
+    values[200:, 0] = 30.0 + 1e-4 * values[200:, 0]
+    values[::2, 2] = values[1::2, 3] = np.nan
+    gm = GaussianMixture(2, covariance_type=family.name, reg_covar=1e-12, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnobservedPairWarning)
+        assert gm.fit(values).degenerate_components_ == ()
+
+
 def test_a_column_that_is_constant_where_observed_is_named(family: CovarianceFamily) -> None:
     values = np.random.default_rng(4).normal(size=(100, 3))
     values[:, 1] = 7.0
