@@ -214,3 +214,17 @@ def test_a_fit_says_how_many_values_were_missing_and_a_file_keeps_it(tmp_path, c
     fitted.save(tmp_path / "model.npz")
     assert fastgmm.load(tmp_path / "model.npz").n_missing_ == 402
     assert fastgmm.GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]]).n_missing_ == 0
+
+
+@pytest.mark.filterwarnings("ignore:Component 1 of 2 holds fewer than two values")
+@pytest.mark.parametrize("labelled", [False, True])
+def test_given_means_decide_by_what_a_row_has(family, labelled):
+    """All rows of one class lack a feature, whose expectation lies near the mean of the other class."""
+    rng = np.random.default_rng(10)
+    values = rng.normal(size=(200, 3)) + np.repeat([[0.0], [50.0]], 100, axis=0)
+    values[101:, 2] = np.nan
+    labels = np.where(np.arange(200) == 150, 1, -1) if labelled else None
+    options = {"covariance_type": family.name, "means_init": [[0.0] * 3, [50.0] * 3], "max_iter": 0}
+    start = fastgmm.GaussianMixture(2, **options).fit(values, labels=labels)
+    assert np.array_equal(start.predict(values), np.repeat([0, 1], 100))
+    assert_close(start.weights_, np.array([0.5, 0.5]), 1e-12)
