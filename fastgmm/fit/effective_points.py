@@ -6,9 +6,7 @@ import numpy as np
 
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, FloatArray, Model
-from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import evaluate
-from fastgmm.sweeps.incomplete import evaluate_incomplete
+from fastgmm.sweeps.incomplete import responsibilities_of
 from fastgmm.sweeps.sweep import Sweep
 
 # Rows of a smaller responsibility are not counted: beside one whole row, a million of them add 0.002 points.
@@ -43,7 +41,7 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
             break
         shares = np.ones((block.shape[0], len(unfinished)))
         if not family.is_shared:
-            table = _responsibilities(sweep, model, block)
+            table = responsibilities_of(block, model, sweep)
             shares = table[:, chosen[unfinished]].astype(np.float64)
         if block.weights is not None:
             shares *= block.weights[:, np.newaxis] > 0
@@ -55,13 +53,6 @@ def effective_points(sweep: Sweep, model: Model, components: Sequence[int], enou
             holders[position] = _merged(holders[position], (keys[own > 0], own[own > 0]))
             points[position] = _effective_number(holders[position][1])
     return points
-
-
-def _responsibilities(sweep: Sweep, model: Model, block: Rows) -> Array:
-    if not block.has_missing:
-        return evaluate(block, model.prepared, sweep.backend, sweep.n_threads, "responsibilities")
-    forms = model.prepared, sweep.family.prepare_incomplete(model.parameters)
-    return evaluate_incomplete(block, *forms, sweep.backend, sweep.n_threads, "responsibilities")
 
 
 Holders = tuple[Array, FloatArray]
