@@ -9,7 +9,7 @@ from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.families.tempering import tempered
 from fastgmm.fit.maximize import maximize
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Model, Parameters
+from fastgmm.parameters import FloatArray, Model, Parameters, scales_of
 
 
 class NoModelError(Exception):
@@ -103,7 +103,12 @@ class Tempered:
 
     def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
         model = self.other.prepare(parameters, counts)
-        return replace(model, prepared=tempered(model.prepared, self.exponent), exponent=self.exponent)
+        with np.errstate(over="ignore"):
+            prepared = tempered(model.prepared, self.exponent)
+        overflowed = np.argwhere(~np.isfinite(scales_of(prepared)))
+        if len(overflowed):  # of float32, where a variance is too small for a large exponent
+            raise NoModelError(int(overflowed[0, 0]), parameters, counts)
+        return replace(model, prepared=prepared, exponent=self.exponent)
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         return self.other.maximize(moments, model)
