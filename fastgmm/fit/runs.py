@@ -35,7 +35,7 @@ class Step:
         Restarts count from 0, iterations from 1.
     lower_bound : float
         The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step; with a prior
-        the logarithm of its density, too.
+        the logarithm of its density, too. Of hard assignments, and while a fit is annealed, what these make rise.
     change : float
         Of ``lower_bound`` since the iteration before; ``inf`` in the first.
     converged : bool
