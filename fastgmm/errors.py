@@ -17,6 +17,7 @@ __all__ = [
     "ModelFormatError",
     "NotFittedError",
     "RegularizationWarning",
+    "UnobservedPairWarning",
 ]
 
 ModelProblem: TypeAlias = Literal["foreign", "damaged", "newer", "unsound"]
@@ -47,20 +48,29 @@ class DegenerateComponentError(FastGMMError, ValueError):
         Of its covariance (in the units of the data, squared).
     cause : str
         The probable cause, in words.
+    n_observed_pairs : int or None
+        How few rows have values of both features of the worst pair; None where the rows are not known.
     """
 
     def __init__(
-        self, message: str, component: int, effective_points: float, smallest_eigenvalue: float, cause: str
+        self,
+        message: str,
+        component: int,
+        effective_points: float,
+        smallest_eigenvalue: float,
+        cause: str,
+        n_observed_pairs: int | None = None,
     ) -> None:
         super().__init__(message)
         self.component = component
         self.effective_points = effective_points
         self.smallest_eigenvalue = smallest_eigenvalue
         self.cause = cause
+        self.n_observed_pairs = n_observed_pairs
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = (str(self), self.component, self.effective_points, self.smallest_eigenvalue, self.cause)
-        return type(self), fields
+        numbers = self.component, self.effective_points, self.smallest_eigenvalue
+        return type(self), (str(self), *numbers, self.cause, self.n_observed_pairs)
 
 
 class ModelFormatError(FastGMMError, ValueError):
@@ -207,6 +217,26 @@ class RegularizationWarning(UserWarning):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reg_covar, self.smallest_variance, self.components)
+
+
+class UnobservedPairWarning(UserWarning):
+    """No row has values of both of two features, so that data say nothing of how they go together.
+
+    Attributes
+    ----------
+    features : tuple of int
+        The first such pair, counted from 0.
+    n_pairs : int
+        How many there are.
+    """
+
+    def __init__(self, message: str, features: tuple[int, int], n_pairs: int) -> None:
+        super().__init__(message)
+        self.features = features
+        self.n_pairs = n_pairs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.features, self.n_pairs)
 
 
 def names(components: tuple[int, ...]) -> str:

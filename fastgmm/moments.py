@@ -211,7 +211,7 @@ def _require_alike(one: Moments, other: Moments) -> None:
         shapes = np.shape(getattr(one, name)), np.shape(getattr(other, name))
         if shapes[0] != shapes[1]:
             raise ValueError(f"Moments of different shapes do not add up: {name} {shapes[0]} and {shapes[1]}")
-    if not np.array_equal(one.about, other.about):
+    if one.about is not other.about and not np.array_equal(one.about, other.about):
         raise ValueError(
             "Moments about different means do not add up: take those of all rows under the same model, or bring one of "
             "them to the means of the other by its method recentred: one + other.recentred(one.about)"
@@ -249,6 +249,9 @@ def check_moments(moments: Moments) -> None:
             raise ValueError(f"{name} of moments must have the shape {right}; got {arrays[name].shape}")
     if moments.extra.ndim != 2 or len(moments.extra) != shape[0]:
         raise ValueError(f"extra of moments must have a row for each component; got shape {moments.extra.shape}")
+    of_features = moments.counts_of_features
+    if of_features is not None and (of_features < 0).any():
+        raise ValueError("extra of moments, the counts of features, must not be negative")
     if (moments.counts < 0).any() or not 0.0 <= moments.total_weight < math.inf or moments.n_rows < 0:
         raise ValueError("counts, total_weight and n_rows of moments must be finite and not negative")
     if not moments.log_likelihood < math.inf:

@@ -11,6 +11,7 @@ Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
 BoolArray: TypeAlias = NDArray[np.bool_]
 IntArray: TypeAlias = NDArray[np.int64]
+Names: TypeAlias = NDArray[np.object_]
 # float32 or float64, as the rows are of which it says something.
 FloatingArray: TypeAlias = NDArray[np.floating[Any]]
 

@@ -40,16 +40,26 @@ class Rows:
     @property
     def n_counted(self) -> int:
         """The number of rows that weigh something: a row of weight 0, or without any observed value, is none."""
-        if self.has_missing:
-            return int(
-                np.count_nonzero(
-                    self._has_any_value if self.weights is None else self._has_any_value & (self.weights > 0)
-                )
-            )
-        return self.shape[0] if self.weights is None else int(np.count_nonzero(self.weights))
+        counted = self.counted
+        return self.shape[0] if counted is None else int(np.count_nonzero(counted))
 
     @property
-    def _has_any_value(self) -> NDArray[np.bool_]:
+    def total_weight(self) -> float:
+        """Σw of the rows that count."""
+        if not self.has_missing:
+            return self.shape[0] if self.weights is None else float(self.weights.sum())
+        return self.n_counted if self.weights is None else float(self.weights[self.counted].sum())
+
+    @property
+    def counted(self) -> NDArray[np.bool_] | None:
+        """Which rows weigh something; None where all do."""
+        positive = None if self.weights is None else self.weights > 0
+        if not self.has_missing:
+            return positive
+        return self._have_any_value if positive is None else self._have_any_value & positive
+
+    @property
+    def _have_any_value(self) -> NDArray[np.bool_]:
         """Feature by feature, since a table of what is missing would be large."""
         found = np.zeros(self.shape[0], np.bool_)
         for feature in self.values.T:
@@ -60,7 +70,8 @@ class Rows:
 
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
-        counted = None if self.weights is None or self.weights.all() else np.flatnonzero(self.weights)
+        is_counted = self.counted
+        counted = None if is_counted is None or is_counted.all() else np.flatnonzero(is_counted)
         length = self.shape[0] if counted is None else len(counted)
         step = max(1, length // n_rows)
         if step == 1:

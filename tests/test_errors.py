@@ -11,7 +11,7 @@ import pytest
 from fastgmm import GaussianMixture, errors
 
 EXAMPLES = [
-    errors.DegenerateComponentError("words", 1, 2.5, 1e-9, "constant column 3"),
+    errors.DegenerateComponentError("words", 1, 2.5, 1e-9, "constant column 3", 40),
     errors.ModelFormatError("damaged", "damaged", "model.npz"),
     errors.ModelFormatError("not a fastgmm model", "foreign"),
     errors.BackendUnavailableError("numba", "numba is not installed"),
@@ -23,6 +23,7 @@ EXAMPLES = [
     errors.RegularizationWarning(1e-6, 1e-12),
     errors.RegularizationWarning(1e-6, 0.0, tuple(range(30))),
     errors.RegularizationWarning("relative", 1e-9, (2,)),
+    errors.UnobservedPairWarning("features 3 and 7", (3, 7), 1),
     errors.DegenerateComponentWarning("components 1 and 2", (1, 2), "few points"),
 ]
 

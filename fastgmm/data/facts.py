@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.patterns import Patterns, patterns_of
+from fastgmm.data.patterns import Patterns, observed_together, patterns_of
 from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import FloatArray
+from fastgmm.parameters import FloatArray, IntArray
 from fastgmm.rows import Rows
 
 # A variance from m normal rows is off by √(2/m) of itself: two percent from these many, which a gather and some passes
@@ -62,6 +62,21 @@ class Facts:
     def patterns(self) -> Patterns:
         """Which rows lack values."""
         return self._once("patterns", lambda: patterns_of(self.rows))
+
+    @property
+    def observed_together(self) -> IntArray:
+        """How many rows that count have a value of both of two features (d, d)."""
+        if not self.rows.has_missing:
+            return np.full((self.rows.shape[1], self.rows.shape[1]), self.n_counted)
+        return self._once("observed_together", lambda: observed_together(self.rows, self.patterns))
+
+    @property
+    def seldom_together(self) -> tuple[int, int]:
+        """The two features, the first such pair, that the fewest rows have values of; of a single feature it twice."""
+        n_features = self.rows.shape[1]
+        pairs = np.triu_indices(n_features, min(1, n_features - 1))
+        fewest = int(np.argmin(self.observed_together[pairs]))
+        return int(pairs[0][fewest]), int(pairs[1][fewest])
 
     @property
     def sample(self) -> Rows:
@@ -168,7 +183,7 @@ def _summary_of_observed(rows: Rows) -> Summary:
         for j in range(rows.shape[1])
     ]
     features = (np.concatenate(arrays) for arrays in list(zip(*columns, strict=True))[2:])
-    return Summary(rows.n_counted, max(column.total_weight for column in columns), *features)
+    return Summary(rows.n_counted, rows.total_weight, *features)
 
 
 def _observed(rows: Rows, feature: int) -> Rows:

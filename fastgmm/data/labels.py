@@ -123,10 +123,10 @@ def _logarithms(beliefs: Array) -> FloatArray:
 
 
 def _require_rows_for_all(rows: Rows, n_components: int) -> None:
-    """Of rows that weigh something, one at least may belong to each component."""
+    """Of rows that weigh something and have a value, one at least may belong to each component."""
     assert rows.groups is not None
     assert rows.group_prior is not None
-    groups = rows.groups if rows.weights is None else rows.groups[rows.weights > 0]
+    groups = rows.groups if rows.counted is None else rows.groups[rows.counted]
     if (groups < 0).any():
         return
     is_used = np.bincount(groups, minlength=len(rows.group_prior)) > 0

@@ -17,6 +17,8 @@ from fastgmm.rows import Rows
 # takes are 22 bytes a row.
 _FEATURES_OF_A_KEY = 16
 _MOST_ROWS = 2**31 - 1
+# Complete rows are copied where that takes no more bytes.
+_MOST_BYTES_OF_A_COPY = 2**26
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,36 @@ def patterns_of(rows: Rows) -> Patterns:
     order = _places(lacks_some & ~lacks_all)
     incomplete = _sorted_by_pattern(rows.values, order, lacking)
     return Patterns(_places(~lacks_some), incomplete, _places(lacks_all))
+
+
+def without_empty_rows(rows: Rows, patterns: Patterns) -> Rows:
+    """The complete rows, where all others have no value at all and nobody knows of their components.
+
+    Nothing is missing then. Where they are too many to be copied, rows are as they were.
+    """
+    n_bytes = len(patterns.complete) * rows.shape[1] * rows.values.itemsize
+    if len(patterns.incomplete) or n_bytes > _MOST_BYTES_OF_A_COPY or rows.groups is not None:
+        return rows
+    weights = None if rows.weights is None else rows.weights[patterns.complete]
+    return Rows(rows.values[patterns.complete], weights, rows.origin)
+
+
+def observed_together(rows: Rows, patterns: Patterns) -> IntArray:
+    """How many rows that weigh something have a value of both of two features (d, d)."""
+    n_features = rows.shape[1]
+    is_counted = None if rows.weights is None else rows.weights > 0
+    n_complete = len(patterns.complete) if is_counted is None else np.count_nonzero(is_counted[patterns.complete])
+    result = np.full((n_features, n_features), n_complete, np.int64)
+    for part in pieces(len(patterns.incomplete), rows.values[:1].nbytes):
+        places = patterns.incomplete[part]
+        has = ~np.isnan(rows.values[places])
+        begins = np.flatnonzero(np.r_[True, (has[1:] != has[:-1]).any(axis=1)])
+        counts = np.add.reduceat(
+            np.ones(len(places)) if is_counted is None else is_counted[places], begins, dtype=float
+        )
+        own = has[begins].astype(np.float64)
+        result += ((own.T * counts) @ own).astype(np.int64)
+    return result
 
 
 def _places(chosen: BoolArray) -> NDArray[np.int32]:

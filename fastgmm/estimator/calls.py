@@ -59,7 +59,7 @@ def checked_fit(
     earlier = _earlier_fit(attributes, rows.shape[1], name) if options.warm_start else None
 
     def work() -> tuple[dict[str, Any], Warning | None]:
-        best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options))
+        best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options), names)
         return fitted_attributes(best, steps), warning
 
     # Factors of d features take as long as d rows do.

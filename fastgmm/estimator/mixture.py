@@ -122,7 +122,8 @@ class GaussianMixture:
         Every iteration of every start.
     degenerate_components_ : tuple of int
         Components that collapsed onto so few distinct points that their likelihood is that of the regularization; all,
-        where all rows lie in a plane. A ``DegenerateComponentWarning`` names them.
+        where all rows lie in a plane. Where values are missing also those that hold fewer than two values of some
+        feature. A ``DegenerateComponentWarning`` names them.
     prior_ : Prior or None
         The one that was fitted with, with what the data have to say for ``'default'``; None without.
     n_fixed_parameters_ : int

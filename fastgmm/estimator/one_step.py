@@ -40,6 +40,7 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
+        NaN is missing; a row without any observed value is no row.
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
 
@@ -53,7 +54,7 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     ------
     NotFittedError
     ValueError
-        For NaN, infinity, wrong shapes, attributes set by hand that make no mixture, or sums beyond 1e308.
+        For infinity, wrong shapes, attributes set by hand that make no mixture, or sums beyond 1e308.
 
     Examples
     --------
@@ -61,10 +62,10 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     >>> gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[1.0, 1.0]], "diag")
     >>> gm.moments([[1.0, 2.0], [3.0, 4.0]]).second
     array([[10., 20.]])
+    >>> gm.moments([[1.0, 2.0], [3.0, float("nan")]]).second
+    array([[10.,  4.]])
     """
     scorer, rows = ready_to_score(self, X)
-    if rows.has_missing:
-        raise ValueError("Input X contains NaN, which moments does not take for missing values, as fit does.")
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
     model = parameters_of(require_fitted(self))
@@ -148,7 +149,9 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         if constraints is None:
             return _maximized(partial(maximize, family, *how, before.covariances), family, moments)
         log_prior = log_density(constraints.prior, family, before, upper_root_of(attributes))
-        return _maximized(partial(maximize_held, family, *how, constraints, before), family, moments, log_prior)
+        return _maximized(
+            partial(maximize_held, family, *how, constraints, before, before.covariances), family, moments, log_prior
+        )
 
     fitted = attended(work, work_on(moments.second)) | held
     if "feature_names_in_" in attributes:

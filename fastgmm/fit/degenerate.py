@@ -7,7 +7,7 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import CovarianceFamily
-from fastgmm.fit.effective_points import effective_points
+from fastgmm.fit.effective_points import effective_points, effective_values
 from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
 from fastgmm.fit.update import NoModelError
 from fastgmm.parameters import Array, FloatArray, Model, Parameters
@@ -17,6 +17,8 @@ from fastgmm.sweeps.sweep import Sweep
 _FLAT = 2.0
 # Effective points that a flat component needs for each parameter of what it is beside flat: `bench.lab.degenerate`.
 _POINTS_OF_A_PARAMETER = 4
+# Where values are missing: of a single value there is a mean and no variance.
+_FEWEST_VALUES = 2.0
 
 # scikit-learn's words, so that code which looks for them finds them.
 _MESSAGE = (
@@ -37,13 +39,32 @@ class Degenerate(NamedTuple):
     collapsed : tuple of int
         Those that too few points hold. The others are flat because all rows lie in a plane, and so are those of any
         fit: it is no reason to prefer one.
+    unseeing : tuple of (int, int)
+        Those that hold fewer than two values of some feature, and the first such feature. What they are like there
+        follows from other features or from the start.
     """
 
     components: tuple[int, ...] = ()
     collapsed: tuple[int, ...] = ()
+    unseeing: tuple[tuple[int, int], ...] = ()
 
 
 def degenerate_components(sweep: Sweep, model: Model, regularization: FloatArray) -> Degenerate:
+    """Components of which the data do not say what they are like: flat ones, and where values are missing others."""
+    found = _flat_ones(sweep, model, regularization)
+    if not sweep.facts.rows.has_missing:
+        return found
+    unseeing = _unseeing(sweep, model)
+    components = sorted({*found.components, *(component for component, _ in unseeing)})
+    return Degenerate(tuple(components), found.collapsed, unseeing)
+
+
+def _unseeing(sweep: Sweep, model: Model) -> tuple[tuple[int, int], ...]:
+    sees = effective_values(sweep, model, _FEWEST_VALUES) >= _FEWEST_VALUES
+    return tuple((int(k), int(np.argmin(sees[k]))) for k in np.flatnonzero(~sees.all(axis=1)))
+
+
+def _flat_ones(sweep: Sweep, model: Model, regularization: FloatArray) -> Degenerate:
     """Components that are flat in some direction, and that too few points hold to say that the data are flat there.
 
     A component is flat in a direction where it is thinner than what regularization adds, or than what relative
@@ -51,12 +72,15 @@ def degenerate_components(sweep: Sweep, model: Model, regularization: FloatArray
     points is flat, and so is a line of many. But a few points of any data lie in a plane, and more do where numbers are
     rounded. So we count points. Let r be the number of directions in which the component is not flat: we ask for four
     effective points for each parameter of a Gaussian in r directions, and four for its weight. Directions in which all
-    rows are flat are left out, since every component of every fit is flat there.
+    rows are flat are left out, since every component of every fit is flat there. Where values are missing the points
+    are those that have both of two features, the worst pair.
     """
     family, parameters = sweep.family, model.parameters
     everything = tuple(range(parameters.n_components))
-    if family.has_matrices and sweep.facts.rows.shape[0] <= parameters.n_features:
+    if family.has_matrices and sweep.facts.n_counted <= parameters.n_features:
         return Degenerate(everything)  # n rows lie in a plane of n − 1 directions
+    if sweep.facts.rows.has_missing and family.kernel != "spherical" and _constant_columns(sweep.facts):
+        return Degenerate(everything)  # EM takes many steps to find this out where values are averaged over
     added = added_variances(family, regularization)
     # Robust variances are no larger than variances, so a component that is not flat beside these is not flat beside
     # those. They take longer to find, so we look at them only if a component is.
@@ -65,8 +89,10 @@ def degenerate_components(sweep: Sweep, model: Model, regularization: FloatArray
         floor, flat = _flat_components(family, model, added, sweep.facts.robust_variances)
     if not len(flat):
         return Degenerate()
-    look = _by_direction if family.has_matrices else _by_feature
-    counted = look(family, parameters, flat, floor, added)
+    if family.has_matrices:
+        counted = _by_direction(family, parameters, flat, floor, added, not sweep.facts.rows.has_missing)
+    else:
+        counted = _by_feature(family, parameters, flat, floor, added)
     collapsed = _collapsed(sweep, model, flat, counted)
     if family.is_shared and collapsed:
         collapsed = everything
@@ -106,8 +132,14 @@ def _by_feature(
 
 
 def _by_direction(
-    family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
+    family: CovarianceFamily,
+    parameters: Parameters,
+    components: Array,
+    floor: FloatArray,
+    added: FloatArray,
+    are_of_rows: bool,
 ) -> _Directions:
+    """Unless covariances ``are_of_rows`` that have all values, a mixture may be flat where rows are not."""
     units = np.sqrt(floor)
     within, total = (
         matrix / np.outer(units, units) - np.diag(added / floor) for matrix in _covariances_of_rows(family, parameters)
@@ -115,7 +147,9 @@ def _by_direction(
     # We look within components first, where distances between them do not drown what is small.
     thin = _flat_directions(within, np.eye(len(units)))
     across = _flat_directions(total, thin)
-    of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :] if across.size else np.eye(len(units))
+    of_rows = np.eye(len(units))
+    if across.size and are_of_rows:
+        of_rows = np.linalg.qr(across, mode="complete")[0][:, across.shape[1] :]
     directions = of_rows / units[:, np.newaxis]
     wide = np.zeros(len(components), np.intp)
     for position, k in enumerate(components):
@@ -168,15 +202,21 @@ def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentErro
     """Which covariance is not positive definite, and probably why."""
     rows, counts = sweep.facts.rows, error.counts
     if counts is None:  # a start: its weights are its counts
-        total = rows.shape[0] if rows.weights is None else float(rows.weights.sum())
-        counts = error.parameters.weights * total
-    cause = _probable_cause(sweep.facts, _effective_points(counts, error.component))
+        counts = error.parameters.weights * rows.total_weight
+    cause = _probable_cause(sweep, _effective_points(counts, error.component))
     advice = _SINGLE_PRECISION if rows.values.dtype == np.float32 else ""
-    return failure_of(sweep.family, error.parameters, error.component, counts, cause, advice)
+    how = counts, cause, advice, int(sweep.facts.observed_together[sweep.facts.seldom_together])
+    return failure_of(sweep.family, error.parameters, error.component, *how)
 
 
 def failure_of(
-    family: CovarianceFamily, parameters: Parameters, component: int, counts: FloatArray, cause: str, advice: str = ""
+    family: CovarianceFamily,
+    parameters: Parameters,
+    component: int,
+    counts: FloatArray,
+    cause: str,
+    advice: str = "",
+    n_observed_pairs: int | None = None,
 ) -> DegenerateComponentError:
     """What to tell users of a covariance that is not positive definite."""
     points, smallest = _effective_points(counts, component), _smallest_eigenvalue(family, parameters, component)
@@ -185,7 +225,7 @@ def failure_of(
         f"{_MESSAGE}{advice} {who} has {points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
         f"probable cause: {cause}."
     )
-    return DegenerateComponentError(message, component, points, smallest, cause)
+    return DegenerateComponentError(message, component, points, smallest, cause, n_observed_pairs)
 
 
 def _effective_points(counts: FloatArray, component: int) -> float:
@@ -202,14 +242,14 @@ def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, compo
 def why_rows_are_flat(facts: Facts) -> str:
     """Rows that all lie in a plane."""
     rows = facts.rows
-    if rows.shape[0] <= rows.shape[1]:
-        return f"{rows.shape[0]} rows of {rows.shape[1]} features"
+    if facts.n_counted <= rows.shape[1]:
+        return f"{facts.n_counted} rows of {rows.shape[1]} features"
     return _constant_columns(facts) or "columns that are linearly dependent"
 
 
-def _probable_cause(facts: Facts, effective_points: float) -> str:
+def _probable_cause(sweep: Sweep, effective_points: float) -> str:
     """The first of the usual causes that fits the data."""
-    rows, n_features = facts.rows, facts.rows.shape[1]
+    facts, rows, n_features = sweep.facts, sweep.facts.rows, sweep.facts.rows.shape[1]
     constant = _constant_columns(facts)
     if constant:
         return constant
@@ -217,6 +257,9 @@ def _probable_cause(facts: Facts, effective_points: float) -> str:
     unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
     if effective_points / unit <= n_features:
         return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
+    together = int(facts.observed_together[facts.seldom_together])
+    if rows.has_missing and sweep.family.has_matrices and together <= n_features:
+        return f"features {' and '.join(map(str, facts.seldom_together))} are observed together in {together} rows only"
     some = facts.sample.values
     if 2 * len(np.unique(some, axis=0)) <= len(some):
         return "duplicated points"
@@ -229,6 +272,8 @@ def _probable_cause(facts: Facts, effective_points: float) -> str:
 
 def _constant_columns(facts: Facts) -> str:
     """In words; empty where there are none."""
+    if facts.rows.has_missing and (facts.look.lowest < facts.look.highest).all():
+        return ""  # which a sample is enough to know
     lowest, highest = facts.ranges
     constant = [int(j) for j in np.flatnonzero(lowest == highest)]
     noun = "column" if len(constant) == 1 else "columns"

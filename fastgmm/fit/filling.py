@@ -13,6 +13,7 @@ from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.fit.em import em
 from fastgmm.fit.regularization import relative_regularization
 from fastgmm.fit.update import Likelihood, NoModelError
+from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import check
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
@@ -40,12 +41,39 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     return Filled(replace(some, values=values, origin=None, has_missing=False), left_over)
 
 
+def filled_by_centers(
+    sweep: IncompleteSweep, members: NDArray[np.intp], centers: FloatArray, scale: FloatArray | None
+) -> Filled:
+    """The same where centers (K, d) are given: what a row lacks is that of the nearest of those it may belong to.
+
+    By what it has, so that this center is the nearest of the filled row, too [1]_. Expectations lie amid the clusters,
+    and would lead rows that lack much to the center there.
+
+    References
+    ----------
+    .. [1] J. T. Chi, E. C. Chi and R. G. Baraniuk, "k-POD: a method for k-means clustering of missing data", The
+       American Statistician 70 (2016).
+    """
+    sample, some = filled(sweep, members), sweep.facts.rows.take(members)
+    values, unit = sample.rows.values.copy(), 1.0 if scale is None else scale
+    for part in pieces(len(values), 2 * some.values[:1].nbytes):
+        block = some.take(part)
+        points = block.points()
+        distances = np.stack([np.nansum(np.square((points - center) / unit), axis=1) for center in centers], axis=1)
+        if block.groups is not None:
+            distances[block.log_beliefs() == -np.inf] = np.inf
+        values[part] = np.where(np.isnan(points), centers[np.argmin(distances, axis=1)], points)
+    return replace(sample, rows=replace(sample.rows, values=values))
+
+
 def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
     """Some steps of EM with one component, on the rows looked at; without correlations where the family has none."""
     family = FAMILIES["full" if sweep.family.has_matrices else "diag"]
-    variances = np.where(facts.variances > 0, facts.variances, 1.0)
+    is_sound = (facts.variances >= np.finfo(np.float64).tiny) & (facts.variances < np.inf)
+    variances = np.where(is_sound, facts.variances, 1.0)
     covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
-    start = Parameters(family.name, np.ones(1), facts.center[np.newaxis], covariances)
+    center = np.where(np.isfinite(facts.center), facts.center, 0.0)  # of absurd numbers, which the fit will refuse
+    start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
     # With one component there is nothing to believe.
     unlabelled = replace(looked_at.rows, groups=None, group_prior=None)
     some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads)
@@ -78,7 +106,7 @@ def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
         differences = values[np.ix_(places, observed)] - mean[observed]
         values[np.ix_(places, missing)] = mean[missing] + differences @ slopes
         left_over[np.ix_(missing, missing)] += len(places) * (covariance[np.ix_(missing, missing)] - across.T @ slopes)
-    return values, left_over / len(values)
+    return values, (left_over + left_over.T) / (2 * len(values))  # symmetric but for rounding
 
 
 def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.int32]]:

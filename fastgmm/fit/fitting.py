@@ -11,6 +11,7 @@ import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
+from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
@@ -27,7 +28,7 @@ from fastgmm.fit.starts import StartFunction, StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads
-from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.parameters import Array, FloatArray, Names, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
@@ -43,7 +44,11 @@ class EarlierFit:
 
 
 def fit_rows(
-    options: Options, rows: Rows, earlier: EarlierFit | None, observers: Sequence[Observer] = ()
+    options: Options,
+    rows: Rows,
+    earlier: EarlierFit | None,
+    observers: Sequence[Observer] = (),
+    of_features: Names | None = None,
 ) -> tuple[Fit, tuple[Step, ...], Warning | None]:
     """The best fit of validated rows, the steps of all starts, and what is to be said about it.
 
@@ -53,9 +58,15 @@ def fit_rows(
         To be continued, instead of starting anew.
     observers : sequence of callables
         Of the steps of all starts.
+    of_features : ndarray of str, optional
+        Their names, for warnings.
     """
     deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
-    facts = with_room_for_squares(Facts(rows))
+    facts = Facts(rows)
+    if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
+        rows = without_empty_rows(rows, facts.patterns)
+        facts = facts if rows is facts.rows else Facts(rows)
+    facts = with_room_for_squares(facts)
     regularization = regularization_of(options.reg_covar, facts)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -73,7 +84,7 @@ def fit_rows(
             n_fixed = held.constraints.fixed.n_parameters(sweep.family, facts.rows.shape[1])
             best = replace(best, prior=held.prior, n_fixed_parameters=n_fixed)
             fixed = tuple(np.flatnonzero(held.constraints.fixed.covariances).tolist())
-        return best, steps, warning_about(options, facts, best, regularization, fixed)
+        return best, steps, warning_about(options, facts, best, regularization, fixed, of_features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,8 +150,7 @@ def runs_of_em(
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
     constraints, regularization_of_start = None, regularization
     if held is not None:
-        constraints, rows = held.constraints, sweep.facts.rows
-        total_weight = rows.shape[0] if rows.weights is None else float(rows.weights.sum())
+        constraints, total_weight = held.constraints, sweep.facts.rows.total_weight
         regularization_of_start = constraints.regularization_of_start(sweep.family, regularization, total_weight)
     is_fixed = constraints is not None and constraints.fixed.is_everything
     stopping, origin = Stopping(options.tol, options.max_iter, is_fixed), sweep.facts.rows.origin

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastgmm.families.family import CovarianceFamily
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import BoolArray, FloatArray, Parameters
 
 # scikit-learn's floor of the points of a component, here a share so that scaling all weights changes nothing.
 SMALLEST_SHARE = 10 * float(np.finfo(np.float64).eps)
@@ -39,6 +39,10 @@ def _maximize_by_feature(
     shifts = np.where(unseen, 0.0, moments.first / np.where(unseen, 1.0, of_features))
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
     if before is not None:
-        keeps = unseen if covariances.ndim == 2 else unseen.all(axis=1)
-        covariances = np.where(keeps, before, covariances)
+        covariances = keeping_unseen(unseen, covariances, before)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
+
+
+def keeping_unseen(unseen: BoolArray, covariances: FloatArray, before: FloatArray) -> FloatArray:
+    """Variances, but those before of features (K, d) that a component never sees."""
+    return np.where(unseen if covariances.ndim == 2 else unseen.all(axis=1), before, covariances)

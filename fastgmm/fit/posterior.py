@@ -12,7 +12,7 @@ import numpy as np
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.degenerate import Degenerate
 from fastgmm.fit.fixed import Fixed
-from fastgmm.fit.maximize import SMALLEST_SHARE
+from fastgmm.fit.maximize import SMALLEST_SHARE, keeping_unseen
 from fastgmm.fit.prior import LogPrior, numbers_of_a_row
 from fastgmm.fit.update import NoModelError
 from fastgmm.moments import SECOND_MOMENTS, Moments
@@ -30,8 +30,9 @@ class Constraints:
         """Degenerate components less those whose covariance is held by something else than a few rows."""
         if self.prior.holds_covariances:
             return Degenerate()
-        components, collapsed = (tuple(k for k in each if not self.fixed.covariances[k]) for each in found)
-        return Degenerate(components, collapsed)
+        held = self.fixed.covariances
+        components, collapsed = (tuple(k for k in each if not held[k]) for each in found[:2])
+        return Degenerate(components, collapsed, tuple(pair for pair in found.unseeing if not held[pair[0]]))
 
     def regularization_of_start(
         self, family: CovarianceFamily, regularization: FloatArray, total_weight: float
@@ -69,7 +70,8 @@ class Posterior:
             raise NoModelError(error.component, parameters, counts) from error
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
-        return maximize_held(self.family, moments, self.regularization, self.constraints, self.values)
+        before = model.parameters.covariances
+        return maximize_held(self.family, moments, self.regularization, self.constraints, self.values, before)
 
     def objective(self, moments: Moments, model: Model) -> float:
         matrices = model.parameters, model.precisions_cholesky
@@ -83,10 +85,13 @@ def maximize_held(
     regularization: FloatArray,
     constraints: Constraints,
     values: Parameters,
+    before: FloatArray,
 ) -> Parameters:
     """The M-step, with δ = (s + κ(m − μ))/(N + κ), or 0 where μ is fixed, and the prior's exponent e and scatter Λ:
 
     Σ' = (S − sδᵀ − δsᵀ + Nδδᵀ + κ(μ' − m)(μ' − m)ᵀ + Λ) / (N + e),    π' ∝ N + α − 1
+
+    Of a feature that a component never sees it keeps the variance ``before``, unless variances have a prior.
     """
     prior, fixed = constraints.prior, constraints.fixed
     fewest = SMALLEST_SHARE * moments.total_weight
@@ -112,8 +117,11 @@ def maximize_held(
         extra=own + added if own.shape == shifts.shape == moments.extra.shape else moments.extra,
     )
     covariances = family.maximize(enlarged, counts + added, np.zeros_like(shifts))
+    covariances = family.regularize(covariances, regularization)
+    if prior.scatter is None and own.shape == shifts.shape == moments.extra.shape:
+        covariances = keeping_unseen(own <= fewest, covariances, before)
     weights = counts + prior.excess
-    free = Parameters(family.name, weights / weights.sum(), means, family.regularize(covariances, regularization))
+    free = Parameters(family.name, weights / weights.sum(), means, covariances)
     return fixed.held(free, values)
 
 

@@ -14,6 +14,7 @@ from fastgmm.fit.degenerate import degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, Posterior
 from fastgmm.fit.prior import Prior
+from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
 from fastgmm.fit.update import Likelihood, NoModelError, Tempered, Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -91,9 +92,9 @@ class Fit:
     """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
 
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
-    ``precisions_cholesky`` are those of the parameters. ``degenerate`` and ``collapsed`` are components: see
-    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is
-    the one that it was fitted with, among the values of the data, and so many parameters were fixed.
+    ``precisions_cholesky`` are those of the parameters. ``degenerate``, ``collapsed`` and ``unseeing`` are those of
+    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is the one that it was fitted with, among the values of the
+    data, and so many parameters were fixed.
     """
 
     parameters: Parameters
@@ -104,6 +105,7 @@ class Fit:
     steps: tuple[Step, ...]
     degenerate: tuple[int, ...]
     collapsed: tuple[int, ...] = ()
+    unseeing: tuple[tuple[int, int], ...] = ()
     prior: Prior | None = None
     n_fixed_parameters: int = 0
 
@@ -203,6 +205,9 @@ def run_em(
     update: Update = Likelihood(sweep.family, regularization, dtype)
     if constraints is not None:
         update = Posterior(sweep.family, regularization, dtype, constraints, start)
+    unobserved = unobserved_of(sweep.facts)
+    if unobserved is not None:
+        update = WithUnobserved(update, unobserved)
     if course.exponent != 1.0:
         update = Tempered(update, course.exponent)
     iterates = (accelerated if course.is_accelerated else em)(update, start, lower_bound)
@@ -220,7 +225,9 @@ def run_em(
     if constraints is not None:
         degenerate = constraints.of_the_rows(degenerate)
     matrices = model.parameters, model.precisions_cholesky
-    return Fit(*matrices, bound, converged, run.stop_reason, tuple(run.steps), *degenerate)
+    steps = tuple(run.steps)
+    outcome = Fit(*matrices, bound, converged, run.stop_reason, steps, degenerate.components, degenerate.collapsed)
+    return replace(outcome, unseeing=degenerate.unseeing) if degenerate.unseeing else outcome
 
 
 def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:

@@ -21,7 +21,7 @@ from fastgmm.fit.candidates import (
     parameters_of_clusters,
     partition,
 )
-from fastgmm.fit.filling import filled, with_left_over
+from fastgmm.fit.filling import filled, filled_by_centers, with_left_over
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.labelled import labelled_members, labelled_seeds, rows_of_a_component, with_named_means
 from fastgmm.fit.maximize import maximize
@@ -105,7 +105,10 @@ def _from_filled_sample(
         members = np.union1d(members, sweep.facts.extreme_rows)
         if rows.groups is not None:
             members = np.union1d(members, np.intersect1d(labelled_members(rows, options.n_components), candidates))
-    sample = filled(sweep, members)
+    if options.means is None:
+        sample = filled(sweep, members)
+    else:
+        sample = filled_by_centers(sweep, members, options.means, default_scale(sweep.facts.sample, sweep.complete))
     if callable(options.method) and options.means is None:
         answer = np.asarray(options.method(rows.values, options.n_components, random_state))
         answer = answer[members] if answer.shape == rows.shape[:1] else answer

@@ -60,7 +60,7 @@ class IncompleteSweep:
         if len(patterns.complete):
             parts.append(self.complete.moments(prepared))
         if len(patterns.incomplete) or not parts:
-            parts.append(_moments_of_incomplete(self, incomplete))
+            parts.append(replace(_moments_of_incomplete(self, incomplete), about=prepared.means))
         return replace(reduce(add, parts), n_rows=self.facts.n_counted)
 
 

@@ -5,11 +5,12 @@ import pytest
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
-from fastgmm.fit.effective_points import effective_points
+from fastgmm.fit.effective_points import effective_points, effective_values
 from fastgmm.kernels import get_backend
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import FloatArray, Model, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep
+from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
 
 # Two components so far apart that every row belongs to one.
 NEAR = np.random.RandomState(0).normal(size=(30, 2))
@@ -54,3 +55,44 @@ def test_no_more_are_counted_than_are_enough(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 32)
     assert points(np.concatenate([NEAR, NEAR + 100.0]), enough=3.0) == pytest.approx([4.0, 4.0])
     assert points(np.concatenate([NEAR, NEAR + 100.0])) == pytest.approx([30.0, 30.0])
+
+
+# --- where values are missing ----------------------------------------------------------------------------------------
+
+HOLES = np.where(np.arange(60).reshape(30, 2) % [7, 5] == 0, np.nan, NEAR)
+
+
+def with_missing(rows: FloatArray, weights: FloatArray | None, family: str) -> tuple[IncompleteSweep, Model]:
+    facts = Facts(Rows(rows, weights, has_missing=True))
+    sweep = suited_to_missing(facts, FAMILIES[family], get_backend("numpy"), 1)
+    assert isinstance(sweep, IncompleteSweep)
+    covariances = np.ones((2, 2)) if family == "diag" else np.array([np.eye(2), np.eye(2)])
+    return sweep, FAMILIES[family].model_of(
+        Parameters(family, PARAMETERS.weights, PARAMETERS.means, covariances), np.float64
+    )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_points_are_those_that_have_a_feature_or_both_of_two_that_are_correlated(weighted: bool) -> None:
+    weights = np.random.RandomState(2).uniform(1.0, 2.0, 30) if weighted else None
+    has = ~np.isnan(HOLES)
+    w = np.ones(30) if weights is None else weights
+
+    def number(which: FloatArray) -> float:
+        return float(w[which].sum() ** 2 / (w[which] ** 2).sum())
+
+    expected = {"full": number(has.all(axis=1)), "diag": min(number(has[:, 0]), number(has[:, 1]))}
+    for family, number_of_family in expected.items():
+        found = effective_points(*with_missing(HOLES, weights, family), [0], np.array([np.inf]))
+        assert found == pytest.approx(number_of_family)
+    values = effective_values(*with_missing(HOLES, weights, "full"), np.inf)
+    assert values[0] == pytest.approx([number(has[:, 0]), number(has[:, 1])])
+    assert values[1] == pytest.approx([0.0, 0.0])
+
+
+def test_values_beyond_a_sample_are_counted_where_it_has_too_few() -> None:
+    rows = np.tile(NEAR, (400, 1))
+    rows[:, 1] = np.nan
+    rows[[100, 5001, 11_000], 1] = 0.0
+    sweep, model = with_missing(rows, None, "full")
+    assert effective_values(sweep, model, 2.0)[0, 1] >= 2.0

@@ -198,3 +198,17 @@ def test_more_rows_than_a_start_looks_at_are_fitted_with_a_feature_that_is_seldo
 def test_a_fit_of_rows_with_holes_ends_at_the_deadline():
     _, rows = rows_of("full", n_rows=400)
     assert fit_of(rows, tol=0.0, max_iter=100_000, deadline=0.5).stop_reason == "deadline"
+
+
+@pytest.mark.filterwarnings("ignore:Component 1 of 2 holds fewer than two values")
+@pytest.mark.parametrize("labelled", [False, True])
+def test_given_means_decide_by_what_a_row_has(family, labelled):
+    """All rows of one class lack a feature, whose expectation lies near the mean of the other class."""
+    rng = np.random.default_rng(10)
+    values = rng.normal(size=(200, 3)) + np.repeat([[0.0], [50.0]], 100, axis=0)
+    values[101:, 2] = np.nan
+    labels = np.where(np.arange(200) == 150, 1, -1) if labelled else None
+    options = {"covariance_type": family.name, "means_init": [[0.0] * 3, [50.0] * 3], "max_iter": 0}
+    start = fastgmm.GaussianMixture(2, **options).fit(values, labels=labels)
+    assert np.array_equal(start.predict(values), np.repeat([0, 1], 100))
+    assert_close(start.weights_, np.array([0.5, 0.5]), 1e-12)

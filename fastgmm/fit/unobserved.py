@@ -1,0 +1,86 @@
+"""Rows without any value of whose components something is known: they count towards the weights, and nothing else.
+
+Their density is 1 under every component, so that a sweep need not visit them: with b what is believed of a row,
+
+r_k = b_k π_k / Σ b π,   and their share of the objective is Σ w log Σ b π.
+
+Where joint densities are raised to a power β, as the beliefs of the sweep are, so are these: r_k ∝ (b π)^β, and
+(1/β) Σ w log Σ (b π)^β.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fastgmm.data.facts import Facts
+from fastgmm.families.family import CovarianceFamily
+from fastgmm.fit.update import Update
+from fastgmm.moments import Moments
+from fastgmm.parameters import FloatArray, Model, Parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Unobserved:
+    """The groups of such rows: Σw of each (G,), and the logarithms of what is believed (G, K)."""
+
+    weights: FloatArray
+    log_beliefs: FloatArray
+
+    def counts(self, model: Model) -> FloatArray:
+        """Σwr (K,)."""
+        joint, log_sums = self._joint(model)
+        result: FloatArray = self.weights @ np.exp(joint - log_sums[:, np.newaxis])
+        return result
+
+    def log_likelihood(self, model: Model) -> float:
+        """Σ w log Σ b π."""
+        return float(self.weights @ self._joint(model)[1]) / model.exponent
+
+    def _joint(self, model: Model) -> tuple[FloatArray, FloatArray]:
+        with np.errstate(divide="ignore"):
+            joint = self.log_beliefs + model.exponent * np.log(model.parameters.weights)
+        largest = joint.max(axis=1)
+        return joint, largest + np.log(np.exp(joint - largest[:, np.newaxis]).sum(axis=1))
+
+
+def unobserved_of(facts: Facts) -> Unobserved | None:
+    """None where there are no such rows; of one that may belong to any component alike nothing is known."""
+    rows = facts.rows
+    if not rows.has_missing or rows.groups is None or rows.group_prior is None or not len(facts.patterns.empty):
+        return None
+    table, empty = rows.group_prior, facts.patterns.empty
+    groups, weights = rows.groups[empty], np.ones(len(empty)) if rows.weights is None else rows.weights[empty]
+    is_known = (groups >= 0) & (groups < len(table))
+    totals = np.bincount(groups[is_known], weights[is_known], len(table)).astype(np.float64)
+    chosen = np.flatnonzero((totals > 0) & (table.min(axis=1) < table.max(axis=1)))
+    return Unobserved(totals[chosen], table[chosen]) if len(chosen) else None
+
+
+@dataclass(frozen=True, eq=False)
+class WithUnobserved:
+    """An :class:`fastgmm.fit.update.Update` of rows with values, to whose counts those of the others are added."""
+
+    of_observed: Update
+    unobserved: Unobserved
+
+    @property
+    def family(self) -> CovarianceFamily:
+        return self.of_observed.family
+
+    @property
+    def regularization(self) -> FloatArray:
+        return self.of_observed.regularization
+
+    def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
+        return self.of_observed.prepare(parameters, counts)
+
+    def maximize(self, moments: Moments, model: Model) -> Parameters:
+        """Of all counts there are weights, of those of rows with values means and covariances."""
+        all_counts = moments.counts + self.unobserved.counts(model)
+        weights = self.of_observed.maximize(replace(moments, counts=all_counts), model).weights
+        return replace(self.of_observed.maximize(moments, model), weights=weights)
+
+    def objective(self, moments: Moments, model: Model) -> float:
+        """Per unit of weight of the rows with values."""
+        of_others = self.unobserved.log_likelihood(model) / moments.total_weight
+        return self.of_observed.objective(moments, model) + of_others
