@@ -68,6 +68,7 @@ def drawn_fit(family, seed, has_holes, has_weights, belief, has_prior, fixed, op
     start = draw_parameters(rng, family, 2, 3)
     x = 2.0 * rng.normal(size=(3, 2))[rng.integers(3, size=90)] + rng.normal(size=(90, 2))
     x[rng.random(90) < 0.3 * has_holes, rng.integers(2)] = np.nan
+    x[:9] = np.nan if has_holes else x[:9]
     labels = {
         "nothing": None,
         "labels": np.where(rng.random(90) < 0.2, rng.integers(3, size=90), -1),
