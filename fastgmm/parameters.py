@@ -136,9 +136,11 @@ PreparedIncomplete: TypeAlias = IncompleteFull | IncompleteTied | IncompleteDiag
 class Model:
     """Parameters, and what was computed from them once: roots of their precisions, and the form that kernels read.
 
-    ``precisions_cholesky`` is U with Σ⁻¹ = UUᵀ, or 1/σ, in float64 whatever the data's dtype.
+    ``precisions_cholesky`` is U with Σ⁻¹ = UUᵀ, or 1/σ, in float64 whatever the data's dtype. ``prepared`` gives joint
+    densities raised to ``exponent``, which is 1 but while a fit is annealed, or assigns rows to one component each.
     """
 
     parameters: Parameters
     precisions_cholesky: FloatArray
     prepared: Prepared
+    exponent: float = 1.0

@@ -239,9 +239,15 @@ def moments_of_observed(mixture, rows, row_weights=None, priors=None, exponent=1
         [w * math.exp(value - total) for value in values]
         for w, values, total in zip(row_weights, joint, densities, strict=True)
     ]
+    likelihood = math.fsum(w * v for w, v in zip(row_weights, densities, strict=True))
+    return moments_of_shares(mixture, rows, shares, likelihood)
+
+
+def moments_of_shares(mixture, rows, shares, likelihood):
+    """The same where it is known for how much every row counts for every component."""
     components, features = range(len(mixture.means)), range(len(mixture.means[0]))
     counts = [math.fsum(share[k] for share in shares) for k in components]
-    total, likelihood = math.fsum(row_weights), math.fsum(w * v for w, v in zip(row_weights, densities, strict=True))
+    total = math.fsum(value for share in shares for value in share)
     if mixture.family in ("diag", "spherical"):
         have = [[[i for i, x in enumerate(rows) if j in observed_features(x)] for j in features] for _ in components]
         z = [[[x[j] - mixture.means[k][j] for j in features] for x in rows] for k in components]
@@ -269,7 +275,10 @@ def moments_of_observed(mixture, rows, row_weights=None, priors=None, exponent=1
 
 def em_step_of_observed(mixture, rows, row_weights=None):
     """The next mixture, from moments about the means."""
-    moments = moments_of_observed(mixture, rows, row_weights)
+    return step_of_moments(mixture, moments_of_observed(mixture, rows, row_weights))
+
+
+def step_of_moments(mixture, moments):
     components, features = range(len(mixture.means)), range(len(mixture.means[0]))
     weights = [count / math.fsum(moments.counts) for count in moments.counts]
     direct = moments.observed is not None
@@ -300,6 +309,29 @@ def em_step_of_observed(mixture, rows, row_weights=None):
             for i in features
         ]
     return Mixture(mixture.family, weights, means, covariances)
+
+
+# Other assignments of rows, which may have holes, than by their responsibilities.
+
+
+def hard_moments(mixture, rows, row_weights, priors=None):
+    """What is collected where every row counts for the first of its most probable components alone.
+
+    The likelihood is that of the classification, Σ w maxₖ log(b w N).
+    """
+    joint = joint_log_density_of_observed(mixture, rows, priors)
+    chosen = [own.index(max(own)) for own in joint]
+    components = range(len(mixture.means))
+    shares = [[w if k == z else 0.0 for k in components] for w, z in zip(row_weights, chosen, strict=True)]
+    likelihood = math.fsum(w * max(own) for w, own in zip(row_weights, joint, strict=True))
+    return moments_of_shares(mixture, rows, shares, likelihood)
+
+
+def free_energy(mixture, rows, row_weights, exponent, priors=None):
+    """(1/β) Σ w log Σ (b w N)^β."""
+    raised = None if priors is None else [[exponent * value for value in own] for own in priors]
+    joint = joint_log_density_of_observed(mixture, rows, raised, exponent)
+    return math.fsum(w * log_sum_exp(own) for w, own in zip(row_weights, joint, strict=True)) / exponent
 
 
 class Prior(NamedTuple):

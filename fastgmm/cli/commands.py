@@ -111,7 +111,7 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
         {
             "points": f"{n_points:,} x {n_features}, {points.values.dtype}",
             "model": f"{mixture.n_components} components, {mixture.covariance_type} covariances",
-            "iterations": f"{mixture.n_iter_}, {'converged' if mixture.converged_ else 'NOT converged'}",
+            "iterations": f"{mixture.n_iter_}, {ending(mixture)[0]}",
             "log-likelihood": f"{score:.6g} per point",
             "BIC": f"{bic:,.2f}",
             "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, {rate(n_points, per_iteration)}",
@@ -119,7 +119,15 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
         }
         | ({"degenerate": f"{names(degenerate)}: the likelihood is that of reg_covar"} if degenerate else {})
     )
-    return Report([text], facts, 0 if mixture.converged_ else EXIT_NOT_CONVERGED)
+    return Report([text], facts, ending(mixture)[1])
+
+
+def ending(mixture: GaussianMixture) -> tuple[str, int]:
+    """In words, and as an exit code: stochastic EM that has taken all of its iterations has done what was asked."""
+    if mixture.converged_:
+        return "converged", 0
+    has_wandered = mixture.assignment == "stochastic" and mixture.stop_reason_ == "max_iter" and mixture.n_iter_ > 0
+    return ("of which the best was kept", 0) if has_wandered else ("NOT converged", EXIT_NOT_CONVERGED)
 
 
 # --- predict ---------------------------------------------------------------------------------------------------------

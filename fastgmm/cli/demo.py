@@ -5,7 +5,7 @@ from argparse import Namespace
 
 import numpy as np
 
-from fastgmm.cli.commands import EXIT_NOT_CONVERGED, timed_fit
+from fastgmm.cli.commands import ending, timed_fit
 from fastgmm.data.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.machine.whole_file import require_writable
@@ -69,7 +69,7 @@ def _report(
     summary = facts_text(
         {
             "points": f"{n_points:,} x {points.shape[1]}",
-            "iterations": f"{mixture.n_iter_}, {'converged' if mixture.converged_ else 'NOT converged'}",
+            "iterations": f"{mixture.n_iter_}, {ending(mixture)[0]}",
             "log-likelihood": f"{log_likelihood:.6g} per point",
             "time": f"{duration(seconds)}, start included; {duration(per_iteration)} an iteration",
             "speed": rate(n_points, per_iteration),
@@ -93,4 +93,4 @@ def _report(
         "seconds_per_iteration": per_iteration,
         "picture": picture,
     }
-    return Report(text, facts | parameter_facts(parameters), 0 if mixture.converged_ else EXIT_NOT_CONVERGED)
+    return Report(text, facts | parameter_facts(parameters), ending(mixture)[1])

@@ -47,6 +47,12 @@ class Facts:
         facts._known.update({name: fact for name, fact in self._known.items() if name != "center"})
         return facts
 
+    def believing(self, groups: NDArray[np.int32], table: FloatArray) -> "Facts":
+        """Those of the same rows, of whose components something else is believed: all that is known stays known."""
+        facts = Facts(replace(self.rows, groups=groups, group_prior=table))
+        facts._known.update(self._known)
+        return facts
+
     @property
     def n_counted(self) -> int:
         """The number of rows that weigh something."""

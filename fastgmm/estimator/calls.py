@@ -22,6 +22,7 @@ from fastgmm.data.validation import (
     moderate,
     warn_of_weights,
 )
+from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_rows
 from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.runs import Observer
@@ -73,7 +74,8 @@ def _observers(options: Options) -> list[Observer]:
     """Who sees every step, in the caller's thread: the user's callbacks, and what prints for ``verbose``."""
     observers: list[Observer] = list(options.callbacks or ())
     if options.verbose:
-        observers.append(print_progress(options.verbose, options.verbose_interval, options.max_iter))
+        most_iterations = options.max_iter * len(list(exponents_from(options.annealing or 1.0)))
+        observers.append(print_progress(options.verbose, options.verbose_interval, most_iterations))
     return [partial(in_caller, observer) for observer in observers]
 
 

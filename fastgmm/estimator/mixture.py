@@ -10,7 +10,7 @@ from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
-from fastgmm.fit.options import Acceleration, RegCovar, StartMethod
+from fastgmm.fit.options import Acceleration, Assignment, RegCovar, StartMethod
 from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
@@ -53,7 +53,7 @@ class GaussianMixture:
     precisions_init : array-like, optional
         Inverse covariances, in the shape of ``covariances_``.
     random_state : int, RandomState or None, default=None
-        Seeds the start and ``sample``.
+        Seeds the start, what ``assignment="stochastic"`` draws, and ``sample``.
     warm_start : bool, default=False
         Continue from the last fit, or from parameters that were set by hand, of this ``n_components`` and
         ``covariance_type``.
@@ -86,6 +86,17 @@ class GaussianMixture:
     fixed : tuple of {'weights', 'means', 'covariances'}, or dict of component numbers by these names, default=()
         What stays as ``weights_init``, ``means_init`` and ``precisions_init`` say, or as a fit that ``warm_start``
         continues has left it: to the bit, without ``reg_covar``, and no free parameter of ``bic`` and ``aic``.
+    assignment : {'soft', 'hard', 'stochastic'}, default='soft'
+        ``'soft'``: rows count for all components, by their responsibilities. ``'hard'``: for the most probable one, z
+        [4]_; a start ends by ``tol``, or once counts of components stay, and ``lower_bound_`` is the mean of
+        log(π_z N(x | z)), instead of the log-likelihood. Components that overlap come out too tight and too equal.
+        ``'stochastic'``: for one drawn by the responsibilities [5]_, which may leave a poor maximum; a start takes
+        ``max_iter`` iterations, and ends with the likeliest parameters visited.
+    annealing : float in (0, 1], optional
+        For soft assignments: densities are raised to this exponent, which grows by half as often as ``tol`` or
+        ``max_iter`` ends a run of EM, up to 1 [6]_. Flat densities have fewer maxima; near 0 all components become
+        one, and stay together. Below 1 the lower bound of a step is the mean of log(Σ(πN)ᵇ)/b for an exponent b, and
+        that of a fit cut short there is -inf.
 
     Attributes
     ----------
@@ -104,7 +115,7 @@ class GaussianMixture:
         Iterations of the best start.
     lower_bound_ : float
         Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
-        density, too, divided by the sum of the weights.
+        density, too, divided by the sum of the weights. With ``assignment='hard'`` it is another: see there.
     lower_bounds_ : list of float
         One for each iteration of the best start.
     history_ : tuple of Step
@@ -136,6 +147,10 @@ class GaussianMixture:
        EM algorithm", Scandinavian Journal of Statistics 35 (2008).
     .. [3] C. Fraley and A. E. Raftery, "Bayesian regularization for normal mixture estimation and model-based
        clustering", Journal of Classification 24 (2007).
+    .. [4] G. Celeux and G. Govaert, "A classification EM algorithm for clustering and two stochastic versions",
+       Computational Statistics & Data Analysis 14 (1992).
+    .. [5] G. Celeux and J. Diebolt, "The SEM algorithm", Computational Statistics Quarterly 2 (1985).
+    .. [6] N. Ueda and R. Nakano, "Deterministic annealing EM algorithm", Neural Networks 11 (1998).
 
     Examples
     --------
@@ -192,6 +207,8 @@ class GaussianMixture:
         callbacks: Sequence[Observer] | None = None,
         prior: PriorOption | None = None,
         fixed: FixedOption = (),
+        assignment: Assignment = "soft",
+        annealing: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -214,6 +231,8 @@ class GaussianMixture:
         self.callbacks = callbacks
         self.prior = prior
         self.fixed = fixed
+        self.assignment = assignment
+        self.annealing = annealing
 
     # Fitting
 

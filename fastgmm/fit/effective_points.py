@@ -8,8 +8,7 @@ from fastgmm.families import CovarianceFamily
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, BoolArray, FloatArray, Model
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import evaluate
-from fastgmm.sweeps.incomplete import evaluate_incomplete
+from fastgmm.sweeps.incomplete import responsibilities_of
 from fastgmm.sweeps.sweep import Sweep
 
 # Rows of a smaller responsibility are not counted: beside one whole row, a million of them add 0.002 points.
@@ -52,7 +51,7 @@ def effective_points(
             break
         shares = np.ones((block.shape[0], len(unfinished)))
         if not family.is_shared:
-            table = _responsibilities(sweep, model, block)
+            table = responsibilities_of(block, model, sweep)
             shares = table[:, chosen[unfinished]].astype(np.float64)
         if block.weights is not None:
             shares *= block.weights[:, np.newaxis] > 0
@@ -81,7 +80,7 @@ def _effective_values(sweep: Sweep, model: Model, rows: Rows, enough: float) -> 
     first, second, numbers = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for part in pieces(rows.shape[0], 8 * max(shape)):
         block = rows.take(part)
-        shares = _responsibilities(sweep, model, block).astype(np.float64)
+        shares = responsibilities_of(block, model, sweep).astype(np.float64)
         if block.weights is not None:
             shares = np.where(block.weights[:, np.newaxis] > 0, shares * block.weights[:, np.newaxis], 0.0)
         has = (~np.isnan(block.values)).astype(np.float64)
@@ -91,13 +90,6 @@ def _effective_values(sweep: Sweep, model: Model, rows: Rows, enough: float) -> 
         if (numbers >= enough).all():
             break
     return numbers
-
-
-def _responsibilities(sweep: Sweep, model: Model, block: Rows) -> Array:
-    if not block.has_missing:
-        return evaluate(block, model.prepared, sweep.backend, sweep.n_threads, "responsibilities")
-    forms = model.prepared, sweep.family.prepare_incomplete(model.parameters)
-    return evaluate_incomplete(block, *forms, sweep.backend, sweep.n_threads, "responsibilities")
 
 
 Holders = tuple[Array, FloatArray]

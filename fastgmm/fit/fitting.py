@@ -5,7 +5,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,9 +14,9 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
+from fastgmm.fit.assignment import run_as_assigned
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, check_random_state
@@ -32,7 +31,6 @@ from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.parameters import Array, FloatArray, Names, Parameters
 from fastgmm.rows import Rows
-from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
 from fastgmm.sweeps.sweep import Sweep
@@ -174,27 +172,19 @@ def runs_of_em(
     is_fixed = constraints is not None and constraints.fixed.is_everything
     stopping, origin = Stopping(options.tol, options.max_iter, is_fixed), sweep.facts.rows.origin
     start_options = _start_options(options, sweep)
+    # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
+    random_state = functools.cache(lambda: check_random_state(options.random_state))
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         require_possible(sweep.facts.rows, start.weights)
-
-        def em(accelerate: bool) -> Fit:
-            own = BoundedSweep(sweep) if isinstance(sweep, InMemory) else sweep
-            how = stopping, observer, restart, lower_bound, accelerate
-            return run_em(own, start, regularization, *how, constraints=constraints)
-
-        if options.accelerate is not None:
-            # Where extrapolations led to a degenerate component, plain EM has its say.
-            with suppress(DegenerateComponentError):
-                return em(accelerate=True)
-        return em(accelerate=False)
+        who = partial(run_em, observer=observer, restart=restart)
+        em = partial(who, regularization=regularization, constraints=constraints)
+        return run_as_assigned(options, sweep, start, em, stopping, lower_bound, random_state)
 
     if earlier is not None:
         means = less_origin(earlier.parameters.means, origin)
         yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
         return
-    # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
-    random_state = functools.cache(lambda: check_random_state(options.random_state))
     for restart in range(options.n_init):
 
         def run_from_start(restart: int = restart) -> Fit:

@@ -27,6 +27,7 @@ from fastgmm.kernels import BACKEND_NAMES, BackendName
 RegCovar: TypeAlias = float | Literal["relative"]
 StartMethod: TypeAlias = Literal["auto", "kmeans", "k-means++", "random", "random_from_data"]
 Acceleration: TypeAlias = Literal["squarem"]
+Assignment: TypeAlias = Literal["soft", "hard", "stochastic"]
 
 
 class InvalidParameterError(FastGMMError, ValueError, TypeError):
@@ -120,6 +121,21 @@ class Options:
         in_sklearn=False,
     )
     fixed: FixedOption = option((), rules.NAMES_OR_MAPPING, in_sklearn=False)
+    assignment: Assignment = option(
+        "soft",
+        choice(get_args(Assignment)),
+        "--assignment",
+        "of rows to components in a fit: by all responsibilities, to the most probable, or to one drawn",
+        in_sklearn=False,
+    )
+    annealing: float | None = option(
+        None,
+        none_or(rules.SHARE),
+        "--annealing",
+        "first exponent of the densities (default: no annealing)",
+        metavar="EXPONENT",
+        in_sklearn=False,
+    )
 
 
 def declared_in(table: type[Options]) -> Mapping[str, Option]:
@@ -151,7 +167,20 @@ def options_of(attributes: Mapping[str, Any], estimator: str) -> Options:
     # An estimator out of a pickle of an earlier version lacks options that are younger.
     values = {name: attributes.get(name, declared.default) for name, declared in OPTIONS.items()}
     check_options(values, estimator)
-    return Options(**values)
+    options = Options(**values)
+    _check_assignment(options, estimator)
+    return options
+
+
+def _check_assignment(options: Options, estimator: str) -> None:
+    """Refuse what is done to the path of soft assignments where assignments are others."""
+    for name in ("accelerate", "annealing"):
+        value = getattr(options, name)
+        if options.assignment != "soft" and value is not None:
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {estimator} must be None where assignment={options.assignment!r}: it is "
+                f"for soft assignments. Got {value!r} instead."
+            )
 
 
 def check_random_state(random_state: Any) -> np.random.RandomState:

@@ -34,7 +34,8 @@ def warning_about(
         rest = _unobserved_pair(facts, of_features, rest)
     if best.degenerate:
         rest = _degeneracy(facts, best, of_features, rest)
-    if best.stop_reason == "max_iter" and options.max_iter > 0:
+    settles = options.assignment != "stochastic"
+    if best.stop_reason == "max_iter" and options.max_iter > 0 and settles:
         return _no_convergence(best, options.tol, rest)
     return rest
 

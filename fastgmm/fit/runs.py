@@ -15,9 +15,9 @@ from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, Posterior
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
-from fastgmm.fit.update import Likelihood, NoModelError, Update
+from fastgmm.fit.update import Likelihood, NoModelError, Tempered, Update
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.parameters import FloatArray, Model, Parameters
 from fastgmm.sweeps.sweep import DeadlineError, Sweep
 
 logger = logging.getLogger("fastgmm")
@@ -36,7 +36,7 @@ class Step:
         Restarts count from 0, iterations from 1.
     lower_bound : float
         The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step; with a prior
-        the logarithm of its density, too.
+        the logarithm of its density, too. Of hard assignments, and while a fit is annealed, what these make rise.
     change : float
         Of ``lower_bound`` since the iteration before; ``inf`` in the first.
     converged : bool
@@ -123,12 +123,43 @@ class Stopping:
     A fall of the bound is no convergence, however small: a maximum was passed, and EM is on its way to somewhere else.
     Once an extrapolation was accepted, two small changes in a row are asked for: a single one may be small because the
     extrapolation led to a flat place that EM would have passed at speed. They may be falls, since it may also have led
-    above the place where regularized EM settles. Where everything ``is_fixed``, the first iteration is the last.
+    above the place where regularized EM settles. Where everything ``is_fixed``, the first iteration is the last. Where
+    rows belong to one component each, EM may come to rest: with ``at_rest`` it also ends once an iteration has changed
+    neither the counts of components nor, but for rounding, the lower bound.
     """
 
     tol: float
     max_iter: int
     is_fixed: bool = False
+    at_rest: bool = False
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a run goes, where it is not plain EM.
+
+    Attributes
+    ----------
+    is_accelerated : bool
+        Whether a sweep may be given extrapolated parameters instead of the last M-step's.
+    exponent : float
+        To which joint densities are raised; the sweep is over rows of which what is believed is, too.
+    n_before : int
+        The iterations of runs that this one continues.
+    is_last : bool
+        Whether no other run continues this one.
+    wanders : bool
+        Whether it settles nowhere, so that it ends with the best model that it has visited.
+    """
+
+    is_accelerated: bool = False
+    exponent: float = 1.0
+    n_before: int = 0
+    is_last: bool = True
+    wanders: bool = False
+
+
+_PLAIN = Course()
 
 
 def run_em(
@@ -139,7 +170,7 @@ def run_em(
     observer: Observer | None = None,
     restart: int = 0,
     lower_bound: float = -np.inf,
-    accelerate: bool = False,
+    course: Course = _PLAIN,
     is_logged: bool = True,
     constraints: Constraints | None = None,
 ) -> Fit:
@@ -154,8 +185,7 @@ def run_em(
         Added to the diagonal of every covariance.
     lower_bound : float
         That of an earlier fit which is continued.
-    accelerate : bool
-        Whether a sweep may be given extrapolated parameters instead of the last M-step's.
+    course : Course
     is_logged : bool
         False for the steps that lead to a start, which are no iterations of the fit.
     constraints : Constraints or None
@@ -164,7 +194,8 @@ def run_em(
     Returns
     -------
     Fit
-        Its parameters are the M-step of the last accepted sweep, whose lower bound it has.
+        Its parameters are the M-step of the last accepted sweep, whose lower bound it has; or the best that it has
+        visited, with their own, where it wanders.
 
     Raises
     ------
@@ -178,8 +209,10 @@ def run_em(
     unobserved = unobserved_of(sweep.facts)
     if unobserved is not None:
         update = WithUnobserved(update, unobserved)
-    iterates = (accelerated if accelerate else em)(update, start, lower_bound)
-    run = Run(iterates, stopping, _ROUNDING[dtype], restart, observer, is_logged)
+    if course.exponent != 1.0:
+        update = Tempered(update, course.exponent)
+    iterates = (accelerated if course.is_accelerated else em)(update, start, lower_bound)
+    run = Run(iterates, stopping, _ROUNDING[dtype], restart, observer, is_logged, course)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
@@ -187,12 +220,13 @@ def run_em(
     assert run.stop_reason is not None
     if is_logged:
         _log_falls(run.steps)
-    model, converged = run.iterate.model, run.stop_reason == "converged"
+    model, bound = run.best or (run.iterate.model, run.iterate.lower_bound)
+    converged = run.stop_reason == "converged"
     degenerate = degenerate_components(sweep, model, regularization)
     if constraints is not None:
         degenerate = constraints.of_the_rows(degenerate)
     matrices = model.parameters, model.precisions_cholesky
-    bound, steps = run.iterate.lower_bound, tuple(run.steps)
+    steps = tuple(run.steps)
     outcome = Fit(*matrices, bound, converged, run.stop_reason, steps, degenerate.components, degenerate.collapsed)
     return replace(outcome, unseeing=degenerate.unseeing) if degenerate.unseeing else outcome
 
@@ -215,7 +249,8 @@ def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
 class Run:
     """A run of EM on its way: where it stands, and whether it has settled (see :class:`Stopping`).
 
-    ``rounding`` moves a lower bound by a smaller share of it.
+    ``rounding`` moves a lower bound by a smaller share of it. A run that wanders knows the ``best`` model that it has
+    visited, and its lower bound.
     """
 
     iterates: Generator[Iterate, Moments, None]
@@ -224,7 +259,10 @@ class Run:
     restart: int = 0
     observer: Observer | None = None
     is_logged: bool = True
+    course: Course = _PLAIN
     iterate: Iterate = field(init=False)
+    best: tuple[Model, float] | None = field(init=False, default=None)
+    counts: FloatArray = field(init=False, default_factory=lambda: np.empty(0))
     steps: list[Step] = field(init=False, default_factory=list)
     quiet_steps: int = field(init=False, default=0)
     stop_reason: StopReason | None = field(init=False, default=None)
@@ -241,14 +279,18 @@ class Run:
 
     def advance(self, moments: Moments, began: float) -> None:
         """An iteration that began at that time, with the moments that it asked for."""
+        visited = self.iterate.asked
         if not self._go_on(lambda: self.iterates.send(moments)):
             return
-        step = self._step(time.perf_counter() - began)
+        if self.course.wanders and (self.best is None or self.iterate.lower_bound > self.best[1]):
+            self.best = visited, self.iterate.lower_bound
+        is_settled = self._has_settled(moments.counts)
+        step = self._step(is_settled and self.course.is_last, time.perf_counter() - began)
         self.steps.append(step)
         if self.is_logged:
             _log_step(step)
         is_stopped = self._stops_at(step)
-        if step.converged:
+        if is_settled:
             self.stop_reason = "converged"
         elif is_stopped:
             self.stop_reason = "callback"
@@ -272,15 +314,29 @@ class Run:
                 return True
         return False
 
-    def _step(self, seconds: float) -> Step:
-        """The step that led to where the run stands."""
-        iterate, change, bound = self.iterate, self.iterate.change, self.iterate.lower_bound
-        fell = iterate.accepted and change < -self.rounding * max(1.0, abs(bound))
-        is_quiet = not iterate.is_jump and abs(change) < self.stopping.tol and (iterate.has_jumped or not fell)
+    @property
+    def _least_change(self) -> float:
+        """By less rounding may move the lower bound."""
+        return self.rounding * max(1.0, abs(self.iterate.lower_bound))
+
+    @property
+    def _fell(self) -> bool:
+        return self.iterate.accepted and self.iterate.change < -self._least_change
+
+    def _has_settled(self, counts: FloatArray) -> bool:
+        """Whether the last iteration was one of those that :class:`Stopping` names."""
+        iterate, change, stopping = self.iterate, abs(self.iterate.change), self.stopping
+        is_quiet = not iterate.is_jump and change < stopping.tol and (iterate.has_jumped or not self._fell)
         self.quiet_steps = self.quiet_steps + 1 if is_quiet else 0
-        converged = self.quiet_steps >= (2 if iterate.has_jumped else 1) or self.stopping.is_fixed
-        number = len(self.steps) + 1
-        return Step(self.restart, number, bound, change, converged, seconds, None, iterate.accepted, fell)
+        rests = stopping.at_rest and change <= self._least_change and np.array_equal(counts, self.counts)
+        self.counts = counts
+        return self.quiet_steps >= (2 if iterate.has_jumped else 1) or stopping.is_fixed or rests
+
+    def _step(self, converged: bool, seconds: float) -> Step:
+        """The step that led to where the run stands."""
+        iterate, number = self.iterate, self.course.n_before + len(self.steps) + 1
+        bound, change = iterate.lower_bound, iterate.change
+        return Step(self.restart, number, bound, change, converged, seconds, None, iterate.accepted, self._fell)
 
 
 def _log_step(step: Step) -> None:

@@ -3,6 +3,9 @@
 Their density is 1 under every component, so that a sweep need not visit them: with b what is believed of a row,
 
 r_k = b_k π_k / Σ b π,   and their share of the objective is Σ w log Σ b π.
+
+Where joint densities are raised to a power β, as the beliefs of the sweep are, so are these: r_k ∝ (b π)^β, and
+(1/β) Σ w log Σ (b π)^β.
 """
 
 from dataclasses import dataclass, replace
@@ -23,19 +26,19 @@ class Unobserved:
     weights: FloatArray
     log_beliefs: FloatArray
 
-    def counts(self, parameters: Parameters) -> FloatArray:
+    def counts(self, model: Model) -> FloatArray:
         """Σwr (K,)."""
-        joint, log_sums = self._joint(parameters)
+        joint, log_sums = self._joint(model)
         result: FloatArray = self.weights @ np.exp(joint - log_sums[:, np.newaxis])
         return result
 
-    def log_likelihood(self, parameters: Parameters) -> float:
+    def log_likelihood(self, model: Model) -> float:
         """Σ w log Σ b π."""
-        return float(self.weights @ self._joint(parameters)[1])
+        return float(self.weights @ self._joint(model)[1]) / model.exponent
 
-    def _joint(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    def _joint(self, model: Model) -> tuple[FloatArray, FloatArray]:
         with np.errstate(divide="ignore"):
-            joint = self.log_beliefs + np.log(parameters.weights)
+            joint = self.log_beliefs + model.exponent * np.log(model.parameters.weights)
         largest = joint.max(axis=1)
         return joint, largest + np.log(np.exp(joint - largest[:, np.newaxis]).sum(axis=1))
 
@@ -73,11 +76,11 @@ class WithUnobserved:
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         """Of all counts there are weights, of those of rows with values means and covariances."""
-        all_counts = moments.counts + self.unobserved.counts(model.parameters)
+        all_counts = moments.counts + self.unobserved.counts(model)
         weights = self.of_observed.maximize(replace(moments, counts=all_counts), model).weights
         return replace(self.of_observed.maximize(moments, model), weights=weights)
 
     def objective(self, moments: Moments, model: Model) -> float:
         """Per unit of weight of the rows with values."""
-        of_others = self.unobserved.log_likelihood(model.parameters) / moments.total_weight
+        of_others = self.unobserved.log_likelihood(model) / moments.total_weight
         return self.of_observed.objective(moments, model) + of_others

@@ -1,14 +1,15 @@
 """What a model is updated to: prepare, maximize, and the objective that rises meanwhile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
+from fastgmm.families.tempering import tempered
 from fastgmm.fit.maximize import maximize
 from fastgmm.moments import Moments
-from fastgmm.parameters import FloatArray, Model, Parameters
+from fastgmm.parameters import FloatArray, Model, Parameters, scales_of
 
 
 class NoModelError(Exception):
@@ -74,3 +75,44 @@ class Likelihood:
 
     def objective(self, moments: Moments, model: Model) -> float:
         return moments.log_likelihood / moments.total_weight
+
+
+@dataclass(frozen=True, eq=False)
+class Tempered:
+    """Another update, where joint densities are raised to an exponent β: an :class:`Update`.
+
+    Responsibilities are ∝ (bπN)^β, and what rises is the free energy (1/β) Σ w log Σ (bπN)^β, with what the other adds
+    to the likelihood. By Jensen's inequality it is at least Σ wr log(bπN) + (1/β) Σ w H(r) for any r, and as much
+    for these, so that the M-step is the other's own [1]_. What is believed of the rows, b, is the sweep's to raise.
+
+    References
+    ----------
+    .. [1] N. Ueda and R. Nakano, "Deterministic annealing EM algorithm", Neural Networks 11 (1998).
+    """
+
+    other: Update
+    exponent: float
+
+    @property
+    def family(self) -> CovarianceFamily:
+        return self.other.family
+
+    @property
+    def regularization(self) -> FloatArray:
+        return self.other.regularization
+
+    def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
+        model = self.other.prepare(parameters, counts)
+        with np.errstate(over="ignore"):
+            prepared = tempered(model.prepared, self.exponent)
+        overflowed = np.argwhere(~np.isfinite(scales_of(prepared)))
+        if len(overflowed):  # of float32, where a variance is too small for a large exponent
+            raise NoModelError(int(overflowed[0, 0]), parameters, counts)
+        return replace(model, prepared=prepared, exponent=self.exponent)
+
+    def maximize(self, moments: Moments, model: Model) -> Parameters:
+        return self.other.maximize(moments, model)
+
+    def objective(self, moments: Moments, model: Model) -> float:
+        log_likelihood = moments.log_likelihood / self.exponent
+        return self.other.objective(replace(moments, log_likelihood=log_likelihood), model)

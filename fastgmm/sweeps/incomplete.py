@@ -10,6 +10,7 @@ from functools import reduce
 from operator import add
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgmm.data.facts import Facts
 from fastgmm.data.patterns import patterns_of
@@ -21,9 +22,10 @@ from fastgmm.kernels.incomplete import IncompleteSlots
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
-from fastgmm.parameters import Array, IncompleteDiag, Model, Prepared, PreparedIncomplete
+from fastgmm.parameters import Array, FloatArray, IncompleteDiag, Model, Prepared, PreparedIncomplete
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, Wanted, evaluate, make_sweep
+from fastgmm.sweeps.sweep import Sweep
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class IncompleteSweep:
         return self.complete.n_threads
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
-        return [self.moments(model.prepared, self.family.prepare_incomplete(model.parameters)) for model in models]
+        return [self.moments(*_forms_of(self.family, model)) for model in models]
 
     def moments(self, prepared: Prepared, incomplete: PreparedIncomplete) -> Moments:
         """Those of all rows under one model, given in both of its forms."""
@@ -69,6 +71,27 @@ def suited_to_missing(
     if not facts.rows.has_missing:
         return make_sweep(facts, family, backend, n_threads, deadline)
     return IncompleteSweep(InMemory(facts, family, backend, n_threads, None, deadline, facts.patterns.complete))
+
+
+def believing(
+    sweep: InMemory | IncompleteSweep, groups: NDArray[np.int32], table: FloatArray
+) -> InMemory | IncompleteSweep:
+    """The same sweep over rows of whose components something else is believed."""
+    if isinstance(sweep, IncompleteSweep):
+        return IncompleteSweep(replace(sweep.complete, facts=sweep.facts.believing(groups, table)))
+    return replace(sweep, facts=sweep.facts.believing(groups, table))
+
+
+def responsibilities_of(rows: Rows, model: Model, sweep: Sweep) -> Array:
+    """Those of some rows (n, K) for the components of a model, by the machinery of a sweep."""
+    if not rows.has_missing:
+        return evaluate(rows, model.prepared, sweep.backend, sweep.n_threads, "responsibilities")
+    forms = _forms_of(sweep.family, model)
+    return evaluate_incomplete(rows, *forms, sweep.backend, sweep.n_threads, "responsibilities")
+
+
+def _forms_of(family: CovarianceFamily, model: Model) -> tuple[Prepared, PreparedIncomplete]:
+    return model.prepared, family.prepare_incomplete(model.parameters, model.exponent)
 
 
 def _moments_of_incomplete(sweep: IncompleteSweep, incomplete: PreparedIncomplete) -> Moments:

@@ -113,6 +113,22 @@ def test_not_converged_is_exit_3_with_the_model_written(files, capsys):
     assert not fastgmm.load("model.npz").converged_
 
 
+def test_stochastic_em_that_has_taken_its_iterations_has_not_failed(files, capsys):
+    assert fit("--assignment", "stochastic", "--max-iter", "5") == 0
+    out, err = capsys.readouterr()
+    assert "of which the best was kept" in out
+    assert not err
+    assert fit("--assignment", "stochastic", "--max-iter", "0") == 3
+    assert "NOT converged" in capsys.readouterr().out
+
+
+@pytest.mark.prints
+@pytest.mark.parametrize("wish", [("--assignment", "hard"), ("--annealing", "0.7")], ids=["hard", "annealed"])
+def test_how_rows_are_assigned_can_be_said(files, wish):
+    assert fit(*wish) == 0
+    assert str(getattr(fastgmm.load("model.npz"), wish[0][2:])) == wish[1]
+
+
 def test_quiet_says_nothing_on_stderr(files, capsys):
     assert fit("--max-iter", "1", "--quiet") == 3
     assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from fastgmm.families import FAMILIES
 from fastgmm.fit import acceleration
 from fastgmm.fit.acceleration import Jump, Trail, combine, displaced, displacement, extrapolate, length
 from fastgmm.fit.maximize import maximize
-from fastgmm.fit.runs import Stopping, run_em
+from fastgmm.fit.runs import Course, Stopping, run_em
 from fastgmm.fit.update import Likelihood
 from fastgmm.kernels import get_backend
 from fastgmm.parameters import Parameters
@@ -187,7 +187,7 @@ def test_accepted_likelihoods_never_fall(backend, family):
     for seed in range(4):
         sweep = make_sweep(Facts(Rows(overlapping(seed))), family, backend, 1)
         start = draw_parameters(np.random.default_rng(seed), family.name, 2, 3)
-        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-8, 150), accelerate=True)
+        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-8, 150), course=Course(is_accelerated=True))
         bounds = bounds_of(fit)
         assert (np.diff(bounds) > -1e-12 * np.abs(bounds[1:])).all()
         assert all(step.change < 0 for step in fit.steps if not step.accepted)
@@ -199,7 +199,7 @@ def test_accepted_likelihoods_never_fall(backend, family):
 
 def test_the_end_is_a_step_of_em_that_changes_less_than_tol(family):
     sweep, start = sweep_of(overlapping(1), family), draw_parameters(np.random.default_rng(1), family.name, 2, 3)
-    fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), accelerate=True)
+    fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), course=Course(is_accelerated=True))
     assert fit.converged
     assert [step.converged for step in fit.steps] == [False] * (len(fit.steps) - 1) + [True]
     assert max(abs(step.change) for step in fit.steps[-2:]) < 1e-5, "two in a row after an extrapolation"
@@ -210,8 +210,8 @@ def test_the_end_is_a_step_of_em_that_changes_less_than_tol(family):
 @pytest.mark.parametrize("max_iter", range(14))
 def test_wherever_it_is_cut_the_parameters_are_those_of_an_accepted_sweep(family, max_iter):
     sweep, start = sweep_of(overlapping(1), family), draw_parameters(np.random.default_rng(1), family.name, 2, 3)
-    whole = run_em(sweep, start, np.zeros(2), Stopping(0.0, 14), accelerate=True)
-    fit = run_em(sweep, start, np.zeros(2), Stopping(0.0, max_iter), accelerate=True)
+    whole = run_em(sweep, start, np.zeros(2), Stopping(0.0, 14), course=Course(is_accelerated=True))
+    fit = run_em(sweep, start, np.zeros(2), Stopping(0.0, max_iter), course=Course(is_accelerated=True))
     assert len(fit.steps) == max_iter
     assert np.array_equal(bounds_of(fit), bounds_of(whole)[:max_iter])
     if max_iter:
@@ -252,7 +252,7 @@ def test_a_bad_extrapolation_costs_a_sweep_and_nothing_else(monkeypatch, caplog,
     plain = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000))
     inject(monkeypatch, spoil)
     with caplog.at_level(logging.DEBUG, "fastgmm"), np.errstate(all="ignore"):
-        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), accelerate=True)
+        fit = run_em(sweep, start, np.zeros(2), Stopping(1e-5, 1000), course=Course(is_accelerated=True))
     assert same_bits(fit.parameters, plain.parameters)
     assert (fit.lower_bound, fit.converged) == (plain.lower_bound, True)
     assert [step.lower_bound for step in fit.steps if step.accepted] == bounds_of(plain).tolist()

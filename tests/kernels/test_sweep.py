@@ -141,3 +141,16 @@ def test_a_component_of_weight_zero_collects_nothing(backend, family, dtype):
     assert slots.counts[0, 1] == 0.0
     assert not slots.first[0, 1].any()
     assert np.isfinite(slots.totals).all()
+
+
+@pytest.mark.parametrize("period", [1, 8, 150])
+def test_rows_that_one_component_holds_alone_stand_among_those_of_several(backend, family, dtype, period):
+    """Vectors of rows of the first kind take a way of their own, to the same moments."""
+    problem = draw_problem(family.name, 300, 3, 4, weighted=True)
+    means = problem.parameters.means * np.array([[1.0], [1.0], [30.0], [60.0]])
+    centers = means[np.where(np.arange(300) // period % 2, 0, 2)]
+    values = (centers + 0.1 * problem.values).astype(np.float32).astype(np.float64)
+    parameters = dataclasses.replace(problem.parameters, means=means)
+    problem = dataclasses.replace(problem, parameters=parameters, values=values)
+    moments = moments_of(sweep(backend, problem, whole(300), dtype), 0, problem)
+    assert_close_moments(moments, oracle_moments(problem), 10 * TOLERANCE[dtype])

@@ -201,18 +201,37 @@ INLINE Vector log_density_of(Vector largest, Vector sum) {
     return where_less(broadcast(LOWEST), largest, largest + logarithm(sum), broadcast((NUMBER)-INFINITY));
 }
 
+/* Whether each of the points at t has one component that counts, since all others lie below the margin. */
+INLINE int are_settled(const Tile *tile, int64_t t, int64_t n_components, Vector largest, Vector cutoff) {
+    int64_t n_counted = 0;
+    for (int64_t k = 0; k < n_components; k++)
+        n_counted += count_ones(lanes_less(cutoff, load(tile->joint + k * tile->stride + t) - largest));
+    return n_counted == LANES;
+}
+
+/* Rows that lie between components stand among others that do, so only one vector in so many is looked at again. */
+#define VECTORS_TO_A_LOOK 16
+
 /* Turn joint log-densities into responsibilities yet to be scaled, and add sum w and sum w log p(x) to the totals:
  * r_k = exp(joint_k - m) / sum_k exp(joint_k - m). With `roots` the square roots of the exponentials are kept, and the
  * scales are sqrt(w / sum) instead of w / sum. What lies more than `margin` below m is 0: it would not change the last
- * place of the sum. */
+ * place of the sum. Settled points need no exponential, and no branch that would be guessed wrong. */
 INLINE void responsibilities_of(const Tile *tile, int64_t n_components, int64_t n_points, NUMBER margin,
                                 const int roots, double *totals) {
     const NUMBER power = roots ? (NUMBER)0.5 : 1;
-    const Vector zero = broadcast(0), cutoff = broadcast(-margin), smallest = broadcast(-margin * power);
+    const Vector zero = broadcast(0), one = broadcast(1), cutoff = broadcast(-margin);
+    const Vector smallest = broadcast(-margin * power);
     Vector sum_weights = zero, sum_log_density = zero;
+    int settled = 1;
     for (int64_t t = 0; t < n_points; t += LANES) {
         Vector largest = largest_joint(tile, t, n_components), sum = zero;
-        for (int64_t k = 0; k < n_components; k++) {
+        if (settled || t % (VECTORS_TO_A_LOOK * LANES) == 0)
+            settled = are_settled(tile, t, n_components, largest, cutoff);
+        for (int64_t k = 0; settled && k < n_components; k++) {
+            NUMBER *at = tile->joint + k * tile->stride + t;
+            store(at, where_less(load(at), largest, zero, one));
+        }
+        for (int64_t k = 0; !settled && k < n_components; k++) {
             NUMBER *at = tile->joint + k * tile->stride + t;
             Vector x = load(at) - largest;
             if (!lanes_less(cutoff, x)) {
@@ -223,6 +242,7 @@ INLINE void responsibilities_of(const Tile *tile, int64_t n_components, int64_t 
             store(at, value);
             sum = roots ? fma_(value, value, sum) : sum + value;
         }
+        if (settled) sum = one;
         Vector weight = load(tile->weights + t), scale = weight / sum;
         store(tile->scales + t, roots ? square_root(scale) : scale);
         sum_weights = sum_weights + weight;

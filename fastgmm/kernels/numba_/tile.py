@@ -31,6 +31,8 @@ from fastgmm.kernels.numba_.vector import (
 )
 
 CACHE_LINE = 64
+# Rows that lie between components stand among others that do, so only one vector in so many is looked at again.
+_VECTORS_TO_A_LOOK = 16
 
 
 class Scratch(NamedTuple):
@@ -151,30 +153,59 @@ def log_density_of(largest: Any, total: Any) -> Any:
 
 
 @inline
+def are_settled(tile: Any, t: int, n_components: int, largest: Any, cutoff: Any) -> bool:
+    """Whether each of the points at t has one component that counts, since all others lie below the margin."""
+    n_counted = 0
+    for k in range(n_components):
+        n_counted += count_ones(lanes_less(cutoff, load(tile.joint, k * tile.stride + t) - largest))
+    return n_counted == lanes(tile.joint)
+
+
+@inline
+def exponentials(tile: Any, t: int, n_components: int, largest: Any, margin: float, power: float) -> Any:
+    """Turn the joint log-densities of the points at t into exp(power·(joint − m)); return Σ exp(joint − m)."""
+    zero = constant(tile.joint, 0.0)
+    exponent = constant(tile.joint, power)
+    cutoff = constant(tile.joint, -margin)
+    smallest = cutoff * exponent
+    total = zero
+    for k in range(n_components):
+        x = load(tile.joint, k * tile.stride + t) - largest
+        if lanes_less(cutoff, x) != 0:
+            value = exponential(exponent * x, smallest)
+            store(tile.joint, k * tile.stride + t, value)
+            total = fma(value, value, total) if power == 0.5 else total + value
+        else:
+            store(tile.joint, k * tile.stride + t, zero)
+    return total
+
+
+@inline
 def responsibilities(tile: Any, n_components: int, n_points: int, margin: float, power: float, totals: Any) -> None:
     """Turn joint log-densities into responsibilities yet to be scaled, and add Σw and Σw·log p(x) to the totals.
 
     log p(x) = m + log Σₖ exp(joint_k − m),  r_k = exp(joint_k − m) / Σₖ exp(joint_k − m),  m = maxₖ joint_k
     With ``power`` ½ the square roots of the exponentials are kept, and the scales are √(w/Σ) instead of w/Σ. What lies
-    more than ``margin`` below m is 0: it would not change the last place of the sum.
+    more than ``margin`` below m is 0: it would not change the last place of the sum. Settled points need no
+    exponential, and no branch that would be guessed wrong.
     """
     zero = constant(tile.joint, 0.0)
-    exponent = constant(tile.joint, power)
+    one = constant(tile.joint, 1.0)
     cutoff = constant(tile.joint, -margin)
-    smallest = cutoff * exponent
     sum_weights = zero
     sum_log_density = zero
+    settled = True
     for t in range(0, n_points, lanes(tile.joint)):
         largest = largest_joint(tile, t, n_components)
-        total = zero
-        for k in range(n_components):
-            x = load(tile.joint, k * tile.stride + t) - largest
-            if lanes_less(cutoff, x) != 0:
-                value = exponential(exponent * x, smallest)
-                store(tile.joint, k * tile.stride + t, value)
-                total = fma(value, value, total) if power == 0.5 else total + value
-            else:
-                store(tile.joint, k * tile.stride + t, zero)
+        if settled or t % (_VECTORS_TO_A_LOOK * lanes(tile.joint)) == 0:
+            settled = are_settled(tile, t, n_components, largest, cutoff)
+        total = one
+        if settled:
+            for k in range(n_components):
+                joint = load(tile.joint, k * tile.stride + t)
+                store(tile.joint, k * tile.stride + t, where_less(joint, largest, zero, one))
+        else:
+            total = exponentials(tile, t, n_components, largest, margin, power)
         weight = load(tile.weights, t)
         scale = weight / total
         store(tile.scales, t, square_root(scale) if power == 0.5 else scale)

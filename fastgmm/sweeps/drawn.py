@@ -1,0 +1,146 @@
+"""Sweeps of stochastic EM: every row counts for one component, which is drawn by its responsibilities [1]_.
+
+Labels come first, then the moments of rows whose labels are known. Four bytes a row are all that is kept.
+
+References
+----------
+.. [1] G. Celeux and J. Diebolt, "The SEM algorithm: a probabilistic teacher algorithm derived from the EM algorithm for
+   the mixture problem", Computational Statistics Quarterly 2 (1985).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.data.facts import Facts
+from fastgmm.families import CovarianceFamily
+from fastgmm.kernels.backend import Backend
+from fastgmm.machine.pieces import pieces
+from fastgmm.moments import Moments
+from fastgmm.parameters import Array, FloatArray, IntArray, Model
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import InMemory
+from fastgmm.sweeps.incomplete import IncompleteSweep, believing, responsibilities_of
+
+# Rows that are assigned at a time, at least: fewer do not repay the start of a kernel.
+_FEWEST_ROWS = 4096
+
+
+@dataclass(eq=False)
+class DrawnSweep:
+    """A sweep that draws labels anew each time, by the seed and the number of the pass: for one run of EM.
+
+    The log-likelihood of its moments is that of the model, whatever was drawn.
+    """
+
+    sweep: InMemory | IncompleteSweep
+    seed: int
+    _n_passes: int = field(default=0, init=False)
+    _labels: NDArray[np.int32] = field(init=False)
+    _labelled: InMemory | IncompleteSweep | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._labels = np.zeros(self.facts.rows.shape[0], np.int32)
+
+    @property
+    def facts(self) -> Facts:
+        return self.sweep.facts
+
+    @property
+    def family(self) -> CovarianceFamily:
+        return self.sweep.family
+
+    @property
+    def backend(self) -> Backend:
+        return self.sweep.backend
+
+    @property
+    def n_threads(self) -> int:
+        return self.sweep.n_threads
+
+    def __call__(self, models: Sequence[Model]) -> list[Moments]:
+        return [self._moments(model) for model in models]
+
+    def _moments(self, model: Model) -> Moments:
+        """With z the label that was drawn, log p(x) = log(π_z N(x | z)) + log b_z − log r_z, b what is believed."""
+        if self._labelled is None:
+            allowed = np.where(np.eye(model.parameters.n_components, dtype=bool), 0.0, -np.inf)
+            self._labelled = believing(self.sweep, self._labels, allowed)
+        others = self._draw(model)
+        (moments,) = self._labelled([model])
+        return replace(moments, log_likelihood=moments.log_likelihood + others)
+
+    def _draw(self, model: Model) -> float:
+        """New labels in the place of the old ones; Σ w(log b_z − log r_z)."""
+        total, visits = 0.0, self.sweep if isinstance(self.sweep, InMemory) else self.sweep.complete
+        for part in pieces(len(self._labels), 8 * model.parameters.n_components, _FEWEST_ROWS):
+            visits.check_deadline()
+            some = self.facts.rows.take(part)
+            table = responsibilities_of(some, model, self.sweep)
+            numbers = np.arange(part.start, part.start + len(table), dtype=np.uint64)
+            labels = drawn(table, uniform_numbers(self.seed, self._n_passes, numbers))
+            counted = self._counted(some, part)
+            logarithms = np.log(table[counted, labels[counted]], dtype=np.float64)
+            logarithms = _log_beliefs(some, labels)[counted] - logarithms
+            total += float(logarithms.sum() if some.weights is None else some.weights[counted] @ logarithms)
+            self._labels[part] = labels
+        self._n_passes += 1
+        return total
+
+    def _counted(self, some: Rows, part: slice) -> NDArray[np.intp]:
+        """Which rows of a part have a weight, and any value."""
+        counts = np.ones(some.shape[0], bool) if some.weights is None else some.weights > 0
+        if some.has_missing:
+            empty = self.facts.patterns.empty
+            counts[empty[slice(*np.searchsorted(empty, (part.start, part.stop)))] - part.start] = False
+        return np.flatnonzero(counts)
+
+
+def _log_beliefs(rows: Rows, labels: IntArray) -> FloatArray:
+    """What is believed beforehand of the labels (n,), as logarithms."""
+    if rows.groups is None or rows.group_prior is None:
+        return np.zeros(len(labels))
+    is_known = (rows.groups >= 0) & (rows.groups < len(rows.group_prior))
+    beliefs = rows.group_prior[np.where(is_known, rows.groups, 0), labels]
+    return np.where(is_known, beliefs, 0.0)
+
+
+def drawn(table: Array, numbers: FloatArray) -> IntArray:
+    """The component of every row (n,) whose share of [0, 1) the row's number falls into; shares are in proportion to
+    the table (n, K), and one of 0 is never drawn."""
+    # Component by component, since NumPy takes several times as long across a few numbers of each row.
+    up_to = np.array(table.T, np.float64, order="C")
+    for before, share in pairwise(up_to):
+        share += before
+    thresholds = numbers * up_to[-1]
+    labels = np.zeros(len(table), np.int64)
+    for sums in up_to[:-1]:
+        labels += sums <= thresholds
+    return labels
+
+
+def uniform_numbers(seed: int, n_pass: int, rows: NDArray[np.uint64]) -> FloatArray:
+    """A number in [0, 1 − 2⁻⁵²] for each of some rows, by the generator SplitMix64 [1]_ counted by row.
+
+    It depends on the seed, the number of the pass and that of the row alone, and so on no thread.
+
+    References
+    ----------
+    .. [1] G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA (2014).
+    """
+    stream = _mixed(_mixed(np.full(1, seed, np.uint64)) + np.uint64(n_pass))
+    bits = _mixed(stream + (rows + np.uint64(1)) * _GAMMA) >> np.uint64(12)
+    return bits.astype(np.float64) * 2.0**-52
+
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finalizer of SplitMix64, modulo 2⁶⁴."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
