@@ -184,6 +184,7 @@ fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
 #include "incomplete.h"
 #include "incomplete_diag.h"
 #include "incomplete_full.h"
+#include "incomplete_runs.h"
 #include "incomplete_matrices.h"
 
 fastgmm_incomplete_sweep *const NAME(incomplete_sweep, families)[FASTGMM_FAMILIES] = {

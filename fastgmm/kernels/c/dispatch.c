@@ -85,10 +85,17 @@ int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, 
     if (family == FASTGMM_DIAG) return multiply_add(n_features, multiply_add(16, n_components, 0), tile);
     const int64_t lanes = multiply_add(1, n_components, 7);
     const int64_t factors = family == FASTGMM_TIED ? 8 : lanes;
-    /* For each lane of a factor four triangles, V, W and a line; for each component some lines and numbers more. */
+    /* For each lane of a factor four triangles, V, W and a line; for each component some lines and numbers more; the
+     * rows of the tile; and for a run three squares of each component, and two of a vector. */
     const int64_t square = multiply_add(n_features, multiply_add(4, n_features, 3), 2);
     const int64_t lines = multiply_add(n_features, 14, 10);
-    const int64_t numbers = multiply_add(factors, square, multiply_add(lanes, lines, multiply_add(2, n_features, 0)));
+    const int64_t rows = multiply_add(multiply_add(1, tile_rows, 8), multiply_add(1, n_features, 1), 0);
+    const int64_t others = multiply_add(2, n_features, rows);
+    int64_t numbers = multiply_add(factors, square, multiply_add(lanes, lines, others));
+    if (family == FASTGMM_FULL && n_features <= 64) {
+        const int64_t of_a_run = multiply_add(n_features, multiply_add(3, n_features, 2), 2);
+        numbers = multiply_add(lanes, of_a_run, multiply_add(16 * n_features, n_features + 1, numbers));
+    }
     const int64_t integers = multiply_add(2, lanes, FASTGMM_ALIGNMENT);
     return multiply_add(8, multiply_add(1, numbers, integers), tile);
 }

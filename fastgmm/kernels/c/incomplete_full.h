@@ -30,6 +30,7 @@ typedef struct {
     int64_t *observed, *missing, n_observed, n_missing;
     NUMBER *factors, *log_deviations, *columns, *conditional;
     int64_t *has_columns;
+    int run_is_ready; /* whether incomplete_runs.h has prepared the pattern */
     /* Of up to ROWS_TOGETHER rows: y of every block, and for each component joint log-density or responsibility. */
     NUMBER *whitened, *joint;
     /* Rows whose squares are yet to be added: e and wr of every block. */
@@ -37,6 +38,9 @@ typedef struct {
     int64_t *n_waiting;
     /* Moments of the tile. */
     NUMBER *counts, *first, *second;
+    /* Its rows, one after the other, and where they come from. */
+    NUMBER *rows;
+    int64_t *places;
 } Holes;
 
 /* Cut the scratch behind the tile; fastgmm_incomplete_scratch_bytes knows its size. */
@@ -64,7 +68,9 @@ INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_
     VECTORS(first, n_blocks * d);
     VECTORS(second, n_factors * triangle(d));
 #undef VECTORS
+    holes.rows = next, next += tile->stride * d;
     int64_t *integers = (int64_t *)next;
+    holes.places = integers, integers += tile->stride;
     holes.observed = integers, integers += d;
     holes.missing = integers, integers += d;
     holes.has_columns = integers, integers += n_factors;
@@ -281,8 +287,9 @@ OUTLINE void orthogonalize(const Holes *holes, int64_t block) {
     store(holes->log_deviations + (block * (d + 1) + holes->n_observed) * LANES, sum);
 }
 
-/* Take the pattern of a row, and factor what it does not share with the pattern before. */
-OUTLINE void take_pattern(Holes *holes, const NUMBER *row) {
+/* Take the pattern of a row, and factor what it does not share with the pattern before. A run is computed from L however
+ * few features it lacks. */
+OUTLINE void take_pattern(Holes *holes, const NUMBER *row, int of_run) {
     int64_t n_observed = 0, n_missing = 0, n_shared = 0;
     for (int64_t j = 0; j < holes->d; j++) {
         if (isnan(row[j])) {
@@ -292,10 +299,12 @@ OUTLINE void take_pattern(Holes *holes, const NUMBER *row) {
         if (n_shared == n_observed && n_observed < holes->n_observed && holes->observed[n_observed] == j) n_shared++;
         holes->observed[n_observed++] = j;
     }
-    if (n_shared == n_observed && n_observed == holes->n_observed) return;
+    const int from_roots = !of_run && is_from_roots(holes, n_missing);
+    if (n_shared == n_observed && n_observed == holes->n_observed && from_roots == holes->from_roots) return;
     /* What came before decides what is kept of L, but never how a pattern is computed. */
     if (holes->from_roots) n_shared = 0;
-    holes->from_roots = is_from_roots(holes, n_missing);
+    holes->from_roots = from_roots;
+    holes->run_is_ready = 0;
     holes->n_observed = n_observed;
     holes->n_missing = n_missing;
     for (int64_t block = 0; block < holes->n_factors; block++) {

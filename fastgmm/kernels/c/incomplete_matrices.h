@@ -23,26 +23,38 @@ INLINE int is_same_pattern(const NUMBER *one, const NUMBER *other, int64_t d) {
     return 1;
 }
 
+/* How many of n rows have the pattern of the first, which stand next to it. */
+INLINE int64_t count_neighbors(const NUMBER *row, int64_t n, int64_t d) {
+    int64_t n_neighbors = 1;
+    while (n_neighbors < n && is_same_pattern(row, row + n_neighbors * d, d)) n_neighbors++;
+    return n_neighbors;
+}
+
 /* Write the joint log-densities of rows that begin with `row` and have its pattern, of at most n; returns of how many. */
 INLINE int64_t put_joints_of_neighbors(const fastgmm_rows *rows, Holes *holes, const NUMBER *row, const int64_t *places,
                                        int64_t n) {
-    int64_t n_together = 1;
-    take_pattern(holes, row);
-    while (n_together < smaller(n, ROWS_TOGETHER) && is_same_pattern(row, row + n_together * holes->d, holes->d))
-        n_together++;
+    const int64_t n_together = count_neighbors(row, smaller(n, ROWS_TOGETHER), holes->d);
+    take_pattern(holes, row, 0);
     put_joints(holes, row, n_together);
     for (int64_t r = 0; rows->groups && r < n_together; r++)
         add_priors_of_row(rows, places[r], holes->joint + r * holes->n_blocks * LANES, holes->n_components);
     return n_together;
 }
 
-INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Holes *holes, int64_t first,
-                                  int64_t n_valid, const Slot *slot) {
+INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Holes *holes, const Run *run,
+                                  int64_t first, int64_t n_valid, const Slot *slot) {
     const NUMBER margin = negligible_margin(holes->n_components);
-    const int64_t n = gather(rows, first, n_valid, 1, tile->points, tile->positions);
+    const int64_t n = gather(rows, first, n_valid, 1, holes->rows, holes->places);
     for (int64_t t = 0; t < n;) {
-        const NUMBER *row = tile->points + t * holes->d;
-        const int64_t *places = tile->positions + t;
+        const NUMBER *row = holes->rows + t * holes->d;
+        const int64_t *places = holes->places + t;
+        const int64_t n_of_pattern = holes->is_tied ? 1 : count_neighbors(row, n - t, holes->d);
+        if (!holes->is_tied && is_run(holes->d, n_of_pattern)) {
+            take_pattern(holes, row, 1);
+            add_run(rows, holes, run, tile, row, places, n_of_pattern, slot->totals);
+            t += n_of_pattern;
+            continue;
+        }
         const int64_t n_together = put_joints_of_neighbors(rows, holes, row, places, n - t);
         for (int64_t r = 0; r < n_together; r++)
             weigh(holes, holes->joint + r * holes->n_blocks * LANES, weight_of(rows, places[r]), margin, slot->totals);
@@ -59,6 +71,7 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     Holes holes = holes_in(&tile, prepared, d, is_tied);
     arrange(&holes, prepared);
+    const Run run = run_in(&holes);
     for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
@@ -66,7 +79,7 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
                            slots->second + chunk * slots->second_size, slots->totals + 2 * chunk, slots->second_step};
         for (int64_t first = begin; first < end; first += section->tile_rows)
-            sweep_tile_with_holes(rows, &tile, &holes, first, smaller(section->tile_rows, end - first), &slot);
+            sweep_tile_with_holes(rows, &tile, &holes, &run, first, smaller(section->tile_rows, end - first), &slot);
     }
 }
 
@@ -83,10 +96,10 @@ INLINE void incomplete_log_density(const fastgmm_rows *rows, const fastgmm_prepa
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             const int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
-            gather(rows, first, n_valid, 0, tile.points, tile.positions);
+            gather(rows, first, n_valid, 0, holes.rows, holes.places);
             for (int64_t t = 0; t < n_valid;) {
-                const int64_t n_together = put_joints_of_neighbors(rows, &holes, tile.points + t * d,
-                                                                   tile.positions + t, n_valid - t);
+                const int64_t n_together = put_joints_of_neighbors(rows, &holes, holes.rows + t * d,
+                                                                   holes.places + t, n_valid - t);
                 for (int64_t at = 0; at < n_together * n_components; at++)
                     tile.joint[at % n_components * tile.stride + t + at / n_components] =
                         holes.joint[at / n_components * holes.n_blocks * LANES + at % n_components];
