@@ -81,16 +81,22 @@ class InMemory:
 
 
 def make_sweep(
-    facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+    facts: Facts,
+    family: CovarianceFamily,
+    backend: Backend,
+    n_threads: int,
+    deadline: float = math.inf,
+    order: Order | None = None,
 ) -> InMemory:
-    """A sweep over rows in memory.
+    """A sweep over rows in memory, or over those that an order names.
 
     Where components share a covariance, second moments follow from the scatter of all rows, since responsibilities sum
     to 1. To compute it once is worth its time where rows are swept again and again. For rows with groups the kernel
     collects second moments instead, which keep their last digits also where clusters are far apart.
     """
-    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and facts.rows.groups is None else None
-    return InMemory(facts, family, backend, n_threads, scatter, deadline)
+    is_from_scatter = family.is_shared and facts.rows.groups is None and (order is None or len(order) > 0)
+    scatter = total_scatter(facts, backend, n_threads, order) if is_from_scatter else None
+    return InMemory(facts, family, backend, n_threads, scatter, deadline, order)
 
 
 def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
@@ -140,14 +146,14 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
     )
 
 
-def total_scatter(facts: Facts, backend: Backend, n_threads: int) -> Scatter:
+def total_scatter(facts: Facts, backend: Backend, n_threads: int, order: Order | None = None) -> Scatter:
     """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
     center = facts.center
     full = FAMILIES["full"]
     if facts.rows.groups is not None:  # their table has a column for every component, and there is one here
         facts = Facts(replace(facts.rows, groups=None, group_prior=None))
     prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(len(center))[np.newaxis], np.float64)
-    moments = InMemory(facts, full, backend, n_threads).moments(prepared)
+    moments = InMemory(facts, full, backend, n_threads, order=order).moments(prepared)
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 

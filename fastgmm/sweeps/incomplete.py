@@ -68,7 +68,7 @@ def suited_to_missing(
     """A sweep over rows in memory, by pattern where some of their values are missing."""
     if not facts.rows.has_missing:
         return make_sweep(facts, family, backend, n_threads, deadline)
-    return IncompleteSweep(InMemory(facts, family, backend, n_threads, None, deadline, facts.patterns.complete))
+    return IncompleteSweep(make_sweep(facts, family, backend, n_threads, deadline, facts.patterns.complete))
 
 
 def _moments_of_incomplete(sweep: IncompleteSweep, incomplete: PreparedIncomplete) -> Moments:

@@ -56,9 +56,15 @@ INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Ho
             continue;
         }
         const int64_t n_together = put_joints_of_neighbors(rows, holes, row, places, n - t);
-        for (int64_t r = 0; r < n_together; r++)
-            weigh(holes, holes->joint + r * holes->n_blocks * LANES, weight_of(rows, places[r]), margin, slot->totals);
-        add_moments_of_rows(holes, row, n_together);
+        double weights[ROWS_TOGETHER];
+        for (int64_t r = 0; r < n_together; r++) {
+            weights[r] = weight_of(rows, places[r]);
+            weigh(holes, holes->joint + r * holes->n_blocks * LANES, weights[r], margin, slot->totals);
+        }
+        if (holes->has_scatter)
+            add_rows_to_scatter(holes, weights, n_together);
+        else
+            add_moments_of_rows(holes, row, n_together);
         t += n_together;
     }
     hand_over(holes, slot);
@@ -72,7 +78,9 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
     Holes holes = holes_in(&tile, prepared, d, is_tied);
     arrange(&holes, prepared);
     const Run run = run_in(&holes);
-    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
+    holes.has_scatter = is_tied && !rows->groups;
+    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
+    if (is_tied) arrange_shared(&holes, prepared);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
@@ -90,7 +98,8 @@ INLINE void incomplete_log_density(const fastgmm_rows *rows, const fastgmm_prepa
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     Holes holes = holes_in(&tile, prepared, d, is_tied);
     arrange(&holes, prepared);
-    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
+    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
+    if (is_tied) arrange_shared(&holes, prepared);
     for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);

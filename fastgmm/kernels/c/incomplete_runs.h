@@ -6,12 +6,11 @@
  * A row's log-density is not asked for in this way, lest it depend on its neighbors.
  */
 
-/* Of more features a tile has too few rows to repay what a run takes to set up. */
-#define MOST_FEATURES_OF_A_RUN 64
-
 /* So many rows repay it: two vectors are the fewest that the full family takes. Factors and lifts of a run took 5 us with
  * 16 features and 32 components, half of it where its pattern goes on from the tile before; a row less 0.7 us. */
-INLINE int is_run(int64_t d, int64_t n) { return d <= MOST_FEATURES_OF_A_RUN && n >= 2 * LANES && 2 * n >= d; }
+INLINE int is_run(int64_t d, int64_t n) {
+    return d <= FASTGMM_MOST_FEATURES_OF_A_RUN && n >= 2 * LANES && 2 * n >= d;
+}
 
 typedef struct {
     /* What the full family's kernel reads and writes, components one after the other. */
@@ -25,7 +24,7 @@ INLINE Run run_in(const Holes *holes) {
     const int64_t d = holes->d, n = holes->n_blocks * LANES;
     NUMBER *next = (NUMBER *)(holes->n_waiting + (holes->n_blocks + 7) / 8 * 8);
     Run run = {NULL};
-    if (holes->is_tied || d > MOST_FEATURES_OF_A_RUN) return run;
+    if (holes->is_tied || d > FASTGMM_MOST_FEATURES_OF_A_RUN) return run;
 #define NUMBERS(name, size) run.name = next, next += (size)
     NUMBERS(constants, n);
     NUMBERS(counts, n);
