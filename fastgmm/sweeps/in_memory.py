@@ -166,30 +166,29 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
         Log-densities (n,) or labels (n,); joint log-densities or responsibilities (n, K).
     """
     result, outputs = outputs_for(rows, len(prepared.log_constants), wanted)
-    fill(outputs, rows, prepared, backend, n_threads)
+    if len(result) <= SMALLEST_TILE:
+        backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
+    else:
+        fill(outputs, rows, prepared, backend, n_threads)
     return result
 
 
 def fill(outputs: Outputs, rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None) -> None:
-    """Fill the outputs of all rows; those of a row without all of its values are left to be filled by others."""
-    n_rows = rows.shape[0]
-    if n_rows <= SMALLEST_TILE:
-        backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
-        return
+    """Fill the outputs of many rows; those of a row without all of its values are left to be filled by others."""
     plan = plan_chunks(*rows.shape, len(prepared.log_constants), rows.values.itemsize, slot_numbers=1)
     useful_threads = plan.useful_threads
     if useful_threads > 1:
         useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
     # Each row takes about one multiply-add for every number of the parameters.
     work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
-    for block, section in plan.blocks(n_rows, useful_threads, work_per_row, bytes_of_a_row(rows, outputs)):
+    for block, section in plan.blocks(rows.shape[0], useful_threads, work_per_row, bytes_of_a_row(rows, outputs)):
         check()
         backend.log_density(rows.take(block), prepared, section, _part_of(outputs, block), useful_threads)
 
 
 def bytes_of_a_row(rows: Rows, outputs: Outputs) -> int:
-    """Those that are read and written; of rows without a value, which there cannot be, one."""
-    return max(1, (rows.values.nbytes + sum(output.nbytes for output in outputs[:3])) // max(1, rows.shape[0]))
+    """Those that are read and written."""
+    return (rows.values.nbytes + sum(output.nbytes for output in outputs[:3])) // rows.shape[0]
 
 
 def _part_of(outputs: Outputs, block: slice) -> Outputs:

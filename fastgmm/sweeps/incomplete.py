@@ -109,11 +109,12 @@ def evaluate_incomplete(
 ) -> Array:
     """One output of all rows, under two forms of the same model: see ``in_memory.evaluate``."""
     result, outputs = outputs_for(rows, len(prepared.log_constants), wanted)
-    fill(outputs, rows, prepared, backend, n_threads)
     if len(result) <= SMALLEST_TILE:  # to sort so few would take longer than to score them
+        backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
         lacking = np.flatnonzero(np.isnan(rows.values).any(axis=1)).astype(np.int32)
         backend.incomplete.log_density(rows, incomplete, lacking, ONE_SMALL_TILE, outputs, 1)
         return result
+    fill(outputs, rows, prepared, backend, n_threads)
     patterns = patterns_of(rows)
     order = np.concatenate([patterns.incomplete, patterns.empty])
     plan = _plan(incomplete, len(order), slot_numbers=1)
