@@ -177,16 +177,12 @@ static void NAME(incomplete_sweep, diag)(const fastgmm_rows *rows, const fastgmm
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     const Variances variances = variances_in(&tile, prepared, d);
-    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
-        const int64_t begin = chunk * section->chunk_rows + section->start;
-        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
-        for (int64_t first = begin; first < end; first += section->tile_rows) {
-            const int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
-            densities_with_holes(rows, prepared, &tile, variances, first, n_valid, n_points);
-            responsibilities_whole(&tile, n_components, n_points, negligible_margin(n_components),
-                                   slots->totals + 2 * chunk);
-            collect_with_holes(prepared, &tile, d, n_points, slots, chunk);
-        }
+    for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
+        const int64_t n_points = points_of(visit.n_valid);
+        densities_with_holes(rows, prepared, &tile, variances, visit.first, visit.n_valid, n_points);
+        responsibilities_whole(&tile, n_components, n_points, negligible_margin(n_components),
+                               slots->totals + 2 * visit.chunk);
+        collect_with_holes(prepared, &tile, d, n_points, slots, visit.chunk);
     }
 }
 
@@ -196,13 +192,9 @@ static void NAME(incomplete_log_density, diag)(const fastgmm_rows *rows, const f
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     const Variances variances = variances_in(&tile, prepared, d);
-    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
-        const int64_t begin = chunk * section->chunk_rows + section->start;
-        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
-        for (int64_t first = begin; first < end; first += section->tile_rows) {
-            const int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
-            densities_with_holes(rows, prepared, &tile, variances, first, n_valid, n_points);
-            put_outputs_in_places(rows, &tile, outputs, first, n_valid, n_points, n_components);
-        }
+    for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
+        const int64_t n_points = points_of(visit.n_valid);
+        densities_with_holes(rows, prepared, &tile, variances, visit.first, visit.n_valid, n_points);
+        put_outputs_in_places(rows, &tile, outputs, visit.first, visit.n_valid, n_points, n_components);
     }
 }

@@ -70,55 +70,58 @@ INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Ho
     hand_over(holes, slot);
 }
 
+/* Holes with what does not depend on a row. */
+INLINE Holes arranged_holes(const Tile *tile, const fastgmm_rows *rows, const fastgmm_prepared *prepared,
+                            const int is_tied) {
+    Holes holes = holes_in(tile, prepared, rows->n_features, is_tied);
+    holes.has_scatter = is_tied && !rows->groups;
+    arrange(&holes, prepared);
+    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
+    if (is_tied) arrange_shared(&holes, prepared);
+    return holes;
+}
+
 INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared,
                              const fastgmm_section *section, const fastgmm_slots *slots, const fastgmm_share *share,
                              const int is_tied) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
-    Holes holes = holes_in(&tile, prepared, d, is_tied);
-    arrange(&holes, prepared);
+    Holes holes = arranged_holes(&tile, rows, prepared, is_tied);
     const Run run = run_in(&holes);
-    holes.has_scatter = is_tied && !rows->groups;
-    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
-    if (is_tied) arrange_shared(&holes, prepared);
-    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
-        const int64_t begin = chunk * section->chunk_rows + section->start;
-        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
+    for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
+        const int64_t chunk = visit.chunk;
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
                            slots->second + chunk * slots->second_size, slots->totals + 2 * chunk, slots->second_step};
-        for (int64_t first = begin; first < end; first += section->tile_rows)
-            sweep_tile_with_holes(rows, &tile, &holes, &run, first, smaller(section->tile_rows, end - first), &slot);
+        sweep_tile_with_holes(rows, &tile, &holes, &run, visit.first, visit.n_valid, &slot);
     }
+}
+
+/* Write the joint log-densities of the rows first ... first + n_valid of the order to the lines of the tile. */
+INLINE void put_joints_of_tile(const fastgmm_rows *rows, const Tile *tile, Holes *holes, int64_t first,
+                               int64_t n_valid) {
+    const int64_t d = holes->d, n_components = holes->n_components;
+    gather(rows, first, n_valid, 0, holes->rows, holes->places);
+    for (int64_t t = 0; t < n_valid;) {
+        const int64_t n = put_joints_of_neighbors(rows, holes, holes->rows + t * d, holes->places + t, n_valid - t);
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t k = 0; k < n_components; k++)
+                tile->joint[k * tile->stride + t + r] = holes->joint[r * holes->n_blocks * LANES + k];
+        t += n;
+    }
+    /* The lanes beyond the last row are computed, and shown to nobody. */
+    for (int64_t k = 0; k < n_components; k++)
+        for (int64_t t = n_valid; t < points_of(n_valid); t++) tile->joint[k * tile->stride + t] = 0;
 }
 
 INLINE void incomplete_log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared,
                                    const fastgmm_section *section, const fastgmm_outputs *outputs,
                                    const fastgmm_share *share, const int is_tied) {
-    const int64_t d = rows->n_features, n_components = prepared->n_components;
-    const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
-    Holes holes = holes_in(&tile, prepared, d, is_tied);
-    arrange(&holes, prepared);
-    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
-    if (is_tied) arrange_shared(&holes, prepared);
-    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
-        const int64_t begin = chunk * section->chunk_rows + section->start;
-        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
-        for (int64_t first = begin; first < end; first += section->tile_rows) {
-            const int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
-            gather(rows, first, n_valid, 0, holes.rows, holes.places);
-            for (int64_t t = 0; t < n_valid;) {
-                const int64_t n_together = put_joints_of_neighbors(rows, &holes, holes.rows + t * d,
-                                                                   holes.places + t, n_valid - t);
-                for (int64_t at = 0; at < n_together * n_components; at++)
-                    tile.joint[at % n_components * tile.stride + t + at / n_components] =
-                        holes.joint[at / n_components * holes.n_blocks * LANES + at % n_components];
-                t += n_together;
-            }
-            /* The lanes beyond the last row are computed, and shown to nobody. */
-            for (int64_t k = 0; k < n_components; k++)
-                for (int64_t t = n_valid; t < n_points; t++) tile.joint[k * tile.stride + t] = 0;
-            put_outputs_in_places(rows, &tile, outputs, first, n_valid, n_points, n_components);
-        }
+    const Tile tile = tile_in(share->scratch, section->tile_rows, rows->n_features, prepared->n_components);
+    Holes holes = arranged_holes(&tile, rows, prepared, is_tied);
+    for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
+        put_joints_of_tile(rows, &tile, &holes, visit.first, visit.n_valid);
+        put_outputs_in_places(rows, &tile, outputs, visit.first, visit.n_valid, points_of(visit.n_valid),
+                              prepared->n_components);
     }
 }
 
