@@ -71,7 +71,7 @@ INLINE Shared shared_in(int64_t *integers, int64_t d, int64_t n_blocks) {
     NUMBERS(scatter, d * stride);
     NUMBERS(precisions, d * d);
     NUMBERS(factor, d * d);
-    NUMBERS(inverse, d * d);
+    NUMBERS(inverse, d * stride);
 #undef NUMBERS
     return shared;
 }

@@ -47,24 +47,27 @@ OUTLINE void arrange_shared(const Holes *holes, const fastgmm_prepared *prepared
     *shared->n_waiting = 0;
 }
 
-/* C = R^-T R^-1, for all lanes. */
+/* R^-1, row by row in whole vectors, and C = R^-T R^-1 for all lanes. */
 INLINE void put_conditional_of_shared(const Holes *holes) {
-    const int64_t n = holes->n_missing;
+    static const NUMBER units[2 * LANES] = {[LANES - 1] = 1};
+    const int64_t n = holes->n_missing, stride = holes->shared.stride;
     const NUMBER *factor = holes->shared.factor;
-    NUMBER *inverse = holes->shared.inverse;
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t c = 0; c < i; c++) {
-            NUMBER sum = 0;
-            for (int64_t l = c; l < i; l++) sum += factor[i * n + l] * inverse[l * n + c];
-            inverse[i * n + c] = -sum * factor[i * n + i];
+    NUMBER *inverse = holes->shared.inverse, row[LANES];
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j += LANES) {
+            Vector sum = i >= j && i < j + LANES ? load(units + LANES - 1 - (i - j)) : broadcast(0);
+            for (int64_t l = 0; l < i; l++)
+                sum = sum - broadcast(factor[i * n + l]) * load(inverse + l * stride + j);
+            store(inverse + i * stride + j, sum * broadcast(factor[i * n + i]));
         }
-        inverse[i * n + i] = factor[i * n + i];
-    }
     for (int64_t a = 0; a < n; a++)
-        for (int64_t b = 0; b <= a; b++) {
-            NUMBER sum = 0;
-            for (int64_t c = a; c < n; c++) sum += inverse[c * n + a] * inverse[c * n + b];
-            store(holes->conditional + (triangle(a) + b) * LANES, broadcast(sum));
+        for (int64_t j = 0; j <= a; j += LANES) {
+            Vector sum = broadcast(0);
+            for (int64_t c = a; c < n; c++)
+                sum = fma_(broadcast(inverse[c * stride + a]), load(inverse + c * stride + j), sum);
+            store(row, sum);
+            for (int64_t b = j; b <= smaller(a, j + LANES - 1); b++)
+                store(holes->conditional + (triangle(a) + b) * LANES, broadcast(row[b - j]));
         }
 }
 
@@ -168,7 +171,7 @@ INLINE void put_normal_side(const Holes *holes, int64_t r, int64_t block, const 
 /* -v of n blocks, v = R^-T u and u = R^-1 W_M^T z, and what |u|^2 leaves of |z|^2. */
 INLINE void solve_normal_equations(const Holes *holes, int64_t r, int64_t block, Vector left[4], const int n) {
     const NUMBER *inverse = holes->shared.inverse;
-    const int64_t n_missing = holes->n_missing;
+    const int64_t n_missing = holes->n_missing, stride = holes->shared.stride;
     NUMBER *u[4] = {NULL}, *v[4] = {NULL};
     Vector sums[4];
     UNROLLED
@@ -182,7 +185,7 @@ INLINE void solve_normal_equations(const Holes *holes, int64_t r, int64_t block,
         UNROLLED
         for (int b = 0; b < n; b++) sums[b] = broadcast(0);
         for (int64_t c = 0; c <= m; c++) {
-            const Vector known = broadcast(inverse[m * n_missing + c]);
+            const Vector known = broadcast(inverse[m * stride + c]);
             UNROLLED
             for (int b = 0; b < n; b++) sums[b] = fma_(known, load(v[b] + c * LANES), sums[b]);
         }
@@ -196,7 +199,7 @@ INLINE void solve_normal_equations(const Holes *holes, int64_t r, int64_t block,
         UNROLLED
         for (int b = 0; b < n; b++) sums[b] = broadcast(0);
         for (int64_t c = m; c < n_missing; c++) {
-            const Vector known = broadcast(inverse[c * n_missing + m]);
+            const Vector known = broadcast(inverse[c * stride + m]);
             UNROLLED
             for (int b = 0; b < n; b++) sums[b] = sums[b] - known * load(u[b] + c * LANES);
         }
