@@ -74,4 +74,5 @@ def main() -> None:
             print(f"{name}, {THREADS} threads and a busy one: {percentiles(among_threads(model, row))}")
 
 
-main()
+if __name__ == "__main__":
+    main()

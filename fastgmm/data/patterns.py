@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import Array, BoolArray, IntArray
+from fastgmm.machine.pieces import pieces, places_of_nonzero
+from fastgmm.parameters import Array, IntArray
 from fastgmm.rows import Rows
 
 # So many features make a key of two bytes, by which NumPy sorts in linear time. The order, the keys, and what the sort
@@ -54,9 +54,10 @@ def patterns_of(rows: Rows) -> Patterns:
         is_missing = np.isnan(rows.values[part])
         lacks_some[part], lacks_all[part] = is_missing.any(axis=1), is_missing.all(axis=1)
         lacking += np.count_nonzero(is_missing, axis=0)
-    order = _places(lacks_some & ~lacks_all)
+    order = places_of_nonzero(lacks_some & ~lacks_all, np.int32)
     incomplete = _sorted_by_pattern(rows.values, order, lacking)
-    return Patterns(_places(~lacks_some), incomplete, _places(lacks_all), int(lacking.sum()))
+    complete, empty = (places_of_nonzero(chosen, np.int32) for chosen in (~lacks_some, lacks_all))
+    return Patterns(complete, incomplete, empty, int(lacking.sum()))
 
 
 def without_empty_rows(rows: Rows, patterns: Patterns) -> Rows:
@@ -86,15 +87,6 @@ def observed_together(rows: Rows, patterns: Patterns) -> IntArray:
         )
         own = has[begins].astype(np.float64)
         result += ((own.T * counts) @ own).astype(np.int64)
-    return result
-
-
-def _places(chosen: BoolArray) -> NDArray[np.int32]:
-    result, end = np.empty(np.count_nonzero(chosen), np.int32), 0
-    for part in pieces(len(chosen), np.dtype(np.intp).itemsize):
-        found = part.start + np.flatnonzero(chosen[part])
-        begin, end = end, end + len(found)
-        result[begin:end] = found
     return result
 
 

@@ -221,8 +221,11 @@ def _all_finite(values: Array) -> bool:
 
 def _holds_missing(values: Array) -> bool:
     """Whether some of the values are NaN; ``ValueError`` where one is infinite."""
-    if values.size <= _FEW_NUMBERS and _all_finite(values):
-        return False
+    if values.size <= _FEW_NUMBERS:
+        if _all_finite(values):
+            return False
+        if not np.isinf(values).any():
+            return True
     has_missing = False
     for part in pieces(len(values), values[:1].nbytes):
         block = values[part]

@@ -26,7 +26,7 @@ from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.labelled import labelled_members, labelled_seeds, rows_of_a_component, with_named_means
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.partitions import moments_of_groups, parameters_of_partition
-from fastgmm.machine.pieces import pieces
+from fastgmm.machine.pieces import pieces, places_of_nonzero
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
@@ -241,7 +241,7 @@ def _sample(
     """
     wanted = max(_SAMPLE_ROWS, n_components * rows_of_a_component(rows.shape[1]))
     if candidates is None and rows.weights is not None:
-        candidates = _positive(rows.weights)
+        candidates = places_of_nonzero(rows.weights, np.intp)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)
     if n_candidates <= wanted:
         return np.arange(n_candidates) if candidates is None else candidates
@@ -249,16 +249,6 @@ def _sample(
     positions = (edges[:-1] + random_state.uniform(size=wanted) * np.diff(edges)).astype(np.intp)
     positions = np.minimum(positions, n_candidates - 1)
     return positions if candidates is None else candidates[positions]
-
-
-def _positive(weights: FloatArray) -> NDArray[np.intp]:
-    """The rows of positive weight."""
-    result, end = np.empty(np.count_nonzero(weights), np.intp), 0
-    for part in pieces(len(weights), result.itemsize):
-        found = part.start + np.flatnonzero(weights[part])
-        begin, end = end, end + len(found)
-        result[begin:end] = found
-    return result
 
 
 def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
@@ -273,7 +263,7 @@ def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
 
 def _draw_rows(rows: Rows, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """Distinct rows of positive weight: scikit-learn's draws, which permute all rows, where these are not too many."""
-    candidates = rows.shape[0] if rows.weights is None else _positive(rows.weights)
+    candidates = rows.shape[0] if rows.weights is None else places_of_nonzero(rows.weights, np.intp)
     if rows.shape[0] <= _MOST_ROWS_TO_PERMUTE:
         drawn: NDArray[np.intp] = random_state.choice(candidates, size=size, replace=False)
         return drawn

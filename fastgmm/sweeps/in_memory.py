@@ -81,16 +81,22 @@ class InMemory:
 
 
 def make_sweep(
-    facts: Facts, family: CovarianceFamily, backend: Backend, n_threads: int, deadline: float = math.inf
+    facts: Facts,
+    family: CovarianceFamily,
+    backend: Backend,
+    n_threads: int,
+    deadline: float = math.inf,
+    order: Order | None = None,
 ) -> InMemory:
-    """A sweep over rows in memory.
+    """A sweep over rows in memory, or over those that an order names.
 
     Where components share a covariance, second moments follow from the scatter of all rows, since responsibilities sum
     to 1. To compute it once is worth its time where rows are swept again and again. For rows with groups the kernel
     collects second moments instead, which keep their last digits also where clusters are far apart.
     """
-    scatter = total_scatter(facts, backend, n_threads) if family.is_shared and facts.rows.groups is None else None
-    return InMemory(facts, family, backend, n_threads, scatter, deadline)
+    is_from_scatter = family.is_shared and facts.rows.groups is None and (order is None or len(order) > 0)
+    scatter = total_scatter(facts, backend, n_threads, order) if is_from_scatter else None
+    return InMemory(facts, family, backend, n_threads, scatter, deadline, order)
 
 
 def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
@@ -140,14 +146,14 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
     )
 
 
-def total_scatter(facts: Facts, backend: Backend, n_threads: int) -> Scatter:
+def total_scatter(facts: Facts, backend: Backend, n_threads: int, order: Order | None = None) -> Scatter:
     """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
     center = facts.center
     full = FAMILIES["full"]
     if facts.rows.groups is not None:  # their table has a column for every component, and there is one here
         facts = Facts(replace(facts.rows, groups=None, group_prior=None))
     prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(len(center))[np.newaxis], np.float64)
-    moments = InMemory(facts, full, backend, n_threads).moments(prepared)
+    moments = InMemory(facts, full, backend, n_threads, order=order).moments(prepared)
     return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
 
 
@@ -159,21 +165,30 @@ def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | 
     wanted : {"log_density", "labels", "joint", "responsibilities"}
         Log-densities (n,) or labels (n,); joint log-densities or responsibilities (n, K).
     """
-    result, outputs = _outputs(rows.values, len(prepared.log_constants), wanted)
+    result, outputs = outputs_for(rows, len(prepared.log_constants), wanted)
     if len(result) <= SMALLEST_TILE:
         backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
-        return result
+    else:
+        fill(outputs, rows, prepared, backend, n_threads)
+    return result
+
+
+def fill(outputs: Outputs, rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None) -> None:
+    """Fill the outputs of many rows; those of a row without all of its values are left to be filled by others."""
     plan = plan_chunks(*rows.shape, len(prepared.log_constants), rows.values.itemsize, slot_numbers=1)
     useful_threads = plan.useful_threads
     if useful_threads > 1:
         useful_threads = max(1, min(useful_threads, resolve_n_threads(n_threads)))
     # Each row takes about one multiply-add for every number of the parameters.
     work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
-    bytes_per_row = (rows.values.nbytes + result.nbytes) // len(result)
-    for block, section in plan.blocks(len(result), useful_threads, work_per_row, bytes_per_row):
+    for block, section in plan.blocks(rows.shape[0], useful_threads, work_per_row, bytes_of_a_row(rows, outputs)):
         check()
         backend.log_density(rows.take(block), prepared, section, _part_of(outputs, block), useful_threads)
-    return result
+
+
+def bytes_of_a_row(rows: Rows, outputs: Outputs) -> int:
+    """Those that are read and written."""
+    return (rows.values.nbytes + sum(output.nbytes for output in outputs[:3])) // rows.shape[0]
 
 
 def _part_of(outputs: Outputs, block: slice) -> Outputs:
@@ -188,8 +203,9 @@ _UNWANTED = {
 }
 
 
-def _outputs(values: Array, n_components: int, wanted: Wanted) -> tuple[Array, Outputs]:
+def outputs_for(rows: Rows, n_components: int, wanted: Wanted) -> tuple[Array, Outputs]:
     """The array that is wanted, and the outputs it is one of."""
+    values = rows.values
     log_density, labels, joint = _UNWANTED[values.itemsize]
     result: Array
     if wanted == "log_density":

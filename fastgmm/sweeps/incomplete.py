@@ -17,14 +17,14 @@ from fastgmm.data.patterns import patterns_of
 from fastgmm.families import CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.kernels.backend import Backend
-from fastgmm.kernels.contract import WORK_OF_AN_EXPONENTIAL, ChunkPlan, Outputs, plan_chunks
+from fastgmm.kernels.contract import ONE_SMALL_TILE, SMALLEST_TILE, WORK_OF_AN_EXPONENTIAL, ChunkPlan, plan_chunks
 from fastgmm.kernels.incomplete import IncompleteSlots
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IncompleteDiag, Model, Prepared, PreparedIncomplete
 from fastgmm.rows import Rows
-from fastgmm.sweeps.in_memory import InMemory, Wanted, evaluate, make_sweep
+from fastgmm.sweeps.in_memory import InMemory, Wanted, bytes_of_a_row, evaluate, fill, make_sweep, outputs_for
 from fastgmm.sweeps.sweep import Sweep
 
 
@@ -70,7 +70,7 @@ def suited_to_missing(
     """A sweep over rows in memory, by pattern where some of their values are missing."""
     if not facts.rows.has_missing:
         return make_sweep(facts, family, backend, n_threads, deadline)
-    return IncompleteSweep(InMemory(facts, family, backend, n_threads, None, deadline, facts.patterns.complete))
+    return IncompleteSweep(make_sweep(facts, family, backend, n_threads, deadline, facts.patterns.complete))
 
 
 def believing(
@@ -131,28 +131,21 @@ def evaluate_incomplete(
     wanted: Wanted,
 ) -> Array:
     """One output of all rows, under two forms of the same model: see ``in_memory.evaluate``."""
-    result = evaluate(rows, prepared, backend, n_threads, wanted)
+    result, outputs = outputs_for(rows, len(prepared.log_constants), wanted)
+    if len(result) <= SMALLEST_TILE:  # to sort so few would take longer than to score them
+        backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
+        lacking = np.flatnonzero(np.isnan(rows.values).any(axis=1)).astype(np.int32)
+        backend.incomplete.log_density(rows, incomplete, lacking, ONE_SMALL_TILE, outputs, 1)
+        return result
+    fill(outputs, rows, prepared, backend, n_threads)
     patterns = patterns_of(rows)
     order = np.concatenate([patterns.incomplete, patterns.empty])
-    outputs = _outputs_in(result, rows, wanted)
     plan = _plan(incomplete, len(order), slot_numbers=1)
     useful_threads = min(plan.useful_threads, resolve_n_threads(n_threads)) if plan.useful_threads > 1 else 1
-    bytes_per_row = (rows.values.nbytes + result.nbytes) // max(1, len(result))
-    for block, section in plan.blocks(len(order), useful_threads, plan.work_per_row, max(1, bytes_per_row)):
+    for block, section in plan.blocks(len(order), useful_threads, plan.work_per_row, bytes_of_a_row(rows, outputs)):
         check()
         backend.incomplete.log_density(rows, incomplete, order[block], section, outputs, useful_threads)
     return result
-
-
-def _outputs_in(result: Array, rows: Rows, wanted: Wanted) -> Outputs:
-    """Outputs of which the result is the one that is wanted."""
-    is_joint = wanted in ("joint", "responsibilities")
-    return Outputs(
-        log_density=result if wanted == "log_density" else np.empty(0, rows.values.dtype),
-        labels=result if wanted == "labels" else np.empty(0, np.int64),
-        joint=result if is_joint else np.empty((0, 0), rows.values.dtype),
-        normalize=wanted == "responsibilities",
-    )
 
 
 def _plan(incomplete: PreparedIncomplete, n_rows: int, slot_numbers: int) -> ChunkPlan:

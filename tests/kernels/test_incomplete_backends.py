@@ -143,6 +143,23 @@ def test_a_covariance_without_a_factor_has_no_density_and_spoils_no_other(backen
     assert np.isfinite(found.log_density).all()
 
 
+@pytest.mark.parametrize("name", ["full", "tied"])
+def test_where_features_nearly_depend_on_each_other_few_digits_are_lost(backend, name):
+    """What is filled in for a hole at first may be wrong by ten thousand deviations."""
+    from fastgmm.families import FAMILIES
+
+    problem, rows, order = draw(FAMILIES[name], (200, 6, 3), share=0.2)
+    rng = np.random.default_rng(0)
+    axes, scales = np.linalg.qr(rng.normal(size=(6, 6)))[0], np.logspace(0.0, -8.0, 6)
+    covariances = np.broadcast_to((axes * scales) @ axes.T, problem.parameters.covariances.shape)
+    noise = rng.normal(size=rows.shape) * np.sqrt(scales) @ axes.T
+    values = np.where(np.isnan(rows.values), np.nan, problem.parameters.means[np.arange(200) % 3] + noise)
+    problem = dataclasses.replace(problem, parameters=dataclasses.replace(problem.parameters, covariances=covariances))
+    rows = Rows(values, has_missing=True)
+    found, expected = (evaluate(one, problem, rows, order) for one in (backend, get_backend("numpy")))
+    assert_close(found.log_density, expected.log_density, 1e-9, scale=1.0)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("grouped", [False, True])
 def test_an_order_visits_rows_as_if_they_stood_so(backend, family, dtype, weighted, grouped):

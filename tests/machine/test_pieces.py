@@ -8,7 +8,7 @@ from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts, summary_of
 from fastgmm.data.validation import check_rows, check_sample_weight
 from fastgmm.fit.degenerate import _constant_columns
-from fastgmm.machine.pieces import pieces
+from fastgmm.machine.pieces import pieces, places_of_nonzero
 from fastgmm.model import attributes as fitted
 from fastgmm.model import criteria
 from fastgmm.model.sampling import sample
@@ -35,6 +35,14 @@ def test_pieces_cover_everything_once_and_are_small_or_one_item(length, n_bytes)
 
 def test_a_piece_may_be_asked_to_hold_more():
     assert list(pieces(10, 10**9, at_least=4)) == [slice(0, 4), slice(4, 8), slice(8, 10)]
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.intp])
+def test_places_of_what_is_not_zero(small_pieces, dtype):
+    array = np.random.default_rng(0).integers(3, size=1000)
+    found = places_of_nonzero(array, dtype)
+    assert found.dtype == dtype
+    assert np.array_equal(found, np.flatnonzero(array))
 
 
 @pytest.mark.parametrize("name", ["full", "tied", "diag", "spherical"])

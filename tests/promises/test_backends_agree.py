@@ -57,15 +57,21 @@ def assert_same_fit(X, family, dtype, *models):
     assert_close(one.score_samples(X), other.score_samples(X), 10 * TOLERANCE[dtype])
 
 
+def with_holes(shape, share_missing):
+    """The blobs; some of their rows lack every value."""
+    X = blobs(*shape)[0]
+    return np.where(np.random.default_rng(1).uniform(size=X.shape) < share_missing, np.nan, X)
+
+
 @functools.cache
 def from_a_random_state(backend, family, dtype, shape):
     return fit(backend, family, blobs(*shape)[0].astype(dtype), shape[2], random_state=0)
 
 
 @functools.cache
-def from_a_given_start(backend, family, dtype, shape):
+def from_a_given_start(backend, family, dtype, shape, share_missing=0.0):
     """With weights, some of them 0."""
-    X, means = blobs(*shape)
+    X, means = with_holes(shape, share_missing), blobs(*shape)[1]
     n_components, n_features = means.shape
     precisions = np.ones(FAMILIES[family].covariance_shape(n_components, n_features))
     start = {
@@ -84,6 +90,17 @@ def from_a_given_start(backend, family, dtype, shape):
 def test_fifty_iterations_lead_to_the_same_model(one, other, family, dtype, shape, fitted):
     X = blobs(*shape)[0].astype(dtype)
     assert_same_fit(X, family, dtype, *(fitted(name, family, dtype, shape) for name in (one, other)))
+
+
+@pairs_of_backends
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("shape", "share_missing"), [((1500, 3, 4), 0.2), ((200, 4, 2), 0.6)], ids=str)
+def test_fifty_iterations_with_missing_values_lead_to_the_same_model(one, other, family, dtype, shape, share_missing):
+    """Many rows of a pattern and few, from whole covariances and from observed ones."""
+    X = with_holes(shape, share_missing).astype(dtype)
+    assert_same_fit(
+        X, family, dtype, *(from_a_given_start(name, family, dtype, shape, share_missing) for name in (one, other))
+    )
 
 
 @pairs_of_backends

@@ -183,7 +183,11 @@ fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
 #if !SINGLE
 #include "incomplete.h"
 #include "incomplete_diag.h"
+#include "incomplete_holes.h"
+#include "incomplete_factors.h"
+#include "incomplete_tied.h"
 #include "incomplete_full.h"
+#include "incomplete_runs.h"
 #include "incomplete_matrices.h"
 
 fastgmm_incomplete_sweep *const NAME(incomplete_sweep, families)[FASTGMM_FAMILIES] = {

@@ -9,12 +9,20 @@
 #define FARTHEST 1e18
 
 INLINE NUMBER largest_lane(Vector vector) {
+#if HAS_SHUFFLES && !SINGLE && VECTOR_BYTES == 64
+    Vector other = SHUFFLE(vector, vector, 4, 5, 6, 7, 0, 1, 2, 3);
+    vector = where_less(vector, other, other, vector);
+    other = SHUFFLE(vector, vector, 2, 3, 0, 1, 6, 7, 4, 5);
+    vector = where_less(vector, other, other, vector);
+    return vector[0] < vector[1] ? vector[1] : vector[0];
+#else
     NUMBER lanes[LANES], largest;
     store(lanes, vector);
     largest = lanes[0];
     for (int64_t lane = 1; lane < LANES; lane++)
         if (lanes[lane] > largest) largest = lanes[lane];
     return largest;
+#endif
 }
 
 /* The smallest, over the points that weigh anything, of the largest joint log-density; -inf without members. */

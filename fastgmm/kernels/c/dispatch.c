@@ -79,16 +79,27 @@ int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_c
 }
 
 int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int family) {
-    /* Behind a tile, as holes_in of incomplete_full.h and variances_in of incomplete_diag.h cut it. Components fill
+    /* Behind a tile, as holes_in of incomplete_holes.h and variances_in of incomplete_diag.h cut it. Components fill
      * whole vectors, of at most 8 numbers. */
     const int64_t tile = fastgmm_scratch_bytes(tile_rows, n_features, n_components, FASTGMM_FLOAT64);
     if (family == FASTGMM_DIAG) return multiply_add(n_features, multiply_add(16, n_components, 0), tile);
     const int64_t lanes = multiply_add(1, n_components, 7);
     const int64_t factors = family == FASTGMM_TIED ? 8 : lanes;
-    /* For each lane of a factor four triangles, V, W and a line; for each component some lines and numbers more. */
+    /* For each lane of a factor four triangles, V, W and a line; for each component some lines and numbers more; the
+     * rows of the tile; and for a run three squares of each component, and two of a vector. */
     const int64_t square = multiply_add(n_features, multiply_add(4, n_features, 3), 2);
     const int64_t lines = multiply_add(n_features, 14, 10);
-    const int64_t numbers = multiply_add(factors, square, multiply_add(lanes, lines, multiply_add(2, n_features, 0)));
+    const int64_t rows = multiply_add(multiply_add(1, tile_rows, 8), multiply_add(1, n_features, 1), 0);
+    const int64_t others = multiply_add(3, n_features, multiply_add(1, rows, 3));
+    int64_t numbers = multiply_add(factors, square, multiply_add(lanes, lines, others));
+    if (family == FASTGMM_FULL && n_features <= FASTGMM_MOST_FEATURES_OF_A_RUN) {
+        const int64_t of_a_run = multiply_add(n_features, multiply_add(3, n_features, 2), 2);
+        numbers = multiply_add(lanes, of_a_run, multiply_add(16 * n_features, n_features + 1, numbers));
+    }
+    if (family == FASTGMM_TIED) { /* five squares of lines of whole vectors, some lines, and of each component one and some numbers */
+        const int64_t line = multiply_add(1, n_features, 8);
+        numbers = multiply_add(line, multiply_add(5, line, 14), multiply_add(lanes, multiply_add(1, n_features, 4), numbers));
+    }
     const int64_t integers = multiply_add(2, lanes, FASTGMM_ALIGNMENT);
     return multiply_add(8, multiply_add(1, numbers, integers), tile);
 }

@@ -6,6 +6,27 @@
 
 INLINE int64_t place_of(const fastgmm_rows *rows, int64_t at) { return place_in(rows, rows->order, at); }
 
+/* A tile: the rows first ... first + n_valid of the order, in one of the chunks that this worker takes. */
+typedef struct {
+    int64_t chunk, first, n_valid, end;
+} Visit;
+
+#define BEFORE_ALL_VISITS {-1, 0, 0, 0}
+
+/* Go on to the next tile; returns whether there is one. */
+INLINE int next_visit(Visit *visit, const fastgmm_rows *rows, const fastgmm_section *section,
+                      const fastgmm_share *share) {
+    visit->first += visit->n_valid;
+    while (visit->first >= visit->end) {
+        visit->chunk = take_chunk(share, visit->chunk);
+        if (!is_chunk(visit->chunk, section, rows)) return 0;
+        visit->first = visit->chunk * section->chunk_rows + section->start;
+        visit->end = smaller(visit->chunk * section->chunk_rows + section->stop, rows->n_visited);
+    }
+    visit->n_valid = smaller(section->tile_rows, visit->end - visit->first);
+    return 1;
+}
+
 INLINE double weight_of(const fastgmm_rows *rows, int64_t row) {
     return rows->weights ? rows->weights[row * rows->weight_stride] : 1.0;
 }

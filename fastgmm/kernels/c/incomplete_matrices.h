@@ -23,33 +23,62 @@ INLINE int is_same_pattern(const NUMBER *one, const NUMBER *other, int64_t d) {
     return 1;
 }
 
+/* How many of n rows have the pattern of the first, which stand next to it. */
+INLINE int64_t count_neighbors(const NUMBER *row, int64_t n, int64_t d) {
+    int64_t n_neighbors = 1;
+    while (n_neighbors < n && is_same_pattern(row, row + n_neighbors * d, d)) n_neighbors++;
+    return n_neighbors;
+}
+
 /* Write the joint log-densities of rows that begin with `row` and have its pattern, of at most n; returns of how many. */
 INLINE int64_t put_joints_of_neighbors(const fastgmm_rows *rows, Holes *holes, const NUMBER *row, const int64_t *places,
                                        int64_t n) {
-    int64_t n_together = 1;
-    take_pattern(holes, row);
-    while (n_together < smaller(n, ROWS_TOGETHER) && is_same_pattern(row, row + n_together * holes->d, holes->d))
-        n_together++;
+    const int64_t n_together = count_neighbors(row, smaller(n, ROWS_TOGETHER), holes->d);
+    take_pattern(holes, row, 0);
     put_joints(holes, row, n_together);
     for (int64_t r = 0; rows->groups && r < n_together; r++)
         add_priors_of_row(rows, places[r], holes->joint + r * holes->n_blocks * LANES, holes->n_components);
     return n_together;
 }
 
-INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Holes *holes, int64_t first,
-                                  int64_t n_valid, const Slot *slot) {
+INLINE void sweep_tile_with_holes(const fastgmm_rows *rows, const Tile *tile, Holes *holes, const Run *run,
+                                  int64_t first, int64_t n_valid, const Slot *slot) {
     const NUMBER margin = negligible_margin(holes->n_components);
-    const int64_t n = gather(rows, first, n_valid, 1, tile->points, tile->positions);
+    const int64_t n = gather(rows, first, n_valid, 1, holes->rows, holes->places);
     for (int64_t t = 0; t < n;) {
-        const NUMBER *row = tile->points + t * holes->d;
-        const int64_t *places = tile->positions + t;
+        const NUMBER *row = holes->rows + t * holes->d;
+        const int64_t *places = holes->places + t;
+        const int64_t n_of_pattern = holes->is_tied ? 1 : count_neighbors(row, n - t, holes->d);
+        if (!holes->is_tied && is_run(holes->d, n_of_pattern)) {
+            take_pattern(holes, row, 1);
+            add_run(rows, holes, run, tile, row, places, n_of_pattern, slot->totals);
+            t += n_of_pattern;
+            continue;
+        }
         const int64_t n_together = put_joints_of_neighbors(rows, holes, row, places, n - t);
-        for (int64_t r = 0; r < n_together; r++)
-            weigh(holes, holes->joint + r * holes->n_blocks * LANES, weight_of(rows, places[r]), margin, slot->totals);
-        add_moments_of_rows(holes, row, n_together);
+        double weights[ROWS_TOGETHER];
+        for (int64_t r = 0; r < n_together; r++) {
+            weights[r] = weight_of(rows, places[r]);
+            weigh(holes, holes->joint + r * holes->n_blocks * LANES, weights[r], margin, slot->totals);
+        }
+        if (holes->has_scatter)
+            add_rows_to_scatter(holes, weights, n_together);
+        else
+            add_moments_of_rows(holes, row, n_together);
         t += n_together;
     }
     hand_over(holes, slot);
+}
+
+/* Holes with what does not depend on a row. */
+INLINE Holes arranged_holes(const Tile *tile, const fastgmm_rows *rows, const fastgmm_prepared *prepared,
+                            const int is_tied) {
+    Holes holes = holes_in(tile, prepared, rows->n_features, is_tied);
+    holes.has_scatter = is_tied && !rows->groups;
+    arrange(&holes, prepared);
+    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
+    if (is_tied) arrange_shared(&holes, prepared);
+    return holes;
 }
 
 INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared,
@@ -57,46 +86,42 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
                              const int is_tied) {
     const int64_t d = rows->n_features, n_components = prepared->n_components;
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
-    Holes holes = holes_in(&tile, prepared, d, is_tied);
-    arrange(&holes, prepared);
-    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
-    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
-        const int64_t begin = chunk * section->chunk_rows + section->start;
-        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
+    Holes holes = arranged_holes(&tile, rows, prepared, is_tied);
+    const Run run = run_in(&holes);
+    for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
+        const int64_t chunk = visit.chunk;
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
                            slots->second + chunk * slots->second_size, slots->totals + 2 * chunk, slots->second_step};
-        for (int64_t first = begin; first < end; first += section->tile_rows)
-            sweep_tile_with_holes(rows, &tile, &holes, first, smaller(section->tile_rows, end - first), &slot);
+        sweep_tile_with_holes(rows, &tile, &holes, &run, visit.first, visit.n_valid, &slot);
     }
+}
+
+/* Write the joint log-densities of the rows first ... first + n_valid of the order to the lines of the tile. */
+INLINE void put_joints_of_tile(const fastgmm_rows *rows, const Tile *tile, Holes *holes, int64_t first,
+                               int64_t n_valid) {
+    const int64_t d = holes->d, n_components = holes->n_components;
+    gather(rows, first, n_valid, 0, holes->rows, holes->places);
+    for (int64_t t = 0; t < n_valid;) {
+        const int64_t n = put_joints_of_neighbors(rows, holes, holes->rows + t * d, holes->places + t, n_valid - t);
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t k = 0; k < n_components; k++)
+                tile->joint[k * tile->stride + t + r] = holes->joint[r * holes->n_blocks * LANES + k];
+        t += n;
+    }
+    /* The lanes beyond the last row are computed, and shown to nobody. */
+    for (int64_t k = 0; k < n_components; k++)
+        for (int64_t t = n_valid; t < points_of(n_valid); t++) tile->joint[k * tile->stride + t] = 0;
 }
 
 INLINE void incomplete_log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepared,
                                    const fastgmm_section *section, const fastgmm_outputs *outputs,
                                    const fastgmm_share *share, const int is_tied) {
-    const int64_t d = rows->n_features, n_components = prepared->n_components;
-    const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
-    Holes holes = holes_in(&tile, prepared, d, is_tied);
-    arrange(&holes, prepared);
-    for (int64_t block = 0; !is_tied && block < holes.n_blocks; block++) invert_root(&holes, block);
-    for (int64_t chunk = take_chunk(share, -1); is_chunk(chunk, section, rows); chunk = take_chunk(share, chunk)) {
-        const int64_t begin = chunk * section->chunk_rows + section->start;
-        const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
-        for (int64_t first = begin; first < end; first += section->tile_rows) {
-            const int64_t n_valid = smaller(section->tile_rows, end - first), n_points = points_of(n_valid);
-            gather(rows, first, n_valid, 0, tile.points, tile.positions);
-            for (int64_t t = 0; t < n_valid;) {
-                const int64_t n_together = put_joints_of_neighbors(rows, &holes, tile.points + t * d,
-                                                                   tile.positions + t, n_valid - t);
-                for (int64_t at = 0; at < n_together * n_components; at++)
-                    tile.joint[at % n_components * tile.stride + t + at / n_components] =
-                        holes.joint[at / n_components * holes.n_blocks * LANES + at % n_components];
-                t += n_together;
-            }
-            /* The lanes beyond the last row are computed, and shown to nobody. */
-            for (int64_t k = 0; k < n_components; k++)
-                for (int64_t t = n_valid; t < n_points; t++) tile.joint[k * tile.stride + t] = 0;
-            put_outputs_in_places(rows, &tile, outputs, first, n_valid, n_points, n_components);
-        }
+    const Tile tile = tile_in(share->scratch, section->tile_rows, rows->n_features, prepared->n_components);
+    Holes holes = arranged_holes(&tile, rows, prepared, is_tied);
+    for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
+        put_joints_of_tile(rows, &tile, &holes, visit.first, visit.n_valid);
+        put_outputs_in_places(rows, &tile, outputs, visit.first, visit.n_valid, points_of(visit.n_valid),
+                              prepared->n_components);
     }
 }
 

@@ -100,6 +100,9 @@ extern const fastgmm_instruction_set fastgmm_instruction_sets[];
 /* The bytes of scratch for one worker, whatever the instruction set; -1 where that is no int64. */
 int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype);
 
+/* Of more features a tile has too few rows to repay what a run of one pattern takes to set up. */
+#define FASTGMM_MOST_FEATURES_OF_A_RUN 64
+
 /* The same for rows with holes. */
 int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int family);
 

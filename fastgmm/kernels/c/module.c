@@ -51,7 +51,7 @@ static Py_buffer *view_of(Views *views, PyObject *array, int flags, const char *
 
 static int dtype_of(const Py_buffer *view) { return view->itemsize == 4 ? FASTGMM_FLOAT32 : FASTGMM_FLOAT64; }
 
-/* What both kernels are called with. */
+/* What every kernel is called with. */
 typedef struct {
     Views views;
     fastgmm_rows rows;
@@ -59,6 +59,7 @@ typedef struct {
     fastgmm_section section;
     fastgmm_share share;
     void *memory; /* where `share.scratch` lies */
+    PyObject *results, *bounds;
 } Call;
 
 /* Shapes are written as the letters of their axes, "kd" for one number for each component and feature. */
@@ -95,7 +96,7 @@ typedef struct {
     enum { READ = 0, WRITTEN = PyBUF_WRITABLE } flags;
 } Field;
 
-/* The data of the arrays at the places begin ... end of a tuple. */
+/* The data of the arrays at the places begin ... end of a tuple; one without axes is not wanted. */
 static int read_arrays(Call *call, PyObject *tuple, int begin, int end, const Field *fields, void **data) {
     if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != end) {
         PyErr_Format(PyExc_TypeError, "this is no tuple of %d arrays, %s the first", end, fields[0].name);
@@ -103,6 +104,7 @@ static int read_arrays(Call *call, PyObject *tuple, int begin, int end, const Fi
     }
     for (int i = begin; i < end; i++) {
         const Field *field = &fields[i];
+        if (!field->axes) continue;
         data[i] = array_of(call, PyTuple_GetItem(tuple, i), field->flags, field->kind, field->name, field->axes);
         if (!data[i]) return -1;
     }
@@ -275,17 +277,36 @@ static int64_t incomplete_scratch_bytes(const Call *call) {
                                             call->prepared.n_components, call->prepared.family);
 }
 
-/* Read the arguments that all kernels have. */
-static int begin(Call *call, int (*read)(Call *, int, PyObject *), PyObject *family, PyObject *values,
-                 PyObject *weights, PyObject *origin, PyObject *groups, PyObject *group_prior, PyObject *prepared,
-                 PyObject *section, PyObject *next) {
-    long number = PyLong_AsLong(family);
+/* How a kernel is called: (family, values[, weights], origin, groups, group_prior, prepared[, order], section, results
+ * [, bounds], next). */
+typedef struct {
+    const char *refusal; /* of another number of arguments */
+    Py_ssize_t n_arguments;
+    int has_weights, has_order, has_bounds;
+    int (*read_parameters)(Call *, int, PyObject *);
+} Signature;
+
+/* Read the arguments that kernels have in common; the others are kept in the call. */
+static int begin(Call *call, const Signature *signature, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    if (n_arguments != signature->n_arguments) {
+        PyErr_SetString(PyExc_TypeError, signature->refusal);
+        return -1;
+    }
+    const long number = PyLong_AsLong(*arguments++);
     if (number == -1 && PyErr_Occurred()) return -1;
-    int known = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
+    const int family = number >= 0 && number < FASTGMM_FAMILIES ? (int)number : -1;
+    PyObject *values = *arguments++, *weights = signature->has_weights ? *arguments++ : Py_None;
+    PyObject *origin = *arguments++, *groups = *arguments++, *group_prior = *arguments++, *prepared = *arguments++;
+    PyObject *order = signature->has_order ? *arguments++ : Py_None, *section = *arguments++;
+    call->results = *arguments++;
+    call->bounds = signature->has_bounds ? *arguments++ : Py_None;
+    PyObject *next = *arguments;
     if (read_rows(call, values, weights, origin) < 0) return -1;
-    if (read(call, known, prepared) < 0) return -1;
+    if (signature->read_parameters(call, family, prepared) < 0) return -1;
     if (read_groups(call, groups, group_prior) < 0) return -1;
     if (read_section(section, &call->section) < 0) return -1;
+    const int is_ordered = order != Py_None || signature->read_parameters == read_incomplete;
+    if (is_ordered && read_order(call, order) < 0) return -1;
     if (next == Py_None) return 0;
     call->share.next = array_of(call, next, PyBUF_WRITABLE, 'q', "next", "1");
     return call->share.next ? 0 : -1;
@@ -366,22 +387,18 @@ PyDoc_STRVAR(sweep_doc,
              "order or bounds; bounds do not go with groups, nor with an order beside their own.");
 
 static PyObject *py_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    static const Signature signature = {"sweep takes twelve arguments", 12, 1, 1, 1, read_prepared};
     Call call = {.memory = NULL};
     fastgmm_slots slots;
     fastgmm_bounds bounds;
-    if (n_arguments != 12) {
-        PyErr_SetString(PyExc_TypeError, "sweep takes twelve arguments");
-        return NULL;
-    }
-    const int is_ordered = arguments[7] != Py_None, is_bounded = arguments[10] != Py_None;
-    if (begin(&call, read_prepared, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5],
-              arguments[6], arguments[8], arguments[11]) < 0 ||
-        (is_ordered && read_order(&call, arguments[7]) < 0) || read_slots(&call, arguments[9], &slots) < 0 ||
-        (is_bounded && read_bounds(&call, arguments[10], &bounds) < 0) || allocate(&call, scratch_bytes(&call)) < 0)
+    if (begin(&call, &signature, arguments, n_arguments) < 0 || read_slots(&call, call.results, &slots) < 0 ||
+        (call.bounds != Py_None && read_bounds(&call, call.bounds, &bounds) < 0) ||
+        allocate(&call, scratch_bytes(&call)) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->sweep[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section, &slots,
-                                                                     is_bounded ? &bounds : NULL, &call.share);
+                                                                     call.bounds != Py_None ? &bounds : NULL,
+                                                                     &call.share);
     take_the_gil(released);
     return end(&call, 1);
 }
@@ -426,15 +443,11 @@ PyDoc_STRVAR(log_density_doc,
              "Fill the outputs of the chunks that this worker takes; an output of length 0 is not wanted.");
 
 static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    static const Signature signature = {"log_density takes nine arguments", 9, 0, 0, 0, read_prepared};
     Call call = {.memory = NULL};
     fastgmm_outputs outputs;
-    if (n_arguments != 9) {
-        PyErr_SetString(PyExc_TypeError, "log_density takes nine arguments");
-        return NULL;
-    }
-    if (begin(&call, read_prepared, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4],
-              arguments[5], arguments[6], arguments[8]) < 0 ||
-        read_outputs(&call, arguments[7], &outputs) < 0 || allocate(&call, scratch_bytes(&call)) < 0)
+    if (begin(&call, &signature, arguments, n_arguments) < 0 || read_outputs(&call, call.results, &outputs) < 0 ||
+        allocate(&call, scratch_bytes(&call)) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->log_density[call.prepared.dtype][call.prepared.family](&call.rows, &call.prepared, &call.section,
@@ -447,18 +460,10 @@ static PyObject *py_log_density(PyObject *module, PyObject *const *arguments, Py
 static int read_incomplete_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
     const int family = call->prepared.family, is_diag = family == FASTGMM_DIAG;
     const Field fields[] = {{"counts", "ck", 'd', WRITTEN}, {"first", "ckd", 'd', WRITTEN},
-                            {"second", families[family].second, 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
+                            {"second", families[family].second, 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN},
+                            {"observed", is_diag ? "ckd" : NULL, 'd', WRITTEN}};
     void *data[5] = {NULL};
-    if (!PyTuple_Check(tuple) || PyTuple_Size(tuple) != 5) {
-        PyErr_SetString(PyExc_TypeError, "slots of rows with missing values are five arrays");
-        return -1;
-    }
-    for (int i = 0; i < 4; i++) {
-        data[i] = array_of(call, PyTuple_GetItem(tuple, i), WRITTEN, fields[i].kind, fields[i].name, fields[i].axes);
-        if (!data[i]) return -1;
-    }
-    if (is_diag) data[4] = array_of(call, PyTuple_GetItem(tuple, 4), WRITTEN, 'd', "observed", "ckd");
-    if (is_diag && !data[4]) return -1;
+    if (read_arrays(call, tuple, 0, 5, fields, data) < 0) return -1;
     const int64_t d = call->rows.n_features, n_components = call->prepared.n_components;
     const int64_t step = family == FASTGMM_FULL ? d * d : is_diag ? d : 0;
     *slots = (fastgmm_slots){data[0], data[1], data[2], data[3], step ? n_components * step : d * d, step, data[4]};
@@ -471,16 +476,11 @@ PyDoc_STRVAR(incomplete_sweep_doc,
              "The same as sweep for rows with missing values, which are NaN; the spherical family has no such kernel.");
 
 static PyObject *py_incomplete_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    static const Signature signature = {"incomplete_sweep takes eleven arguments", 11, 1, 1, 0, read_incomplete};
     Call call = {.memory = NULL};
     fastgmm_slots slots;
-    if (n_arguments != 11) {
-        PyErr_SetString(PyExc_TypeError, "incomplete_sweep takes eleven arguments");
-        return NULL;
-    }
-    if (begin(&call, read_incomplete, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
-              arguments[5], arguments[6], arguments[8], arguments[10]) < 0 ||
-        read_order(&call, arguments[7]) < 0 || read_incomplete_slots(&call, arguments[9], &slots) < 0 ||
-        allocate(&call, incomplete_scratch_bytes(&call)) < 0)
+    if (begin(&call, &signature, arguments, n_arguments) < 0 ||
+        read_incomplete_slots(&call, call.results, &slots) < 0 || allocate(&call, incomplete_scratch_bytes(&call)) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);
     chosen(module)->incomplete_sweep[call.prepared.family](&call.rows, &call.prepared, &call.section, &slots,
@@ -495,15 +495,10 @@ PyDoc_STRVAR(incomplete_log_density_doc,
              "Fill the outputs of the rows that the order names, each in its place.");
 
 static PyObject *py_incomplete_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    static const Signature signature = {"incomplete_log_density takes ten arguments", 10, 0, 1, 0, read_incomplete};
     Call call = {.memory = NULL};
     fastgmm_outputs outputs;
-    if (n_arguments != 10) {
-        PyErr_SetString(PyExc_TypeError, "incomplete_log_density takes ten arguments");
-        return NULL;
-    }
-    if (begin(&call, read_incomplete, arguments[0], arguments[1], Py_None, arguments[2], arguments[3], arguments[4],
-              arguments[5], arguments[7], arguments[9]) < 0 ||
-        read_order(&call, arguments[6]) < 0 || read_outputs(&call, arguments[8], &outputs) < 0 ||
+    if (begin(&call, &signature, arguments, n_arguments) < 0 || read_outputs(&call, call.results, &outputs) < 0 ||
         allocate(&call, incomplete_scratch_bytes(&call)) < 0)
         return end(&call, 0);
     PyThreadState *released = release_the_gil(&call);

@@ -95,6 +95,9 @@ INLINE unsigned lanes_less(Vector a, Vector b) {
 #endif
 }
 
+/* What lanes_less says where it is so in all of them. */
+#define ALL_LANES ((1u << LANES) - 1)
+
 INLINE int64_t count_ones(unsigned bits) {
 #if HAS_VECTORS
     return __builtin_popcount(bits);
