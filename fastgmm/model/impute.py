@@ -22,6 +22,9 @@ from fastgmm.model.scoring import Scorer
 from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
+# Of a row: patterns are looked for among 130,000 rows at a time, since among fewer they would have fewer rows each.
+_BYTES_OF_AN_ORDER = 8
+
 
 class _Batch(NamedTuple):
     """P patterns of missing values with r rows each, where m values are missing, and what these may be.
@@ -30,14 +33,14 @@ class _Batch(NamedTuple):
     (K, P, r, m), ``roots`` (K, P, m, m): B with Cov[x_M | x_O] = BBᵀ.
     """
 
-    places: NDArray[np.int32]
+    places: NDArray[np.intp]
     missing: NDArray[np.intp]
     probabilities: FloatArray
     means: FloatArray
     roots: FloatArray
 
     @property
-    def cells(self) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    def cells(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Indices of the missing values."""
         return self.places[:, :, np.newaxis], self.missing[:, np.newaxis, :]
 
@@ -102,8 +105,14 @@ def _mean(batch: _Batch) -> FloatArray:
 
 def _batches(rows: Rows, scorer: Scorer, n_threads: int | None) -> Iterator[_Batch]:
     """All rows that lack values."""
-    patterns = patterns_of(rows)
-    order = np.concatenate([patterns.incomplete, patterns.empty])
+    for block in pieces(rows.shape[0], _BYTES_OF_AN_ORDER):
+        patterns = patterns_of(rows.take(block))
+        order = block.start + np.concatenate([patterns.incomplete, patterns.empty])
+        yield from _batches_in(rows, order, scorer, n_threads)
+
+
+def _batches_in(rows: Rows, order: NDArray[np.intp], scorer: Scorer, n_threads: int | None) -> Iterator[_Batch]:
+    """Those of an order by pattern."""
     n_components, n_features = scorer.shape
     for part in pieces(len(order), 8 * n_components * n_features):
         some = as_float64(rows.take(order[part]))
