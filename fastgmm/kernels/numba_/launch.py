@@ -30,7 +30,7 @@ from fastgmm.rows import Rows
 
 _IMPORTING_PROCESS = os.getpid()
 _ENTRY_LOCK = threading.Lock()
-# These stand for groups and an order that are not there. They have the types of given ones, and are read-only like them.
+# These stand for groups and an order that are not there, with the types of given ones, and read-only like them.
 _NO_GROUPS = _NO_ORDER = np.broadcast_to(np.int32(0), 1)
 _NO_PRIOR = np.broadcast_to(0.0, 1)
 
@@ -105,12 +105,13 @@ def _launch(
     if n_workers == 1:
         serial(0, 1, *arguments)
     elif os.getpid() != _IMPORTING_PROCESS:
-        _run_in_thread_pool(serial, n_workers, arguments)
+        run_in_thread_pool(serial, n_workers, arguments)
     else:
         _run_in_numba_threads(parallel, n_workers, arguments)
 
 
-def _run_in_thread_pool(serial: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
+def run_in_thread_pool(serial: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
+    """Call a serial kernel in as many threads as there are workers."""
     with ThreadPoolExecutor(n_workers) as pool:
         list(pool.map(lambda worker: serial(worker, n_workers, *arguments), range(n_workers)))
 

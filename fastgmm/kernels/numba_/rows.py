@@ -80,6 +80,12 @@ def place_of(rows: Any, at: int) -> int:
     return int(number(rows.order, at)) if rows.has_order else at
 
 
+@inline
+def weight_at(rows: Any, at: int) -> float:
+    """The weight of the row that is visited at this turn."""
+    return float(number(rows.weights, place_of(rows, at) * rows.weight_stride))
+
+
 @inner
 def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
     """Copy the rows visited from ``first`` to ``first + n_valid`` into the tile, and pad it to ``n_points``."""
