@@ -35,6 +35,7 @@ class Blocks(NamedTuple):
     n_components: int
     n_blocks: int
     n_factors: int
+    is_tied: bool
 
 
 class DesksAndTiles(NamedTuple):
@@ -48,7 +49,8 @@ class Desk(NamedTuple):
     """Pointers into one worker's scratch; vectors are of lanes.
 
     ``lower``: L and below it Vᵀ, (n_factors, panels, columns + 1, 4); ``scales`` −1/L_jj; ``log_deviations`` Σ log
-    L_jj.
+    L_jj. ``inverses``: W of whole covariances, (n_factors, d, d) column by column, and ``log_determinants``: their
+    Σ log L_jj.
     Of the group: ``x`` (4, size), ``differences`` −δ (4, columns) of one block, ``y`` (n_blocks, columns, 4),
     ``joint`` (4, n_blocks). Sums of the tile: ``counts``, ``first``, ``second`` (n_factors, width, width). ``roots``
     √(wr)·e (n_blocks, 4, width) wait until there are four rows of them. ``shares`` are Σwr of the run, for C.
@@ -61,6 +63,8 @@ class Desk(NamedTuple):
     lower: Any
     scales: Any
     log_deviations: Any
+    inverses: Any
+    log_determinants: Any
     x: Any
     differences: Any
     y: Any
@@ -101,6 +105,7 @@ def blocks_of(prepared: IncompleteFull | IncompleteTied, lanes: int) -> Blocks:
         n_components,
         n_blocks,
         n_matrices // lanes,
+        prepared.covariances.ndim == 2,
     )
 
 
@@ -116,7 +121,7 @@ def allocate_desks(n_workers: int, blocks: Blocks, d: int, lanes: int) -> Scratc
     """Room for what ``desk_of`` cuts it into."""
     columns = (d + 3) // 4 * 4
     width = columns + 4
-    of_factors = (columns // 4 + 1) * (columns + 1) * 4 + columns + 2 + width * width
+    of_factors = (columns // 4 + 1) * (columns + 1) * 4 + columns + 3 + d * d + width * width
     of_blocks = columns * GROUP + GROUP + 1 + width + GROUP * width
     of_all = GROUP * columns + 16 + 1
     n_numbers = (blocks.n_factors * of_factors + blocks.n_blocks * of_blocks + of_all) * lanes + GROUP * (d + _FILLERS)
@@ -138,6 +143,7 @@ def pointers_of_blocks(blocks: Any) -> Any:
         blocks.n_components,
         blocks.n_blocks,
         blocks.n_factors,
+        blocks.is_tied,
     )
 
 
@@ -149,7 +155,9 @@ def desk_of(scratch: Any, worker: int, blocks: Any, d: int, lanes: int) -> Any:
     lower = pointer(scratch.numbers, worker * scratch.numbers.shape[1])
     scales = pointer(lower, blocks.n_factors * panels * (columns + 1) * 4 * lanes)
     log_deviations = pointer(scales, blocks.n_factors * columns * lanes)
-    shares = pointer(log_deviations, blocks.n_factors * lanes)
+    inverses = pointer(log_deviations, blocks.n_factors * lanes)
+    log_determinants = pointer(inverses, blocks.n_factors * d * d * lanes)
+    shares = pointer(log_determinants, blocks.n_factors * lanes)
     second = pointer(shares, blocks.n_factors * lanes)
     differences = pointer(second, blocks.n_factors * width * width * lanes)
     y = pointer(differences, GROUP * columns * lanes)
@@ -163,7 +171,7 @@ def desk_of(scratch: Any, worker: int, blocks: Any, d: int, lanes: int) -> Any:
     is_missing = pointer(features, 3 * width)
     is_solved = pointer(is_missing, d)
     return Desk(
-        d + _FILLERS, columns, panels, width, lower, scales, log_deviations, pointer(number, lanes), differences, y,
-        joint, counts, first, second, roots, shares, square, number, features, pointer(features, width),
-        pointer(features, 2 * width), is_missing, is_solved,
+        d + _FILLERS, columns, panels, width, lower, scales, log_deviations, inverses, log_determinants,
+        pointer(number, lanes), differences, y, joint, counts, first, second, roots, shares, square, number, features,
+        pointer(features, width), pointer(features, 2 * width), is_missing, is_solved,
     )  # fmt: skip

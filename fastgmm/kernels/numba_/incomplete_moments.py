@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastgmm.kernels.numba_.incomplete_desk import GROUP
+from fastgmm.kernels.numba_.incomplete_inverses import add_conditional_by_inverses, copy_expected
 from fastgmm.kernels.numba_.incomplete_patterns import (
     PANEL_COLUMNS,
     add_rows,
@@ -44,10 +45,14 @@ def add_group(desk: Any, blocks: Any, pattern: Any, n_rows: int, n_waiting: int)
         if largest > 0.0:
             f = min(b, blocks.n_factors - 1)
             if number(desk.is_solved, f) == 0:
-                _solve_missing(desk, blocks, pattern, f)
+                put(desk.is_solved, f, 1)
+                if not pattern.by_inverses:
+                    _solve_missing(desk, blocks, pattern, f)
             store(desk.counts, b * width, load(desk.counts, b * width) + total)
             store(desk.shares, f * width, load(desk.shares, f * width) + total)
-            if n_rows == 1:
+            if pattern.by_inverses:
+                _add_known(desk, blocks, pattern, b, n_rows, n_waiting)
+            elif n_rows == 1:
                 _add_expected(desk, blocks, pattern, b, n_rows, n_waiting, lines(1), lines(4))
             else:
                 _add_expected(desk, blocks, pattern, b, n_rows, n_waiting, lines(GROUP), lines(PANEL_COLUMNS))
@@ -56,7 +61,6 @@ def add_group(desk: Any, blocks: Any, pattern: Any, n_rows: int, n_waiting: int)
 @inner
 def _solve_missing(desk: Any, blocks: Any, pattern: Any, f: int) -> None:
     """Vᵀ."""
-    put(desk.is_solved, f, 1)
     begin = pattern.n_columns // 4
     for j in range(0, pattern.n_columns, PANEL_COLUMNS):
         for i in range(begin, begin + (pattern.n_missing + 3) // 4):
@@ -72,7 +76,6 @@ def _add_expected(
     f = min(b, blocks.n_factors - 1)
     size, n_columns = desk.width, pattern.n_columns
     own = pointer(desk.roots, (b * GROUP + n_waiting) * size * width)
-    means = pointer(blocks.means, b * desk.size * width)
     for j in range(0, pattern.n_missing, count_of(columns)):
         right = pointer(lower_of(desk, f, (n_columns + j) // 4), j % 4 * width)
         expected = add_rows(
@@ -84,13 +87,24 @@ def _add_expected(
                 at = place * size + number(desk.features, n_columns + j + column)
                 store(own, at * width, load(desk.square, (place * count_of(columns) + column) * width))
     for place in range(n_rows):
-        share = load(desk.joint, (place * blocks.n_blocks + b) * width)
-        _scale_row(desk, blocks, pattern, b, place, share, pointer(own, place * size * width), means)
+        _scale_row(desk, blocks, pattern, b, place, pointer(own, place * size * width))
 
 
-@inline
-def _scale_row(desk: Any, blocks: Any, pattern: Any, b: int, place: int, share: Any, own: Any, means: Any) -> None:
+@inner
+def _add_known(desk: Any, blocks: Any, pattern: Any, b: int, n_rows: int, n_waiting: int) -> None:
+    """The same where e is there already."""
+    step = desk.width * lanes(desk.lower)
+    for place in range(n_rows):
+        own = pointer(desk.roots, (b * GROUP + n_waiting + place) * step)
+        copy_expected(desk, pattern, b, place, own)
+        _scale_row(desk, blocks, pattern, b, place, own)
+
+
+@inner
+def _scale_row(desk: Any, blocks: Any, pattern: Any, b: int, place: int, own: Any) -> None:
     width = lanes(desk.lower)
+    means = pointer(blocks.means, b * desk.size * width)
+    share = load(desk.joint, (place * blocks.n_blocks + b) * width)
     zero, root = constant(share, 0.0), square_root(share)
     first = pointer(desk.first, b * desk.width * width)
     for position in range(pattern.n_columns + pattern.n_missing):
@@ -128,10 +142,12 @@ def add_products_of_rows(desk: Any, blocks: Any) -> None:
 
 
 @inner
-def end_pattern(desk: Any, blocks: Any, pattern: Any) -> None:
+def end_pattern(desk: Any, blocks: Any, pattern: Any, d: int) -> None:
     """Add Σwr·C of the run."""
     for f in range(blocks.n_factors):
-        if number(desk.is_solved, f) != 0:
+        if pattern.by_inverses and number(desk.is_solved, f) != 0:
+            add_conditional_by_inverses(desk, pattern, d, f)
+        elif number(desk.is_solved, f) != 0:
             negative = negative_of(desk, blocks, f)
             begin = pattern.n_columns // 4
             for i in range(begin, begin + (pattern.n_missing + 3) // 4):

@@ -8,8 +8,11 @@ Rows of L that a pattern shares with the one before, as a beginning of its obser
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from fastgmm.kernels.numba_.elementary import LN2_HIGH, LN2_LOW, logarithm
 from fastgmm.kernels.numba_.incomplete_desk import GROUP
+from fastgmm.kernels.numba_.incomplete_inverses import invert_factor, is_by_inverses, orthogonalize, put_residuals
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
 from fastgmm.kernels.numba_.panels import (
@@ -31,6 +34,7 @@ from fastgmm.kernels.numba_.triangles import (
     store_columns,
 )
 from fastgmm.kernels.numba_.vector import (
+    broadcast,
     constant,
     exponent,
     fma,
@@ -44,6 +48,7 @@ from fastgmm.kernels.numba_.vector import (
     where_less,
 )
 
+_ZERO: Any = np.int64(0)
 # Columns of a panel of four rows: as many sums as leave registers for their factors, of 32 or 16.
 PANEL_COLUMNS = 4 if VECTOR_BYTES == 64 else 2
 # Blocks that are computed in turn, lest roots and quotients be waited for; so few that their factors stay in a cache.
@@ -52,11 +57,19 @@ _BLOCKS_OF_ONE_ROW = 4
 
 
 class Pattern(NamedTuple):
-    """Numbers of observed and of missing features, and of the columns of L: the observed ones in whole panels."""
+    """Numbers of observed and of missing features, and of the columns of L: the observed ones in whole panels.
+
+    ``n_known`` of these stand on the desk: none where the pattern is computed ``by_inverses``.
+    """
 
     n_observed: int
     n_missing: int
     n_columns: int
+    n_known: int
+    by_inverses: bool
+
+
+NO_PATTERN = Pattern(0, 0, 0, 0, False)
 
 
 @inner
@@ -76,10 +89,37 @@ def read_row(rows: Any, at: int, desk: Any, place: int) -> bool:
 @inner
 def begin_pattern(desk: Any, blocks: Any, d: int, known: int) -> Pattern:
     """Factor for the pattern of the first row in ``desk.x``, where ``known`` columns belong to the one before."""
-    width = lanes(desk.lower)
     for j in range(d):
         value = number(desk.x, j)
         put(desk.is_missing, j, 1 if value != value else 0)
+    shared, pattern = _lay_out(desk, blocks, d, known)
+    if pattern.by_inverses:
+        for f in range(0, blocks.n_factors, _TOGETHER):
+            orthogonalize(desk, pattern, d, f, min(f + _TOGETHER, blocks.n_factors))
+    else:
+        _factor(desk, blocks, shared // 4, pattern.n_columns // 4)
+    for f in range(blocks.n_factors):
+        put(desk.is_solved, f, 0)
+        store(desk.shares, f * lanes(desk.lower), constant(desk.shares, 0.0))
+    return pattern
+
+
+@inner
+def begin_sweep(desk: Any, blocks: Any, d: int) -> None:
+    """What all patterns need of the covariances."""
+    if not blocks.is_tied:
+        for j in range(d):
+            put(desk.is_missing, j, 0)
+        _, pattern = _lay_out(desk, blocks, d, _ZERO)
+        _factor(desk, blocks, _ZERO, pattern.n_columns // 4)
+        for f in range(blocks.n_factors):
+            invert_factor(desk, d, f)
+
+
+@inner
+def _lay_out(desk: Any, blocks: Any, d: int, known: int) -> tuple[int, Pattern]:
+    """Positions of the features, and how many of the observed ones are the first ``known`` of the pattern before."""
+    width = lanes(desk.lower)
     shared, n_observed = 0, 0
     for j in range(d):
         if number(desk.is_missing, j) == 0:
@@ -100,13 +140,18 @@ def begin_pattern(desk: Any, blocks: Any, d: int, known: int) -> Pattern:
     for at in range((n_positions + 3) // 4 * 4):
         put(desk.rows_at, at, number(desk.features, at) * desk.size * width)
         put(desk.columns_at, at, number(desk.features, at) * width)
+    n_missing = n_positions - n_columns
+    by_inverses = is_by_inverses(blocks, d, n_missing)
+    return shared, Pattern(n_observed, n_missing, n_columns, 0 if by_inverses else n_columns, by_inverses)
+
+
+@inner
+def _factor(desk: Any, blocks: Any, begin: int, end: int) -> None:
+    """L of the observed features, and Σ log L_jj, where the panels before ``begin`` are there."""
     for f in range(0, blocks.n_factors, _TOGETHER):
-        _factor_observed(desk, blocks, f, min(f + _TOGETHER, blocks.n_factors), shared // 4, n_columns // 4)
+        _factor_observed(desk, blocks, f, min(f + _TOGETHER, blocks.n_factors), begin, end)
     for f in range(blocks.n_factors):
-        _sum_logarithms(desk, f, n_columns // 4)
-        put(desk.is_solved, f, 0)
-        store(desk.shares, f * width, constant(desk.shares, 0.0))
-    return Pattern(n_observed, n_positions - n_columns, n_columns)
+        _sum_logarithms(desk, f, end)
 
 
 @inline
@@ -208,15 +253,29 @@ def _sum_logarithms(desk: Any, f: int, n_panels: int) -> None:
 
 
 @inner
-def joint_densities(desk: Any, blocks: Any, pattern: Any, n_rows: int) -> None:
+def joint_densities(desk: Any, blocks: Any, pattern: Any, d: int, n_rows: int) -> None:
     """Joint log-densities of the rows in ``desk.x``."""
-    if n_rows == 1:
+    if pattern.by_inverses:
+        for place in range(n_rows):
+            for b in range(0, blocks.n_blocks, _BLOCKS_OF_ONE_ROW):
+                _score_by_inverses(desk, blocks, pattern, d, b, min(b + _BLOCKS_OF_ONE_ROW, blocks.n_blocks), place)
+    elif n_rows == 1:
         for b in range(0, blocks.n_blocks, _BLOCKS_OF_ONE_ROW):
             end = min(b + _BLOCKS_OF_ONE_ROW, blocks.n_blocks)
             _score_blocks(desk, blocks, pattern, b, end, n_rows, lines(1), lines(4))
     else:
         for b in range(blocks.n_blocks):
             _score_blocks(desk, blocks, pattern, b, b + 1, n_rows, lines(GROUP), lines(PANEL_COLUMNS))
+
+
+@inner
+def _score_by_inverses(desk: Any, blocks: Any, pattern: Any, d: int, begin: int, end: int, place: int) -> None:
+    for b in range(begin, end):
+        _put_differences(desk, blocks, pattern, b, b - begin, place)
+    put_residuals(desk, pattern, d, begin, end, place)
+    for b in range(begin, end):
+        squared = load(desk.differences, (b - begin) * desk.columns * lanes(desk.lower))
+        _put_joint(desk, blocks, pattern, b, place, squared)
 
 
 @inline
@@ -226,7 +285,9 @@ def _score_blocks(
     """y by forward substitution, of some blocks in turn, and what follows from it."""
     width = lanes(desk.lower)
     for b in range(begin, end):
-        _put_differences(desk, blocks, pattern, b, b - begin, n_rows)
+        for place in range(count_of(rows)):
+            # Rows that a group lacks repeat the first one.
+            _put_differences(desk, blocks, pattern, b, b - begin + place, place if place < n_rows else 0)
     for j in range(0, pattern.n_columns, count_of(columns)):
         for b in range(begin, end):
             at = ((b - begin) * desk.columns + j) * width
@@ -237,23 +298,22 @@ def _score_blocks(
             _solve_columns(start, whitened(desk, b), of_columns, scales, j, rows, columns)
     for b in range(begin, end):
         for place in range(n_rows):
-            _put_joint(desk, blocks, pattern, b, place, count_of(rows))
+            squared = constant(desk.y, 0.0)
+            for j in range(pattern.n_columns):
+                entry = load(whitened(desk, b), (j * count_of(rows) + place) * width)
+                squared = fma(entry, entry, squared)
+            _put_joint(desk, blocks, pattern, b, place, squared)
 
 
 @inline
-def _put_differences(desk: Any, blocks: Any, pattern: Any, b: int, line: int, n_rows: int) -> None:
+def _put_differences(desk: Any, blocks: Any, pattern: Any, b: int, line: int, place: int) -> None:
+    """−δ_O of a row, in a line of ``differences``."""
     width = lanes(desk.lower)
     means = pointer(blocks.means, b * desk.size * width)
-    for place in range(1 if n_rows == 1 else GROUP):
-        for j in range(pattern.n_columns):
-            feature = number(desk.features, j)
-            # Rows that a group lacks repeat the first one.
-            x = number(desk.x, (place if place < n_rows else 0) * desk.size + feature)
-            store(
-                desk.differences,
-                ((line + place) * desk.columns + j) * width,
-                load(means, feature * width) - constant(means, x),
-            )
+    for j in range(pattern.n_columns):
+        feature = number(desk.features, j)
+        difference = load(means, feature * width) - broadcast(desk.x, place * desk.size + feature)
+        store(desk.differences, (line * desk.columns + j) * width, difference)
 
 
 @inline
@@ -262,13 +322,9 @@ def whitened(desk: Any, b: int) -> Any:
 
 
 @inline
-def _put_joint(desk: Any, blocks: Any, pattern: Any, b: int, place: int, n_places: int) -> None:
-    width = lanes(desk.lower)
-    y = whitened(desk, b)
-    squared = constant(desk.y, 0.0)
-    for j in range(pattern.n_columns):
-        entry = load(y, (j * n_places + place) * width)
-        squared = fma(entry, entry, squared)
+def _put_joint(desk: Any, blocks: Any, pattern: Any, b: int, place: int, squared: Any) -> None:
+    """From |y|²."""
+    width, y = lanes(desk.lower), desk.y
     normal = fma(constant(y, -0.5), squared, constant(y, -0.5 * pattern.n_observed * math.log(2.0 * math.pi)))
     normal = normal - load(desk.log_deviations, min(b, blocks.n_factors - 1) * width)
     joint = constant(y, blocks.exponent) * (load(blocks.log_weights, b * width) + normal)

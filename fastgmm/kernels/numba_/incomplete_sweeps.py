@@ -10,7 +10,7 @@ from fastgmm.kernels.numba_.elementary import exponential
 from fastgmm.kernels.numba_.groups import prior_of
 from fastgmm.kernels.numba_.incomplete_desk import GROUP, desk_of, pointers_of_blocks
 from fastgmm.kernels.numba_.incomplete_moments import add_group, add_products_of_rows, end_pattern
-from fastgmm.kernels.numba_.incomplete_patterns import Pattern, begin_pattern, joint_densities, read_row
+from fastgmm.kernels.numba_.incomplete_patterns import NO_PATTERN, begin_pattern, begin_sweep, joint_densities, read_row
 from fastgmm.kernels.numba_.jit import entry, inline, inner
 from fastgmm.kernels.numba_.rows import pointers_of_rows, weight_at
 from fastgmm.kernels.numba_.tile import log_density_of, tile_of
@@ -39,6 +39,7 @@ def sweep_matrices(worker: int, n_workers: int, rows: Any, blocks: Any, section:
     """Add the moments of the chunks ``worker, worker + n_workers, …`` to their slots."""
     desk = desk_of(scratch.desks, worker, blocks, rows.n_features, lanes(scratch.desks.numbers))
     flat, parameters = pointers_of_rows(rows), pointers_of_blocks(blocks)
+    begin_sweep(desk, parameters, rows.n_features)
     known: int = _ZERO
     for chunk in range(worker, section.n_chunks, n_workers):
         totals = pointer(slots.totals, 2 * chunk)
@@ -56,7 +57,7 @@ def _sweep_tile(rows: Any, blocks: Any, desk: Any, first: int, end: int, totals:
     d = rows.n_features
     # As ``drivers.negligible_margin``.
     margin = math.log(blocks.n_components) + 36.7
-    pattern, has_pattern, n_waiting, at = Pattern(0, 0, 0), False, _ZERO, first
+    pattern, has_pattern, n_waiting, at = NO_PATTERN, False, _ZERO, first
     while at < end:
         if not weight_at(rows, at) > 0.0:
             at += 1
@@ -64,9 +65,9 @@ def _sweep_tile(rows: Any, blocks: Any, desk: Any, first: int, end: int, totals:
         is_alike = read_row(rows, at, desk, _ZERO)
         if not (has_pattern and is_alike):
             if has_pattern:
-                end_pattern(desk, blocks, pattern)
+                end_pattern(desk, blocks, pattern, rows.n_features)
             pattern = begin_pattern(desk, blocks, d, known)
-            known, has_pattern = pattern.n_columns, True
+            known, has_pattern = pattern.n_known, True
         n_rows = _read_more(rows, desk, at, end, True)
         _find_joint(rows, blocks, desk, pattern, at, n_rows)
         for place in range(n_rows):
@@ -81,7 +82,7 @@ def _sweep_tile(rows: Any, blocks: Any, desk: Any, first: int, end: int, totals:
         n_waiting += n_rows
         at += n_rows
     if has_pattern:
-        end_pattern(desk, blocks, pattern)
+        end_pattern(desk, blocks, pattern, rows.n_features)
         add_products_of_rows(desk, blocks)
     return known
 
@@ -102,7 +103,7 @@ def _read_more(rows: Any, desk: Any, at: int, end: int, weighted: bool) -> int:
 @inner
 def _find_joint(rows: Any, blocks: Any, desk: Any, pattern: Any, at: int, n_rows: int) -> None:
     """Joint log-densities with priors, −inf beyond the last component."""
-    joint_densities(desk, blocks, pattern, n_rows)
+    joint_densities(desk, blocks, pattern, rows.n_features, n_rows)
     n_lanes = blocks.n_blocks * lanes(desk.joint)
     for place in range(n_rows):
         if rows.has_groups:
@@ -189,6 +190,7 @@ def score_matrices(
     desk = desk_of(scratch.desks, worker, blocks, rows.n_features, lanes(scratch.desks.numbers))
     tile = tile_of(scratch.tiles, worker, section.tile_rows, rows.n_features, n_components)
     flat, parameters = pointers_of_rows(rows), pointers_of_blocks(blocks)
+    begin_sweep(desk, parameters, rows.n_features)
     known: int = _ZERO
     for chunk in range(worker, section.n_chunks, n_workers):
         begin = chunk * section.chunk_rows + section.start
@@ -203,12 +205,12 @@ def score_matrices(
 @inner
 def _score_tile(rows: Any, blocks: Any, desk: Any, tile: Any, first: int, end: int, known: int) -> int:
     """Joint log-densities of the rows visited from ``first`` to ``end`` in the tile's lines; ``known`` as above."""
-    pattern, has_pattern, at = Pattern(0, 0, 0), False, first
+    pattern, has_pattern, at = NO_PATTERN, False, first
     while at < end:
         is_alike = read_row(rows, at, desk, _ZERO)
         if not (has_pattern and is_alike):
             pattern = begin_pattern(desk, blocks, rows.n_features, known)
-            known, has_pattern = pattern.n_columns, True
+            known, has_pattern = pattern.n_known, True
         n_rows = _read_more(rows, desk, at, end, False)
         _find_joint(rows, blocks, desk, pattern, at, n_rows)
         for place in range(n_rows):
