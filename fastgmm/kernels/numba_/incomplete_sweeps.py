@@ -37,54 +37,43 @@ _ONE: Any = np.int64(1)
 @entry(parallel=False)
 def sweep_matrices(worker: int, n_workers: int, rows: Any, blocks: Any, section: Any, scratch: Any, slots: Any) -> None:
     """Add the moments of the chunks ``worker, worker + n_workers, …`` to their slots."""
-    desk = desk_of(scratch.desks, worker, blocks, rows.n_features, lanes(scratch.desks.numbers))
+    d = rows.n_features
+    desk = desk_of(scratch.desks, worker, blocks, d, lanes(scratch.desks.numbers))
     flat, parameters = pointers_of_rows(rows), pointers_of_blocks(blocks)
-    begin_sweep(desk, parameters, rows.n_features)
+    begin_sweep(desk, parameters, d)
     known: int = _ZERO
     for chunk in range(worker, section.n_chunks, n_workers):
         totals = pointer(slots.totals, 2 * chunk)
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
-            n_valid = min(section.tile_rows, end - first)
-            known = _sweep_tile(flat, parameters, desk, first, first + n_valid, totals, known)
-            _put_down(parameters, desk, rows.n_features, slots, chunk)
-
-
-@inner
-def _sweep_tile(rows: Any, blocks: Any, desk: Any, first: int, end: int, totals: Any, known: int) -> int:
-    """Sums of the rows visited from ``first`` to ``end``; return how many columns of factors stand on the desk."""
-    d = rows.n_features
-    # As ``drivers.negligible_margin``.
-    margin = math.log(blocks.n_components) + 36.7
-    pattern, has_pattern, n_waiting, at = NO_PATTERN, False, _ZERO, first
-    while at < end:
-        if not weight_at(rows, at) > 0.0:
-            at += 1
-            continue
-        is_alike = read_row(rows, at, desk, _ZERO)
-        if not (has_pattern and is_alike):
+            pattern, has_pattern, n_waiting, at = NO_PATTERN, False, _ZERO, first
+            tile_end = min(first + section.tile_rows, end)
+            while at < tile_end:
+                if not weight_at(flat, at) > 0.0:
+                    at += 1
+                    continue
+                is_alike = read_row(flat, at, desk, _ZERO)
+                if not (has_pattern and is_alike):
+                    if has_pattern:
+                        end_pattern(desk, parameters, pattern, d)
+                    pattern = begin_pattern(desk, parameters, d, known)
+                    known, has_pattern = pattern.n_known, True
+                n_rows = _read_more(flat, desk, at, tile_end, True)
+                joint_densities(desk, parameters, pattern, d, n_rows)
+                _add_priors(flat, parameters, desk, at, n_rows)
+                for place in range(n_rows):
+                    _normalize(parameters, desk, place, weight_at(flat, at + place), totals)
+                if n_waiting + n_rows > GROUP:
+                    add_products_of_rows(desk, parameters)
+                    n_waiting = _ZERO
+                add_group(desk, parameters, pattern, n_rows, n_waiting)
+                n_waiting += n_rows
+                at += n_rows
             if has_pattern:
-                end_pattern(desk, blocks, pattern, rows.n_features)
-            pattern = begin_pattern(desk, blocks, d, known)
-            known, has_pattern = pattern.n_known, True
-        n_rows = _read_more(rows, desk, at, end, True)
-        _find_joint(rows, blocks, desk, pattern, at, n_rows)
-        for place in range(n_rows):
-            weight = weight_at(rows, at + place)
-            density = _normalize(blocks, desk, place, weight, -margin)
-            put(totals, 0, number(totals, 0) + weight)
-            put(totals, 1, number(totals, 1) + weight * density)
-        if n_waiting + n_rows > GROUP:
-            add_products_of_rows(desk, blocks)
-            n_waiting = _ZERO
-        add_group(desk, blocks, pattern, n_rows, n_waiting)
-        n_waiting += n_rows
-        at += n_rows
-    if has_pattern:
-        end_pattern(desk, blocks, pattern, rows.n_features)
-        add_products_of_rows(desk, blocks)
-    return known
+                end_pattern(desk, parameters, pattern, d)
+                add_products_of_rows(desk, parameters)
+            _put_down(parameters, desk, d, slots, chunk)
 
 
 @inner
@@ -101,9 +90,8 @@ def _read_more(rows: Any, desk: Any, at: int, end: int, weighted: bool) -> int:
 
 
 @inner
-def _find_joint(rows: Any, blocks: Any, desk: Any, pattern: Any, at: int, n_rows: int) -> None:
-    """Joint log-densities with priors, −inf beyond the last component."""
-    joint_densities(desk, blocks, pattern, rows.n_features, n_rows)
+def _add_priors(rows: Any, blocks: Any, desk: Any, at: int, n_rows: int) -> None:
+    """Add the priors to joint log-densities, which become −inf beyond the last component."""
     n_lanes = blocks.n_blocks * lanes(desk.joint)
     for place in range(n_rows):
         if rows.has_groups:
@@ -116,8 +104,8 @@ def _find_joint(rows: Any, blocks: Any, desk: Any, pattern: Any, at: int, n_rows
 
 
 @inner
-def _normalize(blocks: Any, desk: Any, place: int, weight: float, smallest: float) -> float:
-    """Turn the joint log-densities of a row into its weight times responsibilities; return log p(x)."""
+def _normalize(blocks: Any, desk: Any, place: int, weight: float, totals: Any) -> None:
+    """Turn the joint log-densities of a row into its weight times responsibilities, and add to the totals."""
     width = lanes(desk.joint)
     joint = pointer(desk.joint, place * blocks.n_blocks * width)
     largest = load(joint, 0)
@@ -125,7 +113,8 @@ def _normalize(blocks: Any, desk: Any, place: int, weight: float, smallest: floa
         each = load(joint, b * width)
         largest = where_less(largest, each, each, largest)
     largest = constant(joint, largest_lane(largest))
-    cutoff, total = constant(joint, smallest), constant(joint, 0.0)
+    # As ``drivers.negligible_margin``.
+    cutoff, total = constant(joint, -math.log(blocks.n_components) - 36.7), constant(joint, 0.0)
     for b in range(blocks.n_blocks):
         value = exponential(load(joint, b * width) - largest, cutoff)
         store(joint, b * width, value)
@@ -137,7 +126,8 @@ def _normalize(blocks: Any, desk: Any, place: int, weight: float, smallest: floa
     for b in range(blocks.n_blocks):
         store(joint, b * width, load(joint, b * width) * scale)
     store(desk.number, 0, log_density_of(largest, total))
-    return number(desk.number, 0)
+    put(totals, 0, number(totals, 0) + weight)
+    put(totals, 1, number(totals, 1) + weight * number(desk.number, 0))
 
 
 @inner
@@ -186,36 +176,30 @@ def score_matrices(
     worker: int, n_workers: int, rows: Any, blocks: Any, section: Any, scratch: Any, outputs: Any
 ) -> None:
     """Fill the outputs of the chunks ``worker, worker + n_workers, …``."""
-    n_components = blocks.n_components
-    desk = desk_of(scratch.desks, worker, blocks, rows.n_features, lanes(scratch.desks.numbers))
-    tile = tile_of(scratch.tiles, worker, section.tile_rows, rows.n_features, n_components)
+    d, n_components = rows.n_features, blocks.n_components
+    desk = desk_of(scratch.desks, worker, blocks, d, lanes(scratch.desks.numbers))
+    tile = tile_of(scratch.tiles, worker, section.tile_rows, d, n_components)
     flat, parameters = pointers_of_rows(rows), pointers_of_blocks(blocks)
-    begin_sweep(desk, parameters, rows.n_features)
+    begin_sweep(desk, parameters, d)
     known: int = _ZERO
     for chunk in range(worker, section.n_chunks, n_workers):
         begin = chunk * section.chunk_rows + section.start
         end = min(chunk * section.chunk_rows + section.stop, rows.n_rows)
         for first in range(begin, end, section.tile_rows):
-            n_valid = min(section.tile_rows, end - first)
-            known = _score_tile(flat, parameters, desk, tile, first, first + n_valid, known)
-            n_points = points_of(n_valid, tile.joint)
-            put_outputs(flat, tile, n_components, first, n_valid, n_points, outputs)
-
-
-@inner
-def _score_tile(rows: Any, blocks: Any, desk: Any, tile: Any, first: int, end: int, known: int) -> int:
-    """Joint log-densities of the rows visited from ``first`` to ``end`` in the tile's lines; ``known`` as above."""
-    pattern, has_pattern, at = NO_PATTERN, False, first
-    while at < end:
-        is_alike = read_row(rows, at, desk, _ZERO)
-        if not (has_pattern and is_alike):
-            pattern = begin_pattern(desk, blocks, rows.n_features, known)
-            known, has_pattern = pattern.n_known, True
-        n_rows = _read_more(rows, desk, at, end, False)
-        _find_joint(rows, blocks, desk, pattern, at, n_rows)
-        for place in range(n_rows):
-            for k in range(blocks.n_components):
-                joint = number(desk.joint, place * blocks.n_blocks * lanes(desk.joint) + k)
-                put(tile.joint, k * tile.stride + at - first + place, joint)
-        at += n_rows
-    return known
+            pattern, has_pattern, at = NO_PATTERN, False, first
+            tile_end = min(first + section.tile_rows, end)
+            while at < tile_end:
+                is_alike = read_row(flat, at, desk, _ZERO)
+                if not (has_pattern and is_alike):
+                    pattern = begin_pattern(desk, parameters, d, known)
+                    known, has_pattern = pattern.n_known, True
+                n_rows = _read_more(flat, desk, at, tile_end, False)
+                joint_densities(desk, parameters, pattern, d, n_rows)
+                _add_priors(flat, parameters, desk, at, n_rows)
+                for place in range(n_rows):
+                    for k in range(n_components):
+                        joint = number(desk.joint, place * blocks.n_blocks * lanes(desk.joint) + k)
+                        put(tile.joint, k * tile.stride + at - first + place, joint)
+                at += n_rows
+            n_valid = tile_end - first
+            put_outputs(flat, tile, n_components, first, n_valid, points_of(n_valid, tile.joint), outputs)
