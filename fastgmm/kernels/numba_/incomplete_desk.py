@@ -17,6 +17,8 @@ from fastgmm.parameters import IncompleteFull, IncompleteTied
 
 # Rows whose differences are computed, and whose outer products are added, together.
 GROUP = 4
+# Of fewer features L takes no longer than W, and less where rows share a pattern; one L serves all tied components.
+_FEWEST_FOR_INVERSES = 17
 # A panel is filled up by at most so many features.
 _FILLERS = 3
 
@@ -35,7 +37,7 @@ class Blocks(NamedTuple):
     n_components: int
     n_blocks: int
     n_factors: int
-    is_tied: bool
+    has_inverses: bool
 
 
 class DesksAndTiles(NamedTuple):
@@ -105,7 +107,7 @@ def blocks_of(prepared: IncompleteFull | IncompleteTied, lanes: int) -> Blocks:
         n_components,
         n_blocks,
         n_matrices // lanes,
-        prepared.covariances.ndim == 2,
+        prepared.covariances.ndim == 3 and d >= _FEWEST_FOR_INVERSES,
     )
 
 
@@ -143,7 +145,7 @@ def pointers_of_blocks(blocks: Any) -> Any:
         blocks.n_components,
         blocks.n_blocks,
         blocks.n_factors,
-        blocks.is_tied,
+        blocks.has_inverses,
     )
 
 

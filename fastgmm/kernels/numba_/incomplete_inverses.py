@@ -30,8 +30,8 @@ from fastgmm.kernels.numba_.vector import (
 
 @inline
 def is_by_inverses(blocks: Any, d: int, n_missing: int) -> bool:
-    """Below a third of the features W takes fewer multiply-adds than L; one L serves all tied components."""
-    return bool(not blocks.is_tied and 3 * n_missing <= d)
+    """Below a third of the features W takes fewer multiply-adds than L."""
+    return bool(blocks.has_inverses and 3 * n_missing <= d)
 
 
 @inline

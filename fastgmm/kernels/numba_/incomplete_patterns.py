@@ -107,7 +107,7 @@ def begin_pattern(desk: Any, blocks: Any, d: int, known: int) -> Pattern:
 @inner
 def begin_sweep(desk: Any, blocks: Any, d: int) -> None:
     """What all patterns need of the covariances."""
-    if not blocks.is_tied:
+    if blocks.has_inverses:
         for j in range(d):
             put(desk.is_missing, j, 0)
         _, pattern = _lay_out(desk, blocks, d, _ZERO)
