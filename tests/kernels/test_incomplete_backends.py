@@ -130,12 +130,13 @@ def test_rows_that_the_order_leaves_out_are_left_alone(backend, family):
     assert not any(slot.any() for slot in sweep(backend, problem, rows, order[:0]))
 
 
-def test_a_covariance_without_a_factor_has_no_density_and_spoils_no_other(backend):
+@pytest.mark.parametrize("d", [3, 18])
+def test_a_covariance_without_a_factor_has_no_density_and_spoils_no_other(backend, d):
     from fastgmm.families import FAMILIES
 
-    problem, rows, order = draw(FAMILIES["full"], (60, 3, 3))
+    problem, rows, order = draw(FAMILIES["full"], (60, d, 3))
     covariances = problem.parameters.covariances.copy()
-    covariances[1] = np.ones((3, 3)) - 2 * np.eye(3)
+    covariances[1] = np.ones((d, d)) - 2 * np.eye(d)
     problem = dataclasses.replace(problem, parameters=dataclasses.replace(problem.parameters, covariances=covariances))
     seen = order[~np.isnan(rows.values[order]).all(axis=1)]
     found = evaluate(backend, problem, rows, seen, normalize=True)

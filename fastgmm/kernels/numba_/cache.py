@@ -25,7 +25,7 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 from fastgmm import parameters
-from fastgmm.kernels import contract
+from fastgmm.kernels import contract, incomplete
 from fastgmm.machine.whole_file import whole_file
 
 logger = logging.getLogger("fastgmm")
@@ -37,8 +37,8 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 def _source_digest() -> str:
     """A digest of all kernel sources and of the compiler."""
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__}".encode())
-    # Kernels read the records of the other two by position.
-    records = [Path(contract.__file__), Path(parameters.__file__)]
+    # Kernels read the records of the others by position.
+    records = [Path(contract.__file__), Path(incomplete.__file__), Path(parameters.__file__)]
     for path in sorted(Path(__file__).parent.glob("*.py")) + records:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

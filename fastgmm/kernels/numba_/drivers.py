@@ -14,7 +14,7 @@ from numba.extending import overload
 from fastgmm.kernels.numba_ import diag, full, spherical, tied
 from fastgmm.kernels.numba_.groups import add_priors, find_members
 from fastgmm.kernels.numba_.jit import entry, inline, inner
-from fastgmm.kernels.numba_.rows import load_tile, pointers_of_rows, prefetch_rows
+from fastgmm.kernels.numba_.rows import load_tile, place_of, pointers_of_rows, prefetch_rows
 from fastgmm.kernels.numba_.tile import largest_component, log_sum_exp, pack, responsibilities, scale_and_count, tile_of
 from fastgmm.kernels.numba_.vector import is_single, lanes, number, pointer, put
 from fastgmm.parameters import PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
@@ -223,26 +223,34 @@ def _score_tile(rows: Any, prepared: Any, n_components: int, tile: Any, first: i
         joint_density(prepared, tile, d, n_points, k, k, depth)
     if rows.has_groups:
         add_priors(rows, n_components, tile, first, n_valid, n_components)
-    if outputs.labels.size > 0:
-        largest_component(tile, n_components, n_points)
-        for t in range(n_valid):
-            outputs.labels[first + t] = int(number(tile.output, t))
-    if outputs.joint.size > 0 and not outputs.normalize:
-        _copy_joint(tile, n_valid, first, outputs.joint)
-    if outputs.log_density.size > 0 or outputs.normalize:
-        log_sum_exp(tile, n_components, n_points, margin, outputs.normalize)
-    if outputs.log_density.size > 0:
-        for t in range(n_valid):
-            outputs.log_density[first + t] = number(tile.output, t)
-    if outputs.joint.size > 0 and outputs.normalize:
-        _copy_joint(tile, n_valid, first, outputs.joint)
+    put_outputs(rows, tile, n_components, first, n_valid, n_points, outputs)
 
 
 @inner
-def _copy_joint(tile: Any, n_valid: int, first: int, table: Any) -> None:
+def put_outputs(rows: Any, tile: Any, n_components: int, first: int, n_valid: int, n_points: int, outputs: Any) -> None:
+    """Fill what is wanted of the rows, each in its place, from the joint log-densities of all components."""
+    if outputs.labels.size > 0:
+        largest_component(tile, n_components, n_points)
+        for t in range(n_valid):
+            outputs.labels[place_of(rows, first + t)] = int(number(tile.output, t))
+    if outputs.joint.size > 0 and not outputs.normalize:
+        _copy_joint(rows, tile, n_valid, first, outputs.joint)
+    if outputs.log_density.size > 0 or outputs.normalize:
+        log_sum_exp(tile, n_components, n_points, negligible_margin(tile, n_components), outputs.normalize)
+    if outputs.log_density.size > 0:
+        for t in range(n_valid):
+            outputs.log_density[place_of(rows, first + t)] = number(tile.output, t)
+    if outputs.joint.size > 0 and outputs.normalize:
+        _copy_joint(rows, tile, n_valid, first, outputs.joint)
+
+
+@inner
+def _copy_joint(rows: Any, tile: Any, n_valid: int, first: int, table: Any) -> None:
+    # Below float32's range lies its lowest number.
+    lowest = -3.4e38 if table.itemsize == 4 else -1.79e308
     for t in range(n_valid):
         for k in range(table.shape[1]):
-            table[first + t, k] = number(tile.joint, k * tile.stride + t)
+            table[place_of(rows, first + t), k] = max(number(tile.joint, k * tile.stride + t), lowest)
 
 
 @entry(parallel=True)

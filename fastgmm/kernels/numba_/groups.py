@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.kernels.numba_.jit import inline, inner
+from fastgmm.kernels.numba_.rows import place_of
 from fastgmm.kernels.numba_.vector import is_single, number, put
 
 
@@ -34,15 +35,15 @@ def find_members(rows: Any, n_components: int, tile: Any, first: int, n_valid: i
 @inline
 def _is_allowed(rows: Any, n_components: int, first: int, n_valid: int, k: int) -> bool:
     t = 0
-    while t < n_valid and _prior(rows, n_components, first + t, k) == -np.inf:
+    while t < n_valid and prior_of(rows, n_components, first + t, k) == -np.inf:
         t += 1
     return t < n_valid
 
 
 @inline
-def _prior(rows: Any, n_components: int, row: int, k: int) -> float:
+def prior_of(rows: Any, n_components: int, at: int, k: int) -> float:
     """0 where nothing is believed of the row: its group is none of the table."""
-    group = int(number(rows.groups, row))
+    group = int(number(rows.groups, place_of(rows, at)))
     return number(rows.group_prior, group * n_components + k) if 0 <= group < rows.n_groups else 0.0
 
 
@@ -53,5 +54,5 @@ def add_priors(rows: Any, n_components: int, tile: Any, first: int, n_valid: int
     for t in range(n_valid):
         for line in range(n_members):
             at = line * tile.stride + t
-            joint = number(tile.joint, at) + _prior(rows, n_components, first + t, number(tile.members, line))
+            joint = number(tile.joint, at) + prior_of(rows, n_components, first + t, number(tile.members, line))
             put(tile.joint, at, joint if joint > excluded else excluded)

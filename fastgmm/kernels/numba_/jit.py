@@ -15,21 +15,26 @@ from fastgmm.machine.waiting import uninterrupted
 hold_across_forks(getattr(global_compiler_lock, "_lock", global_compiler_lock))
 
 
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+# Kernels call them, never Python, so that nothing needs to be compiled by which it could.
+_WITHIN = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
 def inner(function: Callable[..., Any]) -> Any:
     """Compile a function that only kernels call."""
-    return numba.njit(nogil=True, error_model="numpy")(function)
+    return numba.njit(**_WITHIN)(function)
 
 
 def inline(function: Callable[..., Any]) -> Any:
     """Compile a function whose body must stand in its caller: vectors are cheap in registers, not across calls."""
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)
+    return numba.njit(**_WITHIN, forceinline=True)(function)
 
 
 def entry(parallel: bool) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function that Python calls, and keep the result on disk."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(nogil=True, error_model="numpy", parallel=parallel)(function)
+        dispatcher = numba.njit(**_OPTIONS, parallel=parallel)(function)
         if not numba.config.DISABLE_JIT:
             keep_on_disk(dispatcher)
             compile_for = dispatcher._compile_for_args  # what Numba calls for arguments of new types

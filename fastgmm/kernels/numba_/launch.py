@@ -30,34 +30,34 @@ from fastgmm.rows import Rows
 
 _IMPORTING_PROCESS = os.getpid()
 _ENTRY_LOCK = threading.Lock()
-# These stand for groups that are not there. They have the types of given ones, and are read-only like them.
-_NO_GROUPS, _NO_PRIOR = np.broadcast_to(np.int32(0), 1), np.broadcast_to(0.0, 1)
+# These stand for groups and an order that are not there, with the types of given ones, and read-only like them.
+_NO_GROUPS = _NO_ORDER = np.broadcast_to(np.int32(0), 1)
+_NO_PRIOR = np.broadcast_to(0.0, 1)
 
 
 def sweep(
     rows: Rows, prepared: Prepared, section: Section, slots: Slots, n_threads: int, order: Order | None = None
 ) -> None:
     """Add the moments of the section's rows to the slots of their chunks."""
-    rows = rows if order is None else rows.take(order)
-    _launch(sweep_chunks, sweep_parallel, rows, prepared, section, n_threads, slots)
+    _launch(sweep_chunks, sweep_parallel, flat_rows(rows, order), prepared, section, n_threads, slots)
 
 
 def bounded_sweep(
     rows: Rows, prepared: Prepared, section: Section, slots: Slots, bounds: Bounds, n_threads: int
 ) -> None:
     """The same for rows in the order of the bounds, without the components that these exclude."""
-    _launch(bounded_chunks, bounded_parallel, rows, prepared, section, n_threads, slots, bounds)
+    _launch(bounded_chunks, bounded_parallel, flat_rows(rows), prepared, section, n_threads, slots, bounds)
 
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
     """Fill the outputs of the section's rows."""
     # A row's density is its own, whatever its weight.
     unweighted = Rows(rows.values, None, rows.origin, rows.groups, rows.group_prior)
-    _launch(log_density_chunks, log_density_parallel, unweighted, prepared, section, n_threads, outputs)
+    _launch(log_density_chunks, log_density_parallel, flat_rows(unweighted), prepared, section, n_threads, outputs)
 
 
-def flat_rows(rows: Rows) -> FlatRows:
-    """One-dimensional views of values and weights, the same Numba type for every layout and writability."""
+def flat_rows(rows: Rows, order: Order | None = None) -> FlatRows:
+    """One-dimensional views of what rows hold, the same Numba type for every layout and writability."""
     values, n_rows, n_features = rows.values, *rows.shape
     row_stride, column_stride = (stride // values.itemsize for stride in values.strides)
     # A stride of 0 makes one number the weight of all rows.
@@ -78,7 +78,9 @@ def flat_rows(rows: Rows) -> FlatRows:
         group_prior,
         rows.groups is not None,
         0 if rows.group_prior is None else len(rows.group_prior),
-        n_rows,
+        _NO_ORDER if order is None else _flat(order, len(order)),
+        order is not None,
+        n_rows if order is None else len(order),
         n_features,
     )
 
@@ -90,7 +92,7 @@ def _flat(array: Array, span: int) -> Array:
 def _launch(
     serial: Callable[..., None],
     parallel: Callable[..., None],
-    rows: Rows,
+    rows: FlatRows,
     prepared: Prepared,
     section: Section,
     n_threads: int,
@@ -98,17 +100,18 @@ def _launch(
 ) -> None:
     n_workers = min(n_threads, section.n_chunks)
     constants = prepared.log_constants
-    scratch = allocate_scratch(n_workers, section.tile_rows, rows.shape[1], len(constants), constants.dtype)
-    arguments = (flat_rows(rows), prepared, section, scratch, *results)
+    scratch = allocate_scratch(n_workers, section.tile_rows, rows.n_features, len(constants), constants.dtype)
+    arguments = (rows, prepared, section, scratch, *results)
     if n_workers == 1:
         serial(0, 1, *arguments)
     elif os.getpid() != _IMPORTING_PROCESS:
-        _run_in_thread_pool(serial, n_workers, arguments)
+        run_in_thread_pool(serial, n_workers, arguments)
     else:
         _run_in_numba_threads(parallel, n_workers, arguments)
 
 
-def _run_in_thread_pool(serial: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
+def run_in_thread_pool(serial: Callable[..., None], n_workers: int, arguments: tuple[Any, ...]) -> None:
+    """Call a serial kernel in as many threads as there are workers."""
     with ThreadPoolExecutor(n_workers) as pool:
         list(pool.map(lambda worker: serial(worker, n_workers, *arguments), range(n_workers)))
 

@@ -55,18 +55,18 @@ class _PanelModel(models.PrimitiveModel):
         super().__init__(data_model_manager, panel, ir.LiteralStructType([vector] * (panel.rows * panel.columns)))
 
 
-def _vectors(builder: Any, panel: Any) -> list[Any]:
+def vectors_of(builder: Any, panel: Any) -> list[Any]:
     return [builder.extract_value(panel, i) for i in range(len(panel.type.elements))]
 
 
-def _pack(builder: Any, vectors: list[Any]) -> Any:
+def pack_panel(builder: Any, vectors: list[Any]) -> Any:
     panel = ir.Constant(ir.LiteralStructType([vector.type for vector in vectors]), ir.Undefined)
     for i, vector in enumerate(vectors):
         panel = builder.insert_value(panel, vector, i)
     return panel
 
 
-def _offset(builder: Any, start: Any, step: Any, times: int) -> Any:
+def offset(builder: Any, start: Any, step: Any, times: int) -> Any:
     return builder.add(start, builder.mul(step, ir.Constant(step.type, times)))
 
 
@@ -97,7 +97,7 @@ def zeros(typing_context: Any, like: Any, rows: Any, columns: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         zero = ir.Constant(context.get_value_type(Vector(like.dtype)), None)
-        return _pack(builder, [zero] * (panel.rows * panel.columns))
+        return pack_panel(builder, [zero] * (panel.rows * panel.columns))
 
     return panel(like, rows, columns), generate
 
@@ -121,11 +121,11 @@ def load_panel(typing_context: Any, where: Any, start: Any, step: Any, rows: Any
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         vectors = []
         for row in range(panel.rows):
-            at = _offset(builder, arguments[1], arguments[2], row)
+            at = offset(builder, arguments[1], arguments[2], row)
             for column in range(panel.columns):
                 index = builder.add(at, ir.Constant(at.type, column * width))
                 vectors.append(load_vector(context, builder, where, arguments[0], index))
-        return _pack(builder, vectors)
+        return pack_panel(builder, vectors)
 
     return panel(where, types.intp, types.intp, rows, columns), generate
 
@@ -136,9 +136,9 @@ def store_panel(typing_context: Any, where: Any, start: Any, step: Any, panel: A
     width = Vector(where.dtype).lanes
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors = _vectors(builder, arguments[3])
+        vectors = vectors_of(builder, arguments[3])
         for row in range(panel.rows):
-            at = _offset(builder, arguments[1], arguments[2], row)
+            at = offset(builder, arguments[1], arguments[2], row)
             for column in range(panel.columns):
                 index = builder.add(at, ir.Constant(at.type, column * width))
                 vector = vectors[row * panel.columns + column]
@@ -174,7 +174,7 @@ def load_transposed(typing_context: Any, where: Any, starts: Any, offset: Any, l
         for start in starts_of_lanes(context, builder, starts, arguments[1], full.count):
             index = builder.add(start, arguments[2])
             rows.append(_load_row(context, builder, where, arguments[0], index, row_type))
-        return _pack(builder, transposed(builder, rows))
+        return pack_panel(builder, transposed(builder, rows))
 
     return panel(where, starts, types.intp, like, columns), generate
 
@@ -184,7 +184,7 @@ def subtract_center(typing_context: Any, panel: Any, center: Any, feature: Any) 
     """Rows of features ``feature, feature + 1, …`` less the center's; see ``tile.set_center``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors = _vectors(builder, arguments[0])
+        vectors = vectors_of(builder, arguments[0])
         two = ir.Constant(arguments[2].type, 2)
         for row in range(panel.rows):
             at = builder.mul(two, builder.add(arguments[2], ir.Constant(two.type, row)))
@@ -196,7 +196,7 @@ def subtract_center(typing_context: Any, panel: Any, center: Any, feature: Any) 
                 for part in parts:
                     i = row * panel.columns + column
                     vectors[i] = builder.fsub(vectors[i], part)
-        return _pack(builder, vectors)
+        return pack_panel(builder, vectors)
 
     return panel(panel, center, types.intp), generate
 
@@ -206,7 +206,7 @@ def scale_rows(typing_context: Any, panel: Any, vector: Any) -> Any:
     """Every vector of the panel times ``vector``."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _pack(builder, [builder.fmul(each, arguments[1]) for each in _vectors(builder, arguments[0])])
+        return pack_panel(builder, [builder.fmul(each, arguments[1]) for each in vectors_of(builder, arguments[0])])
 
     return panel(panel, vector), generate
 
@@ -216,8 +216,8 @@ def add_scaled(typing_context: Any, sums: Any, vector: Any, panel: Any) -> Any:
     """``sums + vector·panel``, vector by vector."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[2]), strict=True)
-        return _pack(builder, [multiply_add(builder, arguments[1], each, total) for total, each in pairs])
+        pairs = zip(vectors_of(builder, arguments[0]), vectors_of(builder, arguments[2]), strict=True)
+        return pack_panel(builder, [multiply_add(builder, arguments[1], each, total) for total, each in pairs])
 
     return sums(sums, vector, panel), generate
 
@@ -227,8 +227,8 @@ def add_vectors(typing_context: Any, sums: Any, panel: Any) -> Any:
     """``sums + panel``, vector by vector."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pairs = zip(_vectors(builder, arguments[0]), _vectors(builder, arguments[1]), strict=True)
-        return _pack(builder, [builder.fadd(total, each) for total, each in pairs])
+        pairs = zip(vectors_of(builder, arguments[0]), vectors_of(builder, arguments[1]), strict=True)
+        return pack_panel(builder, [builder.fadd(total, each) for total, each in pairs])
 
     return sums(sums, panel), generate
 
@@ -238,8 +238,8 @@ def add_products(typing_context: Any, sums: Any, x: Any, y: Any) -> Any:
     """``sums + x·y``, vector by vector."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        triples = zip(*(_vectors(builder, argument) for argument in arguments), strict=True)
-        return _pack(builder, [multiply_add(builder, left, right, total) for total, left, right in triples])
+        triples = zip(*(vectors_of(builder, argument) for argument in arguments), strict=True)
+        return pack_panel(builder, [multiply_add(builder, left, right, total) for total, left, right in triples])
 
     return sums(sums, x, y), generate
 
@@ -250,7 +250,7 @@ def _add_column(
     """``y[row] += factor[at + row·step]·z`` for the rows from ``first`` on; z is one row of vectors."""
     columns = len(z)
     for row in range(first, len(y) // columns):
-        f = broadcast_number(context, builder, where, factor, _offset(builder, at, step, row))
+        f = broadcast_number(context, builder, where, factor, offset(builder, at, step, row))
         for column in range(columns):
             i = row * columns + column
             y[i] = multiply_add(builder, f, z[column], y[i])
@@ -261,10 +261,10 @@ def add_column(typing_context: Any, y: Any, factor: Any, at: Any, step: Any, z: 
     """``y[row] + factor[at + row·step]·z`` for every row of y: a column of a matrix times an entry of a vector."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums = _vectors(builder, arguments[0])
-        z_vectors = _vectors(builder, arguments[4])
+        sums = vectors_of(builder, arguments[0])
+        z_vectors = vectors_of(builder, arguments[4])
         _add_column(context, builder, sums, factor, arguments[1], arguments[2], arguments[3], z_vectors)
-        return _pack(builder, sums)
+        return pack_panel(builder, sums)
 
     return y(y, factor, types.intp, types.intp, z), generate
 
@@ -274,12 +274,12 @@ def add_triangle(typing_context: Any, y: Any, factor: Any, at: Any, step: Any, z
     """``y + F·z`` with F the lower triangle of ``factor[at + row·step + column]``; z has as many rows as y."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        sums, vectors = _vectors(builder, arguments[0]), _vectors(builder, arguments[4])
+        sums, vectors = vectors_of(builder, arguments[0]), vectors_of(builder, arguments[4])
         for column in range(y.rows):
             start = builder.add(arguments[2], ir.Constant(arguments[2].type, column))
             z_column = vectors[column * y.columns : (column + 1) * y.columns]
             _add_column(context, builder, sums, factor, arguments[1], start, arguments[3], z_column, column)
-        return _pack(builder, sums)
+        return pack_panel(builder, sums)
 
     return y(y, factor, types.intp, types.intp, z), generate
 
@@ -289,10 +289,10 @@ def add_squares(typing_context: Any, sums: Any, panel: Any) -> Any:
     """``sums[column] + Σ panel[row, column]²``; ``sums`` is one row of vectors."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        totals = _vectors(builder, arguments[0])
-        for i, vector in enumerate(_vectors(builder, arguments[1])):
+        totals = vectors_of(builder, arguments[0])
+        for i, vector in enumerate(vectors_of(builder, arguments[1])):
             totals[i % panel.columns] = multiply_add(builder, vector, vector, totals[i % panel.columns])
-        return _pack(builder, totals)
+        return pack_panel(builder, totals)
 
     return sums(sums, panel), generate
 
@@ -302,12 +302,12 @@ def add_outer(typing_context: Any, sums: Any, x: Any, y: Any) -> Any:
     """``sums + x·yᵀ`` of two columns of vectors."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        totals, left, right = (_vectors(builder, argument) for argument in arguments)
+        totals, left, right = (vectors_of(builder, argument) for argument in arguments)
         for row in range(sums.rows):
             for column in range(sums.columns):
                 i = row * sums.columns + column
                 totals[i] = multiply_add(builder, left[row], right[column], totals[i])
-        return _pack(builder, totals)
+        return pack_panel(builder, totals)
 
     return sums(sums, x, y), generate
 
@@ -317,12 +317,12 @@ def add_lower_outer(typing_context: Any, sums: Any, x: Any) -> Any:
     """``sums + x·xᵀ`` of a column of vectors, on and below the diagonal."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        totals, vectors = (_vectors(builder, argument) for argument in arguments)
+        totals, vectors = (vectors_of(builder, argument) for argument in arguments)
         for row in range(sums.rows):
             for column in range(row + 1):
                 i = row * sums.columns + column
                 totals[i] = multiply_add(builder, vectors[row], vectors[column], totals[i])
-        return _pack(builder, totals)
+        return pack_panel(builder, totals)
 
     return sums(sums, x), generate
 
@@ -332,9 +332,9 @@ def add_panel_sums(typing_context: Any, array: Any, start: Any, step: Any, panel
     """``array[start + row·step + column] += sum of the lanes``; the array is float64."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vectors = [widen(builder, vector) for vector in _vectors(builder, arguments[3])]
+        vectors = [widen(builder, vector) for vector in vectors_of(builder, arguments[3])]
         for row in range(panel.rows):
-            at = _offset(builder, arguments[1], arguments[2], row)
+            at = offset(builder, arguments[1], arguments[2], row)
             pointer = element_pointer(context, builder, array, arguments[0], at)
             of_row = vectors[row * panel.columns : (row + 1) * panel.columns]
             _add_sums_of_vectors(builder, pointer, of_row)

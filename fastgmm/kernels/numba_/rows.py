@@ -30,7 +30,10 @@ _LONGEST_ROW = VECTOR_BYTES // 8
 
 
 class FlatRows(NamedTuple):
-    """The data as a kernel reads them: a flat view and two strides, so that every layout has the same Numba type."""
+    """The data as a kernel reads them: a flat view and two strides, so that every layout has the same Numba type.
+
+    Where they have an ``order``, the kernel visits the ``n_rows`` rows that it names.
+    """
 
     values: NDArray[Any]
     row_stride: int
@@ -43,6 +46,8 @@ class FlatRows(NamedTuple):
     group_prior: NDArray[np.float64]
     has_groups: bool
     n_groups: int
+    order: NDArray[np.int32]
+    has_order: bool
     n_rows: int
     n_features: int
 
@@ -62,14 +67,36 @@ def pointers_of_rows(rows: Any) -> Any:
         pointer(rows.group_prior, 0),
         rows.has_groups,
         rows.n_groups,
+        pointer(rows.order, 0),
+        rows.has_order,
         rows.n_rows,
         rows.n_features,
     )
 
 
+@inline
+def place_of(rows: Any, at: int) -> int:
+    """Where in the data the row stands that is visited at this turn."""
+    return int(number(rows.order, at)) if rows.has_order else at
+
+
+@inline
+def weight_at(rows: Any, at: int) -> float:
+    """The weight of the row that is visited at this turn."""
+    return float(number(rows.weights, place_of(rows, at) * rows.weight_stride))
+
+
 @inner
 def load_tile(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
-    """Copy rows ``first … first + n_valid`` into the tile, and pad it to ``n_points``."""
+    """Copy the rows visited from ``first`` to ``first + n_valid`` into the tile, and pad it to ``n_points``."""
+    if rows.has_order:
+        load_tile_in_order(rows, rows.order, first, n_valid, n_points, padding, tile)
+    else:
+        _load_neighboring_rows(rows, first, n_valid, n_points, padding, tile)
+
+
+@inline
+def _load_neighboring_rows(rows: Any, first: int, n_valid: int, n_points: int, padding: Any, tile: Any) -> None:
     width = lanes(tile.points)
     zero = constant(tile.points, 0.0)
     for t in range(0, n_points, width):
@@ -136,7 +163,7 @@ def _numbers_in_line(values: Any) -> int:
 @inline
 def prefetch_rows(rows: Any, first: int, n_rows: int, part: int, n_parts: int) -> None:
     """Ask for a part of the rows that the next tile will copy, while there is arithmetic to do."""
-    if rows.column_stride == 1 and rows.row_stride == rows.n_features:
+    if rows.column_stride == 1 and rows.row_stride == rows.n_features and not rows.has_order:
         size = n_rows * rows.n_features
         share = (size + n_parts - 1) // n_parts
         begin = first * rows.n_features + part * share

@@ -70,12 +70,12 @@ def allocate_scratch(n_workers: int, tile_rows: int, n_features: int, n_componen
     stride = tile_rows + CACHE_LINE // np.dtype(dtype).itemsize
     n_numbers = (3 * n_features + n_components + 5) * stride + 2 * n_features
     return Scratch(
-        _zeros_in_lines(n_workers, n_numbers, dtype),
-        _zeros_in_lines(n_workers, tile_rows + n_components, np.int64),
+        zeros_in_lines(n_workers, n_numbers, dtype),
+        zeros_in_lines(n_workers, tile_rows + n_components, np.int64),
     )
 
 
-def _zeros_in_lines(n_workers: int, size: int, dtype: Any) -> NDArray[Any]:
+def zeros_in_lines(n_workers: int, size: int, dtype: Any) -> NDArray[Any]:
     """Zeros for every worker that begin with a cache line, since a vector in two lines is loaded twice."""
     size = _whole_lines(size)
     numbers = np.zeros(n_workers * size + CACHE_LINE, dtype)

@@ -199,3 +199,39 @@ def add_lower_outer(sums: Array, x: Array) -> Array:
 def add_panel_sums(array: Array, start: int, step: int, panel: Array) -> None:
     for row, sums in enumerate(panel.sum(axis=2, dtype=np.float64)):
         array[start + row * step :][: len(sums)] += sums
+
+
+def load_scattered(where: Array, rows_at: Array, columns_at: Array, rows: int, columns: int) -> Array:
+    at = rows_at[:rows, np.newaxis] + columns_at[:columns]
+    return where[at[:, :, np.newaxis] + np.arange(lanes(where))]
+
+
+def load_columns(where: Array, start: int, step: int, rows: int, columns: int) -> Array:
+    return load_panel(where, start, step, columns, rows).swapaxes(0, 1)
+
+
+def store_columns(where: Array, start: int, step: int, panel: Array) -> None:
+    store_panel(where, start, step, panel.swapaxes(0, 1))
+
+
+def factor(negative: Array) -> Array:
+    lower = np.zeros_like(negative)
+    for j in range(len(negative)):
+        lower[j, j] = np.sqrt(-(negative[j, j] + np.square(lower[j, :j]).sum(axis=0)))
+        for i in range(j + 1, len(negative)):
+            lower[i, j] = -(negative[i, j] + (lower[i, :j] * lower[j, :j]).sum(axis=0)) / lower[j, j]
+    return lower
+
+
+def negative_inverses(square: Array) -> Array:
+    return np.stack([[-1.0 / square[j, j] for j in range(len(square))]])
+
+
+def solve_rows(negative: Array, triangle: Array, scales: Array) -> Array:
+    solved = np.zeros_like(negative)
+    for j in range(negative.shape[1]):
+        total = negative[:, j]
+        for i in range(j):  # in this order whatever the number of rows
+            total = total + solved[:, i] * triangle[j, i]
+        solved[:, j] = total * scales[0, j]
+    return solved
