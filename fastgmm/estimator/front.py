@@ -64,7 +64,8 @@ def warmup(
 ) -> None:
     """Compile Numba's kernels ahead of their first use; with a warm cache this takes a fraction of a second.
 
-    Only fits need it whose sweep is heavy (:func:`fastgmm.kernels.get_backend`), or that ask for Numba.
+    Only fits need it whose sweep is heavy (:func:`fastgmm.kernels.get_backend`), or that ask for Numba. Kernels of rows
+    with missing values are compiled when such a row first comes.
 
     Parameters
     ----------
