@@ -135,9 +135,10 @@ def _patterns_of_one_shape(
     patterns, n_rows = is_missing[begins], np.diff(np.r_[begins, len(is_missing)])
     n_missing = patterns.sum(axis=1)
     features = np.argsort(~patterns, axis=1, kind="stable")  # the missing ones first
-    shapes, shape_of = np.unique(np.column_stack([n_missing, n_rows]), axis=0, return_inverse=True)
-    for number, (m, r) in enumerate(shapes):
-        alike = np.flatnonzero(shape_of.ravel() == number)
+    shape_of = n_missing * (len(is_missing) + 1) + n_rows  # one number for both
+    for shape in np.unique(shape_of):
+        m, r = divmod(shape, len(is_missing) + 1)
+        alike = np.flatnonzero(shape_of == shape)
         yield begins[alike, np.newaxis] + np.arange(r), features[alike, :m], features[alike, m:]
 
 
