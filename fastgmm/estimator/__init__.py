@@ -1,5 +1,6 @@
 """scikit-learn's face, without scikit-learn: the class, its protocol, the exchange with others, the front door.
 
-``mixture.py`` is the estimator; its methods check their arguments in ``calls.py`` and hand them on, those that ask a
-fitted model in ``answers.py``, those of a single iteration of EM in ``one_step.py``.
+``mixture.py`` is the estimator; its methods check their arguments in ``calls.py`` and hand them on: those that fit in
+``fits.py``, those that ask a fitted model in ``answers.py``, those of a single iteration of EM in ``one_step.py``.
+``imputer.py`` is a transformer (``transformer.py``).
 """

@@ -1,6 +1,6 @@
 """Who visits the rows: models in, moments or results row by row out.
 
 ``sweep.py`` says what the loop of EM needs. ``in_memory.py`` passes over an array in sections of all chunks;
-``bounded.py`` remembers from pass to pass which components are too far from which rows to matter, ``drawn.py`` draws a
-component for each row. Kernels do the arithmetic, families say what is collected.
+``incomplete.py`` visits rows that lack values by pattern, ``bounded.py`` remembers from pass to pass which components
+are too far from which rows to matter, ``drawn.py`` draws a component for each row. Kernels do the arithmetic, families say what is collected.
 """
