@@ -3,5 +3,6 @@
 ``validation.py`` makes arrays of what users hand in, with ``times.py`` and ``whole_numbers.py`` for what arrays of
 floats would falsify; ``tables/`` reads files, ``datasets.py`` has data of our own. ``facts.py`` says what is known of
 rows at a look: ranges, variances, quantiles, a center; ``origin.py`` from where a fit counts, ``single_precision.py``
-where float32 has no room, ``patterns.py`` which rows lack which values, ``labels.py`` what is known of their components.
+where float32 has no room, ``patterns.py`` which rows lack which values, ``labels.py`` what is known of their
+components.
 """

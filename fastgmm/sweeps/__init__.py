@@ -2,5 +2,6 @@
 
 ``sweep.py`` says what the loop of EM needs. ``in_memory.py`` passes over an array in sections of all chunks;
 ``incomplete.py`` visits rows that lack values by pattern, ``bounded.py`` remembers from pass to pass which components
-are too far from which rows to matter, ``drawn.py`` draws a component for each row. Kernels do the arithmetic, families say what is collected.
+are too far from which rows to matter, ``drawn.py`` draws a component for each row. Kernels do the arithmetic, families
+say what is collected.
 """
