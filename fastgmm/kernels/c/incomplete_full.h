@@ -333,7 +333,5 @@ OUTLINE void hand_over(const Holes *holes, const Slot *slot) {
         for (int64_t i = 0; i < d; i++)
             for (int64_t j = 0; j <= i; j++) to[i * d + j] += from[(triangle(i) + j) * LANES];
     }
-    memset(holes->counts, 0, (size_t)(holes->n_blocks * LANES) * sizeof(NUMBER));
-    memset(holes->first, 0, (size_t)(holes->n_blocks * d * LANES) * sizeof(NUMBER));
-    memset(holes->second, 0, (size_t)(holes->n_factors * triangle(d) * LANES) * sizeof(NUMBER));
+    clear_moments(holes);
 }

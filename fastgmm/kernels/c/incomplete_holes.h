@@ -17,6 +17,9 @@
 
 #define ROWS_TOGETHER 4 /* of one pattern, whose y share what is read of L */
 
+/* Below the smallest normal number a pivot has no logarithm, nor where rounding made it negative. */
+#define SMALLEST_PIVOT 2.3e-308
+
 INLINE int64_t triangle(int64_t n) { return n * (n + 1) / 2; }
 
 /* Of components that share their covariance, see incomplete_tied.h: what does not depend on a row, what is the
@@ -113,22 +116,48 @@ INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_
     return holes;
 }
 
+/* Put the covariances and W of a block into lanes: row by row, and column by column with 0 above the diagonal. */
+OUTLINE void arrange_matrices(const Holes *holes, const fastgmm_prepared *prepared, int64_t block) {
+    const int64_t d = holes->d;
+    const double *covariances[LANES], *inverses[LANES];
+    NUMBER *covariance = holes->covariances + block * triangle(d) * LANES;
+    NUMBER *root = holes->roots + block * d * d * LANES;
+    Vector sum = broadcast(0);
+    for (int64_t lane = 0; lane < LANES; lane++) {
+        const int64_t k = holes->is_tied ? 0 : smaller(block * LANES + lane, holes->n_components - 1);
+        covariances[lane] = (const double *)prepared->scales + k * d * d;
+        inverses[lane] = prepared->inverse_cholesky + k * d * d;
+    }
+    for (int64_t i = 0; i < d; i++)
+        for (int64_t j = 0; j <= i; j++)
+            for (int64_t lane = 0; lane < LANES; lane++)
+                covariance[(triangle(i) + j) * LANES + lane] = covariances[lane][i * d + j];
+    for (int64_t j = 0; j < d; j++) {
+        for (int64_t i = 0; i < j; i++) store(root + (j * d + i) * LANES, broadcast(0));
+        for (int64_t i = j; i < d; i++)
+            for (int64_t lane = 0; lane < LANES; lane++)
+                root[(j * d + i) * LANES + lane] = inverses[lane][i * d + j];
+        const Vector pivot = load(root + (j * d + j) * LANES);
+        sum = sum - where_less(broadcast(SMALLEST_PIVOT), pivot, logarithm(pivot), broadcast(NAN));
+    }
+    store(holes->log_roots + block * LANES, sum);
+}
+
 /* Put parameters into lanes; those beyond the last component are the last one's, and weigh nothing. */
 OUTLINE void arrange(const Holes *holes, const fastgmm_prepared *prepared) {
     const int64_t d = holes->d, last = holes->n_components - 1;
-    const double *covariances = prepared->scales, *log_weights = prepared->log_constants;
+    const double *log_weights = prepared->log_constants;
     for (int64_t at = 0; at < holes->n_blocks * LANES; at++) {
         const int64_t k = smaller(at, last), block = at / LANES, lane = at % LANES;
         holes->log_weights[at] = at > last ? -INFINITY : log_weights[k];
         for (int64_t j = 0; j < d; j++) holes->means[(block * d + j) * LANES + lane] = prepared->means[k * d + j];
     }
-    for (int64_t at = 0; at < holes->n_factors * LANES; at++) {
-        const int64_t k = prepared->family == FASTGMM_TIED ? 0 : smaller(at, last);
-        const double *from = covariances + k * d * d;
-        NUMBER *to = holes->covariances + at / LANES * triangle(d) * LANES + at % LANES;
-        for (int64_t i = 0; i < d; i++)
-            for (int64_t j = 0; j <= i; j++) to[(triangle(i) + j) * LANES] = from[i * d + j];
-    }
+    for (int64_t block = 0; block < holes->n_factors; block++) arrange_matrices(holes, prepared, block);
+}
+
+/* Begin the moments of a tile. */
+OUTLINE void clear_moments(const Holes *holes) {
+    const int64_t d = holes->d;
     for (int64_t block = 0; block < holes->n_blocks; block++) holes->n_waiting[block] = 0;
     memset(holes->counts, 0, (size_t)(holes->n_blocks * LANES) * sizeof(NUMBER));
     memset(holes->first, 0, (size_t)(holes->n_blocks * d * LANES) * sizeof(NUMBER));
