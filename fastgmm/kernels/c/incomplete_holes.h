@@ -83,7 +83,7 @@ INLINE Shared shared_in(int64_t *integers, int64_t d, int64_t n_blocks) {
 INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_t d, const int is_tied) {
     const int64_t n_blocks = (prepared->n_components + LANES - 1) / LANES, n_factors = is_tied ? 1 : n_blocks;
     Holes holes = {.d = d, .n_components = prepared->n_components, .n_blocks = n_blocks, .n_factors = n_factors,
-                   .is_tied = is_tied,                    .exponent = prepared->exponent, .n_observed = -1};
+                   .is_tied = is_tied, .exponent = prepared->exponent, .n_observed = -1};
     const uintptr_t end = (uintptr_t)(tile->low + d) + FASTGMM_ALIGNMENT - 1;
     NUMBER *next = (NUMBER *)(end & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
 #define VECTORS(name, n) holes.name = next, next += (n) * LANES
@@ -164,9 +164,13 @@ OUTLINE void clear_moments(const Holes *holes) {
     memset(holes->second, 0, (size_t)(holes->n_factors * triangle(d) * LANES) * sizeof(NUMBER));
 }
 
-INLINE Vector covariance_of(const NUMBER *covariance, int64_t i, int64_t j) {
-    return load(covariance + (i < j ? triangle(j) + i : triangle(i) + j) * LANES);
-}
+/* The place of a pair of features in a triangle. */
+INLINE int64_t pair_at(int64_t i, int64_t j) { return (i < j ? triangle(j) + i : triangle(i) + j) * LANES; }
+
+INLINE Vector covariance_of(const NUMBER *covariance, int64_t i, int64_t j) { return load(covariance + pair_at(i, j)); }
+
+/* Which block of factors is that of a block of components. */
+INLINE int64_t factor_of(const Holes *holes, int64_t block) { return holes->is_tied ? 0 : block; }
 
 INLINE NUMBER *whitened_of(const Holes *holes, int64_t block, int64_t r) {
     return holes->whitened + 2 * (block * ROWS_TOGETHER + r) * holes->d * LANES;
@@ -183,7 +187,7 @@ INLINE Vector mean_from_pivot(const Holes *holes, int64_t block, int64_t j) {
 
 /* The joint log-densities of a block at the row r, from |y|^2. */
 INLINE void put_joint_of_block(const Holes *holes, int64_t r, int64_t block, Vector q) {
-    const int64_t n_observed = holes->n_observed, shared = holes->n_factors == 1 ? 0 : block;
+    const int64_t n_observed = holes->n_observed, shared = factor_of(holes, block);
     const Vector c = load(holes->log_weights + block * LANES) - broadcast(0.5 * LOG_TWO_PI * (NUMBER)n_observed) -
                      load(holes->log_deviations + (shared * (holes->d + 1) + n_observed) * LANES);
     const Vector joint = broadcast(holes->exponent) * fma_(broadcast(-0.5), q, c), lowest = broadcast(LOWEST);
