@@ -96,27 +96,30 @@ def scales_of(prepared: Prepared) -> Array:
 
 
 # What kernels need for rows that lack some of their values (``kernels/incomplete.py``): covariances themselves, whose
-# blocks they factor. Everything is float64, in C order.
+# blocks they factor, and of matrices the factors that are known, from which rows that lack little take less. Everything
+# is float64, in C order.
 
 
 class IncompleteFull(NamedTuple):
     """``log_weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), both triangles.
 
-    ``exponent`` is 1 but while a fit is annealed.
+    ``inverse_cholesky`` (K, d, d), lower triangular, is theirs, whatever the ``exponent``: that of ``Model``.
     """
 
     log_weights: FloatArray
     means: FloatArray
     covariances: FloatArray
+    inverse_cholesky: FloatArray
     exponent: float
 
 
 class IncompleteTied(NamedTuple):
-    """As full with one of ``covariances`` (d, d)."""
+    """As full with one of ``covariances`` (d, d), and its ``inverse_cholesky``."""
 
     log_weights: FloatArray
     means: FloatArray
     covariances: FloatArray
+    inverse_cholesky: FloatArray
     exponent: float
 
 

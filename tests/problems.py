@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.moments import SECOND_MOMENTS, Moments
-from fastgmm.parameters import Array, FloatArray, Parameters, Prepared
+from fastgmm.parameters import Array, FloatArray, Parameters, Prepared, PreparedIncomplete
 from fastgmm.rows import Rows
 from tests import naive
 
@@ -30,6 +30,10 @@ class Problem:
 
     def prepared(self, dtype: str = "float64") -> Prepared:
         return self.family.prepare(self.parameters, np.dtype(dtype))
+
+    def prepared_incomplete(self, exponent: float = 1.0) -> PreparedIncomplete:
+        roots = self.family.precisions_cholesky(self.parameters.covariances)
+        return self.family.prepare_incomplete(self.parameters, roots, exponent)
 
     @property
     def mixture(self) -> naive.Mixture:

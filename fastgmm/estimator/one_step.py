@@ -96,7 +96,7 @@ def _moments_of_rows(scorer: Scorer, model: Parameters, rows: Rows, n_threads: i
         if isinstance(sweep, InMemory):
             found = sweep.moments(prepared)
         else:
-            found = sweep.moments(prepared, family.prepare_incomplete(model))
+            found = sweep.moments(prepared, family.prepare_incomplete(model, scorer.root))
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 

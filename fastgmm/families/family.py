@@ -131,16 +131,20 @@ class CovarianceFamily:
         """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
         return self.model_of(parameters, dtype).prepared
 
-    def prepare_incomplete(self, parameters: Parameters, exponent: float = 1.0) -> PreparedIncomplete:
-        """The form that kernels read for rows that lack some of their values."""
+    def prepare_incomplete(
+        self, parameters: Parameters, precisions_cholesky: FloatArray, exponent: float = 1.0
+    ) -> PreparedIncomplete:
+        """The form that kernels read for rows that lack some of their values; takes the roots of the covariances."""
         with np.errstate(divide="ignore"):  # a weight of 0
             log_weights = np.log(parameters.weights)
         means = np.array(parameters.means, np.float64, order="C")
         covariances = np.array(parameters.covariances, np.float64, order="C")
         if self.kernel == "full":
-            return IncompleteFull(log_weights, means, covariances, exponent)
+            factors = np.ascontiguousarray(np.swapaxes(precisions_cholesky, 1, 2), np.float64)
+            return IncompleteFull(log_weights, means, covariances, factors, exponent)
         if self.kernel == "tied":
-            return IncompleteTied(log_weights, means, covariances, exponent)
+            factor = np.ascontiguousarray(precisions_cholesky.T, np.float64)
+            return IncompleteTied(log_weights, means, covariances, factor, exponent)
         variances = np.broadcast_to(covariances.reshape(len(means), -1), means.shape)
         return IncompleteDiag(log_weights, means, np.ascontiguousarray(variances), exponent)
 

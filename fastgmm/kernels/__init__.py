@@ -19,15 +19,19 @@ threads. A section is short enough that a call which nobody waits for any more e
     tile     rows that a worker copies, feature by feature, into a cache, and computes together
     line     the numbers of one feature, or of one component, of all points in a tile
     panel    the few vectors of sums that a kernel holds in registers
+    pattern  which features a row lacks
+    run      rows of one pattern that stand next to each other in a tile
 
-A backend is two functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities, labels,
-responsibilities). ``numpy_`` says what they mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one
-compiled when it is first used, the other when fastgmm is installed. The type of the prepared parameters selects the
-family's arithmetic.
+A backend (``backend.py``) is four functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities,
+labels, responsibilities), and the same two for rows with holes; one that skips what bounds exclude may come with them.
+``contract.py`` says what passes between them and the library, ``incomplete.py`` what besides where rows have holes.
+``numpy_`` says what the functions mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one compiled when
+it is first used, the other when fastgmm is installed. The type of the prepared parameters selects the family's
+arithmetic.
 
 Kernels hold no policy, raise nothing and allocate nothing while they run; scratch memory is there before they start.
 May be imported: ``get_backend``, ``available_backends``, ``BackendName``, ``BACKEND_NAMES``, ``HEAVY_SWEEP`` and the
-names of ``contract.py``.
+names of ``contract.py``, ``backend.py`` and ``incomplete.py``.
 """
 
 import importlib.util

@@ -2,7 +2,7 @@
 
 Kernels visit the rows that an ``order`` names, in which rows that lack the same features, a *pattern*, stand next to
 each other; those of one tile and pattern, a *run*, are computed together. For a run and a component, with O the
-observed features and M the missing ones, δ = x − μ, and A an exponent that is 1 but while a fit is annealed:
+observed features and M the missing ones, δ = x − μ, and A the exponent of ``Model``, 1 as a rule:
 
     L Lᵀ = Σ_OO,   y = L⁻¹δ_O,   joint log-density = A·(log w − ½(|O| log 2π + 2 Σ log L_jj + yᵀy)) + log-prior
     V = L⁻¹Σ_OM,   E[δ_M | x_O] = Vᵀy,   Cov[x_M | x_O] = C = Σ_MM − VᵀV

@@ -109,7 +109,8 @@ class Scorer:
         with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
             covariances = self.family.covariances_of_root(self.root)
         weights = np.asarray(self.weights, np.float64)
-        return self.family.prepare_incomplete(Parameters(self.family.name, weights, self.in_double.means, covariances))
+        parameters = Parameters(self.family.name, weights, self.in_double.means, covariances)
+        return self.family.prepare_incomplete(parameters, self.root)
 
     def joint(self, rows: Rows, n_threads: int | None) -> Array:
         """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""

@@ -91,7 +91,7 @@ def responsibilities_of(rows: Rows, model: Model, sweep: Sweep) -> Array:
 
 
 def _forms_of(family: CovarianceFamily, model: Model) -> tuple[Prepared, PreparedIncomplete]:
-    return model.prepared, family.prepare_incomplete(model.parameters, model.exponent)
+    return model.prepared, family.prepare_incomplete(model.parameters, model.precisions_cholesky, model.exponent)
 
 
 def _moments_of_incomplete(sweep: IncompleteSweep, incomplete: PreparedIncomplete) -> Moments:

@@ -110,7 +110,7 @@ def incomplete_sweep_arguments(family="full", dtype="float64", n_features=3, n_c
     observed = guarded((0,) if has_matrices else slots[1].shape, "float64")
     slots = (slots[0], slots[1], second, slots[3], observed)
     order = np.arange(N_ROWS, dtype=np.int32)[::-1].copy()
-    *parameters, exponent = FAMILIES[family].prepare_incomplete(problem.parameters, 0.75)
+    *parameters, exponent = problem.prepared_incomplete(0.75)
     prepared = (*map(np.array, parameters), exponent)
     number = min(number, 2)
     return [number, values, weights, origin, groups, group_prior, prepared, order, section, slots, None]

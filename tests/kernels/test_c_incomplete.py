@@ -63,9 +63,18 @@ def test_a_family_without_a_kernel_is_refused(number):
         _kernels.incomplete_log_density(*replaced(incomplete_log_density_arguments(), (0,), number))
 
 
-def test_an_exponent_that_is_no_number_is_refused():
+@pytest.mark.parametrize("wrong", WRONG_PARAMETERS)
+@pytest.mark.parametrize("family_of_matrices", ["full", "tied"])
+def test_factors_must_fit(family_of_matrices, wrong):
+    arguments, path = incomplete_sweep_arguments(family_of_matrices), (SWEEP["prepared"], 3)
+    with pytest.raises(REFUSALS):
+        _kernels.incomplete_sweep(*replaced(arguments, path, WRONG_PARAMETERS[wrong](item_at(arguments, path))))
+    assert not any(slot.any() for slot in arguments[SLOTS])
+
+
+def test_an_exponent_that_is_no_number_is_refused(family):
     with pytest.raises(TypeError):
-        _kernels.incomplete_sweep(*replaced(incomplete_sweep_arguments(), (SWEEP["prepared"], 3), "1"))
+        _kernels.incomplete_sweep(*replaced(incomplete_sweep_arguments(family.name), (SWEEP["prepared"], -1), "1"))
 
 
 @pytest.mark.parametrize("position", [-1, -(2**31), 200, 2**31 - 1])
@@ -90,7 +99,7 @@ def test_an_order_that_points_elsewhere_is_not_followed(family, position):
 
 
 @pytest.mark.parametrize("constant", [np.inf, -np.inf, np.nan, 0.0, -1.0, 1e-320, 1e300])
-@pytest.mark.parametrize("at", range(3))
+@pytest.mark.parametrize("at", [0, 1, 2, -2])
 def test_parameters_that_make_no_sense_are_no_crash(family, at, constant):
     arguments = incomplete_sweep_arguments(family.name)
     arguments[SWEEP["prepared"]][at][:] = constant

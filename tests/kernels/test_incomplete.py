@@ -42,7 +42,7 @@ def sweep(
     backend: Backend, problem: Problem, rows: Rows, order: np.ndarray, section: Section, n_threads: int = 1
 ) -> IncompleteSlots:
     slots = empty_slots(problem, section.n_chunks)
-    prepared = problem.family.prepare_incomplete(problem.parameters)
+    prepared = problem.prepared_incomplete()
     backend.incomplete.sweep(rows, prepared, order, section, slots, n_threads)
     return slots
 
@@ -107,7 +107,7 @@ def log_densities(backend: Backend, problem: Problem, rows: Rows, order: np.ndar
     outputs = Outputs(
         np.full(n_rows, 7, dtype), np.full(n_rows, 7), np.full((n_rows, n_components), 7, dtype), normalize=False
     )
-    prepared = problem.family.prepare_incomplete(problem.parameters, exponent)
+    prepared = problem.prepared_incomplete(exponent)
     backend.incomplete.log_density(rows, prepared, order, whole(len(order)), outputs, 1)
     return outputs
 

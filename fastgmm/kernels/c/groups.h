@@ -35,6 +35,11 @@ OUTLINE int64_t find_members(const fastgmm_rows *rows, const Tile *tile, int64_t
     return n_components;
 }
 
+INLINE double with_prior(double joint, double prior) {
+    const double sum = joint + prior;
+    return sum > EXCLUDED ? sum : EXCLUDED;
+}
+
 /* Add the priors to the lines of the members. */
 OUTLINE void add_priors(const fastgmm_rows *rows, const Tile *tile, int64_t first, int64_t n_valid,
                         int64_t n_components, int64_t n_members) {
@@ -42,8 +47,7 @@ OUTLINE void add_priors(const fastgmm_rows *rows, const Tile *tile, int64_t firs
         const double *priors = priors_of(rows, row_at(rows, first + t), n_components);
         for (int64_t line = 0; priors && line < n_members; line++) {
             NUMBER *at = tile->joint + line * tile->stride + t;
-            const double joint = (double)*at + priors[tile->members[line]];
-            *at = (NUMBER)(joint > EXCLUDED ? joint : EXCLUDED);
+            *at = (NUMBER)with_prior((double)*at, priors[tile->members[line]]);
         }
     }
 }

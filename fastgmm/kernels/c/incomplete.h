@@ -31,23 +31,26 @@ INLINE double weight_of(const fastgmm_rows *rows, int64_t row) {
     return rows->weights ? rows->weights[row * rows->weight_stride] : 1.0;
 }
 
+/* Write the lines of joint log-densities, or of responsibilities, of the rows of one tile. */
+INLINE void put_joint_in_places(const fastgmm_rows *rows, const Tile *tile, const fastgmm_outputs *outputs,
+                                int64_t first, int64_t n_valid, int64_t n_components) {
+    for (int64_t t = 0; t < n_valid; t++)
+        for (int64_t k = 0; k < n_components; k++)
+            put(outputs->joint, outputs->dtype, place_of(rows, first + t) * n_components + k,
+                tile->joint[k * tile->stride + t]);
+}
+
 /* Fill the outputs of the rows of one tile, each in its place, from the lines of joint log-densities. */
 OUTLINE void put_outputs_in_places(const fastgmm_rows *rows, const Tile *tile, const fastgmm_outputs *outputs,
                                    int64_t first, int64_t n_valid, int64_t n_points, int64_t n_components) {
-    const int dtype = outputs->dtype;
     if (outputs->labels) {
         largest_component(tile, n_components, n_points);
         for (int64_t t = 0; t < n_valid; t++) outputs->labels[place_of(rows, first + t)] = (int64_t)tile->output[t];
     }
-    for (int pass = 0; pass < 2; pass++) {
-        for (int64_t t = 0; outputs->joint && outputs->normalize == pass && t < n_valid; t++)
-            for (int64_t k = 0; k < n_components; k++)
-                put(outputs->joint, dtype, place_of(rows, first + t) * n_components + k,
-                    tile->joint[k * tile->stride + t]);
-        if (pass == 0 && !outputs->log_density && !outputs->normalize) return;
-        if (pass == 0)
-            log_sum_exp(tile, n_components, n_points, negligible_margin(n_components), outputs->normalize);
-    }
+    if (outputs->joint && !outputs->normalize) put_joint_in_places(rows, tile, outputs, first, n_valid, n_components);
+    if (!outputs->log_density && !outputs->normalize) return;
+    log_sum_exp(tile, n_components, n_points, negligible_margin(n_components), outputs->normalize);
+    if (outputs->joint && outputs->normalize) put_joint_in_places(rows, tile, outputs, first, n_valid, n_components);
     for (int64_t t = 0; outputs->log_density && t < n_valid; t++)
-        put(outputs->log_density, dtype, place_of(rows, first + t), tile->output[t]);
+        put(outputs->log_density, outputs->dtype, place_of(rows, first + t), tile->output[t]);
 }

@@ -38,9 +38,6 @@ INLINE void solve(const NUMBER *factor, int64_t n_known, NUMBER *const x[4], con
     if (j < n_known) solve_rows(factor, j, x, n, 1);
 }
 
-/* Below the smallest normal number a pivot has no logarithm, nor where rounding made it negative. */
-#define SMALLEST_PIVOT 2.3e-308
-
 /* The rows i ... i + n of L. A component without a factor gets a log-density of NaN, and numbers that harm nobody. */
 INLINE void factor_rows(const NUMBER *covariance, const int64_t *features, NUMBER *factor, NUMBER *log_deviations,
                         int64_t i, const int n) {
@@ -97,23 +94,6 @@ OUTLINE void factor_block(const Holes *holes, int64_t block, int64_t begin) {
         case 2: factor_rows(covariance, holes->observed, factor, log_deviations, i, 2); break;
         case 3: factor_rows(covariance, holes->observed, factor, log_deviations, i, 3); break;
         default: break;
-    }
-}
-
-/* W of a block, once for all rows. */
-OUTLINE void invert_root(Holes *holes, int64_t block) {
-    const int64_t d = holes->d;
-    const NUMBER *factor = holes->factors + block * triangle(d) * LANES;
-    NUMBER *root = holes->roots + block * d * d * LANES;
-    for (int64_t j = 0; j < d; j++) holes->observed[j] = j;
-    holes->n_observed = d;
-    factor_block(holes, block, 0);
-    holes->n_observed = -1;
-    store(holes->log_roots + block * LANES, load(holes->log_deviations + (block * (d + 1) + d) * LANES));
-    for (int64_t j = 0; j < d; j++) {
-        NUMBER *const x[4] = {root + j * d * LANES};
-        for (int64_t i = 0; i < d; i++) store(x[0] + i * LANES, broadcast(i == j));
-        solve(factor, d, x, 1);
     }
 }
 

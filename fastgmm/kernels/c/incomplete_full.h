@@ -134,10 +134,7 @@ OUTLINE void put_joints(const Holes *holes, const NUMBER *rows, int64_t n) {
 /* Add the priors of a row to its joint log-densities. */
 OUTLINE void add_priors_of_row(const fastgmm_rows *rows, int64_t row, NUMBER *joint, int64_t n_components) {
     const double *priors = priors_of(rows, row, n_components);
-    for (int64_t k = 0; priors && k < n_components; k++) {
-        const double sum = joint[k] + priors[k];
-        joint[k] = sum > EXCLUDED ? sum : EXCLUDED;
-    }
+    for (int64_t k = 0; priors && k < n_components; k++) joint[k] = with_prior(joint[k], priors[k]);
 }
 
 /* Turn the joint log-densities of a row into weighted responsibilities, and add to the totals. */
@@ -206,7 +203,7 @@ INLINE void add_square_rows(const NUMBER *e, const NUMBER *weights, int64_t d, N
 
 /* Add the rows that wait to s and S. */
 OUTLINE void add_waiting(const Holes *holes, int64_t block) {
-    const int64_t d = holes->d, shared = holes->n_factors == 1 ? 0 : block;
+    const int64_t d = holes->d, shared = factor_of(holes, block);
     NUMBER *e = holes->expected + block * ROWS_TOGETHER * d * LANES;
     NUMBER *weights = holes->weights + block * ROWS_TOGETHER * LANES;
     NUMBER *first = holes->first + block * d * LANES, *second = holes->second + shared * triangle(d) * LANES;
@@ -222,7 +219,7 @@ OUTLINE void add_waiting(const Holes *holes, int64_t block) {
 
 /* E[delta_M | x_O] behind the y of a row, from the pivot where a covariance is shared. */
 INLINE void put_shifts(const Holes *holes, int64_t block, int64_t r) {
-    const int64_t d = holes->d, n = holes->n_observed, shared = holes->n_factors == 1 ? 0 : block;
+    const int64_t d = holes->d, n = holes->n_observed, shared = factor_of(holes, block);
     const NUMBER *columns = holes->columns + shared * d * d * LANES, *y = whitened_of(holes, block, r);
     NUMBER *shifts = shifts_of(holes, block, r);
     if (holes->from_roots) {
@@ -286,7 +283,7 @@ INLINE void need_columns(const Holes *holes, int64_t block) {
 OUTLINE void add_moments_of_rows(const Holes *holes, const NUMBER *rows, int64_t n) {
     const int64_t d = holes->d;
     for (int64_t block = 0; block < holes->n_blocks; block++) {
-        const int64_t shared = holes->is_tied ? 0 : block;
+        const int64_t shared = factor_of(holes, block);
         Vector of_block = broadcast(0);
         for (int64_t r = 0; r < n; r++) {
             const Vector weight = load(holes->joint + (r * holes->n_blocks + block) * LANES);
@@ -333,7 +330,5 @@ OUTLINE void hand_over(const Holes *holes, const Slot *slot) {
         for (int64_t i = 0; i < d; i++)
             for (int64_t j = 0; j <= i; j++) to[i * d + j] += from[(triangle(i) + j) * LANES];
     }
-    memset(holes->counts, 0, (size_t)(holes->n_blocks * LANES) * sizeof(NUMBER));
-    memset(holes->first, 0, (size_t)(holes->n_blocks * d * LANES) * sizeof(NUMBER));
-    memset(holes->second, 0, (size_t)(holes->n_factors * triangle(d) * LANES) * sizeof(NUMBER));
+    clear_moments(holes);
 }

@@ -17,6 +17,9 @@
 
 #define ROWS_TOGETHER 4 /* of one pattern, whose y share what is read of L */
 
+/* Below the smallest normal number a pivot has no logarithm, nor where rounding made it negative. */
+#define SMALLEST_PIVOT 2.3e-308
+
 INLINE int64_t triangle(int64_t n) { return n * (n + 1) / 2; }
 
 /* Of components that share their covariance, see incomplete_tied.h: what does not depend on a row, what is the
@@ -80,7 +83,7 @@ INLINE Shared shared_in(int64_t *integers, int64_t d, int64_t n_blocks) {
 INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_t d, const int is_tied) {
     const int64_t n_blocks = (prepared->n_components + LANES - 1) / LANES, n_factors = is_tied ? 1 : n_blocks;
     Holes holes = {.d = d, .n_components = prepared->n_components, .n_blocks = n_blocks, .n_factors = n_factors,
-                   .is_tied = is_tied,                    .exponent = prepared->exponent, .n_observed = -1};
+                   .is_tied = is_tied, .exponent = prepared->exponent, .n_observed = -1};
     const uintptr_t end = (uintptr_t)(tile->low + d) + FASTGMM_ALIGNMENT - 1;
     NUMBER *next = (NUMBER *)(end & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
 #define VECTORS(name, n) holes.name = next, next += (n) * LANES
@@ -113,31 +116,61 @@ INLINE Holes holes_in(const Tile *tile, const fastgmm_prepared *prepared, int64_
     return holes;
 }
 
+/* Put the covariances and W of a block into lanes: row by row, and column by column with 0 above the diagonal. */
+OUTLINE void arrange_matrices(const Holes *holes, const fastgmm_prepared *prepared, int64_t block) {
+    const int64_t d = holes->d;
+    const double *covariances[LANES], *inverses[LANES];
+    NUMBER *covariance = holes->covariances + block * triangle(d) * LANES;
+    NUMBER *root = holes->roots + block * d * d * LANES;
+    Vector sum = broadcast(0);
+    for (int64_t lane = 0; lane < LANES; lane++) {
+        const int64_t k = holes->is_tied ? 0 : smaller(block * LANES + lane, holes->n_components - 1);
+        covariances[lane] = (const double *)prepared->scales + k * d * d;
+        inverses[lane] = prepared->inverse_cholesky + k * d * d;
+    }
+    for (int64_t i = 0; i < d; i++)
+        for (int64_t j = 0; j <= i; j++)
+            for (int64_t lane = 0; lane < LANES; lane++)
+                covariance[(triangle(i) + j) * LANES + lane] = covariances[lane][i * d + j];
+    for (int64_t j = 0; j < d; j++) {
+        for (int64_t i = 0; i < j; i++) store(root + (j * d + i) * LANES, broadcast(0));
+        for (int64_t i = j; i < d; i++)
+            for (int64_t lane = 0; lane < LANES; lane++)
+                root[(j * d + i) * LANES + lane] = inverses[lane][i * d + j];
+        const Vector pivot = load(root + (j * d + j) * LANES);
+        sum = sum - where_less(broadcast(SMALLEST_PIVOT), pivot, logarithm(pivot), broadcast(NAN));
+    }
+    store(holes->log_roots + block * LANES, sum);
+}
+
 /* Put parameters into lanes; those beyond the last component are the last one's, and weigh nothing. */
 OUTLINE void arrange(const Holes *holes, const fastgmm_prepared *prepared) {
     const int64_t d = holes->d, last = holes->n_components - 1;
-    const double *covariances = prepared->scales, *log_weights = prepared->log_constants;
+    const double *log_weights = prepared->log_constants;
     for (int64_t at = 0; at < holes->n_blocks * LANES; at++) {
         const int64_t k = smaller(at, last), block = at / LANES, lane = at % LANES;
         holes->log_weights[at] = at > last ? -INFINITY : log_weights[k];
         for (int64_t j = 0; j < d; j++) holes->means[(block * d + j) * LANES + lane] = prepared->means[k * d + j];
     }
-    for (int64_t at = 0; at < holes->n_factors * LANES; at++) {
-        const int64_t k = prepared->family == FASTGMM_TIED ? 0 : smaller(at, last);
-        const double *from = covariances + k * d * d;
-        NUMBER *to = holes->covariances + at / LANES * triangle(d) * LANES + at % LANES;
-        for (int64_t i = 0; i < d; i++)
-            for (int64_t j = 0; j <= i; j++) to[(triangle(i) + j) * LANES] = from[i * d + j];
-    }
+    for (int64_t block = 0; block < holes->n_factors; block++) arrange_matrices(holes, prepared, block);
+}
+
+/* Begin the moments of a tile. */
+OUTLINE void clear_moments(const Holes *holes) {
+    const int64_t d = holes->d;
     for (int64_t block = 0; block < holes->n_blocks; block++) holes->n_waiting[block] = 0;
     memset(holes->counts, 0, (size_t)(holes->n_blocks * LANES) * sizeof(NUMBER));
     memset(holes->first, 0, (size_t)(holes->n_blocks * d * LANES) * sizeof(NUMBER));
     memset(holes->second, 0, (size_t)(holes->n_factors * triangle(d) * LANES) * sizeof(NUMBER));
 }
 
-INLINE Vector covariance_of(const NUMBER *covariance, int64_t i, int64_t j) {
-    return load(covariance + (i < j ? triangle(j) + i : triangle(i) + j) * LANES);
-}
+/* The place of a pair of features in a triangle. */
+INLINE int64_t pair_at(int64_t i, int64_t j) { return (i < j ? triangle(j) + i : triangle(i) + j) * LANES; }
+
+INLINE Vector covariance_of(const NUMBER *covariance, int64_t i, int64_t j) { return load(covariance + pair_at(i, j)); }
+
+/* Which block of factors is that of a block of components. */
+INLINE int64_t factor_of(const Holes *holes, int64_t block) { return holes->is_tied ? 0 : block; }
 
 INLINE NUMBER *whitened_of(const Holes *holes, int64_t block, int64_t r) {
     return holes->whitened + 2 * (block * ROWS_TOGETHER + r) * holes->d * LANES;
@@ -154,7 +187,7 @@ INLINE Vector mean_from_pivot(const Holes *holes, int64_t block, int64_t j) {
 
 /* The joint log-densities of a block at the row r, from |y|^2. */
 INLINE void put_joint_of_block(const Holes *holes, int64_t r, int64_t block, Vector q) {
-    const int64_t n_observed = holes->n_observed, shared = holes->n_factors == 1 ? 0 : block;
+    const int64_t n_observed = holes->n_observed, shared = factor_of(holes, block);
     const Vector c = load(holes->log_weights + block * LANES) - broadcast(0.5 * LOG_TWO_PI * (NUMBER)n_observed) -
                      load(holes->log_deviations + (shared * (holes->d + 1) + n_observed) * LANES);
     const Vector joint = broadcast(holes->exponent) * fma_(broadcast(-0.5), q, c), lowest = broadcast(LOWEST);

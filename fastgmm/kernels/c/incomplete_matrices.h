@@ -76,7 +76,6 @@ INLINE Holes arranged_holes(const Tile *tile, const fastgmm_rows *rows, const fa
     Holes holes = holes_in(tile, prepared, rows->n_features, is_tied);
     holes.has_scatter = is_tied && !rows->groups;
     arrange(&holes, prepared);
-    for (int64_t block = 0; block < holes.n_factors; block++) invert_root(&holes, block);
     if (is_tied) arrange_shared(&holes, prepared);
     return holes;
 }
@@ -88,6 +87,7 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
     const Tile tile = tile_in(share->scratch, section->tile_rows, d, n_components);
     Holes holes = arranged_holes(&tile, rows, prepared, is_tied);
     const Run run = run_in(&holes);
+    clear_moments(&holes);
     for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
         const int64_t chunk = visit.chunk;
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,

@@ -162,9 +162,6 @@ INLINE void put_products(const Run *run, const NUMBER *lifts, const NUMBER *sums
 
 INLINE void add_to(NUMBER *at, Vector vector) { store(at, load(at) + vector); }
 
-/* The place of a pair of features in a triangle. */
-INLINE int64_t pair_at(int64_t i, int64_t j) { return (i < j ? triangle(j) + i : triangle(i) + j) * LANES; }
-
 /* Add A s_O and A S_OO A^T + N C of a block to the moments of the tile. */
 OUTLINE void lift_moments(const Holes *holes, const Run *run, int64_t block) {
     const int64_t d = holes->d, n = holes->n_observed, *observed = holes->observed, *missing = holes->missing;
@@ -199,8 +196,7 @@ INLINE void add_priors_of_run(const fastgmm_rows *rows, const Tile *tile, const 
         const double *priors = priors_of(rows, places[t], n_components);
         for (int64_t k = 0; priors && k < n_components; k++) {
             NUMBER *at = tile->joint + k * tile->stride + t;
-            const NUMBER joint = *at + priors[k];
-            *at = joint > EXCLUDED ? joint : EXCLUDED;
+            *at = with_prior(*at, priors[k]);
         }
     }
 }

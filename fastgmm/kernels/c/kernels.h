@@ -34,7 +34,9 @@ typedef struct {
     const double *means;
     const void *scales;                   /* inverse Cholesky factors, inverse deviations or precisions */
     const double *pivot, *whitened_means; /* of the tied family, else NULL */
-    double exponent; /* for rows with holes alone, where log_constants are log_weights and scales covariances */
+    /* For rows with holes alone, where log_constants are log_weights and scales covariances. */
+    const double *inverse_cholesky; /* of matrices, else NULL */
+    double exponent;
 } fastgmm_prepared;
 
 /* The rows start ... stop of every chunk. */

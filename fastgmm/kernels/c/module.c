@@ -181,14 +181,16 @@ static int read_prepared(Call *call, int family, PyObject *tuple) {
     if (read_arrays(call, tuple, 1, families[family].n_arrays, fields, data) < 0) return -1;
     const int64_t n_components = call->prepared.n_components;
     call->prepared = (fastgmm_prepared){family,  dtype_of(constants), n_components, data[0],
-                                        data[1], data[2],             data[3],      data[4], 1.0};
+                                        data[1], data[2],             data[3],      data[4], NULL, 1.0};
     return 0;
 }
 
-/* Parameters for rows with holes: three arrays of float64 and the exponent. */
+/* Parameters for rows with holes: arrays of float64, where covariances are matrices also their factors, and last the
+ * exponent. */
 static int read_incomplete(Call *call, int family, PyObject *tuple) {
     static const char *const covariances[FASTGMM_FAMILIES] = {"kdd", "dd", "kd", NULL};
-    if (family < 0 || !covariances[family] || !PyTuple_Check(tuple) || PyTuple_Size(tuple) != 4) {
+    const int last = family == FASTGMM_FULL || family == FASTGMM_TIED ? 4 : 3;
+    if (family < 0 || !covariances[family] || !PyTuple_Check(tuple) || PyTuple_Size(tuple) != last + 1) {
         PyErr_SetString(PyExc_ValueError, "these are no parameters for rows with missing values");
         return -1;
     }
@@ -205,7 +207,12 @@ static int read_incomplete(Call *call, int family, PyObject *tuple) {
     if (!prepared->means) return -1;
     prepared->scales = array_of(call, PyTuple_GetItem(tuple, 2), READ, 'd', "covariances", covariances[family]);
     if (!prepared->scales) return -1;
-    prepared->exponent = PyFloat_AsDouble(PyTuple_GetItem(tuple, 3));
+    if (last == 4) {
+        PyObject *factors = PyTuple_GetItem(tuple, 3);
+        prepared->inverse_cholesky = array_of(call, factors, READ, 'd', "inverse_cholesky", covariances[family]);
+        if (!prepared->inverse_cholesky) return -1;
+    }
+    prepared->exponent = PyFloat_AsDouble(PyTuple_GetItem(tuple, last));
     return prepared->exponent == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
