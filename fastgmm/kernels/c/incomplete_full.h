@@ -22,6 +22,7 @@ OUTLINE void take_pattern(Holes *holes, const NUMBER *row, int of_run) {
     holes->run_is_ready = 0;
     holes->n_observed = n_observed;
     holes->n_missing = n_missing;
+    holes->half_log_two_pi = 0.5 * LOG_TWO_PI * (NUMBER)n_observed;
     for (int64_t block = 0; block < holes->n_factors; block++) {
         holes->has_columns[block] = 0;
         if (holes->from_roots && holes->is_tied)

@@ -42,6 +42,8 @@ typedef struct {
     int from_roots;            /* whether the pattern lacks so few features that it is computed from W */
     /* Of the pattern: features, L with the inverses of its diagonal, sums of log L_jj from 0 rows on, V^T, and C. */
     int64_t *observed, *missing, *other, n_observed, n_missing;
+    /* |O| log(2 pi)/2, which stands in memory, so that no compiler rounds it in one place and not in another. */
+    NUMBER half_log_two_pi;
     NUMBER *factors, *log_deviations, *columns, *conditional;
     int64_t *has_columns;
     int run_is_ready; /* whether incomplete_runs.h has prepared the pattern */
@@ -188,7 +190,7 @@ INLINE Vector mean_from_pivot(const Holes *holes, int64_t block, int64_t j) {
 /* The joint log-densities of a block at the row r, from |y|^2. */
 INLINE void put_joint_of_block(const Holes *holes, int64_t r, int64_t block, Vector q) {
     const int64_t n_observed = holes->n_observed, shared = factor_of(holes, block);
-    const Vector c = load(holes->log_weights + block * LANES) - broadcast(0.5 * LOG_TWO_PI * (NUMBER)n_observed) -
+    const Vector c = load(holes->log_weights + block * LANES) - broadcast(holes->half_log_two_pi) -
                      load(holes->log_deviations + (shared * (holes->d + 1) + n_observed) * LANES);
     const Vector joint = broadcast(holes->exponent) * fma_(broadcast(-0.5), q, c), lowest = broadcast(LOWEST);
     store(holes->joint + (r * holes->n_blocks + block) * LANES, where_less(lowest, joint, joint, lowest));

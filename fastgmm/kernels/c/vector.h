@@ -46,8 +46,15 @@ INLINE void store(NUMBER *to, Vector vector) { *(Memory *)to = vector; }
 
 INLINE Vector broadcast(NUMBER number) { return number - (Vector){0}; }
 
-/* a*b + c: compiled with -ffp-contract=fast, this is one instruction where the machine has one. */
+/* a*b + c: compiled with -ffp-contract=fast, this is one instruction where the machine has one. Of single numbers that is
+ * said, since a compiler that makes vectors of their products rounds these, in one place and not in another. */
+#if !HAS_VECTORS && (defined(__FMA__) || (defined(__FP_FAST_FMA) && defined(__FP_FAST_FMAF)))
+INLINE Vector fma_(Vector a, Vector b, Vector c) {
+    return _Generic(a, float: __builtin_fmaf, double: __builtin_fma)(a, b, c);
+}
+#else
 INLINE Vector fma_(Vector a, Vector b, Vector c) { return a * b + c; }
+#endif
 
 #if HAS_VECTORS
 INLINE Bits bits_of(Vector vector) { return (Bits)vector; }
