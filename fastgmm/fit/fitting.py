@@ -24,7 +24,8 @@ from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
 from fastgmm.fit.regularization import regularization_of
-from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.fit.restarts import best_of_restarts
+from fastgmm.fit.runs import Fit, Observer, Step, Stopping, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
