@@ -96,8 +96,9 @@ def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
     family = FAMILIES[gaussian.covariance_type]
     mean, n_features = gaussian.means[0], gaussian.n_features
     covariance = family.matrices(gaussian.covariances, 1, n_features)[0]
-    values, left_over, order = facts.rows.values.copy(), np.zeros((n_features, n_features)), facts.patterns.incomplete
-    for places in _of_one_pattern(facts.rows.values, order):
+    rows, left_over = facts.rows, np.zeros((n_features, n_features))
+    values = rows.values.copy()
+    for places in _of_one_pattern(rows.values, facts.patterns.incomplete):
         check()
         is_missing = np.isnan(values[places[0]])
         missing, observed = np.flatnonzero(is_missing), np.flatnonzero(~is_missing)
@@ -106,8 +107,9 @@ def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
         slopes = np.linalg.solve(covariance[within, observed], across)
         differences = values[of_rows, observed] - mean[observed]
         values[of_rows, missing] = mean[missing] + differences @ slopes
-        left_over[of_missing, missing] += len(places) * (covariance[of_missing, missing] - across.T @ slopes)
-    return values, (left_over + left_over.T) / (2 * len(values))  # symmetric but for rounding
+        weight = len(places) if rows.weights is None else rows.weights[places].sum()
+        left_over[of_missing, missing] += weight * (covariance[of_missing, missing] - across.T @ slopes)
+    return values, (left_over + left_over.T) / (2 * rows.total_weight)  # symmetric but for rounding
 
 
 def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.int32]]:

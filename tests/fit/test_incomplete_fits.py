@@ -228,3 +228,15 @@ def test_given_means_decide_by_what_a_row_has(family, labelled):
     start = fastgmm.GaussianMixture(2, **options).fit(values, labels=labels)
     assert np.array_equal(start.predict(values), np.repeat([0, 1], 100))
     assert_close(start.weights_, np.array([0.5, 0.5]), 1e-12)
+
+
+def test_a_whole_weight_is_the_row_repeated_in_a_start(family):
+    """Of given means, which draws nothing."""
+    rng = np.random.default_rng(11)
+    values = with_holes(rng.normal(size=(120, 3)), 0.4, rng)
+    weights = np.where(np.isnan(values).any(axis=1), 5, 1)
+    options = {"covariance_type": family.name, "means_init": [[-1.0] * 3, [1.0] * 3], "max_iter": 0}
+    one = fastgmm.GaussianMixture(2, **options).fit(values, sample_weight=weights)
+    other = fastgmm.GaussianMixture(2, **options).fit(np.repeat(values, weights, axis=0))
+    assert_close(one.weights_, other.weights_, 1e-12)
+    assert_close(one.covariances_, other.covariances_, 1e-9)
