@@ -159,6 +159,29 @@ def test_a_callable_start_sees_the_rows_as_they_are(family):
     assert np.array_equal(seen[0], rows.values, equal_nan=True)
 
 
+def test_means_of_a_callable_start_are_given_means(family):
+    rng = np.random.default_rng(12)
+    values = with_holes(rng.normal(size=(300, 3)) + 6.0 * rng.integers(2, size=(300, 1)), 0.4, rng)
+    means = np.array([[0.0] * 3, [6.0] * 3])
+    given, answered = (
+        fastgmm.GaussianMixture(2, covariance_type=family.name, random_state=0, max_iter=0, **how).fit(values)
+        for how in ({"means_init": means}, {"init_params": lambda *_: means})
+    )
+    assert np.array_equal(given.means_, answered.means_)
+    assert np.array_equal(given.weights_, answered.weights_)
+    assert np.array_equal(given.covariances_, answered.covariances_)
+
+
+@pytest.mark.parametrize("wrong", [np.full(200, 2), np.r_[np.zeros(199, int), 2], np.zeros(150, int)])
+def test_labels_of_a_callable_start_are_those_of_all_rows(monkeypatch, wrong):
+    """Also where a start looks at some of them."""
+    monkeypatch.setattr("fastgmm.fit.starts._SAMPLE_ROWS", 150)
+    _, rows = rows_of("full", n_rows=200)
+    words = r"integer labels from 0 to 1 of shape \(200,\); got an array of shape \(" + str(len(wrong))
+    with pytest.raises(ValueError, match=words):
+        fit_of(rows, init_params=lambda *_: wrong)
+
+
 def test_beliefs_about_rows_with_holes_count(family):
     problem, holes = rows_of(family.name)
     prior = np.log([[0.1, 0.9], [1.0, 1.0]])
