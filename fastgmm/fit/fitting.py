@@ -67,6 +67,7 @@ def fit_rows(
     """
     deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
     facts = Facts(rows)
+    n_missing = _count_of_missing(facts)
     if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
         rows = without_empty_rows(rows, facts.patterns)
         facts = facts if rows is facts.rows else Facts(rows)
@@ -75,7 +76,6 @@ def fit_rows(
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
         facts = counted_from_origin(facts)
-        n_missing = _count_of_missing(facts)
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)

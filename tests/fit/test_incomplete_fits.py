@@ -237,6 +237,8 @@ def test_a_fit_says_how_many_values_were_missing_and_a_file_keeps_it(tmp_path, c
     fitted.save(tmp_path / "model.npz")
     assert fastgmm.load(tmp_path / "model.npz").n_missing_ == 402
     assert fastgmm.GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]]).n_missing_ == 0
+    X = np.concatenate([X[400:], np.full((2, 3), np.nan)])
+    assert complete.fit(X).n_missing_ == complete.fit(X, labels=np.full(802, -1)).n_missing_ == 6
 
 
 @pytest.mark.filterwarnings("ignore:Component 1 of 2 holds fewer than two values")
