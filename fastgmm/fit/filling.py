@@ -18,6 +18,7 @@ from fastgmm.machine.waiting import check
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
+from fastgmm.sweeps.sweep import DeadlineError
 
 _MOST_STEPS = 20
 # In mean log-likelihood: the default ``tol`` of a fit.
@@ -67,7 +68,10 @@ def filled_by_centers(
 
 
 def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
-    """Some steps of EM with one component, on the rows looked at; without correlations where the family has none."""
+    """Some steps of EM with one component, on the rows looked at; without correlations where the family has none.
+
+    At the sweep's deadline it is where they have led to, and the fit ends at its own first sweep.
+    """
     family = FAMILIES["full" if sweep.family.has_matrices else "diag"]
     is_sound = (facts.variances >= np.finfo(np.float64).tiny) & (facts.variances < np.inf)
     variances = np.where(is_sound, facts.variances, 1.0)
@@ -76,14 +80,14 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> P
     start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
     # With one component there is nothing to believe.
     unlabelled = replace(looked_at.rows, groups=None, group_prior=None)
-    some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads)
+    some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
     for _ in range(_MOST_STEPS):
         try:
             following = iterates.send(some([iterate.asked])[0])
-        except NoModelError:
+        except (NoModelError, DeadlineError):
             break
         iterate, has_settled = following, following.change < _SETTLED
         if has_settled:

@@ -11,6 +11,7 @@ from fastgmm.families import FAMILIES
 from fastgmm.fit.fitting import fit_rows, suited_sweep
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import options_of
+from fastgmm.fit.prior import default_prior
 from fastgmm.fit.runs import Fit
 from fastgmm.moments import Moments
 from fastgmm.parameters import Parameters
@@ -223,6 +224,17 @@ def test_more_rows_than_a_start_looks_at_are_fitted_with_a_feature_that_is_seldo
 def test_a_fit_of_rows_with_holes_ends_at_the_deadline():
     _, rows = rows_of("full", n_rows=400)
     assert fit_of(rows, tol=0.0, max_iter=100_000, deadline=0.5).stop_reason == "deadline"
+
+
+def test_the_default_prior_takes_no_step_after_the_deadline():
+    """It starts without correlations."""
+    _, rows = rows_of("full", n_rows=200)
+    facts, family = Facts(rows), FAMILIES["full"]
+    sweeps = [suited_sweep(facts, "full", 2, "numpy", 1, deadline) for deadline in (0.0, np.inf)]
+    late, early = (np.asarray(default_prior(family, 2, facts, sweep).covariance) for sweep in sweeps)
+    assert np.array_equal(late, np.diag(np.diagonal(late)))
+    assert np.abs(early[np.triu_indices(3, 1)]).min() > 0.0
+    assert fit_of(rows, prior="default", deadline=1e-9).stop_reason == "deadline"
 
 
 def test_a_fit_says_how_many_values_were_missing_and_a_file_keeps_it(tmp_path, caplog):
