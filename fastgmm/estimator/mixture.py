@@ -116,7 +116,8 @@ class GaussianMixture:
         Iterations of the best start.
     lower_bound_ : float
         Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
-        density, too, divided by the sum of the weights. With ``assignment='hard'`` it is another: see there.
+        density, but of weights that are fixed, divided by the sum of the rows' weights. With ``assignment='hard'`` it
+        is another: see there.
     lower_bounds_ : list of float
         One for each iteration of the best start.
     history_ : tuple of Step
