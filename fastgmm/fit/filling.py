@@ -4,11 +4,13 @@ Nobody else should see it, since what is filled varies too little.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.data.facts import Facts
+from fastgmm.data.patterns import patterns_of_one_shape
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.fit.em import em
 from fastgmm.fit.regularization import relative_regularization
@@ -96,32 +98,36 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> P
 
 
 def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
-    """μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing, pattern by pattern; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM."""
-    family = FAMILIES[gaussian.covariance_type]
+    """μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM.
+
+    Patterns of one shape are computed together.
+    """
+    family, rows, order = FAMILIES[gaussian.covariance_type], facts.rows, facts.patterns.incomplete
     mean, n_features = gaussian.means[0], gaussian.n_features
     covariance = family.matrices(gaussian.covariances, 1, n_features)[0]
-    rows, left_over = facts.rows, np.zeros((n_features, n_features))
-    values = rows.values.copy()
-    for places in _of_one_pattern(rows.values, facts.patterns.incomplete):
-        check()
-        is_missing = np.isnan(values[places[0]])
-        missing, observed = np.flatnonzero(is_missing), np.flatnonzero(~is_missing)
-        within, of_missing, of_rows = observed[:, np.newaxis], missing[:, np.newaxis], places[:, np.newaxis]
-        across = covariance[within, missing]
-        slopes = np.linalg.solve(covariance[within, observed], across)
-        differences = values[of_rows, observed] - mean[observed]
-        values[of_rows, missing] = mean[missing] + differences @ slopes
-        weight = len(places) if rows.weights is None else rows.weights[places].sum()
-        left_over[of_missing, missing] += weight * (covariance[of_missing, missing] - across.T @ slopes)
+    values, left_over = rows.values.copy(), np.zeros((n_features, n_features))
+    for members, missing, observed in patterns_of_one_shape(np.isnan(rows.values[order])):
+        for few in pieces(len(members), 8 * n_features * (n_features + members.shape[1])):
+            check()
+            places, of_missing, of_observed = order[members[few]], missing[few], observed[few]
+            across = _blocks(covariance, of_observed, of_missing)
+            slopes = np.linalg.solve(_blocks(covariance, of_observed, of_observed), across)
+            differences = values[_pairs(places, of_observed)] - mean[of_observed][:, np.newaxis]
+            values[_pairs(places, of_missing)] = mean[of_missing][:, np.newaxis] + differences @ slopes
+            conditional = _blocks(covariance, of_missing, of_missing) - np.swapaxes(across, 1, 2) @ slopes
+            weights = (np.ones(places.shape) if rows.weights is None else rows.weights[places]).sum(axis=1)
+            np.add.at(left_over, _pairs(of_missing, of_missing), weights[:, np.newaxis, np.newaxis] * conditional)
     return values, (left_over + left_over.T) / (2 * rows.total_weight)  # symmetric but for rounding
 
 
-def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """An order by pattern, cut where the pattern changes."""
-    if not len(order):
-        return []
-    is_missing = np.isnan(values[order])
-    return np.split(order, 1 + np.flatnonzero((is_missing[1:] != is_missing[:-1]).any(axis=1)))
+def _pairs(some: NDArray[Any], others: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Indices (P, m, n) of all pairs of P times m and n places."""
+    return some[:, :, np.newaxis], others[:, np.newaxis, :]
+
+
+def _blocks(matrix: FloatArray, some: NDArray[np.intp], others: NDArray[np.intp]) -> FloatArray:
+    blocks: FloatArray = matrix[_pairs(some, others)]
+    return blocks
 
 
 def with_left_over(family: CovarianceFamily, start: Parameters, left_over: FloatArray) -> Parameters:
