@@ -39,7 +39,7 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     """Some rows of a sweep, each with an observed value, less their origin."""
     some = sweep.facts.rows.take(members)
     facts = Facts(replace(some, values=some.points().copy(order="C"), origin=None, groups=None, group_prior=None))
-    gaussian = single_gaussian(sweep, facts, Facts(facts.sample))
+    gaussian = single_gaussian(sweep, facts, facts.sample)
     values, left_over = _expected(facts, gaussian)
     return Filled(replace(some, values=values, origin=None, has_missing=False), left_over)
 
@@ -69,8 +69,8 @@ def filled_by_centers(
     return replace(sample, rows=replace(sample.rows, values=values))
 
 
-def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
-    """Some steps of EM with one component, on the rows looked at; without correlations where the family has none.
+def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = None) -> Parameters:
+    """Some steps of EM with one component, on all rows or some; without correlations where the family has none.
 
     At the sweep's deadline it is where they have led to, and the fit ends at its own first sweep.
     """
@@ -81,14 +81,14 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> P
     center = np.where(np.isfinite(facts.center), facts.center, 0.0)  # of absurd numbers, which the fit will refuse
     start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
     # With one component there is nothing to believe.
-    unlabelled = replace(looked_at.rows, groups=None, group_prior=None)
-    some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
+    unlabelled = replace(facts.rows if some is None else some, groups=None, group_prior=None)
+    visits = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
     for _ in range(_MOST_STEPS):
         try:
-            following = iterates.send(some([iterate.asked])[0])
+            following = iterates.send(visits([iterate.asked])[0])
         except (NoModelError, DeadlineError):
             break
         iterate, has_settled = following, following.change < _SETTLED

@@ -25,7 +25,7 @@ def test_a_row_is_filled_by_what_is_expected_given_what_it_has(
     facts = Facts(Rows(values, weights, has_missing=True))
     sweep = suited_to_missing(facts, FAMILIES[covariance_type], get_backend("numpy"), 1)
     assert isinstance(sweep, IncompleteSweep)
-    gaussian = single_gaussian(sweep, facts, Facts(facts.sample))
+    gaussian = single_gaussian(sweep, facts, facts.sample)
     monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 2 * 8 * 4 * 5)
     sample = filled(sweep, np.arange(len(values)))
     mean, covariance = gaussian.means[0], np.eye(4) * gaussian.covariances[0]
