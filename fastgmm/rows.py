@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import Array, BoolArray, FloatArray
 
 _GOLDEN_RATIO = 0.6180339887498949
 
@@ -98,3 +98,8 @@ class Rows:
     def points(self) -> Array:
         """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""
         return self.values if self.origin is None else self.values - self.origin.astype(self.values.dtype)
+
+
+def begins_of_equal(table: BoolArray) -> NDArray[np.intp]:
+    """Where lines of a table (n, d) begin that are not as the one before, the first among them."""
+    return np.flatnonzero(np.r_[True, (table[1:] != table[:-1]).any(axis=1)][: len(table)])

@@ -4,14 +4,15 @@ A *pattern* is the set of features that a row lacks. Features that are seldom mi
 neighboring patterns begin with the same observed features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.machine.pieces import pieces, places_of_nonzero
-from fastgmm.parameters import Array, IntArray
-from fastgmm.rows import Rows
+from fastgmm.parameters import Array, BoolArray, IntArray
+from fastgmm.rows import Rows, begins_of_equal
 
 # So many features make a key of two bytes, by which NumPy sorts in linear time. The order, the keys, and what the sort
 # takes are 22 bytes a row.
@@ -81,13 +82,28 @@ def observed_together(rows: Rows, patterns: Patterns) -> IntArray:
     for part in pieces(len(patterns.incomplete), rows.values[:1].nbytes):
         places = patterns.incomplete[part]
         has = ~np.isnan(rows.values[places])
-        begins = np.flatnonzero(np.r_[True, (has[1:] != has[:-1]).any(axis=1)])
+        begins = begins_of_equal(has)
         counts = np.add.reduceat(
             np.ones(len(places)) if is_counted is None else is_counted[places], begins, dtype=float
         )
         own = has[begins].astype(np.float64)
         result += ((own.T * counts) @ own).astype(np.int64)
     return result
+
+
+def patterns_of_one_shape(
+    is_missing: BoolArray,
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
+    """Of rows sorted by pattern: places (P, r), missing (P, m) and observed (P, d − m) features of equal r and m."""
+    begins = begins_of_equal(is_missing)
+    patterns, n_rows = is_missing[begins], np.diff(np.r_[begins, len(is_missing)])
+    n_missing = patterns.sum(axis=1)
+    features = np.argsort(~patterns, axis=1, kind="stable")  # the missing ones first
+    shape_of = n_missing * (len(is_missing) + 1) + n_rows  # one number for both
+    for shape in np.unique(shape_of):
+        m, r = divmod(shape, len(is_missing) + 1)
+        alike = np.flatnonzero(shape_of == shape)
+        yield begins[alike, np.newaxis] + np.arange(r), features[alike, :m], features[alike, m:]
 
 
 def _sorted_by_pattern(values: Array, order: NDArray[np.int32], lacking: IntArray) -> NDArray[np.int32]:

@@ -91,7 +91,8 @@ class GaussianMixture:
         [4]_; a start ends by ``tol``, or once counts of components stay, and ``lower_bound_`` is the mean of
         log(π_z N(x | z)), instead of the log-likelihood. Components that overlap come out too tight and too equal.
         ``'stochastic'``: for one drawn by the responsibilities [5]_, which may leave a poor maximum; a start takes
-        ``max_iter`` iterations, and ends with the likeliest parameters visited.
+        ``max_iter`` iterations, and ends with the likeliest parameters visited of which no component has collapsed,
+        or holds very few rows, as long as there are such.
     annealing : float in (0, 1], optional
         For soft assignments: densities are raised to this exponent, which grows by half as often as ``tol`` or
         ``max_iter`` ends a run of EM, up to 1 [6]_. Flat densities have fewer maxima; near 0 all components become
@@ -115,7 +116,8 @@ class GaussianMixture:
         Iterations of the best start.
     lower_bound_ : float
         Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
-        density, too, divided by the sum of the weights. With ``assignment='hard'`` it is another: see there.
+        density, but of weights that are fixed, divided by the sum of the rows' weights. With ``assignment='hard'`` it
+        is another: see there.
     lower_bounds_ : list of float
         One for each iteration of the best start.
     history_ : tuple of Step

@@ -148,7 +148,7 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         how = moments, np.full(before.n_features, float(options.reg_covar))
         if constraints is None:
             return _maximized(partial(maximize, family, *how, before.covariances), family, moments)
-        log_prior = log_density(constraints.prior, family, before, upper_root_of(attributes))
+        log_prior = log_density(constraints.prior_of_free_weights, family, before, upper_root_of(attributes))
         return _maximized(
             partial(maximize_held, family, *how, constraints, before, before.covariances), family, moments, log_prior
         )

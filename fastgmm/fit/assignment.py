@@ -19,7 +19,7 @@ from fastgmm.sweeps.incomplete import IncompleteSweep
 from fastgmm.sweeps.sweep import Sweep
 
 
-class Run(Protocol):
+class RunEM(Protocol):
     """``run_em`` with what all runs of a start have in common."""
 
     def __call__(
@@ -31,7 +31,7 @@ def run_as_assigned(
     options: Options,
     sweep: InMemory | IncompleteSweep,
     start: Parameters,
-    run: Run,
+    run: RunEM,
     stopping: Stopping,
     lower_bound: float,
     random_state: Callable[[], np.random.RandomState],

@@ -21,7 +21,8 @@ from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.kmeans import Labels, kmeans
 from fastgmm.fit.labelled import labelled_kmeans, labelled_members, parameters_of_labelled
 from fastgmm.fit.partitions import parameters_of_partition
-from fastgmm.fit.runs import Fit, Stopping, merit, run_em
+from fastgmm.fit.restarts import merit
+from fastgmm.fit.runs import Fit, Stopping, run_em
 from fastgmm.fit.scales import deviations, deviations_within, robust_deviations
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows

@@ -215,7 +215,7 @@ def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentErro
     rows, counts = sweep.facts.rows, error.counts
     if counts is None:  # a start: its weights are its counts
         counts = error.parameters.weights * rows.total_weight
-    cause = _probable_cause(sweep, _effective_points(counts, error.component))
+    cause = _probable_cause(sweep, _points_of(counts, error.component))
     advice = _SINGLE_PRECISION if rows.values.dtype == np.float32 else ""
     how = counts, cause, advice, int(sweep.facts.observed_together[sweep.facts.seldom_together])
     return failure_of(sweep.family, error.parameters, error.component, *how)
@@ -231,7 +231,7 @@ def failure_of(
     n_observed_pairs: int | None = None,
 ) -> DegenerateComponentError:
     """What to tell users of a covariance that is not positive definite."""
-    points, smallest = _effective_points(counts, component), _smallest_eigenvalue(family, parameters, component)
+    points, smallest = _points_of(counts, component), _smallest_eigenvalue(family, parameters, component)
     who = "The covariance shared by all components" if component < 0 else f"Component {component}"
     message = (
         f"{_MESSAGE}{advice} {who} has {points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
@@ -240,7 +240,7 @@ def failure_of(
     return DegenerateComponentError(message, component, points, smallest, cause, n_observed_pairs)
 
 
-def _effective_points(counts: FloatArray, component: int) -> float:
+def _points_of(counts: FloatArray, component: int) -> float:
     return float(counts.sum() if component < 0 else counts[component])
 
 

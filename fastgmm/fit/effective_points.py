@@ -69,7 +69,8 @@ def effective_points(
 def effective_values(sweep: Sweep, model: Model, enough: float) -> FloatArray:
     """The effective number of values (K, d) of every feature that each component holds, counted to ``enough`` of all.
 
-    That is (Σc)²/Σc² as above, over the rows that have the feature: of a sample where it has enough, else of all rows.
+    That is (Σc)²/Σc² as above, over the rows that have the feature, and at most Σr: many rows with a tiny share alike
+    are no values. It is that of a sample where it has enough, else of all rows.
     """
     of_sample = _effective_values(sweep, model, sweep.facts.sample, enough)
     return of_sample if (of_sample >= enough).all() else _effective_values(sweep, model, sweep.facts.rows, enough)
@@ -77,16 +78,19 @@ def effective_values(sweep: Sweep, model: Model, enough: float) -> FloatArray:
 
 def _effective_values(sweep: Sweep, model: Model, rows: Rows, enough: float) -> FloatArray:
     shape = model.parameters.means.shape
-    first, second, numbers = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    first, second, rows_held, numbers = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape)
     for part in pieces(rows.shape[0], 8 * max(shape)):
         block = rows.take(part)
         shares = responsibilities_of(block, model, sweep).astype(np.float64)
         if block.weights is not None:
-            shares = np.where(block.weights[:, np.newaxis] > 0, shares * block.weights[:, np.newaxis], 0.0)
+            shares[block.weights == 0] = 0.0
         has = (~np.isnan(block.values)).astype(np.float64)
+        rows_held += shares.T @ has
+        if block.weights is not None:
+            shares *= block.weights[:, np.newaxis]
         first += shares.T @ has
         second += np.square(shares).T @ has
-        numbers = np.square(first) / np.where(second > 0, second, 1.0)
+        numbers = np.minimum(np.square(first) / np.where(second > 0, second, 1.0), rows_held)
         if (numbers >= enough).all():
             break
     return numbers

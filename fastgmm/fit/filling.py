@@ -4,11 +4,13 @@ Nobody else should see it, since what is filled varies too little.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.data.facts import Facts
+from fastgmm.data.patterns import patterns_of_one_shape
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.fit.em import em
 from fastgmm.fit.regularization import relative_regularization
@@ -18,6 +20,7 @@ from fastgmm.machine.waiting import check
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
+from fastgmm.sweeps.sweep import DeadlineError
 
 _MOST_STEPS = 20
 # In mean log-likelihood: the default ``tol`` of a fit.
@@ -36,7 +39,7 @@ def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     """Some rows of a sweep, each with an observed value, less their origin."""
     some = sweep.facts.rows.take(members)
     facts = Facts(replace(some, values=some.points().copy(order="C"), origin=None, groups=None, group_prior=None))
-    gaussian = single_gaussian(sweep, facts, Facts(facts.sample))
+    gaussian = single_gaussian(sweep, facts, facts.sample)
     values, left_over = _expected(facts, gaussian)
     return Filled(replace(some, values=values, origin=None, has_missing=False), left_over)
 
@@ -66,8 +69,11 @@ def filled_by_centers(
     return replace(sample, rows=replace(sample.rows, values=values))
 
 
-def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> Parameters:
-    """Some steps of EM with one component, on the rows looked at; without correlations where the family has none."""
+def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = None) -> Parameters:
+    """Some steps of EM with one component, on all rows or some; without correlations where the family has none.
+
+    At the sweep's deadline it is where they have led to, and the fit ends at its own first sweep.
+    """
     family = FAMILIES["full" if sweep.family.has_matrices else "diag"]
     is_sound = (facts.variances >= np.finfo(np.float64).tiny) & (facts.variances < np.inf)
     variances = np.where(is_sound, facts.variances, 1.0)
@@ -75,15 +81,15 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> P
     center = np.where(np.isfinite(facts.center), facts.center, 0.0)  # of absurd numbers, which the fit will refuse
     start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
     # With one component there is nothing to believe.
-    unlabelled = replace(looked_at.rows, groups=None, group_prior=None)
-    some = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads)
+    unlabelled = replace(facts.rows if some is None else some, groups=None, group_prior=None)
+    visits = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
     for _ in range(_MOST_STEPS):
         try:
-            following = iterates.send(some([iterate.asked])[0])
-        except NoModelError:
+            following = iterates.send(visits([iterate.asked])[0])
+        except (NoModelError, DeadlineError):
             break
         iterate, has_settled = following, following.change < _SETTLED
         if has_settled:
@@ -92,30 +98,36 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, looked_at: Facts) -> P
 
 
 def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
-    """μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing, pattern by pattern; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM."""
-    family = FAMILIES[gaussian.covariance_type]
+    """μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM.
+
+    Patterns of one shape are computed together.
+    """
+    family, rows, order = FAMILIES[gaussian.covariance_type], facts.rows, facts.patterns.incomplete
     mean, n_features = gaussian.means[0], gaussian.n_features
     covariance = family.matrices(gaussian.covariances, 1, n_features)[0]
-    values, left_over, order = facts.rows.values.copy(), np.zeros((n_features, n_features)), facts.patterns.incomplete
-    for places in _of_one_pattern(facts.rows.values, order):
-        check()
-        is_missing = np.isnan(values[places[0]])
-        missing, observed = np.flatnonzero(is_missing), np.flatnonzero(~is_missing)
-        within, of_missing, of_rows = observed[:, np.newaxis], missing[:, np.newaxis], places[:, np.newaxis]
-        across = covariance[within, missing]
-        slopes = np.linalg.solve(covariance[within, observed], across)
-        differences = values[of_rows, observed] - mean[observed]
-        values[of_rows, missing] = mean[missing] + differences @ slopes
-        left_over[of_missing, missing] += len(places) * (covariance[of_missing, missing] - across.T @ slopes)
-    return values, (left_over + left_over.T) / (2 * len(values))  # symmetric but for rounding
+    values, left_over = rows.values.copy(), np.zeros((n_features, n_features))
+    for members, missing, observed in patterns_of_one_shape(np.isnan(rows.values[order])):
+        for few in pieces(len(members), 8 * n_features * (n_features + members.shape[1])):
+            check()
+            places, of_missing, of_observed = order[members[few]], missing[few], observed[few]
+            across = _blocks(covariance, of_observed, of_missing)
+            slopes = np.linalg.solve(_blocks(covariance, of_observed, of_observed), across)
+            differences = values[_pairs(places, of_observed)] - mean[of_observed][:, np.newaxis]
+            values[_pairs(places, of_missing)] = mean[of_missing][:, np.newaxis] + differences @ slopes
+            conditional = _blocks(covariance, of_missing, of_missing) - np.swapaxes(across, 1, 2) @ slopes
+            weights = (np.ones(places.shape) if rows.weights is None else rows.weights[places]).sum(axis=1)
+            np.add.at(left_over, _pairs(of_missing, of_missing), weights[:, np.newaxis, np.newaxis] * conditional)
+    return values, (left_over + left_over.T) / (2 * rows.total_weight)  # symmetric but for rounding
 
 
-def _of_one_pattern(values: Array, order: NDArray[np.int32]) -> list[NDArray[np.int32]]:
-    """An order by pattern, cut where the pattern changes."""
-    if not len(order):
-        return []
-    is_missing = np.isnan(values[order])
-    return np.split(order, 1 + np.flatnonzero((is_missing[1:] != is_missing[:-1]).any(axis=1)))
+def _pairs(some: NDArray[Any], others: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Indices (P, m, n) of all pairs of P times m and n places."""
+    return some[:, :, np.newaxis], others[:, np.newaxis, :]
+
+
+def _blocks(matrix: FloatArray, some: NDArray[np.intp], others: NDArray[np.intp]) -> FloatArray:
+    blocks: FloatArray = matrix[_pairs(some, others)]
+    return blocks
 
 
 def with_left_over(family: CovarianceFamily, start: Parameters, left_over: FloatArray) -> Parameters:

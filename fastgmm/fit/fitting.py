@@ -24,7 +24,8 @@ from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
 from fastgmm.fit.regularization import regularization_of
-from fastgmm.fit.runs import Fit, Observer, Step, Stopping, best_of_restarts, run_em
+from fastgmm.fit.restarts import best_of_restarts
+from fastgmm.fit.runs import Fit, Observer, Step, Stopping, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
@@ -66,6 +67,7 @@ def fit_rows(
     """
     deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
     facts = Facts(rows)
+    n_missing = _count_of_missing(facts)
     if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
         rows = without_empty_rows(rows, facts.patterns)
         facts = facts if rows is facts.rows else Facts(rows)
@@ -74,7 +76,6 @@ def fit_rows(
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
         facts = counted_from_origin(facts)
-        n_missing = _count_of_missing(facts)
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)

@@ -26,6 +26,13 @@ class Constraints:
     prior: LogPrior
     fixed: Fixed
 
+    @property
+    def prior_of_free_weights(self) -> LogPrior:
+        """What is believed of fixed weights is a constant, which is left out: of one that is 0 it would be −∞."""
+        if not self.fixed.weights.any():
+            return self.prior
+        return replace(self.prior, excess=np.where(self.fixed.weights, 0.0, self.prior.excess))
+
     def of_the_rows(self, found: Degenerate) -> Degenerate:
         """Degenerate components less those whose covariance is held by something else than a few rows."""
         if self.prior.holds_covariances:
@@ -75,7 +82,7 @@ class Posterior:
 
     def objective(self, moments: Moments, model: Model) -> float:
         matrices = model.parameters, model.precisions_cholesky
-        log_prior = log_density(self.constraints.prior, self.family, *matrices)
+        log_prior = log_density(self.constraints.prior_of_free_weights, self.family, *matrices)
         return (moments.log_likelihood + log_prior) / moments.total_weight
 
 

@@ -228,7 +228,7 @@ def default_prior(
     variances = summary.variances * share
     covariance: FloatArray
     if family.has_matrices and isinstance(sweep, IncompleteSweep):
-        covariance = single_gaussian(sweep, facts, facts).covariances[0] * share
+        covariance = single_gaussian(sweep, facts).covariances[0] * share
     elif family.has_matrices and isinstance(sweep, InMemory):
         scatter = sweep.scatter or total_scatter(sweep.facts, sweep.backend, sweep.n_threads)
         shift = scatter.moments.first[0] / scatter.moments.total_weight

@@ -1,21 +1,21 @@
-"""Runs of EM: who drives them, when one ends, who sees its steps, and the choice among several."""
+"""Runs of EM: who drives them, when one ends, and who sees its steps."""
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.acceleration import accelerated
-from fastgmm.fit.degenerate import degenerate_components, explanation_of
+from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, Posterior
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
 from fastgmm.fit.update import Likelihood, NoModelError, Tempered, Update
+from fastgmm.fit.wandering import Visited, enough_points, wandering
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 from fastgmm.sweeps.sweep import DeadlineError, Sweep
@@ -202,17 +202,19 @@ def run_em(
     DegenerateComponentError
         When a covariance stops being positive definite.
     """
-    dtype = sweep.facts.rows.values.dtype
-    update: Update = Likelihood(sweep.family, regularization, dtype)
-    if constraints is not None:
-        update = Posterior(sweep.family, regularization, dtype, constraints, start)
-    unobserved = unobserved_of(sweep.facts)
-    if unobserved is not None:
-        update = WithUnobserved(update, unobserved)
-    if course.exponent != 1.0:
-        update = Tempered(update, course.exponent)
-    iterates = (accelerated if course.is_accelerated else em)(update, start, lower_bound)
-    run = Run(iterates, stopping, _ROUNDING[dtype], restart, observer, is_logged, course)
+
+    def degenerate(model: Model) -> Degenerate:
+        found = degenerate_components(sweep, model, regularization)
+        return found if constraints is None else constraints.of_the_rows(found)
+
+    update, visited = _update_of(sweep, start, regularization, constraints, course.exponent), None
+    if course.wanders:
+        enough = enough_points(sweep.family, start.means.shape, constraints)
+        visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
+    loop = wandering if course.wanders else accelerated if course.is_accelerated else em
+    iterates = loop(update, start, lower_bound)
+    rounding = _ROUNDING[sweep.facts.rows.values.dtype]
+    run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
@@ -220,15 +222,23 @@ def run_em(
     assert run.stop_reason is not None
     if is_logged:
         _log_falls(run.steps)
-    model, bound = run.best or (run.iterate.model, run.iterate.lower_bound)
-    converged = run.stop_reason == "converged"
-    degenerate = degenerate_components(sweep, model, regularization)
+    model, bound = (visited and visited.best) or (run.iterate.model, run.iterate.lower_bound)
+    matrices, converged = (model.parameters, model.precisions_cholesky), run.stop_reason == "converged"
+    found, steps = degenerate(model), tuple(run.steps)
+    return Fit(*matrices, bound, converged, run.stop_reason, steps, found.components, found.collapsed, found.unseeing)
+
+
+def _update_of(
+    sweep: Sweep, start: Parameters, regularization: FloatArray, constraints: Constraints | None, exponent: float
+) -> Update:
+    dtype = sweep.facts.rows.values.dtype
+    update: Update = Likelihood(sweep.family, regularization, dtype)
     if constraints is not None:
-        degenerate = constraints.of_the_rows(degenerate)
-    matrices = model.parameters, model.precisions_cholesky
-    steps = tuple(run.steps)
-    outcome = Fit(*matrices, bound, converged, run.stop_reason, steps, degenerate.components, degenerate.collapsed)
-    return replace(outcome, unseeing=degenerate.unseeing) if degenerate.unseeing else outcome
+        update = Posterior(sweep.family, regularization, dtype, constraints, start)
+    unobserved = unobserved_of(sweep.facts)
+    if unobserved is not None:
+        update = WithUnobserved(update, unobserved)
+    return update if exponent == 1.0 else Tempered(update, exponent)
 
 
 def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
@@ -249,8 +259,7 @@ def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
 class Run:
     """A run of EM on its way: where it stands, and whether it has settled (see :class:`Stopping`).
 
-    ``rounding`` moves a lower bound by a smaller share of it. A run that wanders knows the ``best`` model that it has
-    visited, and its lower bound.
+    ``rounding`` moves a lower bound by a smaller share of it. A run that wanders remembers what it has ``visited``.
     """
 
     iterates: Generator[Iterate, Moments, None]
@@ -260,8 +269,8 @@ class Run:
     observer: Observer | None = None
     is_logged: bool = True
     course: Course = _PLAIN
+    visited: Visited | None = None
     iterate: Iterate = field(init=False)
-    best: tuple[Model, float] | None = field(init=False, default=None)
     counts: FloatArray = field(init=False, default_factory=lambda: np.empty(0))
     steps: list[Step] = field(init=False, default_factory=list)
     quiet_steps: int = field(init=False, default=0)
@@ -279,11 +288,11 @@ class Run:
 
     def advance(self, moments: Moments, began: float) -> None:
         """An iteration that began at that time, with the moments that it asked for."""
-        visited = self.iterate.asked
+        model = self.iterate.asked
         if not self._go_on(lambda: self.iterates.send(moments)):
             return
-        if self.course.wanders and (self.best is None or self.iterate.lower_bound > self.best[1]):
-            self.best = visited, self.iterate.lower_bound
+        if self.visited is not None:
+            self.visited.see(model, self.iterate.lower_bound, moments)
         is_settled = self._has_settled(moments.counts)
         step = self._step(is_settled and self.course.is_last, time.perf_counter() - began)
         self.steps.append(step)
@@ -354,40 +363,3 @@ def _log_falls(steps: list[Step]) -> None:
             len(steps),
             max(falls),
         )
-
-
-def best_of_restarts(runs: Iterable[Callable[[], Fit]]) -> tuple[Fit, tuple[Step, ...]]:
-    """Run every restart; return the best fit and the steps of all.
-
-    A fit without collapsed components beats one with some, whatever the likelihoods: a component that collapsed
-    onto a few points has a likelihood without bound and no meaning. A restart that fails is passed over while
-    another succeeds. One that is cut short is the last, and says why the best of all is what it is.
-    """
-    best: Fit | None = None
-    steps: list[Step] = []
-    failure: DegenerateComponentError | None = None
-    for restart, run in enumerate(runs):
-        try:
-            fit = run()
-        except DegenerateComponentError as error:
-            logger.debug("restart %d failed: %s", restart, error)
-            failure = failure or error
-            continue
-        steps.extend(fit.steps)
-        if best is None or merit(fit) > merit(best):
-            best = fit
-        if fit.was_cut_short:
-            best = replace(best, stop_reason=fit.stop_reason)
-            break
-    if best is None:
-        assert failure is not None, "a fit has at least one restart"
-        try:
-            raise failure
-        finally:
-            del failure  # which knows this frame, and so would keep all that it knows
-    return best, tuple(steps)
-
-
-def merit(fit: Fit) -> tuple[bool, float]:
-    """By which fits from different starts are compared: the largest is the best."""
-    return not fit.collapsed, fit.lower_bound

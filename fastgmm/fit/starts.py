@@ -27,7 +27,7 @@ from fastgmm.fit.labelled import labelled_members, labelled_seeds, rows_of_a_com
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.partitions import moments_of_groups, parameters_of_partition
 from fastgmm.machine.pieces import pieces, places_of_nonzero
-from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.parameters import Array, FloatArray, IntArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
 from fastgmm.sweeps.incomplete import IncompleteSweep
@@ -97,6 +97,10 @@ def _from_filled_sample(
     larger by 0.001 to 0.11 and of one smaller by 0.003.
     """
     rows, family, patterns = sweep.facts.rows, sweep.family, sweep.facts.patterns
+    labels = None
+    if callable(options.method) and options.means is None:
+        means, labels = _answer_of(options.method, rows, options.n_components, random_state)
+        options = replace(options, means=means)
     candidates = np.sort(np.concatenate([patterns.complete, patterns.incomplete])).astype(np.intp)
     if rows.weights is not None:
         candidates = candidates[rows.weights[candidates] > 0]
@@ -109,10 +113,9 @@ def _from_filled_sample(
         sample = filled(sweep, members)
     else:
         sample = filled_by_centers(sweep, members, options.means, default_scale(sweep.facts.sample, sweep.complete))
-    if callable(options.method) and options.means is None:
-        answer = np.asarray(options.method(rows.values, options.n_components, random_state))
-        answer = answer[members] if answer.shape == rows.shape[:1] else answer
-        options = replace(options, method=lambda *_: answer)
+    if labels is not None:
+        of_sample = labels[members]
+        options = replace(options, method=lambda *_: of_sample)
     over_sample = make_sweep(Facts(sample.rows), family, sweep.backend, sweep.n_threads)
     start = make_start(over_sample, options, regularization, random_state)
     return start if options.covariances is not None else with_left_over(family, start, sample.left_over)
@@ -189,12 +192,24 @@ def _from_callable(
     regularization: FloatArray,
     random_state: np.random.RandomState,
 ) -> Parameters:
-    """A user's start: means (n_components, n_features), or a label for every row."""
-    n_rows, n_features = sweep.rows.shape
-    answer = np.asarray(method(sweep.rows.values, n_components, random_state))
-    if answer.shape == (n_components, n_features) and answer.dtype.kind == "f" and np.isfinite(answer).all():
-        options = StartOptions("auto", n_components, means=answer)
+    """The start that a user's means or labels suggest."""
+    means, labels = _answer_of(method, sweep.rows, n_components, random_state)
+    if labels is None:
+        options = StartOptions("auto", n_components, means=means)
         return _from_partition(sweep, options, regularization, random_state)
+    shift = sweep.facts.center
+    start = np.broadcast_to(shift, (n_components, sweep.rows.shape[1]))
+    return parameters_of_partition(sweep, sweep.rows, labels, start, regularization, keep_means=False)
+
+
+def _answer_of(
+    method: StartFunction, rows: Rows, n_components: int, random_state: np.random.RandomState
+) -> tuple[FloatArray | None, IntArray | None]:
+    """What a user's start says: means (n_components, n_features), or a label for every row; the other one is None."""
+    n_rows, n_features = rows.shape
+    answer = np.asarray(method(rows.values, n_components, random_state))
+    if answer.shape == (n_components, n_features) and answer.dtype.kind == "f" and np.isfinite(answer).all():
+        return answer, None
     is_labels = answer.shape == (n_rows,) and answer.dtype.kind in "iu"
     if not is_labels or answer.min() < 0 or answer.max() >= n_components:
         raise ValueError(
@@ -202,9 +217,7 @@ def _from_callable(
             f"{(n_components, n_features)} or integer labels from 0 to {n_components - 1} of shape ({n_rows},); "
             f"got an array of shape {answer.shape} and dtype {answer.dtype}"
         )
-    shift = sweep.facts.center
-    start = np.broadcast_to(shift, (n_components, n_features))
-    return parameters_of_partition(sweep, sweep.rows, answer, start, regularization, keep_means=False)
+    return None, answer
 
 
 def _random_responsibilities(

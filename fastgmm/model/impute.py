@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.patterns import patterns_of
+from fastgmm.data.patterns import patterns_of, patterns_of_one_shape
 from fastgmm.data.single_precision import as_float64
 from fastgmm.machine.pieces import pieces
 from fastgmm.model.scoring import Scorer
-from fastgmm.parameters import Array, BoolArray, FloatArray
+from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
 
 # Of a row: patterns are looked for among 130,000 rows at a time, since among fewer they would have fewer rows each.
@@ -117,7 +117,7 @@ def _batches_in(rows: Rows, order: NDArray[np.intp], scorer: Scorer, n_threads: 
     for part in pieces(len(order), 8 * n_components * n_features):
         some = as_float64(rows.take(order[part]))
         probabilities = scorer.evaluate(some, n_threads, "responsibilities")
-        for places, missing, observed in _patterns_of_one_shape(np.isnan(some.values)):
+        for places, missing, observed in patterns_of_one_shape(np.isnan(some.values)):
             n_missing, n_rows = missing.shape[1], places.shape[1]
             n_numbers = n_components * n_features * (3 * n_missing + n_rows)  # of a pattern: factors, and differences
             for few in pieces(len(places), 8 * n_numbers):
@@ -125,21 +125,6 @@ def _batches_in(rows: Rows, order: NDArray[np.intp], scorer: Scorer, n_threads: 
                 values = some.values[own[:, :, np.newaxis], observed[few, np.newaxis, :]]
                 means, roots = _conditional(scorer, values, observed[few], missing[few])
                 yield _Batch(order[part][own], missing[few], probabilities[own], means, roots)
-
-
-def _patterns_of_one_shape(
-    is_missing: BoolArray,
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]]:
-    """Of rows sorted by pattern: places (P, r), missing (P, m) and observed (P, d − m) features of equal r and m."""
-    begins = np.flatnonzero(np.r_[True, (is_missing[1:] != is_missing[:-1]).any(axis=1)])
-    patterns, n_rows = is_missing[begins], np.diff(np.r_[begins, len(is_missing)])
-    n_missing = patterns.sum(axis=1)
-    features = np.argsort(~patterns, axis=1, kind="stable")  # the missing ones first
-    shape_of = n_missing * (len(is_missing) + 1) + n_rows  # one number for both
-    for shape in np.unique(shape_of):
-        m, r = divmod(shape, len(is_missing) + 1)
-        alike = np.flatnonzero(shape_of == shape)
-        yield begins[alike, np.newaxis] + np.arange(r), features[alike, :m], features[alike, m:]
 
 
 def _conditional(

@@ -199,6 +199,28 @@ def test_a_stochastic_fit_ends_with_the_likeliest_that_it_has_visited(x, family)
     assert changes(gm).min() < 0.0  # it wanders
 
 
+@pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
+def test_a_stochastic_fit_returns_no_component_that_has_collapsed_on_its_way(reg_covar):
+    """With a component more than there are clusters one of three does, and has a likelihood without bound."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        some = np.where(rng.random(120) < 0.5, 0.0, 4.0)[:, np.newaxis] + rng.normal(size=(120, 1))
+        gm = fit(some, "full", 3, assignment="stochastic", max_iter=200, random_state=seed, reg_covar=reg_covar)
+        assert gm.degenerate_components_ == ()
+        assert gm.covariances_.min() > 1e-4
+        assert gm.n_iter_ == 200
+        assert gm.lower_bound_ == pytest.approx(gm.score(some), rel=1e-9)
+
+
+def test_a_stochastic_fit_from_a_start_that_has_collapsed_leaves_it(x):
+    """Whatever the likelihood of the start, which is larger than that of all that follows."""
+    some = np.concatenate([x[:150, :1], np.repeat(x[:1, :1], 9, axis=0)])
+    start = {"means_init": [x[0, :1], [0.0]], "weights_init": [0.05, 0.95], "precisions_init": [[[1e12]], [[0.1]]]}
+    gm = fit(some, "full", 2, assignment="stochastic", max_iter=50, reg_covar=1e-3, **start)
+    assert gm.lower_bound_ < gm.lower_bounds_[0]
+    assert gm.degenerate_components_ == ()
+
+
 def test_a_seed_says_what_is_drawn(x):
     one, same, other = (fit(x, assignment="stochastic", max_iter=5, random_state=seed).means_ for seed in (1, 1, 2))
     assert np.array_equal(one, same)

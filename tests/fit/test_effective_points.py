@@ -96,3 +96,14 @@ def test_values_beyond_a_sample_are_counted_where_it_has_too_few() -> None:
     rows[[100, 5001, 11_000], 1] = 0.0
     sweep, model = with_missing(rows, None, "full")
     assert effective_values(sweep, model, 2.0)[0, 1] >= 2.0
+
+
+@pytest.mark.parametrize("unit", [None, 1e-9, 1e9])
+def test_many_values_with_a_tiny_share_alike_are_none(unit: float | None) -> None:
+    """Here each has e⁻¹⁰ of the other component, whose own rows lack the feature."""
+    rows = np.concatenate([np.full((5000, 2), 49.95), np.full((10, 2), 100.0)])
+    rows[5000:, 1] = np.nan
+    weights = None if unit is None else np.full(len(rows), unit)
+    values = effective_values(*with_missing(rows, weights, "diag"), 2.0)
+    assert values[1, 1] == pytest.approx(5000 * np.exp(-10.0), rel=1e-4)
+    assert values[0, 1] >= 2.0

@@ -149,3 +149,17 @@ def test_a_tied_covariance_is_fixed_for_all_or_for_none() -> None:
     gm = GaussianMixture(2, covariance_type="tied", precisions_init=np.eye(2), fixed={"covariances": [0]})
     with pytest.raises(ValueError, match=r"A tied covariance is fixed for all components or for none\."):
         gm.fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:Component 0 of 2 collapsed")
+@pytest.mark.parametrize("some", [[0], [0, 1]])
+def test_a_fixed_weight_of_0_may_have_a_prior(some: list[int]) -> None:
+    """What is believed of a constant is a constant, here −∞."""
+    start = {"weights_init": [0.0, 1.0], "means_init": [[0.0, 0.0], [5.0, 5.0]]}
+    options: dict[str, Any] = {"fixed": {"weights": some}, "prior": fastgmm.Prior(weight_concentration=2.0)}
+    gm = GaussianMixture(2, **start, **options, max_iter=200).fit(X)
+    assert np.isfinite(gm.lower_bounds_).all()
+    assert gm.converged_
+    assert gm.weights_.tolist() == [0.0, 1.0]
+    assert gm.lower_bound_ == pytest.approx(gm.score(X), abs=1e-3)
+    assert np.isfinite(gm.maximized(gm.moments(X)).lower_bound_)

@@ -11,6 +11,7 @@ from fastgmm.families import FAMILIES
 from fastgmm.fit.fitting import fit_rows, suited_sweep
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import options_of
+from fastgmm.fit.prior import default_prior
 from fastgmm.fit.runs import Fit
 from fastgmm.moments import Moments
 from fastgmm.parameters import Parameters
@@ -159,6 +160,29 @@ def test_a_callable_start_sees_the_rows_as_they_are(family):
     assert np.array_equal(seen[0], rows.values, equal_nan=True)
 
 
+def test_means_of_a_callable_start_are_given_means(family):
+    rng = np.random.default_rng(12)
+    values = with_holes(rng.normal(size=(300, 3)) + 6.0 * rng.integers(2, size=(300, 1)), 0.4, rng)
+    means = np.array([[0.0] * 3, [6.0] * 3])
+    given, answered = (
+        fastgmm.GaussianMixture(2, covariance_type=family.name, random_state=0, max_iter=0, **how).fit(values)
+        for how in ({"means_init": means}, {"init_params": lambda *_: means})
+    )
+    assert np.array_equal(given.means_, answered.means_)
+    assert np.array_equal(given.weights_, answered.weights_)
+    assert np.array_equal(given.covariances_, answered.covariances_)
+
+
+@pytest.mark.parametrize("wrong", [np.full(200, 2), np.r_[np.zeros(199, int), 2], np.zeros(150, int)])
+def test_labels_of_a_callable_start_are_those_of_all_rows(monkeypatch, wrong):
+    """Also where a start looks at some of them."""
+    monkeypatch.setattr("fastgmm.fit.starts._SAMPLE_ROWS", 150)
+    _, rows = rows_of("full", n_rows=200)
+    words = r"integer labels from 0 to 1 of shape \(200,\); got an array of shape \(" + str(len(wrong))
+    with pytest.raises(ValueError, match=words):
+        fit_of(rows, init_params=lambda *_: wrong)
+
+
 def test_beliefs_about_rows_with_holes_count(family):
     problem, holes = rows_of(family.name)
     prior = np.log([[0.1, 0.9], [1.0, 1.0]])
@@ -202,6 +226,17 @@ def test_a_fit_of_rows_with_holes_ends_at_the_deadline():
     assert fit_of(rows, tol=0.0, max_iter=100_000, deadline=0.5).stop_reason == "deadline"
 
 
+def test_the_default_prior_takes_no_step_after_the_deadline():
+    """It starts without correlations."""
+    _, rows = rows_of("full", n_rows=200)
+    facts, family = Facts(rows), FAMILIES["full"]
+    sweeps = [suited_sweep(facts, "full", 2, "numpy", 1, deadline) for deadline in (0.0, np.inf)]
+    late, early = (np.asarray(default_prior(family, 2, facts, sweep).covariance) for sweep in sweeps)
+    assert np.array_equal(late, np.diag(np.diagonal(late)))
+    assert np.abs(early[np.triu_indices(3, 1)]).min() > 0.0
+    assert fit_of(rows, prior="default", deadline=1e-9).stop_reason == "deadline"
+
+
 def test_a_fit_says_how_many_values_were_missing_and_a_file_keeps_it(tmp_path, caplog):
     X = np.random.default_rng(0).normal(size=(1200, 3))
     complete = fastgmm.GaussianMixture(2, random_state=0).fit(X)
@@ -214,6 +249,8 @@ def test_a_fit_says_how_many_values_were_missing_and_a_file_keeps_it(tmp_path, c
     fitted.save(tmp_path / "model.npz")
     assert fastgmm.load(tmp_path / "model.npz").n_missing_ == 402
     assert fastgmm.GaussianMixture.from_parameters([1.0], [[0.0]], [[[1.0]]]).n_missing_ == 0
+    X = np.concatenate([X[400:], np.full((2, 3), np.nan)])
+    assert complete.fit(X).n_missing_ == complete.fit(X, labels=np.full(802, -1)).n_missing_ == 6
 
 
 @pytest.mark.filterwarnings("ignore:Component 1 of 2 holds fewer than two values")
@@ -228,3 +265,15 @@ def test_given_means_decide_by_what_a_row_has(family, labelled):
     start = fastgmm.GaussianMixture(2, **options).fit(values, labels=labels)
     assert np.array_equal(start.predict(values), np.repeat([0, 1], 100))
     assert_close(start.weights_, np.array([0.5, 0.5]), 1e-12)
+
+
+def test_a_whole_weight_is_the_row_repeated_in_a_start(family):
+    """Of given means, which draws nothing."""
+    rng = np.random.default_rng(11)
+    values = with_holes(rng.normal(size=(120, 3)), 0.4, rng)
+    weights = np.where(np.isnan(values).any(axis=1), 5, 1)
+    options = {"covariance_type": family.name, "means_init": [[-1.0] * 3, [1.0] * 3], "max_iter": 0}
+    one = fastgmm.GaussianMixture(2, **options).fit(values, sample_weight=weights)
+    other = fastgmm.GaussianMixture(2, **options).fit(np.repeat(values, weights, axis=0))
+    assert_close(one.weights_, other.weights_, 1e-12)
+    assert_close(one.covariances_, other.covariances_, 1e-9)

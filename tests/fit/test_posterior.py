@@ -124,7 +124,9 @@ def test_a_step_is_that_of_the_oracle(backend: Backend, family: CovarianceFamily
     assert_close(found.means, np.array(expected.means), 1e-11)
     assert_close(found.covariances, np.array(expected.covariances), 1e-10)
     log_likelihood = naive.moments(as_mixture(start), rows.values.tolist(), weights).log_likelihood
-    objective = (log_likelihood + naive.log_prior(as_mixture(start), believed)) / sum(weights)
+    of_free = [1.0 if k in fixed.get("weights", ()) else alpha for k, alpha in enumerate(believed.concentrations)]
+    log_prior = naive.log_prior(as_mixture(start), believed._replace(concentrations=of_free))
+    objective = (log_likelihood + log_prior) / sum(weights)
     assert update.objective(moments, model) == pytest.approx(objective, rel=1e-11)
 
 

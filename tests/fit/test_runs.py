@@ -9,7 +9,8 @@ from fastgmm import GaussianMixture, Step
 from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
-from fastgmm.fit.runs import Fit, Stopping, best_of_restarts, run_em
+from fastgmm.fit.restarts import best_of_restarts
+from fastgmm.fit.runs import Fit, Stopping, run_em
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep
 from tests.problems import draw_parameters

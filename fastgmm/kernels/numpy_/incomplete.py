@@ -11,7 +11,7 @@ from fastgmm.kernels.contract import Outputs, Section
 from fastgmm.kernels.incomplete import IncompleteKernels, IncompleteSlots, Order
 from fastgmm.kernels.numpy_.complete import LOWEST, add_priors, log_sum_exp, put_outputs, tiles
 from fastgmm.parameters import FloatArray, IncompleteDiag, IncompleteFull, IncompleteTied, PreparedIncomplete
-from fastgmm.rows import Rows
+from fastgmm.rows import Rows, begins_of_equal
 
 
 class _Run(NamedTuple):
@@ -34,7 +34,7 @@ def _runs(rows: Rows, prepared: PreparedIncomplete, order: Order) -> Iterator[_R
     """Neighbors of the same pattern."""
     values = rows.take(order).points().astype(np.float64)
     is_missing = np.isnan(values)
-    begins = np.flatnonzero(np.r_[True, (is_missing[1:] != is_missing[:-1]).any(axis=1)])
+    begins = begins_of_equal(is_missing)
     for begin, end in zip(begins, np.r_[begins[1:], len(order)], strict=True):
         observed, missing = np.flatnonzero(~is_missing[begin]), np.flatnonzero(is_missing[begin])
         differences = values[np.newaxis, begin:end, observed] - prepared.means[:, np.newaxis, observed]
