@@ -138,6 +138,8 @@ def checked_score(
         is_informative = have_observed(rows)
         log_density = log_density[is_informative]
         weights = None if weights is None else weights[is_informative]
+        if weights is not None and not weights.any():
+            raise ValueError("All rows of X of positive sample_weight are without any observed value.")
     score = criteria.mean(log_density, moderate(weights))
     n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, scorer.n_parameters
