@@ -1,8 +1,10 @@
 """Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
 
+import math
 import sys
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -25,6 +27,8 @@ _WORK_OF_A_COPY = 30
 # Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
 # range of float32.
 _LARGEST_EXPONENT = 60
+# What is counted in the unit of weights is scaled by no more than two to this power, lest it leave float64's range.
+_MOST_OF_A_UNIT = 900
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
 
@@ -329,10 +333,23 @@ def _may_be_weights(y: Any, n_rows: int) -> bool:
 
 def moderate(weights: FloatArray | None) -> FloatArray | None:
     """Weights scaled by a power of two where they are far from 1, so that their sums neither overflow nor vanish."""
-    if weights is None:
-        return None
+    power = 0 if weights is None else _moderating_power(weights)
+    return weights if weights is None or power == 0 else np.ldexp(weights, power)
+
+
+def in_moderate_unit(rows: Rows) -> tuple[Rows, float]:
+    """The rows with ``moderate`` weights, and the factor that brings there what else counts rows, as a prior does."""
+    power = 0 if rows.weights is None else _moderating_power(rows.weights)
+    if power == 0:
+        return rows, 1.0
+    limited = max(-_MOST_OF_A_UNIT, min(power, _MOST_OF_A_UNIT))
+    return replace(rows, weights=moderate(rows.weights)), math.ldexp(1.0, limited)
+
+
+def _moderating_power(weights: FloatArray) -> int:
+    """Two to this power makes the weights moderate; 0 where they are."""
     _, exponent = np.frexp(weights.max())
-    return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
+    return 0 if abs(int(exponent)) <= _LARGEST_EXPONENT else -int(exponent)
 
 
 def check_n_components(rows: Rows, n_components: int) -> None:

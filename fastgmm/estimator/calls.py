@@ -48,7 +48,7 @@ def checked_fit(
     names = feature_names(X)
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
-        rows = replace(rows, weights=moderate(check_sample_weight(sample_weight, rows.shape[0])))
+        rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
     if rows.has_missing:
         check_observed(rows, options.n_components, names)
     check_n_components(rows, options.n_components)
