@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.files.plain import plain, with_prior
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.machine.waiting import attended
 from fastgmm.machine.whole_file import AnyPath
@@ -38,6 +39,7 @@ _SAVED_RESULTS = (
     "lower_bound_",
     "lower_bounds_",
     "degenerate_components_",
+    "prior_",
     "n_fixed_parameters_",
     "n_missing_",
 )
@@ -144,6 +146,8 @@ def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def save(self: Any, path: AnyPath) -> None:
     """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all.
 
+    It keeps options, results and parameters, but not what :func:`fastgmm.load` says belongs to the process.
+
     Parameters
     ----------
     path : str or path-like
@@ -174,8 +178,8 @@ def to_saved_model(attributes: Mapping[str, Any], declared: Mapping[str, Option]
     """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
     names = attributes.get("feature_names_in_")
     known = {**no_history(), **attributes}
-    options = {name: _plain(known[name]) for name, option in declared.items() if option.is_saved and name in known}
-    results = {name: _plain(known[name]) for name in _SAVED_RESULTS}
+    options = {name: plain(known[name]) for name, option in declared.items() if option.is_saved and name in known}
+    results = {name: plain(known[name]) for name in _SAVED_RESULTS}
     return SavedModel(
         parameters=sound_parameters_of(attributes),
         options={name: value for name, value in options.items() if value is not None},
@@ -185,25 +189,17 @@ def to_saved_model(attributes: Mapping[str, Any], declared: Mapping[str, Option]
     )
 
 
-def _plain(value: Any) -> Any:
-    """A JSON value, or None for what has none."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, bool | int | float | str) else None
-
-
 def _as(default: Any, value: Any) -> Any:
     """A tuple where the default is one: JSON knows none."""
-    return tuple(value) if isinstance(default, tuple) else value
+    return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value
 
 
 def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[str, Option] = OPTIONS) -> Estimator:
     """The estimator that a model file describes."""
     parameters = model.parameters
     saved = {name for name, option in declared.items() if option.is_saved} - {"n_components"}
-    known = {name: _as(declared[name].default, value) for name, value in model.options.items() if name in saved}
+    options = with_prior(model.options)
+    known = {name: _as(declared[name].default, value) for name, value in options.items() if name in saved}
     build: Any = cls
     estimator = build.from_parameters(
         parameters.weights,
@@ -211,9 +207,10 @@ def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[
         parameters.covariances,
         **(known | {"covariance_type": parameters.covariance_type}),
     )
+    results = with_prior(model.fit)
     for name in _SAVED_RESULTS:
-        if name.rstrip("_") in model.fit:
-            setattr(estimator, name, _as(getattr(estimator, name), model.fit[name.rstrip("_")]))
+        if name.rstrip("_") in results:
+            setattr(estimator, name, _as(getattr(estimator, name), results[name.rstrip("_")]))
     if estimator.n_fixed_parameters_:
         adopt(estimator, {})  # for a scorer that knows of them
     if model.feature_names is not None:
