@@ -61,10 +61,16 @@ def from_parameters(
         parameters = check_parameters(weights, means, covariances, covariance_type)
         return parameters, parameter_attributes(parameters)
 
-    parameters, fitted = attended(work, work_on(covariances))
+    return _fitted(cls, *attended(work, work_on(covariances)), options)
+
+
+def _fitted(
+    cls: type[Estimator], parameters: Parameters, attributes: dict[str, Any], options: Mapping[str, Any]
+) -> Estimator:
+    """An estimator that has the attributes of a fit, and says that it has no history but for what they say."""
     build: Any = cls
-    estimator: Estimator = build(parameters.n_components, covariance_type=covariance_type, **options)
-    adopt(estimator, fitted | no_history())
+    estimator: Estimator = build(parameters.n_components, covariance_type=parameters.covariance_type, **options)
+    adopt(estimator, no_history() | attributes)
     return estimator
 
 
@@ -196,24 +202,13 @@ def _as(default: Any, value: Any) -> Any:
 
 def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[str, Option] = OPTIONS) -> Estimator:
     """The estimator that a model file describes."""
-    parameters = model.parameters
-    saved = {name for name, option in declared.items() if option.is_saved} - {"n_components"}
-    options = with_prior(model.options)
+    parameters, options, results = model.parameters, with_prior(model.options), with_prior(model.fit)
+    saved = {name for name, option in declared.items() if option.is_saved} - {"n_components", "covariance_type"}
     known = {name: _as(declared[name].default, value) for name, value in options.items() if name in saved}
-    build: Any = cls
-    estimator = build.from_parameters(
-        parameters.weights,
-        parameters.means,
-        parameters.covariances,
-        **(known | {"covariance_type": parameters.covariance_type}),
-    )
-    results = with_prior(model.fit)
-    for name in _SAVED_RESULTS:
-        if name.rstrip("_") in results:
-            setattr(estimator, name, _as(getattr(estimator, name), results[name.rstrip("_")]))
-    if estimator.n_fixed_parameters_:
-        adopt(estimator, {})  # for a scorer that knows of them
+    attributes = attended(lambda: parameter_attributes(parameters), work_on(parameters.covariances))
+    for name, default in no_history().items():
+        if name in _SAVED_RESULTS and name.rstrip("_") in results:
+            attributes[name] = _as(default, results[name.rstrip("_")])
     if model.feature_names is not None:
-        estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
-    result: Estimator = estimator
-    return result
+        attributes["feature_names_in_"] = np.array(model.feature_names, dtype=object)
+    return _fitted(cls, parameters, attributes, known)
