@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fastgmm.parameters import Array, FloatArray
 
 _GOLDEN_RATIO = 0.6180339887498949
+_ROWS_OF_A_BLOCK = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +57,22 @@ class Rows:
         positive = None if self.weights is None else self.weights > 0
         if not self.has_missing:
             return positive
-        return self._have_any_value if positive is None else self._have_any_value & positive
+        return self.are_observed if positive is None else self.are_observed & positive
 
     @property
-    def _have_any_value(self) -> NDArray[np.bool_]:
-        """Feature by feature, since a table of what is missing would be large."""
-        found = np.zeros(self.shape[0], np.bool_)
-        for feature in self.values.T:
-            found |= feature == feature
-            if found.all():
-                break
-        return found
+    def are_observed(self) -> NDArray[np.bool_]:
+        """Which rows (n,) have any value."""
+        result = np.ones(self.shape[0], np.bool_)
+        for begin in range(0, len(result), _ROWS_OF_A_BLOCK):
+            block = self.values[begin : begin + _ROWS_OF_A_BLOCK]
+            # Feature by feature, of the rows that lack all before: mostly there are soon none left to look at.
+            lacking = np.flatnonzero(np.isnan(block[:, 0]))
+            for feature in block.T[1:]:
+                lacking = lacking[np.isnan(feature[lacking])]
+                if not len(lacking):
+                    break
+            result[begin + lacking] = False
+        return result
 
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""

@@ -248,18 +248,15 @@ def _holds_missing(values: Array) -> bool:
 
 def have_observed(rows: Rows) -> BoolArray:
     """Which rows (n,) have an observed value; ``ValueError`` where none has."""
-    result = np.empty(rows.shape[0], np.bool_)
-    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
-        result[part] = ~np.isnan(rows.values[part]).all(axis=1)
+    result = rows.are_observed
     if not result.any():
         raise ValueError("All rows of X are without any observed value.")
     return result
 
 
-def check_observed(rows: Rows, n_components: int, names: NDArray[np.object_] | None) -> None:
+def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
     """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
-    is_informative = have_observed(rows)
-    n_informative = int(np.count_nonzero(is_informative))
+    n_informative = int(np.count_nonzero(have_observed(rows)))
     if n_informative < _FEWEST_ROWS_OF_A_FIT:
         raise ValueError(
             f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
@@ -275,8 +272,6 @@ def check_observed(rows: Rows, n_components: int, names: NDArray[np.object_] | N
         raise ValueError(
             f"Feature {feature}{name} has no observed value in X. Drop the column, or impute it from elsewhere."
         )
-    counted = is_informative if rows.weights is None else is_informative & (rows.weights > 0)
-    _require_as_many(int(np.count_nonzero(counted)), n_components)
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
@@ -353,11 +348,8 @@ def _moderating_power(weights: FloatArray) -> int:
 
 
 def check_n_components(rows: Rows, n_components: int) -> None:
-    """As many rows of positive weight as components."""
-    _require_as_many(rows.n_counted, n_components)
-
-
-def _require_as_many(n_rows: int, n_components: int) -> None:
+    """As many rows that count as components."""
+    n_rows = rows.n_counted
     if n_rows < n_components:
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}"

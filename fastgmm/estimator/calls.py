@@ -50,7 +50,7 @@ def checked_fit(
     if sample_weight is not None:
         rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
     if rows.has_missing:
-        check_observed(rows, options.n_components, names)
+        check_observed(rows, names)
     check_n_components(rows, options.n_components)
     if labels is not None:
         rows = with_labels(rows, labels, options.n_components)

@@ -82,21 +82,13 @@ class DrawnSweep:
             table = responsibilities_of(some, model, self.sweep)
             numbers = np.arange(part.start, part.start + len(table), dtype=np.uint64)
             labels = drawn(table, uniform_numbers(self.seed, self._n_passes, numbers))
-            counted = self._counted(some, part)
+            counted = np.flatnonzero(np.ones(len(labels), bool) if some.counted is None else some.counted)
             logarithms = np.log(table[counted, labels[counted]], dtype=np.float64)
             logarithms = _log_beliefs(some, labels)[counted] - logarithms
             total += float(logarithms.sum() if some.weights is None else some.weights[counted] @ logarithms)
             self._labels[part] = labels
         self._n_passes += 1
         return total
-
-    def _counted(self, some: Rows, part: slice) -> NDArray[np.intp]:
-        """Which rows of a part have a weight, and any value."""
-        counts = np.ones(some.shape[0], bool) if some.weights is None else some.weights > 0
-        if some.has_missing:
-            empty = self.facts.patterns.empty
-            counts[empty[slice(*np.searchsorted(empty, (part.start, part.stop)))] - part.start] = False
-        return np.flatnonzero(counts)
 
 
 def _log_beliefs(rows: Rows, labels: IntArray) -> FloatArray:
