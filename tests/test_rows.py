@@ -1,4 +1,4 @@
-"""Rows: which of them say anything."""
+"""Rows: which of them say anything, and what is believed of their components."""
 
 import numpy as np
 import pytest
@@ -21,3 +21,13 @@ def test_a_row_counts_that_weighs_something_and_has_a_value(
     assert some.counted.tolist() == [has and w > 0 for has, w in zip(have_any, some.weights, strict=True)]
     assert some.n_counted == sum(some.counted)
     assert some.total_weight == some.weights[some.counted].sum()
+
+
+def test_beliefs_are_those_of_the_group_and_none_outside_the_table() -> None:
+    table = np.log([[0.5, 0.25, 1.0], [1.0, 1.0, 0.125]])
+    some = Rows(np.zeros((4, 1)), groups=np.array([1, -1, 0, 2], np.int32), group_prior=table)
+    expected = np.array([table[1], np.zeros(3), table[0], np.zeros(3)])
+    assert np.array_equal(some.log_beliefs(), expected)
+    assert np.array_equal(some.log_beliefs(2), expected[:, 2])
+    chosen = np.array([0, 1, 1, 2])
+    assert np.array_equal(some.log_beliefs(chosen), expected[np.arange(4), chosen])

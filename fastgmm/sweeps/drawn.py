@@ -21,7 +21,6 @@ from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IntArray, Model
-from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, believing, responsibilities_of
 
@@ -83,21 +82,12 @@ class DrawnSweep:
             numbers = np.arange(part.start, part.start + len(table), dtype=np.uint64)
             labels = drawn(table, uniform_numbers(self.seed, self._n_passes, numbers))
             counted = np.flatnonzero(np.ones(len(labels), bool) if some.counted is None else some.counted)
-            logarithms = np.log(table[counted, labels[counted]], dtype=np.float64)
-            logarithms = _log_beliefs(some, labels)[counted] - logarithms
+            believed = 0.0 if some.groups is None else some.log_beliefs(labels)[counted]
+            logarithms = believed - np.log(table[counted, labels[counted]], dtype=np.float64)
             total += float(logarithms.sum() if some.weights is None else some.weights[counted] @ logarithms)
             self._labels[part] = labels
         self._n_passes += 1
         return total
-
-
-def _log_beliefs(rows: Rows, labels: IntArray) -> FloatArray:
-    """What is believed beforehand of the labels (n,), as logarithms."""
-    if rows.groups is None or rows.group_prior is None:
-        return np.zeros(len(labels))
-    is_known = (rows.groups >= 0) & (rows.groups < len(rows.group_prior))
-    beliefs = rows.group_prior[np.where(is_known, rows.groups, 0), labels]
-    return np.where(is_known, beliefs, 0.0)
 
 
 def drawn(table: Array, numbers: FloatArray) -> IntArray:
