@@ -87,8 +87,9 @@ class Moments:
     @property
     def counts_of_features(self) -> FloatArray | None:
         """Σ wr of the rows that have each feature (K, d), where values are missing and sums are over these alone."""
-        is_direct = self.extra.shape == self.about.shape and self.covariance_type in ("diag", "spherical")
-        return self.extra if is_direct else None
+        if not self.extra.size or self.covariance_type not in ("diag", "spherical"):
+            return None
+        return self.extra if self.extra.shape == self.about.shape else None
 
     def __add__(self, other: "Moments") -> "Moments":
         """The moments of the rows of both.
@@ -190,11 +191,11 @@ class Moments:
             raise ValueError(f"means must be a finite array of shape {self.about.shape}; got shape {means.shape}")
         shifts = means - self.about
         change = SECOND_MOMENTS[self.covariance_type].change
-        has_counts = self.counts_of_features is not None
-        counts = self.extra if has_counts else self.counts
+        of_features = self.counts_of_features
+        counts = self.counts if of_features is None else of_features
         return replace(
             self,
-            first=self.first - (self.extra if has_counts else self.counts[:, np.newaxis]) * shifts,
+            first=self.first - counts.reshape(len(counts), -1) * shifts,
             second=self.second - change(counts, self.first, shifts),
             about=means,
         )

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.parameters import Array, BoolArray, FloatArray
+from fastgmm.parameters import Array, BoolArray, FloatArray, IntArray
 
 _GOLDEN_RATIO = 0.6180339887498949
+_ROWS_OF_A_BLOCK = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +52,27 @@ class Rows:
         return self.n_counted if self.weights is None else float(self.weights[self.counted].sum())
 
     @property
-    def counted(self) -> NDArray[np.bool_] | None:
+    def counted(self) -> BoolArray | None:
         """Which rows weigh something; None where all do."""
         positive = None if self.weights is None else self.weights > 0
         if not self.has_missing:
             return positive
-        return self._have_any_value if positive is None else self._have_any_value & positive
+        return self.are_observed if positive is None else self.are_observed & positive
 
     @property
-    def _have_any_value(self) -> NDArray[np.bool_]:
-        """Feature by feature, since a table of what is missing would be large."""
-        found = np.zeros(self.shape[0], np.bool_)
-        for feature in self.values.T:
-            found |= feature == feature
-            if found.all():
-                break
-        return found
+    def are_observed(self) -> BoolArray:
+        """Which rows (n,) have any value."""
+        result = np.ones(self.shape[0], np.bool_)
+        for begin in range(0, len(result), _ROWS_OF_A_BLOCK):
+            block = self.values[begin : begin + _ROWS_OF_A_BLOCK]
+            # Feature by feature, of the rows that lack all before: mostly there are soon none left to look at.
+            lacking = np.flatnonzero(np.isnan(block[:, 0]))
+            for feature in block.T[1:]:
+                lacking = lacking[np.isnan(feature[lacking])]
+                if not len(lacking):
+                    break
+            result[begin + lacking] = False
+        return result
 
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
@@ -87,13 +93,18 @@ class Rows:
         groups = None if self.groups is None else self.groups[indices]
         return Rows(self.values[indices], weights, self.origin, groups, self.group_prior, self.has_missing)
 
-    def log_beliefs(self) -> FloatArray:
-        """What is believed of the components of every row (n, K), 0 of nothing: for a few rows that have groups."""
+    def log_beliefs(self, components: IntArray | int | None = None) -> FloatArray:
+        """What is believed of the components of every row (n, K), 0 of nothing: for a few rows that have groups.
+
+        Or of one component of each row (n,), or of the same one of all.
+        """
         assert self.groups is not None
         assert self.group_prior is not None
-        is_known = (self.groups >= 0) & (self.groups < len(self.group_prior))
-        beliefs = self.group_prior[np.where(is_known, self.groups, 0)]
-        return np.where(is_known[:, np.newaxis], beliefs, 0.0)
+        is_known = are_of_table(self.groups, self.group_prior)
+        chosen = np.where(is_known, self.groups, 0)
+        if components is None:
+            return np.where(is_known[:, np.newaxis], self.group_prior[chosen], 0.0)
+        return np.where(is_known, self.group_prior[chosen, components], 0.0)
 
     def points(self) -> Array:
         """``values − origin`` in the dtype of the values: for a few rows, since it is a copy of them."""
@@ -103,3 +114,9 @@ class Rows:
 def begins_of_equal(table: BoolArray) -> NDArray[np.intp]:
     """Where lines of a table (n, d) begin that are not as the one before, the first among them."""
     return np.flatnonzero(np.r_[True, (table[1:] != table[:-1]).any(axis=1)][: len(table)])
+
+
+def are_of_table(groups: NDArray[np.int32], table: FloatArray) -> BoolArray:
+    """Of which groups (n,) something is believed: of those that are in the table (G, K)."""
+    result: BoolArray = (groups >= 0) & (groups < len(table))
+    return result

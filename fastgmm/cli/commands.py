@@ -35,6 +35,7 @@ from fastgmm.machine.whole_file import require_writable
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array, Parameters
+from fastgmm.rows import Rows
 from fastgmm.show.progress import show_progress
 from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
 
@@ -173,7 +174,7 @@ def _values(points: Table | Array) -> Array:
 
 def _n_informative(values: Array) -> int:
     """How many rows have an observed value: the others say nothing of a model."""
-    return sum(len(block) - int(np.count_nonzero(np.isnan(block).all(axis=1))) for block in _slices(values))
+    return Rows(values, has_missing=True).n_counted
 
 
 def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:

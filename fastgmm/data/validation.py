@@ -1,8 +1,10 @@
 """Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
 
+import math
 import sys
 import warnings
 from contextlib import suppress
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -25,6 +27,8 @@ _WORK_OF_A_COPY = 30
 # Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
 # range of float32.
 _LARGEST_EXPONENT = 60
+# What is counted in the unit of weights is scaled by no more than two to this power, lest it leave float64's range.
+_MOST_OF_A_UNIT = 900
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
 _CALLER_OF_A_METHOD = 4
 
@@ -244,18 +248,15 @@ def _holds_missing(values: Array) -> bool:
 
 def have_observed(rows: Rows) -> BoolArray:
     """Which rows (n,) have an observed value; ``ValueError`` where none has."""
-    result = np.empty(rows.shape[0], np.bool_)
-    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
-        result[part] = ~np.isnan(rows.values[part]).all(axis=1)
+    result = rows.are_observed
     if not result.any():
         raise ValueError("All rows of X are without any observed value.")
     return result
 
 
-def check_observed(rows: Rows, n_components: int, names: NDArray[np.object_] | None) -> None:
+def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
     """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
-    is_informative = have_observed(rows)
-    n_informative = int(np.count_nonzero(is_informative))
+    n_informative = int(np.count_nonzero(have_observed(rows)))
     if n_informative < _FEWEST_ROWS_OF_A_FIT:
         raise ValueError(
             f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
@@ -271,8 +272,6 @@ def check_observed(rows: Rows, n_components: int, names: NDArray[np.object_] | N
         raise ValueError(
             f"Feature {feature}{name} has no observed value in X. Drop the column, or impute it from elsewhere."
         )
-    counted = is_informative if rows.weights is None else is_informative & (rows.weights > 0)
-    _require_as_many(int(np.count_nonzero(counted)), n_components)
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
@@ -329,18 +328,28 @@ def _may_be_weights(y: Any, n_rows: int) -> bool:
 
 def moderate(weights: FloatArray | None) -> FloatArray | None:
     """Weights scaled by a power of two where they are far from 1, so that their sums neither overflow nor vanish."""
-    if weights is None:
-        return None
+    power = 0 if weights is None else _moderating_power(weights)
+    return weights if weights is None or power == 0 else np.ldexp(weights, power)
+
+
+def in_moderate_unit(rows: Rows) -> tuple[Rows, float]:
+    """The rows with ``moderate`` weights, and the factor that brings there what else counts rows, as a prior does."""
+    power = 0 if rows.weights is None else _moderating_power(rows.weights)
+    if power == 0:
+        return rows, 1.0
+    limited = max(-_MOST_OF_A_UNIT, min(power, _MOST_OF_A_UNIT))
+    return replace(rows, weights=moderate(rows.weights)), math.ldexp(1.0, limited)
+
+
+def _moderating_power(weights: FloatArray) -> int:
+    """Two to this power makes the weights moderate; 0 where they are."""
     _, exponent = np.frexp(weights.max())
-    return weights if abs(int(exponent)) <= _LARGEST_EXPONENT else np.ldexp(weights, -int(exponent))
+    return 0 if abs(int(exponent)) <= _LARGEST_EXPONENT else -int(exponent)
 
 
 def check_n_components(rows: Rows, n_components: int) -> None:
-    """As many rows of positive weight as components."""
-    _require_as_many(rows.n_counted, n_components)
-
-
-def _require_as_many(n_rows: int, n_components: int) -> None:
+    """As many rows that count as components."""
+    n_rows = rows.n_counted
     if n_rows < n_components:
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}"

@@ -48,9 +48,9 @@ def checked_fit(
     names = feature_names(X)
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
-        rows = replace(rows, weights=moderate(check_sample_weight(sample_weight, rows.shape[0])))
+        rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
     if rows.has_missing:
-        check_observed(rows, options.n_components, names)
+        check_observed(rows, names)
     check_n_components(rows, options.n_components)
     if labels is not None:
         rows = with_labels(rows, labels, options.n_components)
@@ -138,6 +138,8 @@ def checked_score(
         is_informative = have_observed(rows)
         log_density = log_density[is_informative]
         weights = None if weights is None else weights[is_informative]
+        if weights is not None and not weights.any():
+            raise ValueError("All rows of X of positive sample_weight are without any observed value.")
     score = criteria.mean(log_density, moderate(weights))
     n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, scorer.n_parameters

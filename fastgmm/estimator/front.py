@@ -26,8 +26,8 @@ from fastgmm.version import __version__
 def load(path: AnyPath) -> GaussianMixture:
     """Read a model that ``GaussianMixture.save`` wrote.
 
-    Parameters, results and plain options are in the file; arrays given as a start, callbacks, ``backend`` and
-    ``n_threads`` belong to the process and are not.
+    Parameters, results and options are in the file, ``prior`` and ``fixed`` among them. A start given as arrays or a
+    callable, random states, callbacks, ``backend`` and ``n_threads`` belong to the process and are not.
 
     Parameters
     ----------

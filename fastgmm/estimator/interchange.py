@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.files.plain import plain, with_prior
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.machine.waiting import attended
 from fastgmm.machine.whole_file import AnyPath
@@ -38,6 +39,7 @@ _SAVED_RESULTS = (
     "lower_bound_",
     "lower_bounds_",
     "degenerate_components_",
+    "prior_",
     "n_fixed_parameters_",
     "n_missing_",
 )
@@ -59,10 +61,16 @@ def from_parameters(
         parameters = check_parameters(weights, means, covariances, covariance_type)
         return parameters, parameter_attributes(parameters)
 
-    parameters, fitted = attended(work, work_on(covariances))
+    return _fitted(cls, *attended(work, work_on(covariances)), options)
+
+
+def _fitted(
+    cls: type[Estimator], parameters: Parameters, attributes: dict[str, Any], options: Mapping[str, Any]
+) -> Estimator:
+    """An estimator that has the attributes of a fit, and says that it has no history but for what they say."""
     build: Any = cls
-    estimator: Estimator = build(parameters.n_components, covariance_type=covariance_type, **options)
-    adopt(estimator, fitted | no_history())
+    estimator: Estimator = build(parameters.n_components, covariance_type=parameters.covariance_type, **options)
+    adopt(estimator, no_history() | attributes)
     return estimator
 
 
@@ -144,6 +152,8 @@ def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
 def save(self: Any, path: AnyPath) -> None:
     """Write the fitted model to a file that :func:`fastgmm.load` reads; the file appears whole or not at all.
 
+    It keeps options, results and parameters, but not what :func:`fastgmm.load` says belongs to the process.
+
     Parameters
     ----------
     path : str or path-like
@@ -174,8 +184,8 @@ def to_saved_model(attributes: Mapping[str, Any], declared: Mapping[str, Option]
     """What a model file holds of a fitted estimator; ``ValueError`` where attributes set by hand do not agree."""
     names = attributes.get("feature_names_in_")
     known = {**no_history(), **attributes}
-    options = {name: _plain(known[name]) for name, option in declared.items() if option.is_saved and name in known}
-    results = {name: _plain(known[name]) for name in _SAVED_RESULTS}
+    options = {name: plain(known[name]) for name, option in declared.items() if option.is_saved and name in known}
+    results = {name: plain(known[name]) for name in _SAVED_RESULTS}
     return SavedModel(
         parameters=sound_parameters_of(attributes),
         options={name: value for name, value in options.items() if value is not None},
@@ -185,38 +195,20 @@ def to_saved_model(attributes: Mapping[str, Any], declared: Mapping[str, Option]
     )
 
 
-def _plain(value: Any) -> Any:
-    """A JSON value, or None for what has none."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, bool | int | float | str) else None
-
-
 def _as(default: Any, value: Any) -> Any:
     """A tuple where the default is one: JSON knows none."""
-    return tuple(value) if isinstance(default, tuple) else value
+    return tuple(value) if isinstance(default, tuple) and isinstance(value, list) else value
 
 
 def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[str, Option] = OPTIONS) -> Estimator:
     """The estimator that a model file describes."""
-    parameters = model.parameters
-    saved = {name for name, option in declared.items() if option.is_saved} - {"n_components"}
-    known = {name: _as(declared[name].default, value) for name, value in model.options.items() if name in saved}
-    build: Any = cls
-    estimator = build.from_parameters(
-        parameters.weights,
-        parameters.means,
-        parameters.covariances,
-        **(known | {"covariance_type": parameters.covariance_type}),
-    )
-    for name in _SAVED_RESULTS:
-        if name.rstrip("_") in model.fit:
-            setattr(estimator, name, _as(getattr(estimator, name), model.fit[name.rstrip("_")]))
-    if estimator.n_fixed_parameters_:
-        adopt(estimator, {})  # for a scorer that knows of them
+    parameters, options, results = model.parameters, with_prior(model.options), with_prior(model.fit)
+    saved = {name for name, option in declared.items() if option.is_saved} - {"n_components", "covariance_type"}
+    known = {name: _as(declared[name].default, value) for name, value in options.items() if name in saved}
+    attributes = attended(lambda: parameter_attributes(parameters), work_on(parameters.covariances))
+    for name, default in no_history().items():
+        if name in _SAVED_RESULTS and name.rstrip("_") in results:
+            attributes[name] = _as(default, results[name.rstrip("_")])
     if model.feature_names is not None:
-        estimator.feature_names_in_ = np.array(model.feature_names, dtype=object)
-    result: Estimator = estimator
-    return result
+        attributes["feature_names_in_"] = np.array(model.feature_names, dtype=object)
+    return _fitted(cls, parameters, attributes, known)

@@ -68,10 +68,7 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     scorer, rows = ready_to_score(self, X)
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
-    model = parameters_of(require_fitted(self))
-    found = attended(
-        lambda: _moments_of_rows(scorer, model, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0])
-    )
+    found = attended(lambda: _moments_of_rows(scorer, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0]))
     if weights is not None and rows.weights is not None and rows.weights is not weights:
         # Back by the power of two, so that moments of parts add up which have other weights.
         with np.errstate(over="ignore"):
@@ -80,7 +77,7 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     return found
 
 
-def _moments_of_rows(scorer: Scorer, model: Parameters, rows: Rows, n_threads: int | None) -> Moments:
+def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Moments:
     """One sweep, with the backend and the threads that a fit of these rows would have.
 
     The rows need no origin, as a fit has: that keeps digits of means which move, and these stand still.
@@ -93,10 +90,7 @@ def _moments_of_rows(scorer: Scorer, model: Parameters, rows: Rows, n_threads: i
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):
         sweep = suited_sweep(facts, family.name, scorer.shape[0], scorer.backend_name, n_threads)
-        if isinstance(sweep, InMemory):
-            found = sweep.moments(prepared)
-        else:
-            found = sweep.moments(prepared, family.prepare_incomplete(model, scorer.root))
+        found = sweep.moments(prepared) if isinstance(sweep, InMemory) else sweep.moments(prepared, scorer.incomplete)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 

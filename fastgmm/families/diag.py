@@ -38,7 +38,7 @@ def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
     """σ'² = S/N − δ², where values are missing with the N of the feature."""
     divisors = counts[:, np.newaxis]
-    if moments.extra.size and (of_features := moments.counts_of_features) is not None:
+    if (of_features := moments.counts_of_features) is not None:
         divisors = np.where(of_features > 0, of_features, 1.0)
     variances: FloatArray = moments.second / divisors - shifts**2
     return variances

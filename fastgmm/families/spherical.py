@@ -22,7 +22,7 @@ def _assemble(weights: FloatArray, means: FloatArray, inverse: FloatArray, dtype
 
 def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> FloatArray:
     """σ'² = (S/N − ‖δ‖²)/d, S the sum of squared distances; where values are missing Σⱼ(Sⱼ − Nⱼδⱼ²)/ΣⱼNⱼ."""
-    if moments.extra.size and (of_features := moments.counts_of_features) is not None:
+    if (of_features := moments.counts_of_features) is not None:
         total = of_features.sum(axis=1)
         scatter: FloatArray = moments.second - (of_features * shifts**2).sum(axis=1)
         return scatter / np.where(total > 0, total, 1.0)

@@ -23,6 +23,7 @@ from fastgmm.errors import ModelFormatError
 from fastgmm.families.check import check_parameters
 from fastgmm.files import members
 from fastgmm.files.archive import Bytes
+from fastgmm.files.plain import with_prior
 from fastgmm.fit.options import check_options
 from fastgmm.machine.waiting import attended
 from fastgmm.machine.whole_file import AnyPath, whole_file
@@ -125,7 +126,8 @@ def _checked(model: SavedModel) -> SavedModel:
     given = model.parameters
     try:
         parameters = check_parameters(given.weights, given.means, given.covariances, given.covariance_type)
-        check_options(model.options, "GaussianMixture")
+        check_options(with_prior(model.options), "GaussianMixture")
+        with_prior(model.fit)
     except ValueError as error:
         raise ModelFormatError(str(error), "unsound") from error
     _require_results(model.fit)
@@ -135,7 +137,7 @@ def _checked(model: SavedModel) -> SavedModel:
 
 def _require_results(fit: Mapping[str, Any]) -> None:
     """Results of the types they should have; what is not known is left alone."""
-    kinds = {"converged": bool, "stop_reason": str, "n_iter": int, "lower_bound": float}
+    kinds = {"converged": bool, "stop_reason": str, "n_iter": int, "lower_bound": float, "prior": dict}
     kinds |= dict.fromkeys(("n_fixed_parameters", "n_missing"), int)
     wrong = [name for name, kind in kinds.items() if name in fit and type(fit[name]) is not kind]
     lists = {"lower_bounds": float, "degenerate_components": int}

@@ -14,6 +14,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
+from fastgmm.data.validation import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
@@ -66,6 +67,7 @@ def fit_rows(
         Their names, for warnings.
     """
     deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
+    rows, unit = in_moderate_unit(rows)
     facts = Facts(rows)
     n_missing = _count_of_missing(facts)
     if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
@@ -79,7 +81,7 @@ def fit_rows(
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        held = _held(options, facts, sweep, earlier)
+        held = _held(options, facts, sweep, earlier, unit)
         shown = partial(_among_the_values, held, origin)
         observer = _among_the_data(observers, shown) if observers else None
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer, held))
@@ -114,8 +116,13 @@ class Held:
     values: Parameters
 
 
-def _held(options: Options, facts: Facts, sweep: InMemory | IncompleteSweep, earlier: EarlierFit | None) -> Held | None:
-    """None where neither a prior nor anything fixed was asked for; ``ValueError`` where it makes no sense."""
+def _held(
+    options: Options, facts: Facts, sweep: InMemory | IncompleteSweep, earlier: EarlierFit | None, unit: float
+) -> Held | None:
+    """None where neither a prior nor anything fixed was asked for; ``ValueError`` where it makes no sense.
+
+    A prior is worth rows of weight 1 as users count, which weigh ``unit`` here.
+    """
     if options.prior is None and not options.fixed:
         return None
     family, shape = sweep.family, (options.n_components, facts.rows.shape[1])
@@ -127,9 +134,9 @@ def _held(options: Options, facts: Facts, sweep: InMemory | IncompleteSweep, ear
         require_values(options.fixed, fixed, given)
         nothing = np.zeros(shape[0]), np.zeros(shape), np.zeros(family.covariance_shape(*shape))
         values = Parameters(family.name, *(b if a is None else a for a, b in zip(given, nothing, strict=True)))
-    prior = resolved_prior(options.prior, family, shape[0], facts, sweep)
-    constraints = Constraints(log_prior_of(prior, family, *shape, facts.rows.origin), fixed)
-    return Held(prior, constraints, values)
+    prior = resolved_prior(options.prior, family, shape[0], facts, sweep, unit)
+    log_prior = log_prior_of(prior, family, *shape, facts.rows.origin).scaled(unit)
+    return Held(prior, Constraints(log_prior, fixed), values)
 
 
 def _among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:

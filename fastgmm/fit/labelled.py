@@ -29,7 +29,7 @@ from fastgmm.fit.maximize import SMALLEST_SHARE
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import BoolArray, FloatArray, Parameters
-from fastgmm.rows import Rows
+from fastgmm.rows import Rows, are_of_table
 from fastgmm.sweeps.in_memory import InMemory
 
 # So many rows give a mean to 18 % of a deviation. From 8d rows the variance along any direction is known to a factor of
@@ -55,7 +55,7 @@ def named_components(rows: Rows) -> NDArray[np.int32]:
     result = np.empty(rows.shape[0], np.int32)
     for part in pieces(len(result), 8):
         groups = rows.groups[part]
-        result[part] = named[np.where((groups >= 0) & (groups < len(table)), groups, len(table))]
+        result[part] = named[np.where(are_of_table(groups, table), groups, len(table))]
     return result
 
 
@@ -94,7 +94,7 @@ def labelled_seeds(
         means = with_named_means(rows, np.zeros((n_clusters, rows.shape[1])))[is_found]
         closest = squared_distances(bare, means, *machinery).min(axis=1)
     for k in np.flatnonzero(~is_found):
-        scores = weights * (rows.log_beliefs()[:, k] > -np.inf)
+        scores = weights * (rows.log_beliefs(int(k)) > -np.inf)
         if not scores.any():
             continue  # no row of the sample may belong to it
         if closest is None:
@@ -165,7 +165,7 @@ def require_possible(rows: Rows, weights: FloatArray) -> None:
     is_impossible = np.asarray(~(rows.group_prior[:, weights > 0] > -np.inf).any(axis=1))
     for part in pieces(rows.shape[0], 8):
         groups = rows.groups[part]
-        is_wrong: BoolArray = (groups >= 0) & (groups < len(is_impossible))
+        is_wrong = are_of_table(groups, rows.group_prior)
         is_wrong &= is_impossible[np.where(is_wrong, groups, 0)]
         if rows.weights is not None:
             is_wrong &= rows.weights[part] > 0

@@ -19,7 +19,7 @@ def maximize(
     no scatter. One that sees no value of a feature keeps its variance ``before`` as well.
     """
     counts = np.maximum(moments.counts, SMALLEST_SHARE * moments.total_weight)
-    if moments.extra.size and (of_features := moments.counts_of_features) is not None:
+    if (of_features := moments.counts_of_features) is not None:
         return _maximize_by_feature(family, moments, of_features, counts, regularization, before)
     shifts = moments.first / counts[:, np.newaxis]
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)

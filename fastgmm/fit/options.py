@@ -39,7 +39,8 @@ class Option:
     """What is declared of an option: its default, the rule of its values, and who takes it.
 
     The command line takes it by its ``flags``, such as ``"-k --components"``, if it has any; ``default_of_flags`` is
-    where that is another than the estimator's. Model files keep plain values only, and none that belong to the process.
+    where that is another than the estimator's. Model files keep plain values and priors, and none
+    that belong to the process.
     """
 
     default: Any

@@ -103,15 +103,15 @@ def maximize_held(
     prior, fixed = constraints.prior, constraints.fixed
     fewest = SMALLEST_SHARE * moments.total_weight
     counts = np.maximum(moments.counts, fewest)
-    own = _counts_of_features(moments, counts, fewest)
-    pull = prior.mean_precision
-    shifts = (moments.first + pull * (prior.means - moments.about)) / (own + pull)
+    of_features, pull, change = moments.counts_of_features, prior.mean_precision, SECOND_MOMENTS[family.kernel].change
+    own = counts if of_features is None else np.maximum(of_features, fewest)
+    shifts = (moments.first + pull * (prior.means - moments.about)) / (own.reshape(len(own), -1) + pull)
     shifts[fixed.means] = 0.0
     means = moments.about + shifts
-    second = moments.second - _change(family.kernel, own, moments.first, shifts)
+    second = moments.second - change(own, moments.first, shifts)
     if pull > 0:
         away = means - prior.means
-        second += _change(family.kernel, np.full((len(counts), 1), pull), pull * away, away)
+        second += change(np.full(len(counts), pull), pull * away, away)
     if prior.scatter is not None:
         second += prior.scatter
     # Of spherical components every feature of a row counts.
@@ -121,11 +121,11 @@ def maximize_held(
         first=np.zeros_like(shifts),
         second=second,
         total_weight=moments.total_weight + added,
-        extra=own + added if own.shape == shifts.shape == moments.extra.shape else moments.extra,
+        extra=moments.extra if of_features is None else own + added,
     )
     covariances = family.maximize(enlarged, counts + added, np.zeros_like(shifts))
     covariances = family.regularize(covariances, regularization)
-    if prior.scatter is None and own.shape == shifts.shape == moments.extra.shape:
+    if prior.scatter is None and of_features is not None:
         covariances = keeping_unseen(own <= fewest, covariances, before)
     weights = counts + prior.excess
     free = Parameters(family.name, weights / weights.sum(), means, covariances)
@@ -148,18 +148,3 @@ def log_density(prior: LogPrior, family: CovarianceFamily, parameters: Parameter
         whitened = away[:, np.newaxis, :] @ roots if family.has_matrices else away * roots.reshape(len(away), -1)
         result -= 0.5 * prior.mean_precision * float(np.square(whitened).sum())
     return result
-
-
-def _counts_of_features(moments: Moments, counts: FloatArray, fewest: float) -> FloatArray:
-    """N (K, 1), or (K, d) where features were counted for themselves, since some rows lack some of them."""
-    if moments.covariance_type in ("diag", "spherical") and moments.extra.shape == moments.first.shape:
-        return np.maximum(moments.extra, fewest)
-    return counts[:, np.newaxis]
-
-
-def _change(kernel: str, counts: FloatArray, first: FloatArray, shifts: FloatArray) -> FloatArray:
-    """By how much second moments become smaller about means that are shifted; counts are (K, 1) or (K, d)."""
-    if kernel in ("full", "tied"):
-        return SECOND_MOMENTS[kernel].change(counts[:, 0], first, shifts)
-    diagonals: FloatArray = shifts * (2.0 * first - counts * shifts)
-    return diagonals if kernel == "diag" else np.asarray(diagonals.sum(axis=1))

@@ -175,6 +175,14 @@ class LogPrior:
     excess: FloatArray
     holds_covariances: bool = False
 
+    def scaled(self, unit: float) -> "LogPrior":
+        """The same prior beside rows that weigh ``unit`` times as much."""
+        if unit == 1.0:
+            return self
+        scatter = None if self.scatter is None else unit * self.scatter
+        pull, exponent = unit * self.mean_precision, unit * self.exponent
+        return replace(self, mean_precision=pull, exponent=exponent, scatter=scatter, excess=unit * self.excess)
+
 
 def log_prior_of(
     prior: Prior | None, family: CovarianceFamily, n_components: int, n_features: int, origin: FloatArray | None
@@ -203,27 +211,28 @@ def resolved_prior(
     n_components: int,
     facts: Facts,
     sweep: InMemory | IncompleteSweep,
+    unit: float,
 ) -> Prior | None:
     """The prior of a fit, with means among the values of the data; the default one is found from all rows.
 
-    Raises ``ValueError`` for one that does not fit them.
+    What weighs 1 as users count weighs ``unit`` among these rows. Raises ``ValueError`` for one that does not fit them.
     """
     if option is None:
         return None
     if isinstance(option, Prior):
         return checked_prior(option, family, n_components, facts.rows.shape[1])
-    return default_prior(family, n_components, facts, sweep)
+    return default_prior(family, n_components, facts, sweep, unit)
 
 
 def default_prior(
-    family: CovarianceFamily, n_components: int, facts: Facts, sweep: InMemory | IncompleteSweep
+    family: CovarianceFamily, n_components: int, facts: Facts, sweep: InMemory | IncompleteSweep, unit: float
 ) -> Prior:
     """mclust's: as vague as it can be while covariances keep from being singular.
 
     Variances are those of all rows, and small where there are many components to share these.
     """
     summary, d = facts.summary, facts.rows.shape[1]
-    n_rows = max(summary.total_weight, 2.0)  # weights in another unit may sum to less
+    n_rows = max(summary.total_weight / unit, 2.0)  # weights in another unit may sum to less
     share = n_rows / (n_rows - 1.0) / n_components ** (2.0 / d)
     variances = summary.variances * share
     covariance: FloatArray

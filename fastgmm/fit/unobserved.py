@@ -17,6 +17,7 @@ from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.update import Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
+from fastgmm.rows import are_of_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ def unobserved_of(facts: Facts) -> Unobserved | None:
         return None
     table, empty = rows.group_prior, facts.patterns.empty
     groups, weights = rows.groups[empty], np.ones(len(empty)) if rows.weights is None else rows.weights[empty]
-    is_known = (groups >= 0) & (groups < len(table))
+    is_known = are_of_table(groups, table)
     totals = np.bincount(groups[is_known], weights[is_known], len(table)).astype(np.float64)
     chosen = np.flatnonzero((totals > 0) & (table.min(axis=1) < table.max(axis=1)))
     return Unobserved(totals[chosen], table[chosen]) if len(chosen) else None

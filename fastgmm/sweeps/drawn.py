@@ -21,7 +21,6 @@ from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IntArray, Model
-from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, believing, responsibilities_of
 
@@ -82,30 +81,13 @@ class DrawnSweep:
             table = responsibilities_of(some, model, self.sweep)
             numbers = np.arange(part.start, part.start + len(table), dtype=np.uint64)
             labels = drawn(table, uniform_numbers(self.seed, self._n_passes, numbers))
-            counted = self._counted(some, part)
-            logarithms = np.log(table[counted, labels[counted]], dtype=np.float64)
-            logarithms = _log_beliefs(some, labels)[counted] - logarithms
+            counted = np.flatnonzero(np.ones(len(labels), bool) if some.counted is None else some.counted)
+            believed = 0.0 if some.groups is None else some.log_beliefs(labels)[counted]
+            logarithms = believed - np.log(table[counted, labels[counted]], dtype=np.float64)
             total += float(logarithms.sum() if some.weights is None else some.weights[counted] @ logarithms)
             self._labels[part] = labels
         self._n_passes += 1
         return total
-
-    def _counted(self, some: Rows, part: slice) -> NDArray[np.intp]:
-        """Which rows of a part have a weight, and any value."""
-        counts = np.ones(some.shape[0], bool) if some.weights is None else some.weights > 0
-        if some.has_missing:
-            empty = self.facts.patterns.empty
-            counts[empty[slice(*np.searchsorted(empty, (part.start, part.stop)))] - part.start] = False
-        return np.flatnonzero(counts)
-
-
-def _log_beliefs(rows: Rows, labels: IntArray) -> FloatArray:
-    """What is believed beforehand of the labels (n,), as logarithms."""
-    if rows.groups is None or rows.group_prior is None:
-        return np.zeros(len(labels))
-    is_known = (rows.groups >= 0) & (rows.groups < len(rows.group_prior))
-    beliefs = rows.group_prior[np.where(is_known, rows.groups, 0), labels]
-    return np.where(is_known, beliefs, 0.0)
 
 
 def drawn(table: Array, numbers: FloatArray) -> IntArray:

@@ -1,5 +1,7 @@
 """What users know of the components of rows: the forms it comes in, and what is refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,18 @@ def test_few_distinct_rows_make_a_small_table(rng):
     allowed = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], bool)[rng.integers(3, size=5000)]
     for labels in (allowed, np.where(allowed, 0.7, 0.1)):
         assert len(with_labels(Rows(np.zeros((5000, 1))), labels, 3).group_prior) == 3
+
+
+@pytest.mark.parametrize("dtype", [bool, float])
+def test_distinct_rows_are_kept_once(rng, dtype):
+    labels, rows = rng.integers(2, size=(20_000, 40)).astype(dtype), Rows(np.zeros((20_000, 1)))
+    labels[:, 0] = 1
+    tracemalloc.start()
+    table = with_labels(rows, labels, 40).group_prior
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(table) == 20_000
+    assert most < 1.25 * table.nbytes
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,12 @@ def test_rows_without_any_value_have_none(problem: Problem, values: FloatArray) 
     assert (nothing.n_rows, nothing.total_weight, nothing.log_likelihood, nothing.counts.sum()) == (0, 0.0, 0.0, 0.0)
     with pytest.raises(ValueError, match="moments of no weight"):
         gm.maximized(nothing)
+
+
+def test_they_are_of_the_model_that_scores_also_where_a_root_was_set_by_hand(
+    problem: Problem, values: FloatArray
+) -> None:
+    gm = estimator_of(problem)
+    gm.precisions_cholesky_ = 3.0 * gm.precisions_cholesky_
+    moments = gm.moments(values)
+    assert moments.log_likelihood / moments.total_weight == pytest.approx(gm.score(values), rel=1e-12)

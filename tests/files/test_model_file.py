@@ -252,6 +252,14 @@ def test_odd_versions_are_refused(path, version):
         {"fit": [1]},
         {"fit": {"lower_bound": {"$float": "many"}}},
         {"fit": {"lower_bound": float("nan")}},
+        {"fit": {"prior": [1.0]}},
+        *({held: {"prior": {"strength": 1.0}}} for held in ("options", "fit")),
+        *({held: {"prior": {"mean": [[1.0], [1.0, 2.0]]}}} for held in ("options", "fit")),
+        {"options": {"prior": {"mean": "x"}}},
+        {"options": {"prior": {"mean": {}}}},
+        {"options": {"prior": {"mean_precision": [1.0, 2.0]}}},
+        {"options": {"prior": {"degrees_of_freedom": [1.0]}}},
+        {"options": {"prior": [1.0]}},
     ],
 )
 def test_header_that_does_not_fit_is_refused(path, changes):

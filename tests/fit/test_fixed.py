@@ -110,7 +110,7 @@ def test_what_is_fixed_is_no_free_parameter(family: CovarianceFamily, tmp_path: 
         gm.save(tmp_path / "model.npz")
         loaded = fastgmm.load(tmp_path / "model.npz")
         assert (loaded.n_fixed_parameters_, loaded.bic(X)) == (number, gm.bic(X))
-        assert loaded.fixed == (fixed if isinstance(fixed, tuple) else ())
+        assert loaded.fixed == fixed
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

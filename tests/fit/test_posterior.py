@@ -262,6 +262,32 @@ def test_a_whole_weight_is_the_row_repeated(family: CovarianceFamily) -> None:
     assert_close(weighted.covariances_, repeated.covariances_, 1e-9)
 
 
+@pytest.mark.parametrize("power", [-1060, -64, 64, 1000])
+def test_a_prior_is_worth_rows_of_weight_1_whatever_rows_weigh(family: CovarianceFamily, power: int) -> None:
+    """Far from 1 it is all that counts, or nothing, as it is nearer to 1."""
+    model = draw_parameters(np.random.default_rng(3), family.name, 2, 2)
+    prior = Prior(3.0, model.means, 5.0, model.covariances, [2.0, 4.0])
+
+    def fitted(weight: float, **options: Any) -> GaussianMixture:
+        options = {"reg_covar": 0.0, "means_init": [[0.0, 0.0], [1.0, 1.0]]} | options
+        gm = GaussianMixture(2, covariance_type=family.name, **options)
+        return gm.fit(overlapping(), sample_weight=np.full(120, weight))
+
+    expected = fitted(2.0**-50, prior=prior) if power < 0 else fitted(2.0**power)
+    found = fitted(2.0**power, prior=prior)
+    for name in ("weights_", "means_", "covariances_"):
+        assert_close(getattr(found, name), getattr(expected, name), 1e-9)
+
+
+def test_the_default_prior_counts_rows_in_the_unit_of_weights_however_far_from_1(family: CovarianceFamily) -> None:
+    options = {"covariance_type": family.name, "prior": "default", "means_init": [[0, 0], [1, 1]]}
+    one, other = (
+        GaussianMixture(2, **options).fit(overlapping(), sample_weight=np.full(120, weight)).prior_
+        for weight in (2.0**-50, 2.0**-70)
+    )
+    assert_close(other.covariance, one.covariance, 1e-12)
+
+
 @pytest.mark.parametrize("prior", [None, "default"])
 def test_half_an_iteration_at_a_time_is_the_fit(family: CovarianceFamily, prior: Any) -> None:
     values, fixed = overlapping(), {"means": [1]}

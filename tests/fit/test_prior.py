@@ -195,10 +195,37 @@ def test_it_is_cloned_searched_over_pickled_and_shown() -> None:
     assert b"fastgmm.fit" not in pickle.dumps(prior)
 
 
-def test_model_files_keep_its_name_and_leave_its_arrays(tmp_path: Path) -> None:
-    for prior, kept in (("default", "default"), (Prior(weight_concentration=2.0), None), (None, None)):
-        GaussianMixture(2, prior=prior, random_state=0).fit(X).save(tmp_path / "model.npz")
-        assert fastgmm.load(tmp_path / "model.npz").prior == kept
+PRIORS = [
+    None,
+    "default",
+    Prior(weight_concentration=2.0),
+    Prior(2, [0, 0, 0, 0], 6, EYE, [1.0, 3.0]),
+    Prior(np.float32(0.5), np.zeros((2, 4)), degrees_of_freedom=4.5, covariance=EYE),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=["none", "default", "weights", "all", "each"])
+def test_model_files_keep_it(prior: Any, tmp_path: Path) -> None:
+    saved = GaussianMixture(2, prior=prior, random_state=0).fit(X)
+    saved.save(tmp_path / "model.npz")
+    loaded = fastgmm.load(tmp_path / "model.npz")
+    for one, other in ((loaded.prior, prior), (loaded.prior_, saved.prior_)):
+        if isinstance(other, Prior):
+            assert_same_prior(one, other)
+        else:
+            assert one == other
+    after, expected = (gm.maximized(gm.moments(X)) for gm in (loaded, saved))
+    assert np.array_equal(after.means_, expected.means_)
+    assert np.array_equal(after.covariances_, expected.covariances_)
+    assert np.array_equal(loaded.fit(X).covariances_, saved.fit(X).covariances_)
+
+
+def assert_same_prior(one: Any, other: Prior) -> None:
+    for name, value in vars(other).items():
+        if value is None:
+            assert getattr(one, name) is None
+        else:
+            assert np.array_equal(getattr(one, name), value)
 
 
 def test_an_option_that_is_no_prior_is_named() -> None:

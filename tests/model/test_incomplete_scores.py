@@ -87,6 +87,8 @@ def test_of_rows_without_any_value_there_is_no_score(method: str) -> None:
     model = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [1.0], "spherical")
     with pytest.raises(ValueError, match=r"^All rows of X are without any observed value\.$"):
         getattr(model, method)(np.full((3, 2), np.nan))
+    with pytest.raises(ValueError, match=r"^All rows of X of positive sample_weight are without any observed value\.$"):
+        getattr(model, method)([[np.nan, np.nan], [1.0, 2.0]], sample_weight=[1.0, 0.0])
 
 
 def test_a_row_has_the_same_bits_alone_and_among_others(problem: Problem, backend: Backend, dtype: str) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastgmm.kernels.contract import LARGEST_TILE, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import Order
 from fastgmm.parameters import FloatArray, Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
-from fastgmm.rows import Rows
+from fastgmm.rows import Rows, are_of_table
 
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
 LOWEST = -1.7e308
@@ -119,7 +119,7 @@ def add_priors(joint: FloatArray, rows: Rows) -> FloatArray:
     """Joint log-densities (K, rows) with the log-priors of the rows' groups."""
     if rows.groups is None or rows.group_prior is None:
         return joint
-    known = (rows.groups >= 0) & (rows.groups < len(rows.group_prior))
+    known = are_of_table(rows.groups, rows.group_prior)
     joint[:, known] += rows.group_prior[rows.groups[known]].T
     return np.where(joint > _EXCLUDED, joint, _EXCLUDED)
 
