@@ -25,7 +25,7 @@ from fastgmm.data.tables import (
     write_rows,
 )
 from fastgmm.data.tables.label_files import read_labels
-from fastgmm.data.validation import check_rows
+from fastgmm.data.validation import NO_VALUES, check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
@@ -215,8 +215,11 @@ def score(arguments: Namespace) -> Report:
     _require_output(arguments, arguments.model, arguments.points)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
+    are_wanted = arguments.samples or arguments.output is not None
     densities = mixture.score_samples(points)
     n_informative = _n_informative(_values(points))
+    if not (n_informative or are_wanted):
+        raise ValueError(NO_VALUES)
     log_likelihood = float(np.sum(densities, dtype=np.float64))  # a row without any value adds nothing
     per_point = log_likelihood / n_informative if n_informative else math.nan
     facts: dict[str, object] = {
@@ -224,7 +227,7 @@ def score(arguments: Namespace) -> Report:
         "log_likelihood_per_point": per_point,
         "log_likelihood": log_likelihood,
     }
-    if arguments.samples or arguments.output is not None:
+    if are_wanted:
         header = "log_density"
         return _rows_report(
             arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header

@@ -17,6 +17,7 @@ from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
+NO_VALUES = "All rows of X are without any observed value."
 # So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
 _FEWEST_ROWS_OF_A_FIT = 2
@@ -248,7 +249,7 @@ def have_observed(rows: Rows) -> BoolArray:
     for part in pieces(rows.shape[0], rows.values[:1].nbytes):
         result[part] = ~np.isnan(rows.values[part]).all(axis=1)
     if not result.any():
-        raise ValueError("All rows of X are without any observed value.")
+        raise ValueError(NO_VALUES)
     return result
 
 

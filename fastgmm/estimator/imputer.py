@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.tables import Table
-from fastgmm.data.validation import check_feature_names, check_n_features, check_rows, feature_names
+from fastgmm.data.validation import NO_VALUES, check_feature_names, check_n_features, check_rows, feature_names
 from fastgmm.errors import not_fitted
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator import transformer
@@ -227,7 +227,7 @@ def _fit(imputer: GaussianMixtureImputer, X: ArrayLike) -> None:
     rows = check_rows(X, type(imputer).__name__, min_rows=2)
     is_empty = _have_no_value(rows)
     if is_empty.all():
-        raise ValueError("All rows of X are without any observed value.")
+        raise ValueError(NO_VALUES)
     empty = np.flatnonzero(is_empty)
     fitted: dict[str, Any] = {
         "mixture_": mixture.fit(_without(rows.values, empty, names)),

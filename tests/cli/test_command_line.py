@@ -342,6 +342,14 @@ def test_score(model, points, capsys):
     assert facts["log_likelihood"] == pytest.approx(model.score(points) * 272)
 
 
+def test_score_of_rows_without_any_value_is_exit_1(model, capsys):
+    np.save("empty.npy", np.full((3, 2), np.nan))
+    assert main(["score", "model.npz", "empty.npy"]) == 1
+    assert_one_line_error(capsys, "All rows of X are without any observed value.")
+    assert main(["score", "model.npz", "empty.npy", "--samples"]) == 0
+    assert capsys.readouterr().out.split() == ["0.0"] * 3
+
+
 def test_score_of_samples(model, points, capsys):
     assert main(["score", "model.npz", "points.npy", "-o", "densities.npy"]) == 0
     np.testing.assert_array_equal(np.load("densities.npy"), model.score_samples(points))
