@@ -118,6 +118,8 @@ def test_stochastic_em_that_has_taken_its_iterations_has_not_failed(files, capsy
     out, err = capsys.readouterr()
     assert "of which the best was kept" in out
     assert not err
+    assert main(["info", "model.npz"]) == 0
+    assert "of which the best was kept" in capsys.readouterr().out
     assert fit("--assignment", "stochastic", "--max-iter", "0") == 3
     assert "NOT converged" in capsys.readouterr().out
 
