@@ -211,8 +211,8 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str
         "--labels",
         type=_input_file,
         metavar="LABELS.csv",
-        help="what is known of points: a column of component numbers, -1 or empty where unknown; or a column for every "
-        "component, how much it is believed in",
+        help="what is known of points: a column of component numbers, -1, empty or NA where unknown; or a column for "
+        "every component, how much it is believed in",
     )
     _add_options(parser, options, required=("n_components",))
 

@@ -25,6 +25,7 @@ from fastgmm.data.tables import (
     write_rows,
 )
 from fastgmm.data.tables.label_files import read_labels
+from fastgmm.data.tables.source import is_standard_input
 from fastgmm.data.validation import NO_VALUES, check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
@@ -84,6 +85,8 @@ def _form(arguments: Namespace) -> TextForm:
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
     _require_output(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
+    if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
+        raise ValueError("standard input cannot be both points and labels")
     points = read_points(arguments.points, arguments.columns, form=_form(arguments))
     labels = None if arguments.labels is None else read_labels(arguments.labels)
     mixture, seconds = timed_fit(arguments, points, labels)

@@ -164,11 +164,11 @@ def _numbers(data: Any, array: Array) -> Array:
         numbers: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers
     if array.dtype.kind == "O" and not _holds_complex(array):
-        return _with_none(array).astype(np.float64)  # where NumPy makes NaN of None
+        return with_none(array).astype(np.float64)  # where NumPy makes NaN of None
     return array.astype(np.float64) if array.dtype.kind in "SU" else array
 
 
-def _with_none(objects: Array) -> Array:
+def with_none(objects: Array) -> Array:
     """Objects with None for ``pandas.NA``."""
     if "pandas" not in sys.modules:
         return objects

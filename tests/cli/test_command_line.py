@@ -571,6 +571,7 @@ def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
         (["fit", "points.npy", "-k", "300", "-o", "m.npz"], "n_components = 300"),
         (["fit", "points.npy", "-k", "2", "-o", "points.npy"], "replace the input"),
         (["fit", "points.npy", "-k", "2", "-o", "."], "is a directory"),
+        (["fit", "-", "--labels", "-", "-k", "2", "-o", "m.npz"], "standard input cannot be both points and labels"),
     ],
 )
 def test_other_mistakes_are_exit_1_with_one_line(model, capsys, arguments, message):
