@@ -102,6 +102,8 @@ class Prior:
         Raises
         ------
         NotFittedError
+        TypeError
+            For what is no mixture.
         ValueError
             For a relevance factor that is negative or not finite.
 
@@ -115,9 +117,12 @@ class Prior:
         """
         if not _is_size(relevance_factor):
             raise ValueError(f"relevance_factor must be a finite number that is not negative; got {relevance_factor!r}")
-        missing = [name for name in ("weights_", "means_", "covariances_") if not hasattr(gm, name)]
+        if not hasattr(gm, "covariance_type"):
+            raise TypeError(f"gm must be a fitted GaussianMixture; got {gm!r}")
+        needed = ("weights_", "means_", "covariances_")
+        missing = [name for name in needed if not hasattr(gm, name)]
         if missing:
-            raise not_fitted(type(gm).__name__, missing)
+            raise not_fitted(type(gm).__name__, missing if len(missing) < len(needed) else ())
         rows = float(relevance_factor)
         if rows == 0.0:
             return cls()

@@ -172,8 +172,10 @@ def test_means_alone_may_be_adapted(family: CovarianceFamily) -> None:
 
 
 def test_a_model_that_is_none_is_refused() -> None:
-    with pytest.raises(NotFittedError):
+    with pytest.raises(NotFittedError, match="is not fitted yet"):
         Prior.from_model(GaussianMixture())
+    with pytest.raises(TypeError, match="gm must be a fitted GaussianMixture; got 3"):
+        Prior.from_model(3)
     with pytest.raises(ValueError, match="relevance_factor must be a finite number that is not negative; got -1"):
         Prior.from_model(GaussianMixture().fit(X), -1)
 
