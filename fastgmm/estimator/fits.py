@@ -33,9 +33,10 @@ def fit(
         What is known of the components of rows: component numbers, -1 or missing where unknown; or, of dtype bool,
         whether a row may belong to each component; or numbers not below 0, how much it is believed to. The last
         multiply the component's weight for that row; only ratios within a row matter. Components keep the numbers that
-        labels give them, and one that enough rows name starts at their moments, unless the start is given. Where clusters
-        are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``. A row without any
-        observed value counts towards the weights if something is known of its component, else not at all.
+        labels give them, and one that ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start
+        is given. Where clusters are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``.
+        A row without any observed value counts towards the weights if something is known of its component, else not
+        at all.
 
     Returns
     -------
