@@ -247,7 +247,7 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "fill in missing values of points",
         "Fill in missing values of points with what the model expects of them, given the rest of their row. All other "
         "cells of text are written as they are read, and columns that are not the model's, too, unless --columns "
-        "chooses some.",
+        "chooses some. Of other kinds of files the model's columns alone are written.",
     )
     parser.add_argument("model", help="a model file")
     _add_points(parser)
