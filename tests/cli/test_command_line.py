@@ -363,7 +363,7 @@ def test_score_of_samples(model, points, capsys):
 def test_info(model, capsys):
     assert main(["info", "model.npz"]) == 0
     out = capsys.readouterr().out
-    for word in ("full covariances", "converged", "correlation"):
+    for word in ("full covariances", "converged", "objective", "correlation"):
         assert word in out
     assert main(["info", "model.npz", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
