@@ -208,8 +208,8 @@ class RegularizationWarning(UserWarning):
         if smallest_variance == 0:
             remedy = "Flat ones are as wide as reg_covar makes them."
         super().__init__(
-            f"{what} more than a tenth of the smallest variance of {names(components)} without it, "
-            f"{smallest_variance:.3g}: it makes them wider than their points. {remedy}"
+            f"{what} more than a tenth of the smallest variance of {names(components)}, which is "
+            f"{smallest_variance:.3g} without it: it makes them wider than their points. {remedy}"
         )
         self.reg_covar = reg_covar
         self.smallest_variance = smallest_variance

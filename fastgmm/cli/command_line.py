@@ -211,8 +211,8 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str
         "--labels",
         type=_input_file,
         metavar="LABELS.csv",
-        help="what is known of points: a column of component numbers, -1 or empty where unknown; or a column for every "
-        "component, how much it is believed in",
+        help="what is known of points: a column of component numbers, -1, empty or NA where unknown; or a column for "
+        "every component, how much it is believed in",
     )
     _add_options(parser, options, required=("n_components",))
 
@@ -247,7 +247,7 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
         "fill in missing values of points",
         "Fill in missing values of points with what the model expects of them, given the rest of their row. All other "
         "cells of text are written as they are read, and columns that are not the model's, too, unless --columns "
-        "chooses some.",
+        "chooses some. Of other kinds of files the model's columns alone are written.",
     )
     parser.add_argument("model", help="a model file")
     _add_points(parser)

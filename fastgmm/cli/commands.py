@@ -7,7 +7,7 @@ import math
 import os
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,16 +25,17 @@ from fastgmm.data.tables import (
     write_rows,
 )
 from fastgmm.data.tables.label_files import read_labels
-from fastgmm.data.validation import check_rows
+from fastgmm.data.tables.source import is_standard_input
+from fastgmm.data.validation import NO_VALUES, check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
-from fastgmm.files.model_file import load_model
+from fastgmm.files.model_file import SavedModel, load_model
 from fastgmm.fit.runs import Observer
 from fastgmm.machine.whole_file import require_writable
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
-from fastgmm.parameters import Array, Parameters
+from fastgmm.parameters import Array
 from fastgmm.rows import Rows
 from fastgmm.show.progress import show_progress
 from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
@@ -49,13 +50,20 @@ def timed_fit(
 ) -> tuple[GaussianMixture, float]:
     """A fit with the options of the command line and others, and its seconds; shown unless ``--quiet``."""
     options |= {name: getattr(arguments, name) for name in arguments.options}
+    objective = _objective(options, labels)
     progress: AbstractContextManager[Sequence[Observer]] = (
-        nullcontext([]) if arguments.quiet else show_progress(options["max_iter"])
+        nullcontext([]) if arguments.quiet else show_progress(options["max_iter"], objective=objective)
     )
     began = time.perf_counter()
     with progress as shown:
         mixture = GaussianMixture(**options, callbacks=list(shown)).fit(points, labels=labels)
     return mixture, time.perf_counter() - began
+
+
+def _objective(options: Mapping[str, Any], labels: Array | None) -> str:
+    """What the iterations of a fit make rise, in a word."""
+    is_likelihood = options.get("prior") is None and options.get("annealing") is None and labels is None
+    return "log-likelihood" if is_likelihood and options.get("assignment") != "hard" else "objective"
 
 
 def _require_output(arguments: Namespace, *inputs: str) -> None:
@@ -78,6 +86,8 @@ def _form(arguments: Namespace) -> TextForm:
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
     _require_output(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
+    if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
+        raise ValueError("standard input cannot be both points and labels")
     points = read_points(arguments.points, arguments.columns, form=_form(arguments))
     labels = None if arguments.labels is None else read_labels(arguments.labels)
     mixture, seconds = timed_fit(arguments, points, labels)
@@ -124,10 +134,15 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
 
 
 def ending(mixture: GaussianMixture) -> tuple[str, int]:
-    """In words, and as an exit code: stochastic EM that has taken all of its iterations has done what was asked."""
-    if mixture.converged_:
+    """In words, and as an exit code."""
+    return ending_of(mixture.converged_, mixture.stop_reason_, mixture.n_iter_, mixture.assignment)
+
+
+def ending_of(converged: bool, stop_reason: str | None, n_iterations: int, assignment: object) -> tuple[str, int]:
+    """The same: stochastic EM that has taken all of its iterations has done what was asked."""
+    if converged:
         return "converged", 0
-    has_wandered = mixture.assignment == "stochastic" and mixture.stop_reason_ == "max_iter" and mixture.n_iter_ > 0
+    has_wandered = assignment == "stochastic" and stop_reason == "max_iter" and n_iterations > 0
     return ("of which the best was kept", 0) if has_wandered else ("NOT converged", EXIT_NOT_CONVERGED)
 
 
@@ -216,8 +231,11 @@ def score(arguments: Namespace) -> Report:
     _require_output(arguments, arguments.model, arguments.points)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
+    are_wanted = arguments.samples or arguments.output is not None
     densities = mixture.score_samples(points)
     n_informative = _n_informative(_values(points))
+    if not (n_informative or are_wanted):
+        raise ValueError(NO_VALUES)
     log_likelihood = float(np.sum(densities, dtype=np.float64))  # a row without any value adds nothing
     per_point = log_likelihood / n_informative if n_informative else math.nan
     facts: dict[str, object] = {
@@ -225,7 +243,7 @@ def score(arguments: Namespace) -> Report:
         "log_likelihood_per_point": per_point,
         "log_likelihood": log_likelihood,
     }
-    if arguments.samples or arguments.output is not None:
+    if are_wanted:
         header = "log_density"
         return _rows_report(
             arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header
@@ -260,17 +278,20 @@ def info(arguments: Namespace) -> Report:
         "options": model.options,
         "fit": model.fit,
     }
-    text = facts_text(_model_lines(arguments.model, parameters, model.fit))
+    text = facts_text(_model_lines(arguments.model, model))
     return Report([text, "\n", mixture_text(parameters, model.feature_names)], facts | parameter_facts(parameters))
 
 
-def _model_lines(path: str, parameters: Parameters, results: dict[str, Any]) -> dict[str, str]:
+def _model_lines(path: str, model: SavedModel) -> dict[str, str]:
+    parameters, results = model.parameters, dict[str, Any](model.fit)
     lines = {
         "model": f"{path} ({Path(path).stat().st_size:,} bytes)",
         "components": f"{parameters.n_components}, {parameters.covariance_type} covariances",
         "features": str(parameters.n_features),
     }
     if results.get("n_iter"):
-        lines["iterations"] = f"{results['n_iter']}, {'converged' if results.get('converged') else 'NOT converged'}"
-        lines["log-likelihood"] = f"{results.get('lower_bound', math.nan):.6g} per point, before the last iteration"
+        of_the_end = bool(results.get("converged")), results.get("stop_reason"), results["n_iter"]
+        lines["iterations"] = f"{results['n_iter']}, {ending_of(*of_the_end, model.options.get('assignment'))[0]}"
+        # A log-likelihood, but for priors, labels and hard assignments, not all of which the file knows.
+        lines["objective"] = f"{results.get('lower_bound', math.nan):.6g} per point, before the last iteration"
     return lines

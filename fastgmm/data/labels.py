@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.validation import with_none
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.parameters import Array, FloatArray
@@ -13,6 +14,10 @@ from fastgmm.rows import Rows
 
 _NOT_NUMBERS = (
     "labels are component numbers; map class names to them first, e.g. with np.unique(names, return_inverse=True)."
+)
+_NOT_A_TABLE = (
+    "labels are component numbers, or of dtype bool a table (n_samples, n_components) of what is allowed; got one bool "
+    "a row, which may be meant as labels.astype(int)."
 )
 # To check a number, take its logarithm, and sort it takes as long as so many multiply-adds.
 _WORK_OF_A_LABEL = 100
@@ -25,8 +30,8 @@ _MOST_NUMBERS_LISTED = 10
 def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
     """The rows with what is known of their components; as they are where that is nothing.
 
-    Beliefs of which few are distinct take 4 bytes a row. Else their logarithms are kept of every row, in 8 bytes for
-    each component, be they given in one.
+    A component number that is missing (NaN, None, masked) is unknown. Beliefs of which few are distinct take 4
+    bytes a row. Else their logarithms are kept of every row, in 8 bytes for each component, be they given in one.
 
     Parameters
     ----------
@@ -54,16 +59,20 @@ def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
 
 def _as_labels(labels: Any) -> Array:
     if isinstance(labels, np.ma.MaskedArray):
-        raise ValueError("Masked arrays are not supported for labels; use labels.filled(-1) where unknown is masked.")
+        labels = labels.filled(-1) if labels.mask.any() else labels.data
     array: Array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1 and hasattr(labels, "columns"):
+        array = array[:, 0]
     if array.dtype.kind == "O" and not any(isinstance(value, str | bytes) for value in array.flat):
         try:
-            array = array.astype(np.float64)
+            array = with_none(array).astype(np.float64)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{_NOT_NUMBERS} ({error})") from error
-    if array.dtype.kind not in "biuf" or (array.dtype.kind == "b" and array.ndim == 1):
+    if array.dtype.kind not in "biuf":
         raise TypeError(_NOT_NUMBERS)
-    return array
+    if array.dtype.kind == "b" and array.ndim == 1:
+        raise TypeError(_NOT_A_TABLE)
+    return np.where(np.isnan(array), -1.0, array) if array.ndim == 1 and array.dtype.kind == "f" else array
 
 
 def _believing(rows: Rows, labels: Array, n_components: int) -> Rows:

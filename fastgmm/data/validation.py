@@ -19,6 +19,7 @@ from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
+NO_VALUES = "All rows of X are without any observed value."
 # So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
 _FEWEST_ROWS_OF_A_FIT = 2
@@ -167,11 +168,11 @@ def _numbers(data: Any, array: Array) -> Array:
         numbers: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers
     if array.dtype.kind == "O" and not _holds_complex(array):
-        return _with_none(array).astype(np.float64)  # where NumPy makes NaN of None
+        return with_none(array).astype(np.float64)  # where NumPy makes NaN of None
     return array.astype(np.float64) if array.dtype.kind in "SU" else array
 
 
-def _with_none(objects: Array) -> Array:
+def with_none(objects: Array) -> Array:
     """Objects with None for ``pandas.NA``."""
     if "pandas" not in sys.modules:
         return objects
@@ -250,7 +251,7 @@ def have_observed(rows: Rows) -> BoolArray:
     """Which rows (n,) have an observed value; ``ValueError`` where none has."""
     result = rows.are_observed
     if not result.any():
-        raise ValueError("All rows of X are without any observed value.")
+        raise ValueError(NO_VALUES)
     return result
 
 

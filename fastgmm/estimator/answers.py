@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.estimator.calls import checked_score, ready_to_score, require_fitted
-from fastgmm.fit.options import check_n_draws, check_n_samples, check_random_state
+from fastgmm.fit.options import check_n_draws, check_n_samples, check_options, check_random_state
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, sampling
@@ -306,6 +306,7 @@ def impute(
     """
     if n_draws is not None and return_std:
         raise ValueError("return_std=True is for means: draws have no standard deviation, only the spread among them.")
+    check_options({"random_state": random_state}, "impute")
     scorer, rows = ready_to_score(self, X)
     if n_draws is not None:
         random_state = check_random_state(self.random_state if random_state is None else random_state)

@@ -75,7 +75,8 @@ def _observers(options: Options) -> list[Observer]:
     observers: list[Observer] = list(options.callbacks or ())
     if options.verbose:
         most_iterations = options.max_iter * len(list(exponents_from(options.annealing or 1.0)))
-        observers.append(print_progress(options.verbose, options.verbose_interval, most_iterations))
+        wanders = options.assignment == "stochastic"
+        observers.append(print_progress(options.verbose, options.verbose_interval, most_iterations, wanders))
     return [partial(in_caller, observer) for observer in observers]
 
 

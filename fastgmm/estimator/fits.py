@@ -30,13 +30,13 @@ def fit(
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
     labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
-        What is known of the components of rows: component numbers, -1 where unknown; or, of dtype bool, whether a
-        row may belong to each component; or numbers not below 0, how much it is believed to. The last multiply the
-        component's weight for that row; only ratios within a row matter. Components keep the numbers that labels
-        give them, and one that enough rows name starts at their moments, unless the start is given. Where clusters
-        are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``. A row without any
-        observed value counts towards the weights if something is known of its component, else not at all. Rows of
-        beliefs that are mostly distinct are kept in 8 bytes for each component.
+        What is known of the components of rows: component numbers, -1 or missing where unknown; or, of dtype bool,
+        whether a row may belong to each component; or numbers not below 0, how much it is believed to. The last
+        multiply the component's weight for that row; only ratios within a row matter. Components keep the numbers that
+        labels give them, and one that ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start
+        is given. Where clusters are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``.
+        A row without any observed value counts towards the weights if something is known of its component, else not
+        at all. Rows of beliefs that are mostly distinct are kept in 8 bytes for each component.
 
     Returns
     -------

@@ -8,16 +8,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.tables import Table
-from fastgmm.data.validation import check_feature_names, check_n_features, check_rows, feature_names
+from fastgmm.data.validation import NO_VALUES, check_feature_names, check_n_features, check_rows, feature_names
 from fastgmm.errors import not_fitted
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator import transformer
 from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.fit import rules
+from fastgmm.fit.options import Option, check_options
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, BoolArray
 from fastgmm.rows import Rows
 
 Imputer = TypeVar("Imputer", bound="GaussianMixtureImputer")
+
+_OPTIONS = {
+    "sample_posterior": Option(False, rules.BOOLEAN),
+    "random_state": Option(None, rules.RANDOM_STATE),
+    "add_indicator": Option(False, rules.BOOLEAN),
+    "keep_empty_features": Option(False, rules.BOOLEAN),
+}
 
 
 class GaussianMixtureImputer:
@@ -109,7 +118,8 @@ class GaussianMixtureImputer:
         TypeError
             Where ``mixture`` is none.
         ValueError
-            As :meth:`fastgmm.GaussianMixture.fit`, but not for features without any observed value.
+            For other values of parameters than those above; and as :meth:`fastgmm.GaussianMixture.fit`, but not for
+            features without any observed value.
 
         Examples
         --------
@@ -222,12 +232,13 @@ class GaussianMixtureImputer:
 
 
 def _fit(imputer: GaussianMixtureImputer, X: ArrayLike) -> None:
+    check_options(vars(imputer), type(imputer).__name__, _OPTIONS)
     mixture = _unfitted(imputer.mixture)
     names = feature_names(X)
     rows = check_rows(X, type(imputer).__name__, min_rows=2)
     is_empty = _have_no_value(rows)
     if is_empty.all():
-        raise ValueError("All rows of X are without any observed value.")
+        raise ValueError(NO_VALUES)
     empty = np.flatnonzero(is_empty)
     fitted: dict[str, Any] = {
         "mixture_": mixture.fit(_without(rows.values, empty, names)),

@@ -53,7 +53,7 @@ class Prior:
     mean_precision : float, default=0.0
         For how many rows the prior of a mean counts; 0 leaves means free.
     mean : array-like of shape (n_features,) or (n_components, n_features), optional
-        For all components, or for each.
+        For all components, or for each; it goes with ``mean_precision``.
     degrees_of_freedom : float, optional
         It goes with ``covariance``.
     covariance : array-like, optional
@@ -102,6 +102,8 @@ class Prior:
         Raises
         ------
         NotFittedError
+        TypeError
+            For what is no mixture.
         ValueError
             For a relevance factor that is negative or not finite.
 
@@ -115,9 +117,12 @@ class Prior:
         """
         if not _is_size(relevance_factor):
             raise ValueError(f"relevance_factor must be a finite number that is not negative; got {relevance_factor!r}")
-        missing = [name for name in ("weights_", "means_", "covariances_") if not hasattr(gm, name)]
+        if not hasattr(gm, "covariance_type"):
+            raise TypeError(f"gm must be a fitted GaussianMixture; got {gm!r}")
+        needed = ("weights_", "means_", "covariances_")
+        missing = [name for name in needed if not hasattr(gm, name)]
         if missing:
-            raise not_fitted(type(gm).__name__, missing)
+            raise not_fitted(type(gm).__name__, missing if len(missing) < len(needed) else ())
         rows = float(relevance_factor)
         if rows == 0.0:
             return cls()
@@ -261,6 +266,8 @@ def checked_prior(prior: Prior, family: CovarianceFamily, n_components: int, n_f
         )
     if prior.mean_precision > 0 and prior.mean is None:
         raise ValueError("prior.mean_precision > 0 needs prior.mean.")
+    if prior.mean_precision == 0 and prior.mean is not None:
+        raise ValueError("prior.mean needs prior.mean_precision > 0.")
     if prior.covariance is not None and prior.degrees_of_freedom is None:
         raise ValueError("prior.covariance needs prior.degrees_of_freedom.")
     if prior.covariance is None and prior.degrees_of_freedom is not None:

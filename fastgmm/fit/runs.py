@@ -220,7 +220,7 @@ def run_em(
         failure, run.failure = run.failure, None  # whose frames know the run
         raise explanation_of(sweep, failure) from failure
     assert run.stop_reason is not None
-    if is_logged:
+    if is_logged and not course.wanders:  # draws make it fall
         _log_falls(run.steps)
     model, bound = (visited and visited.best) or (run.iterate.model, run.iterate.lower_bound)
     matrices, converged = (model.parameters, model.precisions_cholesky), run.stop_reason == "converged"

@@ -21,7 +21,7 @@ _LEAST_SCATTER = 1e-9
 
 def deviations(rows: Rows) -> FloatArray:
     """The standard deviation of every feature (d,); 1 where it is constant."""
-    return _never_zero(np.sqrt(summary_of(rows).variances), np.ones(rows.shape[1]))
+    return _never_zero(np.sqrt(summary_of(rows).variances), np.ones(rows.shape[1]), rows)
 
 
 def robust_deviations(rows: Rows) -> FloatArray:
@@ -30,7 +30,7 @@ def robust_deviations(rows: Rows) -> FloatArray:
     Where four fifths of the rows share one number it is the standard deviation. The unit is not that: only the ratios
     of features count.
     """
-    return _never_zero(quantile_ranges(rows, _LOW, _HIGH), deviations(rows))
+    return _never_zero(quantile_ranges(rows, _LOW, _HIGH), deviations(rows), rows)
 
 
 def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) -> FloatArray:
@@ -48,8 +48,9 @@ def deviations_within(rows: Rows, labels: NDArray[np.int64], n_clusters: int) ->
     for part in pieces(rows.shape[0], means[:1].nbytes):
         scatter += weights[part] @ np.square(rows.values[part] - means[labels[part]])
     least = _LEAST_SCATTER * summary_of(rows).variances
-    return _never_zero(np.sqrt(scatter / weights.sum() + least), np.ones(rows.shape[1]))
+    return _never_zero(np.sqrt(scatter / weights.sum() + least), np.ones(rows.shape[1]), rows)
 
 
-def _never_zero(scales: FloatArray, otherwise: FloatArray) -> FloatArray:
-    return np.where(scales > 0, scales, otherwise)
+def _never_zero(scales: FloatArray, otherwise: FloatArray, rows: Rows) -> FloatArray:
+    """Nor in the dtype of the rows: weights near 0 make a scale that float32 does not hold."""
+    return np.where(scales.astype(rows.values.dtype) > 0, scales, otherwise)

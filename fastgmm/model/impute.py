@@ -49,7 +49,7 @@ def expected(rows: Rows, scorer: Scorer, n_threads: int | None) -> Array:
     """The rows with the conditional mean for what is missing."""
     result = _copy(rows)
     for batch in _batches(rows, scorer, n_threads):
-        result[batch.cells] = _mean(batch)
+        result[batch.cells] = _representable(_mean(batch), result)
     return result
 
 
@@ -58,10 +58,8 @@ def expected_with_deviations(rows: Rows, scorer: Scorer, n_threads: int | None) 
     result, deviations = _copy(rows), np.zeros(rows.shape, rows.values.dtype)
     for batch in _batches(rows, scorer, n_threads):
         mean = _mean(batch)
-        within = np.square(batch.roots).sum(axis=3)[:, :, np.newaxis, :]
-        between = np.square(batch.means - mean)
-        result[batch.cells] = mean
-        deviations[batch.cells] = np.sqrt(np.einsum("prk,kprm->prm", batch.probabilities, within + between))
+        result[batch.cells] = _representable(mean, result)
+        deviations[batch.cells] = _representable(_deviations(batch, mean), deviations)
     return result, deviations
 
 
@@ -76,10 +74,11 @@ def drawn(
             n_draws, 8 * batch.places.size * (batch.probabilities.shape[2] + 3 * batch.missing.shape[1])
         ):
             values = _draws_of(batch, part.stop - part.start, random_state)
-            result[(part, *batch.cells)] = values
+            result[(part, *batch.cells)] = _representable(values, result)
     return result
 
 
+@np.errstate(over="ignore")
 def _draws_of(batch: _Batch, n_draws: int, random_state: np.random.RandomState) -> FloatArray:
     """(n_draws, P, r, m): a component for each row, and values of its conditional distribution."""
     limits = np.cumsum(batch.probabilities, axis=2)
@@ -98,6 +97,21 @@ def _copy(rows: Rows) -> Array:
     return np.array(rows.values, order="C")
 
 
+def _representable(values: FloatArray, result: Array) -> FloatArray:
+    """Beyond the range of a result's dtype stands the largest number that it has."""
+    largest = np.finfo(result.dtype).max
+    return np.clip(values, -largest, largest)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _deviations(batch: _Batch, mean: FloatArray) -> FloatArray:
+    within = np.square(batch.roots).sum(axis=3)[:, :, np.newaxis, :]
+    between = np.square(batch.means - mean)
+    result: FloatArray = np.sqrt(np.einsum("prk,kprm->prm", batch.probabilities, within + between))
+    return result
+
+
+@np.errstate(over="ignore")
 def _mean(batch: _Batch) -> FloatArray:
     result: FloatArray = np.einsum("prk,kprm->prm", batch.probabilities, batch.means)
     return result
@@ -127,6 +141,7 @@ def _batches_in(rows: Rows, order: NDArray[np.intp], scorer: Scorer, n_threads: 
                 yield _Batch(order[part][own], missing[few], probabilities[own], means, roots)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def _conditional(
     scorer: Scorer, values: FloatArray, observed: NDArray[np.intp], missing: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray]:
@@ -143,4 +158,5 @@ def _conditional(
     inverse = np.linalg.inv(r)
     coefficients = root[:, observed] @ q @ np.swapaxes(inverse, 2, 3)
     differences = values - means[:, observed][:, :, np.newaxis, :]
-    return centers - differences @ coefficients, np.broadcast_to(inverse, (n_components, *inverse.shape[1:]))
+    conditional = _representable(centers - differences @ coefficients, values)
+    return conditional, np.broadcast_to(inverse, (n_components, *inverse.shape[1:]))

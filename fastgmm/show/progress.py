@@ -24,7 +24,12 @@ class Progress(Protocol):
 
 @contextmanager
 def show_progress(
-    max_iter: int, *, title: str = "fit", file: TextIO | None = None, force: bool = False
+    max_iter: int,
+    *,
+    title: str = "fit",
+    file: TextIO | None = None,
+    force: bool = False,
+    objective: str = "log-likelihood",
 ) -> Iterator[list[Progress]]:
     """Callbacks for ``GaussianMixture(callbacks=...)`` that show its iterations, the log-likelihood and its change.
 
@@ -36,6 +41,8 @@ def show_progress(
     file : text file, default ``sys.stderr``
     force : bool
         Show it also where ``file`` is no terminal.
+    objective : str
+        What the lower bound is called, which is no log-likelihood with a prior or hard assignments.
 
     Yields
     ------
@@ -53,25 +60,25 @@ def show_progress(
     if not (force or file.isatty()):
         yield []
         return
-    progress = _make_progress(max_iter, title, file)
+    progress = _make_progress(max_iter, title, file, objective)
     try:
         yield [progress]
     finally:
         progress.close()
 
 
-def _make_progress(max_iter: int, title: str, file: TextIO) -> Progress:
+def _make_progress(max_iter: int, title: str, file: TextIO, objective: str) -> Progress:
     try:
         from tqdm import tqdm
     except ImportError:
-        return ProgressLines(max_iter, title, file)
-    return ProgressBar(tqdm, max_iter, title, file)
+        return ProgressLines(max_iter, title, file, objective)
+    return ProgressBar(tqdm, max_iter, title, file, objective)
 
 
-def describe(step: Step) -> str:
-    """The log-likelihood per point and, from the second iteration on, its change."""
+def describe(step: Step, objective: str = "log-likelihood") -> str:
+    """The objective per point and, from the second iteration on, its change."""
     change = f", change {step.change:.1e}" if math.isfinite(step.change) else ""
-    return f"log-likelihood {step.lower_bound:.6g}{change}"
+    return f"{objective} {step.lower_bound:.6g}{change}"
 
 
 class ProgressBar:
@@ -83,8 +90,8 @@ class ProgressBar:
         The class of the bar; given, so that this module does not import it.
     """
 
-    def __init__(self, tqdm: Callable[..., Any], max_iter: int, title: str, file: TextIO) -> None:
-        self._tqdm, self._max_iter, self._title, self._file = tqdm, max_iter, title, file
+    def __init__(self, tqdm: Callable[..., Any], max_iter: int, title: str, file: TextIO, objective: str) -> None:
+        self._tqdm, self._max_iter, self._title, self._file, self._objective = tqdm, max_iter, title, file, objective
         # Shown before the first iteration, since start and compilation take their time too.
         self._restart = 0
         self._bar = self._new_bar()
@@ -101,7 +108,7 @@ class ProgressBar:
             self.close()
             self._restart = step.restart
             self._bar = self._new_bar()
-        self._bar.set_postfix_str(describe(step), refresh=False)
+        self._bar.set_postfix_str(describe(step, self._objective), refresh=False)
         self._bar.update()
 
     def close(self) -> None:
@@ -123,8 +130,8 @@ def _terminal_size(file: TextIO) -> tuple[int, int]:
 class ProgressLines:
     """A line every few seconds."""
 
-    def __init__(self, max_iter: int, title: str, file: TextIO) -> None:
-        self._max_iter, self._title, self._file = max_iter, title, file
+    def __init__(self, max_iter: int, title: str, file: TextIO, objective: str) -> None:
+        self._max_iter, self._title, self._file, self._objective = max_iter, title, file, objective
         self._last_shown = time.monotonic()
 
     def __call__(self, step: Step) -> None:
@@ -133,7 +140,8 @@ class ProgressLines:
             return
         self._last_shown = now
         where = f"restart {step.restart}, " if step.restart else ""
-        line = f"{self._title}: {where}iteration {step.iteration} of at most {self._max_iter}, {describe(step)}\n"
+        what = describe(step, self._objective)
+        line = f"{self._title}: {where}iteration {step.iteration} of at most {self._max_iter}, {what}\n"
         self._file.write(line)
         self._file.flush()
 

@@ -5,8 +5,12 @@ import sys
 from fastgmm.fit.runs import Observer, Step
 
 
-def print_progress(verbose: int, interval: int, max_iter: int) -> Observer:
-    """An observer that prints restarts and every ``interval``-th iteration; from ``verbose=2`` with times."""
+def print_progress(verbose: int, interval: int, max_iter: int, wanders: bool = False) -> Observer:
+    """An observer that prints restarts and every ``interval``-th iteration; from ``verbose=2`` with times.
+
+    A run that ``wanders`` has done what was asked once it has taken its iterations.
+    """
+    at_most = "took its iterations" if wanders else "did not converge"
     elapsed: list[float] = []  # seconds of this restart's iterations so far
 
     def observe(step: Step) -> None:
@@ -21,7 +25,7 @@ def print_progress(verbose: int, interval: int, max_iter: int) -> Observer:
                 line += f"\t time lapse {lapse:.5f}s\t ll change {step.change:.5f}"
             _print(line)
         if step.converged or step.iteration == max_iter:
-            line = f"Initialization {'converged' if step.converged else 'did not converge'}."
+            line = f"Initialization {'converged' if step.converged else at_most}."
             if verbose >= 2:
                 line += f" time lapse {sum(elapsed):.5f}s\t lower bound {step.lower_bound:.5f}."
             _print(line)

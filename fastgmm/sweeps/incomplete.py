@@ -136,6 +136,8 @@ def evaluate_incomplete(
         backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
         lacking = np.flatnonzero(np.isnan(rows.values).any(axis=1)).astype(np.int32)
         backend.incomplete.log_density(rows, incomplete, lacking, ONE_SMALL_TILE, outputs, 1)
+        if wanted == "log_density":
+            result[np.isnan(rows.values).all(axis=1)] = 0.0  # which log Σπ is but for rounding
         return result
     fill(outputs, rows, prepared, backend, n_threads)
     patterns = patterns_of(rows)
@@ -145,6 +147,8 @@ def evaluate_incomplete(
     for block, section in plan.blocks(len(order), useful_threads, plan.work_per_row, bytes_of_a_row(rows, outputs)):
         check()
         backend.incomplete.log_density(rows, incomplete, order[block], section, outputs, useful_threads)
+    if wanted == "log_density":
+        result[patterns.empty] = 0.0
     return result
 
 

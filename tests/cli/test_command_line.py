@@ -118,6 +118,8 @@ def test_stochastic_em_that_has_taken_its_iterations_has_not_failed(files, capsy
     out, err = capsys.readouterr()
     assert "of which the best was kept" in out
     assert not err
+    assert main(["info", "model.npz"]) == 0
+    assert "of which the best was kept" in capsys.readouterr().out
     assert fit("--assignment", "stochastic", "--max-iter", "0") == 3
     assert "NOT converged" in capsys.readouterr().out
 
@@ -342,6 +344,14 @@ def test_score(model, points, capsys):
     assert facts["log_likelihood"] == pytest.approx(model.score(points) * 272)
 
 
+def test_score_of_rows_without_any_value_is_exit_1(model, capsys):
+    np.save("empty.npy", np.full((3, 2), np.nan))
+    assert main(["score", "model.npz", "empty.npy"]) == 1
+    assert_one_line_error(capsys, "All rows of X are without any observed value.")
+    assert main(["score", "model.npz", "empty.npy", "--samples"]) == 0
+    assert capsys.readouterr().out.split() == ["0.0"] * 3
+
+
 def test_score_of_samples(model, points, capsys):
     assert main(["score", "model.npz", "points.npy", "-o", "densities.npy"]) == 0
     np.testing.assert_array_equal(np.load("densities.npy"), model.score_samples(points))
@@ -353,7 +363,7 @@ def test_score_of_samples(model, points, capsys):
 def test_info(model, capsys):
     assert main(["info", "model.npz"]) == 0
     out = capsys.readouterr().out
-    for word in ("full covariances", "converged", "correlation"):
+    for word in ("full covariances", "converged", "objective", "correlation"):
         assert word in out
     assert main(["info", "model.npz", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -561,6 +571,7 @@ def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
         (["fit", "points.npy", "-k", "300", "-o", "m.npz"], "n_components = 300"),
         (["fit", "points.npy", "-k", "2", "-o", "points.npy"], "replace the input"),
         (["fit", "points.npy", "-k", "2", "-o", "."], "is a directory"),
+        (["fit", "-", "--labels", "-", "-k", "2", "-o", "m.npz"], "standard input cannot be both points and labels"),
     ],
 )
 def test_other_mistakes_are_exit_1_with_one_line(model, capsys, arguments, message):

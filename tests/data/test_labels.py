@@ -25,8 +25,29 @@ def test_a_known_component_is_the_only_one_that_is_believed_in(kind):
 
 def test_labels_of_a_frame_are_read(rng):
     pandas = pytest.importorskip("pandas")
-    labels = pandas.Series(KNOWN, dtype="Int64")
+    for unknown in (-1, pandas.NA):
+        labels = pandas.Series([unknown if known < 0 else known for known in KNOWN], dtype="Int64")
+        assert np.array_equal(beliefs(labels), beliefs(KNOWN))
+        assert np.array_equal(beliefs(labels.to_frame()), beliefs(KNOWN))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [np.nan if known < 0 else known for known in KNOWN],
+        np.array([None if known < 0 else known for known in KNOWN], object),
+        np.ma.masked_equal([9 if known < 0 else known for known in KNOWN], 9),
+        np.ma.array(KNOWN),
+    ],
+    ids=["NaN", "None", "masked", "nothing masked"],
+)
+def test_what_is_missing_is_unknown(labels):
     assert np.array_equal(beliefs(labels), beliefs(KNOWN))
+
+
+def test_one_bool_a_row_is_no_label():
+    with pytest.raises(TypeError, match="got one bool a row"):
+        with_labels(ROWS, [True, False] * 4, 2)
 
 
 @pytest.mark.parametrize("repeat", [1, 500])
@@ -88,7 +109,7 @@ def changed(position, value, dtype=float):
         ),
         ([0, 1, -2, -1, 0, 1, 2, 3], r"labels\[2\] is -2, but"),
         ([0, 1.5, 2, -1, 0, 1, 2, 2], r"labels\[1\] is 1.5, but"),
-        ([0, np.nan, 2, -1, 0, 1, 2, 2], r"labels\[1\] is nan, but"),
+        ([0, np.inf, 2, -1, 0, 1, 2, 2], r"labels\[1\] is inf, but"),
         ([0] * 9, r"labels has 9 rows, X has 8\."),
         (np.ones((8, 2)), r"labels has 2 columns, n_components is 3\."),
         (np.ones((8, 3, 1)), r"shape \(n_samples,\) or \(n_samples, n_components\); got \(8, 3, 1\)"),
@@ -99,7 +120,7 @@ def changed(position, value, dtype=float):
         (changed((5, 0), np.inf), r"labels\[5, 0\] is negative or not finite\."),
         ([0, 1] * 4, r"No row may belong to component 2: labels allow it nowhere\."),
         (changed((slice(None), 1), 0.0), r"No row may belong to component 1: labels allow it nowhere\."),
-        (np.ma.array(KNOWN, mask=[False] * 8), r"labels\.filled\(-1\)"),
+        (np.ma.masked_equal(changed((4, 1), 2.0), 2.0), r"labels\[4, 1\] is negative or not finite\."),
     ],
 )
 def test_what_makes_no_sense_is_refused(labels, words):
@@ -107,9 +128,7 @@ def test_what_makes_no_sense_is_refused(labels, words):
         with_labels(ROWS, labels, 3)
 
 
-@pytest.mark.parametrize(
-    "labels", [["a", "b"] * 4, np.array(["a", "b"] * 4, object), [True, False] * 4, np.zeros(8, "M8[s]")]
-)
+@pytest.mark.parametrize("labels", [["a", "b"] * 4, np.array(["a", "b", None, "c"] * 2, object), np.zeros(8, "M8[s]")])
 def test_names_are_no_labels(labels):
     with pytest.raises(TypeError, match="labels are component numbers; map class names to them first"):
         with_labels(ROWS, labels, 3)

@@ -201,6 +201,21 @@ def test_a_frame_without_values_in_a_column_is_told_by_its_name() -> None:
     assert filled["a"].tolist() == [1.0, 2.0, 1.5]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"sample_posterior": 1}, {"add_indicator": "no"}, {"keep_empty_features": None}, {"random_state": -1}],
+    ids=lambda options: next(iter(options)),
+)
+def test_parameters_are_checked_by_a_fit(holes: FloatArray, options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=f"The '{next(iter(options))}' parameter of GaussianMixtureImputer must be"):
+        GaussianMixtureImputer(**options).fit(holes)
+
+
+def test_the_seed_of_draws_is_checked(holes: FloatArray) -> None:
+    with pytest.raises(ValueError, match="The 'random_state' parameter of impute must be an int in the range"):
+        GaussianMixture().fit(holes).impute(holes, n_draws=2, random_state=1.5)
+
+
 def test_clone_and_a_pipeline_with_a_classifier(holes: FloatArray) -> None:
     pytest.importorskip("sklearn")
     from sklearn.base import clone

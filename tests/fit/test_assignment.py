@@ -298,6 +298,14 @@ def test_rows_of_float32_far_from_zero_are_fitted_as_they_are_here(x, options):
     np.testing.assert_allclose(there.means_ - 2.0**10, here.means_, atol=0.02)
 
 
+@pytest.mark.prints
+def test_draws_are_no_failure_that_is_explained(x, capsys, caplog):
+    with caplog.at_level("INFO", "fastgmm"):
+        GaussianMixture(4, assignment="stochastic", max_iter=20, random_state=0, verbose=1).fit(x)
+    assert "took its iterations" in capsys.readouterr().out
+    assert "fall" not in caplog.text
+
+
 @pytest.mark.parametrize("assignment", ["hard", "stochastic"])
 @pytest.mark.parametrize("option", [{"accelerate": "squarem"}, {"annealing": 0.5}], ids=["accelerate", "annealing"])
 def test_what_is_for_soft_assignments_is_refused_elsewhere(x, assignment, option):

@@ -292,7 +292,7 @@ def test_tight_points_are_counted_however_many_other_rows_there_are() -> None:
 def test_groups_that_are_tight_lie_in_no_plane_though_their_centers_do(covariance_type: str, deviation: float) -> None:
     data = np.concatenate([center + deviation * cloud(50, 3) for center in (0.0, 1.0)])
     mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0)
-    with pytest.warns(RegularizationWarning, match="of components 0, 1 without it"):
+    with pytest.warns(RegularizationWarning, match="of components 0, 1, which is"):
         mixture.fit(data)
     assert mixture.degenerate_components_ == ()
 

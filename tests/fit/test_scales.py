@@ -67,3 +67,9 @@ def test_a_feature_without_scatter_within_clusters_keeps_a_finite_scale(values):
     values[:, 0] = labels
     scale = deviations_within(Rows(values), labels, 3)
     assert 0 < scale[0] < 1e-3
+
+
+def test_a_scale_that_float32_does_not_hold_is_none():
+    X = np.array([[0, np.nan], [1, np.nan], [2, 3], [np.nan, 4], [5, 6]], np.float32)
+    rows = Rows(X, np.array([1.0, 1.0, 1e-300, 1e-300, 1.0]), has_missing=True)
+    assert deviations(rows)[1] == 1.0

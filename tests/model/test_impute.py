@@ -14,6 +14,13 @@ from tests.model.test_incomplete_scores import marginal_joint, model_of, with_ho
 from tests.problems import TOLERANCE, Problem, assert_close, draw_problem
 
 
+def test_what_float32_does_not_hold_is_its_largest_number():
+    gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[1.0, 900.0], [900.0, 1e6]]])
+    X = np.array([[1e38, np.nan]], np.float32)
+    assert gm.impute(X)[0, 1] == np.finfo(np.float32).max
+    assert gm.impute(X, n_draws=1, random_state=0)[0, 0, 1] == np.finfo(np.float32).max
+
+
 def solved(matrix: list[list[float]], right: list[float]) -> list[float]:
     """x with matrix·x = right, by the oracle's factor."""
     factor = naive.cholesky(matrix)

@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+import tracemalloc
 
+import numpy as np
 import pytest
 
+from fastgmm import GaussianMixture
 from fastgmm.kernels import get_backend
 
 MEASURE = """
@@ -75,3 +78,21 @@ def test_a_score_needs_little_memory_above_its_answer(family, dtype, order):
     above = [float(line) for line in finished.stdout.split()]
     assert len(above) == 4
     assert max(above) <= 8, above
+
+
+@pytest.mark.parametrize("family", ["full", "diag"])
+def test_rows_with_holes_take_tens_of_bytes_each(family, rng):
+    """Their order, by what they lack, and what it is found with."""
+    X = rng.normal(size=(400_000, 4))
+    X[np.arange(len(X)), rng.integers(4, size=len(X))] = np.nan
+    mixture = GaussianMixture(2, covariance_type=family, tol=1e9, random_state=0).fit(X[:5_000])
+
+    def bytes_of_a_row(call):
+        tracemalloc.start()
+        answer = call(X)
+        peak = tracemalloc.get_traced_memory()[1] - getattr(answer, "nbytes", 0)
+        tracemalloc.stop()
+        return peak / len(X)
+
+    scores = mixture.predict, mixture.score_samples, mixture.predict_proba
+    assert max(bytes_of_a_row(call) for call in (*scores, mixture.fit)) <= 43  # whatever else is needed among them

@@ -18,6 +18,7 @@ def step(iteration, restart=0, change=1e-3):
 def test_description():
     assert describe(step(2)) == "log-likelihood -4.155, change 1.0e-03"
     assert describe(step(1, change=float("inf"))) == "log-likelihood -4.155"
+    assert describe(step(2), "objective") == "objective -4.155, change 1.0e-03"
 
 
 def test_nothing_is_shown_where_there_is_no_terminal():

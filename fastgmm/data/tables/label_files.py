@@ -4,7 +4,7 @@ import csv
 
 import numpy as np
 
-from fastgmm.data.tables.cells import are_names, is_number
+from fastgmm.data.tables.cells import are_names, is_missing, is_number
 from fastgmm.data.tables.reading import delimiter_of, read_points
 from fastgmm.data.tables.source import source_of
 from fastgmm.data.tables.text_rows import SPACES, TextRows
@@ -13,7 +13,7 @@ from fastgmm.parameters import Array
 
 
 def read_labels(path: AnyPath) -> Array:
-    """Labels (n,) as ``GaussianMixture.fit`` takes them, −1 where the only cell of a row is empty; or beliefs (n, K).
+    """Labels (n,) as ``GaussianMixture.fit`` takes them, −1 where the only cell of a row is missing; or beliefs (n, K).
 
     Raises
     ------
@@ -41,14 +41,18 @@ def _read_text(rows: TextRows) -> Array:
             if reader.line_num == 1 and are_names(cells):
                 continue
             where = f"{rows.source.name}, line {reader.line_num}"
+            if not cells and numbers and len(numbers[0]) > 1:
+                raise ValueError(f"{where}: an empty row")
             numbers.append([_number(cell, f"{where}, column {i + 1}") for i, cell in enumerate(cells or [""])])
             if len(numbers[-1]) != len(numbers[0]):
                 raise ValueError(f"{where}: {len(numbers[-1])} columns, where the first row has {len(numbers[0])}")
+    if not numbers:
+        raise ValueError(f"{rows.source.name}: {'no rows of labels' if reader.line_num else 'the file is empty'}")
     return np.array(numbers, np.float64).reshape(len(numbers), -1)
 
 
 def _number(cell: str, where: str) -> float:
-    if not cell.strip():
+    if is_missing(cell):
         return np.nan
     if not is_number(cell):
         raise ValueError(f"{where}: {cell!r} is not a number; labels are component numbers, or beliefs in components")

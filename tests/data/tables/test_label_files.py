@@ -14,6 +14,7 @@ from fastgmm.data.tables.label_files import read_labels
         ("0\n1\n-1\n", [0, 1, -1]),
         ("known\n0\n\n1\n", [0, -1, 1]),
         ("\n2\n\n", [-1, 2, -1]),
+        ("NA\n2\nNaN\nnull\n", [-1, 2, -1, -1]),
         ("0,1\n0.5,2\n", [[0, 1], [0.5, 2]]),
         ("a,b\n0,1\n", [[0, 1]]),
     ],
@@ -37,6 +38,9 @@ def test_labels_are_read_from_arrays(tmp_path, labels):
     [
         ("0\nsetosa\n", "line 2, column 1: 'setosa' is not a number"),
         ("0,1\n0\n", "line 2: 1 columns, where the first row has 2"),
+        ("0,1\n\n1,0\n", "line 2: an empty row"),
+        ("", "the file is empty"),
+        ("known\n", "no rows of labels"),
     ],
 )
 def test_what_is_no_table_of_numbers_is_refused(tmp_path, text, words):
