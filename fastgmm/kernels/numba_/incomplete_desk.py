@@ -27,15 +27,14 @@ class Blocks(NamedTuple):
     """Parameters by blocks; tied components have one block of factors, with the same matrix in all lanes.
 
     ``log_weights`` (n_blocks, lanes), −inf beyond the last component, ``means`` (n_blocks, size, lanes),
-    ``negative`` (n_factors, size, size, lanes) are −Σ. Where patterns may be computed by W, ``inverses`` (n_factors, d,
-    d, lanes) are it column by column, and ``log_determinants`` (n_factors, lanes) its Σ log L_jj.
+    ``negative`` (n_factors, size, size, lanes) are −Σ. ``inverses``, W of whole covariances, is as the model has it: to
+    put it into lanes here as well would take longer than a sweep over few rows.
     """
 
     log_weights: NDArray[np.float64]
     means: NDArray[np.float64]
     negative: NDArray[np.float64]
     inverses: NDArray[np.float64]
-    log_determinants: NDArray[np.float64]
     exponent: float
     n_components: int
     n_blocks: int
@@ -54,7 +53,8 @@ class Desk(NamedTuple):
     """Pointers into one worker's scratch; vectors are of lanes.
 
     ``lower``: L and below it Vᵀ, (n_factors, panels, columns + 1, 4); ``scales`` −1/L_jj; ``log_deviations`` Σ log
-    L_jj.
+    L_jj. ``inverses``: W of whole covariances, (n_factors, d, d) column by column, and ``log_determinants``: their
+    Σ log L_jj.
     Of the group: ``x`` (4, size), ``differences`` −δ (4, columns) of one block, ``y`` (n_blocks, columns, 4),
     ``joint`` (4, n_blocks). Sums of the tile: ``counts``, ``first``, ``second`` (n_factors, width, width). ``roots``
     √(wr)·e (n_blocks, 4, width) wait until there are four rows of them. ``shares`` are Σwr of the run, for C.
@@ -67,6 +67,8 @@ class Desk(NamedTuple):
     lower: Any
     scales: Any
     log_deviations: Any
+    inverses: Any
+    log_determinants: Any
     x: Any
     differences: Any
     y: Any
@@ -99,24 +101,18 @@ def blocks_of(prepared: IncompleteFull | IncompleteTied, lanes: int) -> Blocks:
     negative[:, range(size), range(size)] = -1.0
     given = n_components if prepared.covariances.ndim == 3 else lanes
     negative[:given, :d, :d] = -prepared.covariances
-    has_inverses = prepared.covariances.ndim == 3 and d >= _FEWEST_FOR_INVERSES
-    columns = np.zeros((n_matrices, d, d)) if has_inverses else np.zeros((lanes, 1, 1))
-    columns[:, range(columns.shape[1]), range(columns.shape[1])] = 1.0
-    if has_inverses:
-        columns[:n_components] = np.swapaxes(prepared.inverse_cholesky, 1, 2)
-    with np.errstate(divide="ignore", invalid="ignore"):  # of parameters that make no sense
-        log_determinants = -np.log(np.diagonal(columns, axis1=1, axis2=2)).sum(axis=1)
+    inverses = prepared.inverse_cholesky  # read-only or not, for which kernels would be compiled twice
+    assert inverses.flags.c_contiguous
     return Blocks(
         log_weights,
         _in_lanes(means, lanes),
         _in_lanes(negative, lanes),
-        _in_lanes(columns, lanes),
-        log_determinants,
+        np.lib.stride_tricks.as_strided(inverses, (inverses.size,), (inverses.itemsize,), writeable=False),
         float(prepared.exponent),
         n_components,
         n_blocks,
         n_matrices // lanes,
-        has_inverses,
+        prepared.covariances.ndim == 3 and d >= _FEWEST_FOR_INVERSES,
     )
 
 
@@ -132,7 +128,7 @@ def allocate_desks(n_workers: int, blocks: Blocks, d: int, lanes: int) -> Scratc
     """Room for what ``desk_of`` cuts it into."""
     columns = (d + 3) // 4 * 4
     width = columns + 4
-    of_factors = (columns // 4 + 1) * (columns + 1) * 4 + columns + 2 + width * width
+    of_factors = (columns // 4 + 1) * (columns + 1) * 4 + columns + 3 + d * d + width * width
     of_blocks = columns * GROUP + GROUP + 1 + width + GROUP * width
     of_all = GROUP * columns + 16 + 1
     n_numbers = (blocks.n_factors * of_factors + blocks.n_blocks * of_blocks + of_all) * lanes + GROUP * (d + _FILLERS)
@@ -151,7 +147,6 @@ def pointers_of_blocks(blocks: Any) -> Any:
         pointer(blocks.means, 0),
         pointer(blocks.negative, 0),
         pointer(blocks.inverses, 0),
-        pointer(blocks.log_determinants, 0),
         blocks.exponent,
         blocks.n_components,
         blocks.n_blocks,
@@ -168,7 +163,9 @@ def desk_of(scratch: Any, worker: int, blocks: Any, d: int, lanes: int) -> Any:
     lower = pointer(scratch.numbers, worker * scratch.numbers.shape[1])
     scales = pointer(lower, blocks.n_factors * panels * (columns + 1) * 4 * lanes)
     log_deviations = pointer(scales, blocks.n_factors * columns * lanes)
-    shares = pointer(log_deviations, blocks.n_factors * lanes)
+    inverses = pointer(log_deviations, blocks.n_factors * lanes)
+    log_determinants = pointer(inverses, blocks.n_factors * d * d * lanes)
+    shares = pointer(log_determinants, blocks.n_factors * lanes)
     second = pointer(shares, blocks.n_factors * lanes)
     differences = pointer(second, blocks.n_factors * width * width * lanes)
     y = pointer(differences, GROUP * columns * lanes)
@@ -182,7 +179,7 @@ def desk_of(scratch: Any, worker: int, blocks: Any, d: int, lanes: int) -> Any:
     is_missing = pointer(features, 3 * width)
     is_solved = pointer(is_missing, d)
     return Desk(
-        d + _FILLERS, columns, panels, width, lower, scales, log_deviations, pointer(number, lanes),
-        differences, y, joint, counts, first, second, roots, shares, square, number, features,
+        d + _FILLERS, columns, panels, width, lower, scales, log_deviations, inverses, log_determinants,
+        pointer(number, lanes), differences, y, joint, counts, first, second, roots, shares, square, number, features,
         pointer(features, width), pointer(features, 2 * width), is_missing, is_solved,
     )  # fmt: skip

@@ -22,6 +22,7 @@ from fastgmm.kernels.numba_.vector import (
     load,
     number,
     pointer,
+    put,
     square_root,
     store,
     where_less,
@@ -47,9 +48,24 @@ def _triangle(desk: Any, d: int, n_missing: int, f: int) -> Any:
 
 
 @inline
-def _inverse_column(blocks: Any, d: int, f: int, feature: int) -> Any:
+def _inverse_column(desk: Any, d: int, f: int, feature: int) -> Any:
     """A column of W."""
-    return pointer(blocks.inverses, (f * d + feature) * d * lanes(blocks.inverses))
+    return pointer(desk.inverses, (f * d + feature) * d * lanes(desk.lower))
+
+
+@inner
+def arrange_inverse(desk: Any, blocks: Any, d: int, f: int) -> None:
+    """W of a block, and Σ log L_jj = −Σ log W_jj; lanes beyond the last component have W of the last."""
+    width = lanes(desk.lower)
+    total = constant(desk.lower, 0.0)
+    for j in range(d):
+        column = _inverse_column(desk, d, f, j)
+        for lane in range(width):
+            k = min(f * width + lane, blocks.n_components - 1)
+            for i in range(j, d):
+                put(column, i * width + lane, number(blocks.inverses, (k * d + i) * d + j))
+        total = total - logarithm(load(column, j * width))
+    store(desk.log_determinants, f * width, total)
 
 
 @inline
@@ -70,15 +86,15 @@ def _project(q: Any, x: Any, begin: int, d: int) -> Any:
 
 
 @inner
-def orthogonalize(desk: Any, blocks: Any, pattern: Any, d: int, f_begin: int, f_end: int) -> None:
+def orthogonalize(desk: Any, pattern: Any, d: int, f_begin: int, f_end: int) -> None:
     """Q and T, and Σ log L_jj of what is observed, of some blocks in turn: each waits for its own columns alone."""
     width, n_missing = lanes(desk.lower), pattern.n_missing
     missing = pointer(desk.features, pattern.n_columns)
     for f in range(f_begin, f_end):
-        store(desk.log_deviations, f * width, load(blocks.log_determinants, f * width))
+        store(desk.log_deviations, f * width, load(desk.log_determinants, f * width))
         for m in range(n_missing):
             column = pointer(_orthogonal(desk, d, f), m * d * width)
-            w = _inverse_column(blocks, d, f, number(missing, m))
+            w = _inverse_column(desk, d, f, number(missing, m))
             for i in range(number(missing, m), d):
                 store(column, i * width, load(w, i * width))
     for m in range(n_missing - 1, -1, -1):
@@ -117,16 +133,16 @@ def _of_row(desk: Any, b: int, place: int) -> Any:
 
 
 @inline
-def _put_product(desk: Any, blocks: Any, pattern: Any, d: int, b: int, differences: Any, z: Any) -> None:
+def _put_product(desk: Any, pattern: Any, d: int, b: int, differences: Any, z: Any) -> None:
     """z = W of differences, four columns at a time; those that fill up the last four have differences of 0."""
     width = lanes(z)
     for i in range(d):
         store(z, i * width, constant(z, 0.0))
     for j in range(0, pattern.n_columns, 4):
-        w0 = _inverse_column(blocks, d, b, number(desk.features, j))
-        w1 = _inverse_column(blocks, d, b, min(number(desk.features, j + 1), d - 1))
-        w2 = _inverse_column(blocks, d, b, min(number(desk.features, j + 2), d - 1))
-        w3 = _inverse_column(blocks, d, b, min(number(desk.features, j + 3), d - 1))
+        w0 = _inverse_column(desk, d, b, number(desk.features, j))
+        w1 = _inverse_column(desk, d, b, min(number(desk.features, j + 1), d - 1))
+        w2 = _inverse_column(desk, d, b, min(number(desk.features, j + 2), d - 1))
+        w3 = _inverse_column(desk, d, b, min(number(desk.features, j + 3), d - 1))
         x0, x1 = load(differences, j * width), load(differences, (j + 1) * width)
         x2, x3 = load(differences, (j + 2) * width), load(differences, (j + 3) * width)
         for i in range(number(desk.features, j), d):
@@ -136,13 +152,12 @@ def _put_product(desk: Any, blocks: Any, pattern: Any, d: int, b: int, differenc
 
 
 @inner
-def put_residuals(desk: Any, blocks: Any, pattern: Any, d: int, b_begin: int, b_end: int, place: int) -> None:
+def put_residuals(desk: Any, pattern: Any, d: int, b_begin: int, b_end: int, place: int) -> None:
     """|z − QQᵀz|² of a row, of some blocks in turn, in place of the first −δ; E[δ_M | x_O] then stands where z did."""
     width, n_missing, step = lanes(desk.y), pattern.n_missing, desk.columns * lanes(desk.y)
     missing = pointer(desk.features, pattern.n_columns)
     for b in range(b_begin, b_end):
-        differences = pointer(desk.differences, (b - b_begin) * step)
-        _put_product(desk, blocks, pattern, d, b, differences, _of_row(desk, b, place))
+        _put_product(desk, pattern, d, b, pointer(desk.differences, (b - b_begin) * step), _of_row(desk, b, place))
     for m in range(n_missing - 1, -1, -1):
         for b in range(b_begin, b_end):
             q = pointer(_orthogonal(desk, d, b), m * d * width)

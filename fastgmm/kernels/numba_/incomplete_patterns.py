@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fastgmm.kernels.numba_.elementary import LN2_HIGH, LN2_LOW, logarithm
 from fastgmm.kernels.numba_.incomplete_desk import GROUP
-from fastgmm.kernels.numba_.incomplete_inverses import is_by_inverses, orthogonalize, put_residuals
+from fastgmm.kernels.numba_.incomplete_inverses import arrange_inverse, is_by_inverses, orthogonalize, put_residuals
 from fastgmm.kernels.numba_.jit import inline, inner
 from fastgmm.kernels.numba_.lowering import VECTOR_BYTES
 from fastgmm.kernels.numba_.panels import (
@@ -92,13 +92,21 @@ def begin_pattern(desk: Any, blocks: Any, d: int, known: int) -> Pattern:
     shared, pattern = _lay_out(desk, blocks, d, known)
     if pattern.by_inverses:
         for f in range(0, blocks.n_factors, _TOGETHER):
-            orthogonalize(desk, blocks, pattern, d, f, min(f + _TOGETHER, blocks.n_factors))
+            orthogonalize(desk, pattern, d, f, min(f + _TOGETHER, blocks.n_factors))
     else:
         _factor(desk, blocks, shared // 4, pattern.n_columns // 4)
     for f in range(blocks.n_factors):
         put(desk.is_solved, f, 0)
         store(desk.shares, f * lanes(desk.lower), constant(desk.shares, 0.0))
     return pattern
+
+
+@inner
+def begin_sweep(desk: Any, blocks: Any, d: int) -> None:
+    """What all patterns need of whole covariances."""
+    if blocks.has_inverses:
+        for f in range(blocks.n_factors):
+            arrange_inverse(desk, blocks, d, f)
 
 
 @inner
@@ -257,7 +265,7 @@ def joint_densities(desk: Any, blocks: Any, pattern: Any, d: int, n_rows: int) -
 def _score_by_inverses(desk: Any, blocks: Any, pattern: Any, d: int, begin: int, end: int, place: int) -> None:
     for b in range(begin, end):
         _put_differences(desk, blocks, pattern, b, b - begin, place)
-    put_residuals(desk, blocks, pattern, d, begin, end, place)
+    put_residuals(desk, pattern, d, begin, end, place)
     for b in range(begin, end):
         squared = load(desk.differences, (b - begin) * desk.columns * lanes(desk.lower))
         _put_joint(desk, blocks, pattern, b, place, squared)

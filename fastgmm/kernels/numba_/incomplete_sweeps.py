@@ -10,7 +10,7 @@ from fastgmm.kernels.numba_.elementary import exponential
 from fastgmm.kernels.numba_.groups import prior_of
 from fastgmm.kernels.numba_.incomplete_desk import GROUP, desk_of, pointers_of_blocks
 from fastgmm.kernels.numba_.incomplete_moments import add_group, add_products_of_rows, end_pattern
-from fastgmm.kernels.numba_.incomplete_patterns import NO_PATTERN, begin_pattern, joint_densities, read_row
+from fastgmm.kernels.numba_.incomplete_patterns import NO_PATTERN, begin_pattern, begin_sweep, joint_densities, read_row
 from fastgmm.kernels.numba_.jit import entry, inline, inner
 from fastgmm.kernels.numba_.rows import pointers_of_rows, weight_at
 from fastgmm.kernels.numba_.tile import log_density_of, tile_of
@@ -40,6 +40,7 @@ def sweep_matrices(worker: int, n_workers: int, rows: Any, blocks: Any, section:
     d = rows.n_features
     desk = desk_of(scratch.desks, worker, blocks, d, lanes(scratch.desks.numbers))
     flat, parameters = pointers_of_rows(rows), pointers_of_blocks(blocks)
+    begin_sweep(desk, parameters, d)
     known: int = _ZERO
     for chunk in range(worker, section.n_chunks, n_workers):
         totals = pointer(slots.totals, 2 * chunk)
@@ -179,6 +180,7 @@ def score_matrices(
     desk = desk_of(scratch.desks, worker, blocks, d, lanes(scratch.desks.numbers))
     tile = tile_of(scratch.tiles, worker, section.tile_rows, d, n_components)
     flat, parameters = pointers_of_rows(rows), pointers_of_blocks(blocks)
+    begin_sweep(desk, parameters, d)
     known: int = _ZERO
     for chunk in range(worker, section.n_chunks, n_workers):
         begin = chunk * section.chunk_rows + section.start
