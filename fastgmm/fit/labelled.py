@@ -60,11 +60,12 @@ def named_components(rows: Rows) -> NDArray[np.int32]:
 
 
 def labelled_members(rows: Rows, n_components: int) -> NDArray[np.intp]:
-    """Some rows that name each component, in order, of positive weight; without groups there are none."""
+    """Some rows that name each component, in order, of those that count; without groups there are none."""
     if rows.groups is None:
         return np.empty(0, np.intp)
     named, most = named_components(rows), rows_of_a_component(rows.shape[1])
-    members = np.flatnonzero(named >= 0 if rows.weights is None else (named >= 0) & (rows.weights > 0))
+    counted = rows.counted
+    members = np.flatnonzero(named >= 0 if counted is None else (named >= 0) & counted)
     chosen = [own[:: -(-len(own) // most)] for own in members_of_clusters(named[members], n_components) if len(own)]
     return np.sort(members[np.concatenate(chosen)]) if chosen else members
 

@@ -96,19 +96,16 @@ def _from_filled_sample(
     rows of four clusters in four features, a fifth or half of the values missing, that made the likelihood of nine
     larger by 0.001 to 0.11 and of one smaller by 0.003.
     """
-    rows, family, patterns = sweep.facts.rows, sweep.family, sweep.facts.patterns
-    labels = None
+    rows, family, labels = sweep.facts.rows, sweep.family, None
     if callable(options.method) and options.means is None:
         means, labels = _answer_of(options.method, rows, options.n_components, random_state)
         options = replace(options, means=means)
-    candidates = np.sort(np.concatenate([patterns.complete, patterns.incomplete])).astype(np.intp)
-    if rows.weights is not None:
-        candidates = candidates[rows.weights[candidates] > 0]
+    candidates = np.arange(rows.shape[0]) if rows.counted is None else np.flatnonzero(rows.counted)
     members = _sample(rows, options.n_components, random_state, candidates)
     if len(members) < len(candidates):
         members = np.union1d(members, sweep.facts.extreme_rows)
         if rows.groups is not None:
-            members = np.union1d(members, np.intersect1d(labelled_members(rows, options.n_components), candidates))
+            members = np.union1d(members, labelled_members(rows, options.n_components))
     if options.means is None:
         sample = filled(sweep, members)
     else:

@@ -29,19 +29,21 @@ class Unobserved:
 
     def counts(self, model: Model) -> FloatArray:
         """Σwr (K,)."""
-        joint, log_sums = self._joint(model)
-        result: FloatArray = self.weights @ np.exp(joint - log_sums[:, np.newaxis])
+        shares, _ = self._shares(model)
+        result: FloatArray = self.weights @ (shares / shares.sum(axis=1, keepdims=True))
         return result
 
     def log_likelihood(self, model: Model) -> float:
         """Σ w log Σ b π."""
-        return float(self.weights @ self._joint(model)[1]) / model.exponent
+        shares, largest = self._shares(model)
+        return float(self.weights @ (largest + np.log(shares.sum(axis=1)))) / model.exponent
 
-    def _joint(self, model: Model) -> tuple[FloatArray, FloatArray]:
+    def _shares(self, model: Model) -> tuple[FloatArray, FloatArray]:
+        """(b π)^β (G, K) in units of the largest of each group, and the logarithms of these (G,)."""
         with np.errstate(divide="ignore"):
             joint = self.log_beliefs + model.exponent * np.log(model.parameters.weights)
         largest = joint.max(axis=1)
-        return joint, largest + np.log(np.exp(joint - largest[:, np.newaxis]).sum(axis=1))
+        return np.exp(joint - largest[:, np.newaxis]), largest
 
 
 def unobserved_of(facts: Facts) -> Unobserved | None:

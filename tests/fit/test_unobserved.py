@@ -116,3 +116,13 @@ def test_a_known_label_is_kept(values: FloatArray) -> None:
     labels = labels_of_the_empty([0, 1, 2])
     found = GaussianMixture(3, random_state=0).fit_predict(values, labels=labels)
     assert np.array_equal(found[N_ROWS:], labels[N_ROWS:])
+
+
+def test_one_that_may_as_well_be_of_two_components_counts_once_where_assignments_are_hard() -> None:
+    """Their weights are alike to the bit, and stay so."""
+    values = np.concatenate(
+        [np.random.default_rng(0).normal([[0]] * 50 + [[9]] * 50 + [[-9]] * 10, 1)] + [[[np.nan]]] * 20
+    )
+    labels = np.repeat(np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], bool), [50, 50, 10, 20], axis=0)
+    model = GaussianMixture(3, assignment="hard", random_state=0).fit(values, labels=labels)
+    assert_close(model.weights_ * 130, np.array([60.0, 60.0, 10.0]), 1e-12)
