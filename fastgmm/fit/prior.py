@@ -53,7 +53,7 @@ class Prior:
     mean_precision : float, default=0.0
         For how many rows the prior of a mean counts; 0 leaves means free.
     mean : array-like of shape (n_features,) or (n_components, n_features), optional
-        For all components, or for each; it goes with ``mean_precision``.
+        For all components, or for each.
     degrees_of_freedom : float, optional
         It goes with ``covariance``.
     covariance : array-like, optional
@@ -266,8 +266,6 @@ def checked_prior(prior: Prior, family: CovarianceFamily, n_components: int, n_f
         )
     if prior.mean_precision > 0 and prior.mean is None:
         raise ValueError("prior.mean_precision > 0 needs prior.mean.")
-    if prior.mean_precision == 0 and prior.mean is not None:
-        raise ValueError("prior.mean needs prior.mean_precision > 0.")
     if prior.covariance is not None and prior.degrees_of_freedom is None:
         raise ValueError("prior.covariance needs prior.degrees_of_freedom.")
     if prior.covariance is None and prior.degrees_of_freedom is not None:

@@ -23,7 +23,6 @@ REFUSED: dict[str, tuple[Prior, str]] = {
     "means of others": (Prior(1.0, np.zeros((3, 4))), r"prior\.mean has shape \(3, 4\), there are 2 components\."),
     "infinite mean": (Prior(1.0, [0, 0, 0, np.inf]), r"prior\.mean must be finite\."),
     "no mean": (Prior(1.0), r"prior\.mean_precision > 0 needs prior\.mean\."),
-    "no precision of the mean": (Prior(mean=[0.0, 0.0, 0.0]), r"prior\.mean needs prior\.mean_precision > 0\."),
     "negative precision": (Prior(-1.0, [0, 0, 0, 0]), r"prior\.mean_precision must be .* not negative; got -1\.0"),
     "precision that is a text": (Prior("1", [0] * 4), r"prior\.mean_precision must be"),  # type: ignore[arg-type]
     "covariance alone": (Prior(covariance=EYE), r"prior\.covariance needs prior\.degrees_of_freedom\."),

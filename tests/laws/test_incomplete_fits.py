@@ -165,7 +165,7 @@ def test_the_objective_never_falls(
     scale = draw_parameters(rng, family.name, draw.n_features, draw.n_components)
     prior = Prior(
         5.0 if of_mean else 0.0,
-        scale.means if of_mean else None,
+        scale.means,
         draw.n_features + 2.0 if of_covariance else None,
         scale.covariances if of_covariance else None,
         rng.uniform(1.0, 20.0, draw.n_components) if of_weights else 1.0,
