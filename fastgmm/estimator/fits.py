@@ -35,8 +35,8 @@ def fit(
         multiply the component's weight for that row; only ratios within a row matter. Components keep the numbers that
         labels give them, and one that ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start
         is given. Where clusters are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``.
-        A row without any observed value counts towards the weights if something is known of its component, else not
-        at all. Rows of beliefs that are mostly distinct are kept in 8 bytes for each component.
+        Rows without any observed value count towards the weights; not at all, where nothing is known of their
+        components. Rows of beliefs that are mostly distinct are kept in 8 bytes for each component.
 
     Returns
     -------

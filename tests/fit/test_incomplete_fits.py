@@ -231,7 +231,7 @@ def test_the_default_prior_takes_no_step_after_the_deadline():
     _, rows = rows_of("full", n_rows=200)
     facts, family = Facts(rows), FAMILIES["full"]
     sweeps = [suited_sweep(facts, "full", 2, "numpy", 1, deadline) for deadline in (0.0, np.inf)]
-    late, early = (np.asarray(default_prior(family, 2, facts, sweep).covariance) for sweep in sweeps)
+    late, early = (np.asarray(default_prior(family, 2, facts, sweep, 1.0).covariance) for sweep in sweeps)
     assert np.array_equal(late, np.diag(np.diagonal(late)))
     assert np.abs(early[np.triu_indices(3, 1)]).min() > 0.0
     assert fit_of(rows, prior="default", deadline=1e-9).stop_reason == "deadline"
