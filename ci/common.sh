@@ -34,7 +34,7 @@ environment_of_developers() { # its sources and all that they are developed with
 # none, and of the second kind all but C alone leave out what may depend on what else is installed.
 other_environment=() other_backend=()
 for name in kernels/test_{panels,groups,c_fuzz,c_instruction_sets,c_process,contract,elementary,huge,log_density,sweep} \
-    kernels/test_{incomplete,incomplete_backends} \
+    kernels/test_{incomplete,incomplete_backends,c_incomplete,c_refusals} \
     laws/test_{any_input,any_incomplete_input,em_laws,fits,incomplete_fits} files/test_{archive,damaged_files,hostile_files} fit/test_partitions machine/test_whole_file test_moments \
     promises/test_{accuracy,own_family,backends_agree,falls,invariance,out_of_memory,process_state,processes,same_bits,soak} \
     promises/test_{incomplete,incomplete_accuracy,threads_and_models} data/test_origin sweeps/test_{bounded,in_memory} model/test_{joint,incomplete_scores} \
