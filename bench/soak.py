@@ -22,7 +22,7 @@ _SAMPLES = 50
 
 _rng = np.random.default_rng(0)
 X = _rng.standard_normal((60, 3)) + 6.0 * (np.arange(60) % 2)[:, np.newaxis]
-NOT_FINITE = np.where(np.arange(180).reshape(60, 3) == 100, np.nan, X)
+NOT_FINITE = np.where(np.arange(180).reshape(60, 3) == 100, np.inf, X)
 
 
 def _stop(step: object) -> None:
@@ -55,7 +55,7 @@ def scores(backend: str) -> Callable[[int], None]:
 
 
 def failing_scores(backend: str) -> Callable[[int], None]:
-    """Rows with NaN, or of another width."""
+    """Rows with infinity, or of another width."""
     estimator = GaussianMixture(2, tol=0.1, random_state=0, backend=backend).fit(X)
     rows = NOT_FINITE[33:34].copy(), X[:1, :2].copy(), X[0]
     return lambda number: estimator.predict(rows[number % 3])
