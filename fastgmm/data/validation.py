@@ -255,6 +255,17 @@ def have_observed(rows: Rows) -> BoolArray:
     return result
 
 
+def have_values(rows: Rows) -> BoolArray:
+    """Which features (d,) have a value in some row that weighs something."""
+    result = np.full(rows.shape[1], not rows.has_missing)
+    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
+        if result.all():
+            break
+        counted = slice(None) if rows.weights is None else rows.weights[part] > 0
+        result |= ~np.isnan(rows.values[part][counted]).all(axis=0)
+    return result
+
+
 def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
     """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
     n_informative = int(np.count_nonzero(have_observed(rows)))
@@ -263,10 +274,7 @@ def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
             f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
             "required."
         )
-    is_seen = np.zeros(rows.shape[1], np.bool_)
-    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
-        counted = slice(None) if rows.weights is None else rows.weights[part] > 0
-        is_seen |= ~np.isnan(rows.values[part][counted]).all(axis=0)
+    is_seen = have_values(rows)
     if not is_seen.all():
         feature = int(np.argmin(is_seen))
         name = "" if names is None else f" ({names[feature]!r})"

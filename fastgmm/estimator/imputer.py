@@ -8,16 +8,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.tables import Table
-from fastgmm.data.validation import NO_VALUES, check_feature_names, check_n_features, check_rows, feature_names
+from fastgmm.data.validation import (
+    NO_VALUES,
+    check_feature_names,
+    check_n_features,
+    check_rows,
+    feature_names,
+    have_values,
+)
 from fastgmm.errors import not_fitted
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator import transformer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.fit import rules
 from fastgmm.fit.options import Option, check_options
-from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import Array, BoolArray
-from fastgmm.rows import Rows
+from fastgmm.parameters import Array
 
 Imputer = TypeVar("Imputer", bound="GaussianMixtureImputer")
 
@@ -236,7 +241,7 @@ def _fit(imputer: GaussianMixtureImputer, X: ArrayLike) -> None:
     mixture = _unfitted(imputer.mixture)
     names = feature_names(X)
     rows = check_rows(X, type(imputer).__name__, min_rows=2)
-    is_empty = _have_no_value(rows)
+    is_empty = ~have_values(rows)
     if is_empty.all():
         raise ValueError(NO_VALUES)
     empty = np.flatnonzero(is_empty)
@@ -265,15 +270,6 @@ def _fitted(imputer: GaussianMixtureImputer) -> Mapping[str, Any]:
     if "mixture_" not in attributes:
         raise not_fitted(type(imputer).__name__)
     return attributes
-
-
-def _have_no_value(rows: Rows) -> BoolArray:
-    """Which features (d,) are missing in all rows."""
-    result = np.full(rows.shape[1], rows.has_missing)
-    for part in pieces(rows.shape[0], rows.values[:1].nbytes):
-        if result.any():
-            result &= np.isnan(rows.values[part]).all(axis=0)
-    return result
 
 
 def _without(values: Array, empty: NDArray[np.intp], names: NDArray[np.object_] | None) -> Array | Table:
