@@ -203,6 +203,10 @@ def _add_options(parser: ArgumentParser, options: Mapping[str, Option], required
     parser.set_defaults(options=tuple(with_flags))
 
 
+def _add_output(parser: ArgumentParser, about: str) -> None:
+    parser.add_argument("-o", "--output", type=_file_that_ends_in(OUTPUT_SUFFIXES), help=about)
+
+
 def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str, Option]) -> None:
     parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
     _add_points(parser)
@@ -221,12 +225,7 @@ def _add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "predict", "the most probable component of every point")
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=_file_that_ends_in(OUTPUT_SUFFIXES),
-        help=".npy or .csv (default: one line a point on stdout)",
-    )
+    _add_output(parser, ".npy or .csv (default: one line a point on stdout)")
     parser.add_argument("--proba", action="store_true", help="the probabilities of all components instead")
 
 
@@ -235,9 +234,7 @@ def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("model", help="a model file")
     _add_points(parser)
     parser.add_argument("--samples", action="store_true", help="the log-density of every point instead of the mean")
-    parser.add_argument(
-        "-o", "--output", type=_file_that_ends_in(OUTPUT_SUFFIXES), help="write those to .npy or .csv instead of stdout"
-    )
+    _add_output(parser, "write those to .npy or .csv instead of stdout")
 
 
 def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -251,12 +248,7 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    parser.add_argument(
-        "-o",
-        "--output",
-        type=_file_that_ends_in(OUTPUT_SUFFIXES),
-        help=".csv, or .npy with the columns of the model alone (default: CSV on stdout)",
-    )
+    _add_output(parser, ".csv, or .npy with the columns of the model alone (default: CSV on stdout)")
     parser.add_argument(
         "--draws",
         type=_argument(integer_from(1).read),
