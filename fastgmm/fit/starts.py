@@ -100,9 +100,8 @@ def _from_filled_sample(
     if callable(options.method) and options.means is None:
         means, labels = _answer_of(options.method, rows, options.n_components, random_state)
         options = replace(options, means=means)
-    candidates = np.arange(rows.shape[0]) if rows.counted is None else np.flatnonzero(rows.counted)
-    members = _sample(rows, options.n_components, random_state, candidates)
-    if len(members) < len(candidates):
+    members = _sample(rows, options.n_components, random_state)
+    if len(members) < sweep.facts.n_counted:
         members = np.union1d(members, sweep.facts.extreme_rows)
         if rows.groups is not None:
             members = np.union1d(members, labelled_members(rows, options.n_components))
@@ -239,19 +238,11 @@ def _believed_at_random(rows: Rows, n_components: int, random_state: np.random.R
         yield replace(block, groups=np.arange(len(prior), dtype=np.int32), group_prior=prior)
 
 
-def _sample(
-    rows: Rows,
-    n_components: int,
-    random_state: np.random.RandomState,
-    candidates: NDArray[np.intp] | None = None,
-) -> NDArray[np.intp]:
-    """One row drawn from each of as many equal stretches as the sample has rows; rows of weight 0 are left out.
-
-    ``candidates`` are those that count, where this is known.
-    """
+def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """One row drawn from each of as many equal stretches as the sample has rows, of those alone that count."""
     wanted = max(_SAMPLE_ROWS, n_components * rows_of_a_component(rows.shape[1]))
-    if candidates is None and rows.weights is not None:
-        candidates = places_of_nonzero(rows.weights, np.intp)
+    counted = rows.counted
+    candidates = None if counted is None else places_of_nonzero(counted, np.intp)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)
     if n_candidates <= wanted:
         return np.arange(n_candidates) if candidates is None else candidates

@@ -81,7 +81,8 @@ class DrawnSweep:
             table = responsibilities_of(some, model, self.sweep)
             numbers = np.arange(part.start, part.start + len(table), dtype=np.uint64)
             labels = drawn(table, uniform_numbers(self.seed, self._n_passes, numbers))
-            counted = np.flatnonzero(np.ones(len(labels), bool) if some.counted is None else some.counted)
+            is_counted = some.counted
+            counted = np.arange(len(labels)) if is_counted is None else np.flatnonzero(is_counted)
             believed = 0.0 if some.groups is None else some.log_beliefs(labels)[counted]
             logarithms = believed - np.log(table[counted, labels[counted]], dtype=np.float64)
             total += float(logarithms.sum() if some.weights is None else some.weights[counted] @ logarithms)

@@ -134,10 +134,11 @@ def evaluate_incomplete(
     result, outputs = outputs_for(rows, len(prepared.log_constants), wanted)
     if len(result) <= SMALLEST_TILE:  # to sort so few would take longer than to score them
         backend.log_density(rows, prepared, ONE_SMALL_TILE, outputs, 1)
-        lacking = np.flatnonzero(np.isnan(rows.values).any(axis=1)).astype(np.int32)
+        is_missing = np.isnan(rows.values)
+        lacking = np.flatnonzero(is_missing.any(axis=1)).astype(np.int32)
         backend.incomplete.log_density(rows, incomplete, lacking, ONE_SMALL_TILE, outputs, 1)
         if wanted == "log_density":
-            result[np.isnan(rows.values).all(axis=1)] = 0.0  # which log Σπ is but for rounding
+            result[is_missing.all(axis=1)] = 0.0  # which log Σπ is but for rounding
         return result
     fill(outputs, rows, prepared, backend, n_threads)
     patterns = patterns_of(rows)
