@@ -1,7 +1,7 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
-``load`` reads a saved one, ``warmup`` compiles kernels ahead of
+``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles kernels ahead of
 their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and
 ``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand,
 ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm
@@ -18,6 +18,7 @@ from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.runs import Step
 from fastgmm.moments import Moments
+from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Prior",
     "Step",
     "__version__",
+    "blocks_of",
     "errors",
     "load",
     "load_moments",

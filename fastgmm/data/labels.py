@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fastgmm.data.validation import with_none
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
-from fastgmm.parameters import Array, FloatArray
+from fastgmm.parameters import Array, BoolArray, FloatArray
 from fastgmm.rows import Rows
 
 _NOT_NUMBERS = (
@@ -89,18 +89,32 @@ def _believing(rows: Rows, labels: Array, n_components: int) -> Rows:
 
 def _numbers(labels: Array, n_components: int) -> tuple[NDArray[np.int32], FloatArray]:
     """Component numbers are groups of a table that allows one component each."""
+    row = first_of_no_component(labels, n_components)
+    if row is not None:
+        raise ValueError(f"labels[{row}] {of_no_component(labels[row].item(), n_components)}")
+    return labels.astype(np.int32), allowed_alone(n_components)
+
+
+def allowed_alone(n_components: int) -> FloatArray:
+    """The table of what is believed where one component each is known."""
+    return np.where(np.eye(n_components, dtype=bool), 0.0, -np.inf)
+
+
+def first_of_no_component(labels: Array, n_components: int) -> int | None:
+    """The first row whose label is neither a component number nor -1."""
     for part in pieces(len(labels), 3 * labels.itemsize):
         some = labels[part]
         wrong = ~((some >= -1) & (some < n_components) & (some == np.floor(some)))
         if wrong.any():
-            row = part.start + int(np.argmax(wrong))
-            listed = ", ".join(map(str, range(n_components)))
-            known = listed if n_components <= _MOST_NUMBERS_LISTED else f"0 to {n_components - 1}"
-            raise ValueError(
-                f"labels[{row}] is {labels[row].item()}, but with n_components={n_components} a label is {known}, or "
-                "-1 for unknown."
-            )
-    return labels.astype(np.int32), np.where(np.eye(n_components, dtype=bool), 0.0, -np.inf)
+            return int(part.start + np.argmax(wrong))
+    return None
+
+
+def of_no_component(label: float, n_components: int) -> str:
+    """What is wrong with such a label."""
+    listed = ", ".join(map(str, range(n_components)))
+    known = listed if n_components <= _MOST_NUMBERS_LISTED else f"0 to {n_components - 1}"
+    return f"is {label}, but with n_components={n_components} a label is {known}, or -1 for unknown."
 
 
 def _check_beliefs(labels: Array) -> None:
@@ -146,5 +160,10 @@ def _require_rows_for_all(rows: Rows, n_components: int) -> None:
     is_used[groups] = True
     for part in pieces(len(table), 2 * table[:1].nbytes):
         allowed |= (table[part][is_used[part]] > -np.inf).any(axis=0)
+    require_allowed(allowed)
+
+
+def require_allowed(allowed: BoolArray) -> None:
+    """Every component (K,) is allowed somewhere."""
     if not allowed.all():
         raise ValueError(f"No row may belong to component {int(np.argmin(allowed))}: labels allow it nowhere.")

@@ -3,6 +3,7 @@
 import math
 import sys
 import warnings
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from numbers import Real
@@ -107,6 +108,21 @@ def check_rows(X: Any, estimator: str, min_rows: int = 1) -> Rows:
     if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0 and len(X) >= min_rows and X.dtype in _READ_AS_THEY_ARE:
         values = _readable_in_place(X)  # what follows would find nothing to say about it
         return Rows(values, has_missing=_holds_missing(values))
+    values = _readable_in_place(_numbers_of(X, estimator, min_rows))
+    return Rows(values, has_missing=_holds_missing(values))
+
+
+def as_numbers(X: Any, name: str) -> Array:
+    """A two-dimensional array of float32 or float64 with NaN for what is missing; errors name where it is from."""
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype in _READ_AS_THEY_ARE:
+        return X
+    try:
+        return _numbers_of(X, "fastgmm", 0)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _numbers_of(X: Any, estimator: str, min_rows: int) -> Array:
     if hasattr(X, "toarray") and hasattr(X, "tocsr"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
@@ -125,10 +141,7 @@ def check_rows(X: Any, estimator: str, min_rows: int = 1) -> Rows:
         )
     _check_shape(values, estimator, min_rows)
     require_exact(X, values)
-    if mask is not None and mask.any():
-        values = np.where(mask, values.dtype.type(np.nan), values)
-    values = _readable_in_place(values)
-    return Rows(values, has_missing=_holds_missing(values))
+    return np.where(mask, values.dtype.type(np.nan), values) if mask is not None and mask.any() else values
 
 
 def _as_float(data: Any, name: str) -> Array:
@@ -226,6 +239,18 @@ def _all_finite(values: Array) -> bool:
 
 def _holds_missing(values: Array) -> bool:
     """Whether some of the values are NaN; ``ValueError`` where one is infinite."""
+
+    def infinite(row: int, column: int) -> ValueError:
+        return ValueError(
+            f"Input X contains infinity or a value too large for {values.dtype!r}. The first is at row {row}, column "
+            f"{column} (counted from 0)."
+        )
+
+    return holds_missing_or(infinite, values)
+
+
+def holds_missing_or(infinite: Callable[[int, int], ValueError], values: Array) -> bool:
+    """Whether some of the values are NaN; the error of the row and the column where the first is infinite."""
     if values.size <= _FEW_NUMBERS:
         if _all_finite(values):
             return False
@@ -239,10 +264,7 @@ def _holds_missing(values: Array) -> bool:
         is_infinite = np.isinf(block)
         if is_infinite.any():
             row, column = (int(position) for position in np.argwhere(is_infinite)[0])
-            raise ValueError(
-                f"Input X contains infinity or a value too large for {values.dtype!r}. The first is at row "
-                f"{part.start + row}, column {column} (counted from 0)."
-            )
+            raise infinite(part.start + row, column)
         has_missing = True
     return has_missing
 
@@ -268,15 +290,22 @@ def have_values(rows: Rows) -> BoolArray:
 
 def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
     """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
-    n_informative = int(np.count_nonzero(have_observed(rows)))
-    if n_informative < _FEWEST_ROWS_OF_A_FIT:
+    require_informative(int(np.count_nonzero(have_observed(rows))))
+    require_columns_observed(have_values(rows), names)
+
+
+def require_informative(n_rows: int) -> None:
+    """Enough rows with an observed value."""
+    if n_rows < _FEWEST_ROWS_OF_A_FIT:
         raise ValueError(
-            f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
-            "required."
+            f"Found {n_rows} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is required."
         )
-    is_seen = have_values(rows)
-    if not is_seen.all():
-        feature = int(np.argmin(is_seen))
+
+
+def require_columns_observed(are_observed: BoolArray, names: Sequence[str] | NDArray[np.object_] | None) -> None:
+    """A value of every feature (d,)."""
+    if not are_observed.all():
+        feature = int(np.argmin(are_observed))
         name = "" if names is None else f" ({names[feature]!r})"
         raise ValueError(
             f"Feature {feature}{name} has no observed value in X. Drop the column, or impute it from elsewhere."
@@ -337,28 +366,27 @@ def _may_be_weights(y: Any, n_rows: int) -> bool:
 
 def moderate(weights: FloatArray | None) -> FloatArray | None:
     """Weights scaled by a power of two where they are far from 1, so that their sums neither overflow nor vanish."""
-    power = 0 if weights is None else _moderating_power(weights)
+    power = 0 if weights is None else moderating_power(weights.max())
     return weights if weights is None or power == 0 else np.ldexp(weights, power)
 
 
 def in_moderate_unit(rows: Rows) -> tuple[Rows, float]:
     """The rows with ``moderate`` weights, and the factor that brings there what else counts rows, as a prior does."""
-    power = 0 if rows.weights is None else _moderating_power(rows.weights)
+    power = 0 if rows.weights is None else moderating_power(rows.weights.max())
     if power == 0:
         return rows, 1.0
     limited = max(-_MOST_OF_A_UNIT, min(power, _MOST_OF_A_UNIT))
     return replace(rows, weights=moderate(rows.weights)), math.ldexp(1.0, limited)
 
 
-def _moderating_power(weights: FloatArray) -> int:
-    """Two to this power makes the weights moderate; 0 where they are."""
-    _, exponent = np.frexp(weights.max())
+def moderating_power(largest: float) -> int:
+    """Two to this power makes weights moderate the largest of which is given; 0 where they are."""
+    _, exponent = np.frexp(largest)
     return 0 if abs(int(exponent)) <= _LARGEST_EXPONENT else -int(exponent)
 
 
-def check_n_components(rows: Rows, n_components: int) -> None:
+def require_rows_for_components(n_rows: int, n_components: int) -> None:
     """As many rows that count as components."""
-    n_rows = rows.n_counted
     if n_rows < n_components:
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}"

@@ -1,7 +1,8 @@
 """Calls of the estimator's methods: arguments checked, and handed to what computes."""
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
     check_feature_names,
-    check_n_components,
     check_n_features,
     check_observed,
     check_rows,
@@ -20,17 +21,20 @@ from fastgmm.data.validation import (
     feature_names,
     have_observed,
     moderate,
+    require_rows_for_components,
     warn_of_weights,
 )
 from fastgmm.fit.annealing import exponents_from
-from fastgmm.fit.fitting import EarlierFit, fit_rows
+from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
+from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.runs import Observer
+from fastgmm.fit.runs import Fit, Observer, Step
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.parameters import Names
 from fastgmm.rows import Rows
 from fastgmm.show.verbose import print_progress
 
@@ -43,31 +47,59 @@ def checked_fit(
     estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None, labels: ArrayLike | None
 ) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
-    attributes, name = vars(estimator), type(estimator).__name__
-    options = options_of(attributes, name)
-    names = feature_names(X)
+    options, names = options_of(vars(estimator), type(estimator).__name__), feature_names(X)
+    rows = _checked_rows(X, type(estimator).__name__, names, sample_weight, labels, options.n_components)
+    if sample_weight is None:
+        warn_of_weights(y, rows.shape[0])
+    # Factors of d features take as long as d rows do.
+    operations = _SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
+    return rows, _fitted(estimator, options, partial(fit_rows, rows=rows), operations, rows.shape[1], names)
+
+
+def checked_fit_of_blocks(estimator: object, blocks: Blocks, sample_weight: object, labels: object) -> dict[str, Any]:
+    """The attributes of a fit to rows in blocks."""
+    options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
+    require_nothing_beside(sample_weight, labels)
+    fit = partial(fit_blocks, blocks=blocks)
+    return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form))
+
+
+def _fitted(
+    estimator: object,
+    options: Options,
+    fit: Callable[..., tuple[Fit, tuple[Step, ...], Warning | None]],
+    operations: float,
+    n_features: int,
+    names: Names | None,
+) -> dict[str, Any]:
+    earlier = _earlier_fit(vars(estimator), n_features, type(estimator).__name__) if options.warm_start else None
+
+    def work() -> tuple[dict[str, Any], Warning | None]:
+        how = {"earlier": earlier, "observers": _observers(options), "of_features": names}
+        best, steps, warning = fit(_with_start_in_caller(options), **how)
+        return fitted_attributes(best, steps), warning
+
+    fitted, warning = attended(work, operations)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=4)
+    return fitted if names is None else fitted | {"feature_names_in_": names}
+
+
+def _checked_rows(
+    X: ArrayLike,
+    name: str,
+    names: Names | None,
+    sample_weight: ArrayLike | None,
+    labels: ArrayLike | None,
+    n_components: int,
+) -> Rows:
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
         rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
     if rows.has_missing:
         check_observed(rows, names)
-    check_n_components(rows, options.n_components)
-    if labels is not None:
-        rows = with_labels(rows, labels, options.n_components)
-    if sample_weight is None:
-        warn_of_weights(y, rows.shape[0])
-    earlier = _earlier_fit(attributes, rows.shape[1], name) if options.warm_start else None
-
-    def work() -> tuple[dict[str, Any], Warning | None]:
-        best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options), names)
-        return fitted_attributes(best, steps), warning
-
-    # Factors of d features take as long as d rows do.
-    sweep = work_of(sum(rows.shape), rows.shape[1], options.n_components)
-    fitted, warning = attended(work, _SWEEPS_OF_A_FIT * sweep)
-    if warning is not None:
-        warnings.warn(warning, stacklevel=3)
-    return rows, fitted if names is None else fitted | {"feature_names_in_": names}
+    require_rows_for_components(rows.n_counted, n_components)
+    return rows if labels is None else with_labels(rows, labels, n_components)
 
 
 def _observers(options: Options) -> list[Observer]:

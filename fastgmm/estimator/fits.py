@@ -1,10 +1,11 @@
 """Fitting, as methods of the estimator."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from numpy.typing import ArrayLike
 
-from fastgmm.estimator.calls import checked_fit
+from fastgmm.data.blocks.block import Blocks, is_blocks
+from fastgmm.estimator.calls import checked_fit, checked_fit_of_blocks
 from fastgmm.model.scoring import adopt, make_scorer
 from fastgmm.parameters import IntArray
 
@@ -13,7 +14,7 @@ Estimator = TypeVar("Estimator")
 
 def fit(
     self: Estimator,
-    X: "ArrayLike",
+    X: "ArrayLike | Blocks",
     y: object = None,
     sample_weight: "ArrayLike | None" = None,
     *,
@@ -23,8 +24,9 @@ def fit(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        float32 and float64 arrays are read in place unless a stride is negative. NaN is missing.
+    X : array-like of shape (n_samples, n_features), or blocks
+        float32 and float64 arrays are read in place unless a stride is negative. NaN is missing. Rows beyond memory
+        come in blocks, see :func:`fastgmm.blocks_of`, whose columns hold weights and labels, too.
     y : ignored
         With a warning where it may be meant as weights.
     sample_weight : array-like of shape (n_samples,), optional
@@ -64,7 +66,10 @@ def fit(
     >>> GaussianMixture(2).fit(X, labels=[-1, 1, -1, -1, 0, -1]).means_.ravel().round(3)
     array([9., 1.])
     """
-    _, fitted = checked_fit(self, X, y, sample_weight, labels)
+    if is_blocks(X):
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels))
+        return self
+    _, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels)
     adopt(self, fitted)
     return self
 

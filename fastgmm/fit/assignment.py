@@ -16,6 +16,7 @@ from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.drawn import DrawnSweep
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep
+from fastgmm.sweeps.over_blocks import OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 
@@ -29,7 +30,7 @@ class RunEM(Protocol):
 
 def run_as_assigned(
     options: Options,
-    sweep: InMemory | IncompleteSweep,
+    sweep: InMemory | IncompleteSweep | OverBlocks,
     start: Parameters,
     run: RunEM,
     stopping: Stopping,
@@ -45,6 +46,8 @@ def run_as_assigned(
         own, until_rest = _remembering(tempered_sweep(sweep, exponent)), replace(stopping, at_rest=True)
         return run(own, start, stopping=until_rest, course=Course(exponent=exponent))
     if options.assignment == "stochastic":
+        if isinstance(sweep, OverBlocks):
+            raise ValueError("assignment='stochastic' keeps a label for every row: it needs rows in memory.")
         seed = int(random_state().randint(2**32, dtype=np.uint64))
         # Small changes are no convergence.
         return run(DrawnSweep(sweep, seed), start, stopping=replace(stopping, tol=0.0), course=Course(wanders=True))
@@ -68,6 +71,6 @@ def run_as_assigned(
     return whole(is_accelerated=False)
 
 
-def _remembering(sweep: InMemory | IncompleteSweep) -> Sweep:
+def _remembering(sweep: InMemory | IncompleteSweep | OverBlocks) -> Sweep:
     """With bounds from pass to pass, where there are any."""
     return BoundedSweep(sweep) if isinstance(sweep, InMemory) else sweep

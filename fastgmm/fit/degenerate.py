@@ -214,7 +214,7 @@ def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentErro
     """Which covariance is not positive definite, and probably why."""
     rows, counts = sweep.facts.rows, error.counts
     if counts is None:  # a start: its weights are its counts
-        counts = error.parameters.weights * rows.total_weight
+        counts = error.parameters.weights * sweep.facts.total_weight
     cause = _probable_cause(sweep, _points_of(counts, error.component))
     advice = _SINGLE_PRECISION if rows.values.dtype == np.float32 else ""
     how = counts, cause, advice, int(sweep.facts.observed_together[sweep.facts.seldom_together])
@@ -266,7 +266,7 @@ def _probable_cause(sweep: Sweep, effective_points: float) -> str:
     if constant:
         return constant
     # Weights may be in any unit; those that are counts say more points than their number.
-    unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
+    unit = 1.0 if rows.weights is None else min(1.0, facts.total_weight / facts.n_counted)
     if effective_points / unit <= n_features:
         return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
     together = int(facts.observed_together[facts.seldom_together])

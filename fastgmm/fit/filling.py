@@ -20,7 +20,8 @@ from fastgmm.machine.waiting import check
 from fastgmm.parameters import Array, FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
-from fastgmm.sweeps.sweep import DeadlineError
+from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.sweep import DeadlineError, Sweep
 
 _MOST_STEPS = 20
 # In mean log-likelihood: the default ``tol`` of a fit.
@@ -69,7 +70,7 @@ def filled_by_centers(
     return replace(sample, rows=replace(sample.rows, values=values))
 
 
-def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = None) -> Parameters:
+def single_gaussian(sweep: IncompleteSweep | OverBlocks, facts: Facts, some: Rows | None = None) -> Parameters:
     """Some steps of EM with one component, on all rows or some; without correlations where the family has none.
 
     At the sweep's deadline it is where they have led to, and the fit ends at its own first sweep.
@@ -80,9 +81,7 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = No
     covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
     center = np.where(np.isfinite(facts.center), facts.center, 0.0)  # of absurd numbers, which the fit will refuse
     start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
-    # With one component there is nothing to believe.
-    unlabelled = replace(facts.rows if some is None else some, groups=None, group_prior=None)
-    visits = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
+    visits = _visits_of_one(sweep, family, facts.rows if some is None else some)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
@@ -95,6 +94,14 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = No
         if has_settled:
             break
     return iterate.model.parameters
+
+
+def _visits_of_one(sweep: IncompleteSweep | OverBlocks, family: CovarianceFamily, some: Rows) -> Sweep:
+    """Visits to rows of one component, of which there is nothing to believe."""
+    if isinstance(sweep, OverBlocks):
+        return sweep.of_one_gaussian(family)
+    unlabelled = replace(some, groups=None, group_prior=None)
+    return suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
 
 
 def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:

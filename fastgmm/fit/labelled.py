@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.facts import Facts
 from fastgmm.fit.kmeans import (
     Labels,
     cluster_means,
@@ -158,18 +159,17 @@ def parameters_of_labelled(
     return replace(start, weights=shares / shares.sum())
 
 
-def require_possible(rows: Rows, weights: FloatArray) -> None:
+def require_possible(facts: Facts, weights: FloatArray) -> None:
     """Refuse starting weights (K,) under which a row that counts may belong to components of weight 0 alone."""
-    if rows.groups is None or weights.all():
+    rows = facts.rows
+    if rows.groups is None or rows.group_prior is None or weights.all():
         return
-    assert rows.group_prior is not None
     is_impossible = np.asarray(~(rows.group_prior[:, weights > 0] > -np.inf).any(axis=1))
-    for part in pieces(rows.shape[0], 8):
-        groups = rows.groups[part]
-        is_wrong = are_of_table(groups, rows.group_prior)
-        is_wrong &= is_impossible[np.where(is_wrong, groups, 0)]
-        if rows.weights is not None:
-            is_wrong &= rows.weights[part] > 0
-        if is_wrong.any():
-            row = part.start + int(np.argmax(is_wrong))
-            raise ValueError(f"labels[{row}] allows components of weight 0 only.")
+    groups = np.flatnonzero(is_impossible & (facts.counts_of_groups > 0))
+    if not len(groups):
+        return
+    found = np.isin(rows.groups, groups) if rows.weights is None else np.isin(rows.groups, groups) & (rows.weights > 0)
+    if facts.n_rows > rows.shape[0] or not found.any():
+        component = int(np.argmax(rows.group_prior[groups[0]]))
+        raise ValueError(f"Labels name component {component}, whose starting weight is 0.")
+    raise ValueError(f"labels[{int(np.argmax(found))}] allows components of weight 0 only.")

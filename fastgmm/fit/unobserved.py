@@ -17,7 +17,6 @@ from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.update import Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
-from fastgmm.rows import are_of_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +48,9 @@ class Unobserved:
 def unobserved_of(facts: Facts) -> Unobserved | None:
     """None where there are no such rows; of one that may belong to any component alike nothing is known."""
     rows = facts.rows
-    if not rows.has_missing or rows.groups is None or rows.group_prior is None or not len(facts.patterns.empty):
+    if not rows.has_missing or rows.groups is None or rows.group_prior is None:
         return None
-    table, empty = rows.group_prior, facts.patterns.empty
-    groups, weights = rows.groups[empty], np.ones(len(empty)) if rows.weights is None else rows.weights[empty]
-    is_known = are_of_table(groups, table)
-    totals = np.bincount(groups[is_known], weights[is_known], len(table)).astype(np.float64)
+    table, totals = rows.group_prior, facts.weights_of_unobserved
     chosen = np.flatnonzero((totals > 0) & (table.min(axis=1) < table.max(axis=1)))
     return Unobserved(totals[chosen], table[chosen]) if len(chosen) else None
 

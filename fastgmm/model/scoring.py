@@ -58,6 +58,12 @@ class Scorer:
     n_fixed_parameters: int = 0
     _known: dict[str, PreparedIncomplete] = field(default_factory=dict, init=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For work in another process, which loads the backend there."""
+        attributes = {"weights_": self.weights, "means_": self.means, "precisions_cholesky_": self.root}
+        options = {"covariance_type": self.covariance_type, "backend": self.backend_name}
+        return _make_scorer, (attributes | options | {"n_fixed_parameters_": self.n_fixed_parameters},)
+
     @property
     def n_parameters(self) -> int:
         """How many numbers were free."""
