@@ -181,7 +181,7 @@ class Facts:
 
 
 class Summary(NamedTuple):
-    """How many rows count, and their Σw; of every feature (d,) that of the rows which have it, w, the range, the mean and
+    """How many rows count, and their Σw; of every feature (d,) that of the rows which have it, the range, the mean and
     the variance, Σw(x − mean)²/Σw."""
 
     n_rows: int

@@ -24,8 +24,8 @@ from fastgmm.data.validation import (
     require_rows_for_components,
     warn_of_weights,
 )
-from fastgmm.fit.annealing import exponents_from
 from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
+from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.runs import Fit, Observer, Step

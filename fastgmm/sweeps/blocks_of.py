@@ -1,7 +1,7 @@
 """``blocks_of``: rows wherever they are, in the form that ``fit`` takes beside arrays."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
 from fastgmm.data.blocks.local import LocalBlocks, Reader
 from fastgmm.data.blocks.selection import Asked
-from fastgmm.machine.whole_file import AnyPath
 
 
 def blocks_of(

@@ -1,7 +1,7 @@
 """Sweeps over rows that come in blocks, in this process or in others: each block has moments, added in their order.
 
-Whoever has the blocks does the work on each of them (``data/blocks/block.py``), with the sweep of rows in memory. So the
-same blocks give the same bits, wherever they are.
+Whoever has the blocks does the work on each of them (``data/blocks/block.py``), with the sweep of rows in memory. So
+the same blocks give the same bits, wherever they are.
 """
 
 import math
@@ -39,7 +39,8 @@ class OverBlocks:
     """A :class:`fastgmm.sweeps.sweep.Sweep` over rows that come in blocks.
 
     ``for_starts`` are some of the rows. So many threads as are wished work on every block, by default those of the
-    place where it is. ``scatter``, where the family needs it, is that of all rows. It raises ``DeadlineError`` between two blocks.
+    place where it is. ``scatter``, where the family needs it, is that of all rows. It raises ``DeadlineError`` between
+    two blocks.
     """
 
     facts: Facts
@@ -61,8 +62,8 @@ class OverBlocks:
         totals = self._sums(_MomentsOf(tuple(models), self.scatter is not None))
         if sum(total.n_rows for total in totals) != len(totals) * self.facts.n_counted:
             raise ValueError(
-                f"{self.blocks.form.name}: {self.facts.n_counted} rows counted in the first pass, {totals[0].n_rows} in a "
-                "later one. A source must give the same rows each time."
+                f"{self.blocks.form.name}: {self.facts.n_counted} rows counted in the first pass, {totals[0].n_rows} "
+                "in a later one. A source must give the same rows each time."
             )
         if self.scatter is None:
             return totals

@@ -24,8 +24,8 @@ from fastgmm.rows import Rows
 class Overview:
     """Facts about all rows, those that starts look at, and how blocks are read.
 
-    ``facts.rows`` are some of the rows, drawn at random. To these ``for_starts`` adds rows that hold extreme numbers, and
-    labelled ones.
+    ``facts.rows`` are some of the rows, drawn at random. To these ``for_starts`` adds rows that hold extreme numbers,
+    and labelled ones.
     """
 
     facts: Facts

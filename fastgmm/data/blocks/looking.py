@@ -10,7 +10,7 @@ from functools import reduce
 import numpy as np
 
 from fastgmm.data.blocks.block import Block, Blocks
-from fastgmm.data.blocks.kept import Kept, keys_of, kept_of, together
+from fastgmm.data.blocks.kept import Kept, kept_of, keys_of, together
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
