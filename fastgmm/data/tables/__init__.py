@@ -13,12 +13,13 @@ from fastgmm.data.tables.completed import completed_rows, delimited, rows_of_num
 from fastgmm.data.tables.reading import INPUT_KINDS, read_points, read_points_and_layout, require_known_kind
 from fastgmm.data.tables.results import OUTPUT_SUFFIXES, rows_as_text, write_lines, write_rows
 from fastgmm.data.tables.table import Table
-from fastgmm.data.tables.text_rows import HEADERS, Layout, TextForm
+from fastgmm.data.tables.text_rows import HEADERS, Header, Layout, TextForm
 
 __all__ = [
     "HEADERS",
     "INPUT_KINDS",
     "OUTPUT_SUFFIXES",
+    "Header",
     "Layout",
     "Table",
     "TextForm",
