@@ -20,7 +20,7 @@ HOMES = {
     "scipy": ("families/factors.py", True),
     "matplotlib": ("show/plots.py", True),
     "tqdm": ("show/progress.py", True),
-    "pyarrow": ("data/tables/parquet_files.py", True),
+    "pyarrow": ("data/tables/arrow_columns.py data/tables/parquet_files.py data/blocks/arrow.py", True),
     "pandas": ("data/tables/parquet_files.py estimator/transformer.py", True),
     "polars": ("estimator/transformer.py", True),
     "sklearn": (

@@ -1,73 +1,32 @@
 """Points in ``.parquet`` files, which pyarrow reads."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from fastgmm.data.tables.arrow_columns import arrow_errors, names_of_columns, numbers_of_column, require_pyarrow
 from fastgmm.data.tables.source import Source
 from fastgmm.data.tables.table import Choice, Table
-from fastgmm.data.times import WAY_OUT, kind_of_time
-from fastgmm.data.whole_numbers import first_rounded, refusal
-from fastgmm.parameters import Array
 
 
 def read_parquet(source: Source, choice: Choice) -> Table:
     """The columns that are chosen."""
-    parquet = _parquet_module()
-    with source.open() as file, _parquet_errors(source):
+    parquet = parquet_module()
+    with source.open() as file, arrow_errors(source.name, ".parquet"):
         content = parquet.ParquetFile(file)
-        names = _names(content)
+        names = names_of_columns(content.schema_arrow.names)
         positions = choice.positions(source.name, names, len(names))
         chosen = names if positions is None else tuple(names[position] for position in positions)
         table = content.read(columns=list(chosen))
-        arrays = [_column(source, name, table.column(name)) for name in chosen]
+        arrays = [numbers_of_column(source.name, name, table.column(name)) for name in chosen]
     if not table.num_rows or not arrays:
         raise ValueError(f"{source.name}: no rows of numbers")
     return Table(np.column_stack(arrays), chosen)
 
 
-def _parquet_module() -> Any:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError("reading .parquet needs pyarrow: pip install 'fastgmm[parquet]'") from error
+def parquet_module() -> Any:
+    """That of pyarrow."""
+    require_pyarrow(".parquet")
+    from pyarrow import parquet
+
     return parquet
-
-
-@contextmanager
-def _parquet_errors(source: Source) -> Iterator[None]:
-    from pyarrow import ArrowException
-
-    try:
-        yield
-    except ArrowException as error:
-        raise ValueError(f"{source.name}: not a readable .parquet file ({error})") from error
-
-
-def _names(content: Any) -> tuple[str, ...]:
-    # pandas stores the labels of its rows among the columns; they are no feature.
-    return tuple(name for name in content.schema_arrow.names if not name.startswith("__index_level_"))
-
-
-def _column(source: Source, name: str, column: Any) -> Array:
-    """Numbers, with NaN for empty cells."""
-    if str(column.type) == "null":
-        return np.full(len(column), np.nan)
-    is_empty = column.is_null().to_numpy() if column.null_count else None
-    if is_empty is not None and str(column.type).startswith(("int", "uint", "bool")):
-        column = column.fill_null(False if str(column.type) == "bool" else 0)  # else NumPy would make floats of all
-    array: Array = column.to_numpy()
-    if array.dtype.kind not in "fiub":
-        way_out = f". {WAY_OUT}" if kind_of_time(array) else ""
-        raise ValueError(f"{source.name}, column {name!r}: holds {column.type}, not numbers{way_out}")
-    if array.dtype == np.float32:
-        return array
-    rounded = first_rounded(array)
-    if rounded is not None:
-        raise ValueError(f"{source.name}, row {rounded}, column {name!r}: {refusal(array[rounded])}")
-    values = array.astype(np.float64)
-    if is_empty is not None:
-        values[is_empty] = np.nan
-    return values
