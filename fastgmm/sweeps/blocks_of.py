@@ -3,16 +3,19 @@
 import os
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastgmm.data.blocks.arrays import reader_of_arrays, reader_of_mapped
+from fastgmm.data.blocks.arrays import reader_of_arrays
+from fastgmm.data.blocks.arrow import is_dataset, is_table
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
+from fastgmm.data.blocks.files import reader_of_dataset, reader_of_files, reader_of_table
 from fastgmm.data.blocks.local import LocalBlocks, Reader
 from fastgmm.data.blocks.selection import Asked
+from fastgmm.data.tables import HEADERS, Header, TextForm
+from fastgmm.machine.whole_file import AnyPath
 
 
 def blocks_of(
@@ -22,14 +25,20 @@ def blocks_of(
     weight: str | int | None = None,
     labels: str | int | None = None,
     block_rows: int | None = None,
+    header: Header = "auto",
+    delimiter: str | None = None,
+    cache: AnyPath | None = None,
 ) -> Blocks:
     """Rows that come in blocks, for ``fit`` and whatever else takes X: they are read anew in each pass.
 
     Parameters
     ----------
-    data : path, list or callable
-        A ``.npy`` file, which is mapped into memory; a list of arrays or frames; or a function without arguments that
-        returns an iterator of arrays or frames, anew for each pass.
+    data : path, list of paths, list of arrays, callable, or what pyarrow has
+        A file, a directory of files (in the order of their names, without those that begin with . or _), or a list of
+        files, all of one kind: ``.npy``, which is mapped into memory; ``.parquet``; ``.arrow``, ``.feather``, ``.ipc``;
+        or ``.csv``, ``.tsv``, ``.txt``, ``.dat``, also with ``.gz``. An array, or a list of arrays or frames. A
+        function without arguments that returns an iterator of arrays or frames, anew for each pass. A
+        ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them in every file.
     columns : sequence of str or int, optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels.
     weight : str or int, optional
@@ -39,6 +48,16 @@ def blocks_of(
     block_rows : int, optional
         How many rows a block has: the result depends on it in its last bits, and on nothing else of how the rows are
         stored. By default as many as are 8 to 16 MB.
+    header : {"auto", "yes", "no"}, default="auto"
+        Of text: whether the first row of each file holds names; "auto": where it looks like names.
+    delimiter : str, optional
+        Of text: what separates cells; a space stands for any number of spaces and tabs. By default what the name of the
+        file says: commas, in ``.tsv`` tabs, in ``.txt`` and ``.dat`` spaces.
+    cache : path, optional
+        A directory in which the first pass keeps the rows that it has decoded, as large as they are in memory; later
+        passes, and other processes that read the same files in the same way, map them into memory. A file that has
+        changed is decoded anew. Nothing is ever removed there: you may do that whenever nobody reads, and should trust
+        whoever else may write there. Rows that lie in memory or in ``.npy`` are not kept.
 
     Returns
     -------
@@ -49,7 +68,13 @@ def blocks_of(
     TypeError
         For an iterator that can be read only once, and for what is no source.
     ValueError
-        For columns that do not exist, and for files or arrays of different columns.
+        For columns that do not exist or hold no numbers, for files or arrays of different columns, and for files of
+        other kinds. Passes raise it for damaged files, for cells that are no numbers, for whole numbers that float64
+        does not hold, and for files that have changed since; messages name the file, and the row or line.
+    OSError
+        For a file or a directory that does not exist.
+    ImportError
+        For Parquet and Arrow without pyarrow.
 
     Examples
     --------
@@ -62,26 +87,38 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
-    reader = _reader_of(data, Asked(columns, weight, labels))
+    if header not in HEADERS:
+        raise ValueError(f"header must be one of {', '.join(map(repr, HEADERS))}; got {header!r}")
+    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
+        raise ValueError(f"delimiter must be a single character; got {delimiter!r}")
+    reader = _reader_of(data, Asked(columns, weight, labels), TextForm(header, delimiter), cache)
     return LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
 
 
-def _reader_of(data: Any, asked: Asked) -> Reader:
-    if isinstance(data, str | os.PathLike):
-        return _reader_of_files(Path(data), asked)
+def _reader_of(data: Any, asked: Asked, form: TextForm, cache: AnyPath | None) -> Reader:
+    if isinstance(data, str | os.PathLike) or _are_paths(data):
+        return reader_of_files(data, asked, form, cache)
+    if form != TextForm():
+        raise ValueError("a header and a delimiter can be told of files of text only")
+    if is_dataset(data):
+        return reader_of_dataset(data, asked, cache)
     if isinstance(data, Iterator):
         raise TypeError(
             f"a {type(data).__name__} can be read only once, and EM reads the rows in every iteration. Pass a function "
             "that returns a new iterator each time, such as lambda: (np.load(file) for file in files)"
         )
+    if is_table(data):
+        return reader_of_table(data, asked)
     if isinstance(data, np.ndarray):
         data = [data]
     if isinstance(data, list | tuple):
         return reader_of_arrays("the list", partial(iter, data), asked, is_list=True)
     if callable(data):
+        if cache is not None:
+            raise ValueError("what a function returns is not cached: nobody can know whether it is the same each time")
         return reader_of_arrays(getattr(data, "__name__", "the source"), data, asked, is_list=False)
     raise TypeError(f"{type(data).__name__} is no source of blocks: pass a path, a list of arrays, or a function")
 
 
-def _reader_of_files(path: Path, asked: Asked) -> Reader:
-    return reader_of_mapped(str(path), (path,), asked)
+def _are_paths(data: Any) -> bool:
+    return isinstance(data, list | tuple) and bool(data) and all(isinstance(each, str | os.PathLike) for each in data)
