@@ -11,10 +11,10 @@ import numpy as np
 from fastgmm.fit.acceleration import accelerated
 from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
-from fastgmm.fit.posterior import Constraints, Posterior
+from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
-from fastgmm.fit.update import Likelihood, NoModelError, Tempered, Update
+from fastgmm.fit.update import NoModelError, Tempered, Update
 from fastgmm.fit.wandering import Visited, enough_points, wandering
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -207,7 +207,7 @@ def run_em(
         found = degenerate_components(sweep, model, regularization)
         return found if constraints is None else constraints.of_the_rows(found)
 
-    update, visited = _update_of(sweep, start, regularization, constraints, course.exponent), None
+    update, visited = _update_of_rows(sweep, start, regularization, constraints, course.exponent), None
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
@@ -228,13 +228,10 @@ def run_em(
     return Fit(*matrices, bound, converged, run.stop_reason, steps, found.components, found.collapsed, found.unseeing)
 
 
-def _update_of(
+def _update_of_rows(
     sweep: Sweep, start: Parameters, regularization: FloatArray, constraints: Constraints | None, exponent: float
 ) -> Update:
-    dtype = sweep.facts.rows.values.dtype
-    update: Update = Likelihood(sweep.family, regularization, dtype)
-    if constraints is not None:
-        update = Posterior(sweep.family, regularization, dtype, constraints, start)
+    update = update_of(sweep.family, regularization, sweep.facts.rows.values.dtype, constraints, start)
     unobserved = unobserved_of(sweep.facts)
     if unobserved is not None:
         update = WithUnobserved(update, unobserved)
