@@ -28,7 +28,7 @@ from fastgmm.estimator.of_blocks import column_names, require_alike, require_not
 from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.runs import Fit, Observer, Step
+from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
 from fastgmm.model import criteria

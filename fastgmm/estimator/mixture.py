@@ -12,8 +12,8 @@ from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
 from fastgmm.fit.options import Acceleration, Assignment, RegCovar, StartMethod
 from fastgmm.fit.prior import Prior, PriorOption
-from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
+from fastgmm.fit.steps import Observer, Step, StopReason
 from fastgmm.kernels import BackendName
 from fastgmm.model import joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy

@@ -1,8 +1,6 @@
 """The two halves of an iteration of EM as methods of the estimator: moments of rows, and the model that follows."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,16 +16,16 @@ from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.fixed import fixed_of
-from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.posterior import Constraints, log_density, maximize_held
+from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
+from fastgmm.fit.update import Update
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
-from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, upper_root_of, work_on
-from fastgmm.model.scoring import Scorer, adopt
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
+from fastgmm.model.scoring import Scorer, adopt, scorer_of
 from fastgmm.moments import Moments, check_moments
-from fastgmm.parameters import Parameters
+from fastgmm.parameters import Model, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 
@@ -136,18 +134,11 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         )
     family = FAMILIES[before.covariance_type]
     _require_moments_of(before, family, moments)
+    scorer, regularization = scorer_of(attributes), np.full(before.n_features, float(options.reg_covar))
     constraints, held = _constraints(options, before, attributes.get("prior_"))
-
-    def work() -> dict[str, Any]:
-        how = moments, np.full(before.n_features, float(options.reg_covar))
-        if constraints is None:
-            return _maximized(partial(maximize, family, *how, before.covariances), family, moments)
-        log_prior = log_density(constraints.prior_of_free_weights, family, before, upper_root_of(attributes))
-        return _maximized(
-            partial(maximize_held, family, *how, constraints, before, before.covariances), family, moments, log_prior
-        )
-
-    fitted = attended(work, work_on(moments.second)) | held
+    update = update_of(family, regularization, np.dtype(np.float64), constraints, before)
+    model = Model(before, scorer.root, scorer.in_double)
+    fitted = attended(lambda: _maximized(update, moments, model), work_on(moments.second)) | held
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
@@ -199,16 +190,14 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(
-    m_step: Callable[[], Parameters], family: CovarianceFamily, moments: Moments, log_prior: float = 0.0
-) -> dict[str, Any]:
-    """The fitted attributes that follow from moments."""
+def _maximized(update: Update, moments: Moments, model: Model) -> dict[str, Any]:
+    """The fitted attributes that follow from moments under a model."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            after = m_step()
-            roots = family.precisions_cholesky(after.covariances)
+            after = update.maximize(moments, model)
+            roots = update.family.precisions_cholesky(after.covariances)
     except NotPositiveDefiniteError as error:
         cause = "the rows that it holds are too few, or lie in a plane"
-        raise failure_of(family, after, error.component, moments.counts, cause) from error
-    bound = (moments.log_likelihood + log_prior) / moments.total_weight
+        raise failure_of(update.family, after, error.component, moments.counts, cause) from error
+    bound = update.objective(moments, model)
     return parameter_attributes(after, roots) | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]}

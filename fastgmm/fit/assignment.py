@@ -10,7 +10,8 @@ import numpy as np
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, tempered_sweep
 from fastgmm.fit.options import Options
-from fastgmm.fit.runs import Course, Fit, Stopping
+from fastgmm.fit.runs import Course, Stopping
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import Parameters
 from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.drawn import DrawnSweep

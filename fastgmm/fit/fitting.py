@@ -29,8 +29,9 @@ from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
 from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.restarts import best_of_restarts
-from fastgmm.fit.runs import Fit, Observer, Step, Stopping, run_em
+from fastgmm.fit.runs import Stopping, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start, rows_of_a_sample
+from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads

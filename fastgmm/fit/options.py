@@ -20,8 +20,8 @@ from fastgmm.fit import rules
 from fastgmm.fit.fixed import FixedOption
 from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.rules import choice, integer_from, none_or, or_also, or_none
-from fastgmm.fit.runs import Observer
 from fastgmm.fit.starts import StartFunction
+from fastgmm.fit.steps import Observer
 from fastgmm.kernels import BACKEND_NAMES, BackendName
 
 RegCovar: TypeAlias = float | Literal["relative"]

@@ -4,17 +4,16 @@ import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
 from fastgmm.fit.acceleration import accelerated
 from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
-from fastgmm.fit.posterior import Constraints, Posterior
-from fastgmm.fit.prior import Prior
+from fastgmm.fit.posterior import Constraints, update_of
+from fastgmm.fit.steps import Fit, Observer, Step, StopReason
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
-from fastgmm.fit.update import Likelihood, NoModelError, Tempered, Update
+from fastgmm.fit.update import NoModelError, Tempered, Update
 from fastgmm.fit.wandering import Visited, enough_points, wandering
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -24,96 +23,6 @@ logger = logging.getLogger("fastgmm")
 
 # Rounding moves a lower bound by a smaller share of it (of 1 where it is smaller) than this, by the data's dtype.
 _ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One iteration of EM, as callbacks and ``history_`` see it.
-
-    Attributes
-    ----------
-    restart, iteration : int
-        Restarts count from 0, iterations from 1.
-    lower_bound : float
-        The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step; with a prior
-        the logarithm of its density, too. Of hard assignments, and while a fit is annealed, what these make rise.
-    change : float
-        Of ``lower_bound`` since the iteration before; ``inf`` in the first.
-    converged : bool
-        Whether the change was smaller than ``tol``, and no fall (but one from where an extrapolation led).
-    seconds : float
-        Duration of the iteration.
-    parameters : Parameters or None
-        After the M-step, read-only. None in ``history_``, which would otherwise hold every model of a fit.
-    accepted : bool
-        False where the iteration tried an extrapolation (``accelerate="squarem"``) that did not reach the lower bound
-        before it: ``lower_bound`` and ``parameters`` are those before it, and ``change`` is by how much it fell short.
-    fell : bool
-        Whether the lower bound fell by more than rounding, 1e-12 of it (1e-6 for float32). EM alone makes it rise; what
-        ``reg_covar`` adds to every covariance then is no part of it, and outweighs that where it is felt.
-
-    Examples
-    --------
-    A small change means that EM is slow here, not that it is near the end. On a plateau the default ``tol`` stops it;
-    a smaller one goes on, and the history shows changes that grow again:
-
-    >>> import numpy as np
-    >>> from fastgmm import GaussianMixture
-    >>> noise = np.random.RandomState(0).normal(size=(1000, 1))
-    >>> x = np.concatenate([noise - 2, noise + 2])
-    >>> start = {"means_init": [[-0.4], [0.4]], "precisions_init": [[[0.2]], [[0.2]]]}
-    >>> early = GaussianMixture(2, **start).fit(x)
-    >>> print(early.converged_, early.n_iter_, early.means_.ravel().round(1))
-    True 2 [-0.4  0.4]
-    >>> late = GaussianMixture(2, tol=1e-6, **start).fit(x)
-    >>> print([f"{step.change:.0e}" for step in late.history_[1:6]])
-    ['5e-04', '6e-06', '6e-06', '7e-06', '8e-06']
-    >>> print(late.converged_, late.n_iter_, late.means_.ravel().round(1))
-    True 53 [-2.1  1.9]
-    """
-
-    restart: int
-    iteration: int
-    lower_bound: float
-    change: float
-    converged: bool
-    seconds: float
-    parameters: Parameters | None
-    accepted: bool = True
-    fell: bool = False
-
-
-Observer = Callable[[Step], None]
-StopReason = Literal["converged", "max_iter", "deadline", "callback"]
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
-
-    Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
-    ``precisions_cholesky`` are those of the parameters. ``degenerate``, ``collapsed`` and ``unseeing`` are those of
-    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is the one that it was fitted with, among the values of the
-    data, so many parameters were fixed, and so many values of the data missing.
-    """
-
-    parameters: Parameters
-    precisions_cholesky: FloatArray
-    lower_bound: float
-    converged: bool
-    stop_reason: StopReason | None
-    steps: tuple[Step, ...]
-    degenerate: tuple[int, ...]
-    collapsed: tuple[int, ...] = ()
-    unseeing: tuple[tuple[int, int], ...] = ()
-    prior: Prior | None = None
-    n_fixed_parameters: int = 0
-    n_missing: int = 0
-
-    @property
-    def was_cut_short(self) -> bool:
-        """Whether something outside EM ended it, which ends restarts as well."""
-        return self.stop_reason in ("deadline", "callback")
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +116,7 @@ def run_em(
         found = degenerate_components(sweep, model, regularization)
         return found if constraints is None else constraints.of_the_rows(found)
 
-    update, visited = _update_of(sweep, start, regularization, constraints, course.exponent), None
+    update, visited = _update_of_rows(sweep, start, regularization, constraints, course.exponent), None
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
@@ -228,13 +137,10 @@ def run_em(
     return Fit(*matrices, bound, converged, run.stop_reason, steps, found.components, found.collapsed, found.unseeing)
 
 
-def _update_of(
+def _update_of_rows(
     sweep: Sweep, start: Parameters, regularization: FloatArray, constraints: Constraints | None, exponent: float
 ) -> Update:
-    dtype = sweep.facts.rows.values.dtype
-    update: Update = Likelihood(sweep.family, regularization, dtype)
-    if constraints is not None:
-        update = Posterior(sweep.family, regularization, dtype, constraints, start)
+    update = update_of(sweep.family, regularization, sweep.facts.rows.values.dtype, constraints, start)
     unobserved = unobserved_of(sweep.facts)
     if unobserved is not None:
         update = WithUnobserved(update, unobserved)
