@@ -5,5 +5,8 @@ and hand the results over in order. ``cutting.py`` cuts what readers decode into
 ``looking.py`` is the one pass that finds out what there is to know of all rows, and keeps some of them (``kept.py``);
 ``facts.py`` makes of it what a fit asks for, ``reading.py`` how it reads every block from then on. ``local.py`` is a
 source in this process, which decodes one block ahead; ``selection.py`` says which columns are what, and the files
-beside it decode: ``arrays.py`` also mapped files. Whoever visits blocks in other processes lives in ``sweeps``.
+beside it decode: ``arrays.py`` also mapped files, ``arrow.py`` Parquet and what else pyarrow reads, ``text.py`` text.
+``files.py`` says which files there are and who reads them, ``alike.py`` that they have the same columns, and
+``unchanged.py`` that they stay what they are; ``caching.py`` keeps what was decoded. Whoever visits blocks in other
+processes lives in ``sweeps``.
 """

@@ -17,7 +17,7 @@ from fastgmm.data.tables.parquet_files import parquet_module
 from fastgmm.machine.whole_file import AnyPath
 
 # Rows that are decoded together are so many bytes at most, and so are all the bytes of a file that wait for it.
-_BYTES_OF_A_PIECE = 2**22
+_BYTES_OF_A_PIECE = 2**20
 _MOST_ROWS_OF_A_PIECE = 2**16
 _LEAST_BYTES_OF_A_COLUMN = 2**14
 _BEGINNING_OF_A_FILE = b"ARROW1"
