@@ -10,7 +10,7 @@ from fastgmm.data.tables import TextForm, read_points
 from tests.data.blocks.sources import assert_same_bits, blocks_in, fit_of, rows_of, values_in, write_text
 
 
-@pytest.fixture(params=[1, 30, 2**18])
+@pytest.fixture(params=[1, 30, 2**17])
 def any_chunk(request, monkeypatch):
     """Chunks of a line each, of a few, and of all."""
     monkeypatch.setattr("fastgmm.data.tables.text_rows._CHUNK_CHARACTERS", request.param)
