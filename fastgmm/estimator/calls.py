@@ -25,12 +25,14 @@ from fastgmm.data.validation import (
     warn_of_weights,
 )
 from fastgmm.estimator.of_blocks import column_names, require_alike, require_nothing_beside
+from fastgmm.files.checkpoint_file import CheckpointFile
 from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
+from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
@@ -44,7 +46,12 @@ _SWEEPS_OF_A_FIT = 10
 
 
 def checked_fit(
-    estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None, labels: ArrayLike | None
+    estimator: object,
+    X: ArrayLike,
+    y: object,
+    sample_weight: ArrayLike | None,
+    labels: ArrayLike | None,
+    checkpoint: AnyPath | None,
 ) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
     options, names = options_of(vars(estimator), type(estimator).__name__), feature_names(X)
@@ -53,15 +60,22 @@ def checked_fit(
         warn_of_weights(y, rows.shape[0])
     # Factors of d features take as long as d rows do.
     operations = _SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
-    return rows, _fitted(estimator, options, partial(fit_rows, rows=rows), operations, rows.shape[1], names)
+    fit = partial(fit_rows, rows=rows, keeping=_keeping(checkpoint))
+    return rows, _fitted(estimator, options, fit, operations, rows.shape[1], names)
 
 
-def checked_fit_of_blocks(estimator: object, blocks: Blocks, sample_weight: object, labels: object) -> dict[str, Any]:
+def checked_fit_of_blocks(
+    estimator: object, blocks: Blocks, sample_weight: object, labels: object, checkpoint: AnyPath | None
+) -> dict[str, Any]:
     """The attributes of a fit to rows in blocks."""
     options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
     require_nothing_beside(sample_weight, labels)
-    fit = partial(fit_blocks, blocks=blocks)
+    fit = partial(fit_blocks, blocks=blocks, keeping=_keeping(checkpoint))
     return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form))
+
+
+def _keeping(checkpoint: AnyPath | None) -> CheckpointFile | None:
+    return None if checkpoint is None else CheckpointFile(checkpoint)
 
 
 def _fitted(

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from fastgmm.data.blocks.block import Blocks, is_blocks
 from fastgmm.estimator.calls import checked_fit, checked_fit_of_blocks
 from fastgmm.estimator.of_blocks import evaluated
+from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model.scoring import adopt, make_scorer, scorer_of
 from fastgmm.parameters import IntArray
 
@@ -21,6 +22,7 @@ def fit(
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
+    checkpoint: AnyPath | None = None,
 ) -> Estimator:
     """Estimate the parameters.
 
@@ -41,6 +43,9 @@ def fit(
         is given. Where clusters are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``.
         Rows without any observed value count towards the weights; not at all, where nothing is known of their
         components. Rows of beliefs that are mostly distinct are kept in 8 bytes for each component.
+    checkpoint : str or path-like, optional
+        A file that keeps the fit after every iteration, whole or not at all: a fit that was killed goes on from there,
+        to the same bits, when it is begun again with the same rows and options. One that had ended is not repeated.
 
     Returns
     -------
@@ -69,9 +74,9 @@ def fit(
     array([9., 1.])
     """
     if is_blocks(X):
-        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels))
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, checkpoint))
         return self
-    _, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels)
+    _, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, checkpoint)
     adopt(self, fitted)
     return self
 
@@ -83,12 +88,13 @@ def fit_predict(
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
+    checkpoint: AnyPath | None = None,
 ) -> "IntArray | Iterator[IntArray]":
     """Estimate the parameters, and return the labels that ``predict`` then gives, but for those that are known.
 
     Parameters
     ----------
-    X, y, sample_weight, labels
+    X, y, sample_weight, labels, checkpoint
         As for ``fit``.
 
     Returns
@@ -110,9 +116,9 @@ def fit_predict(
     array([1, 1, 0, 0, 0])
     """
     if is_blocks(X):
-        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels))
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, checkpoint))
         return evaluated(scorer_of(vars(self)), X, self.n_threads, "labels")
-    rows, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels)
+    rows, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, checkpoint)
     labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
     adopt(self, fitted)
     return labels
