@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
+    NO_VALUES_OF_WEIGHT,
     check_feature_names,
     check_n_components,
     check_n_features,
@@ -24,13 +25,15 @@ from fastgmm.data.validation import (
 )
 from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_rows
-from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.runs import Observer
+from fastgmm.fit.options import Options, check_stepwise, options_of
+from fastgmm.fit.runs import Fit, Observer
+from fastgmm.fit.stepwise import Earlier, Stream, start_of, step_of_batch
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.parameters import Names
 from fastgmm.rows import Rows
 from fastgmm.show.verbose import print_progress
 
@@ -46,17 +49,14 @@ def checked_fit(
     attributes, name = vars(estimator), type(estimator).__name__
     options = options_of(attributes, name)
     names = feature_names(X)
-    rows = check_rows(X, name, min_rows=2)
-    if sample_weight is not None:
-        rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
-    if rows.has_missing:
-        check_observed(rows, names)
-    check_n_components(rows, options.n_components)
+    rows = _rows_of_a_start(X, sample_weight, options, name, names)
     if labels is not None:
         rows = with_labels(rows, labels, options.n_components)
     if sample_weight is None:
         warn_of_weights(y, rows.shape[0])
-    earlier = _earlier_fit(attributes, rows.shape[1], name) if options.warm_start else None
+    why = "With warm_start=True a fit", "Set warm_start=False to start anew."
+    is_continued = options.warm_start and has_parameters(attributes)
+    earlier = _earlier_fit(attributes, rows.shape[1], name, why) if is_continued else None
 
     def work() -> tuple[dict[str, Any], Warning | None]:
         best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options), names)
@@ -68,6 +68,63 @@ def checked_fit(
     if warning is not None:
         warnings.warn(warning, stacklevel=3)
     return rows, fitted if names is None else fitted | {"feature_names_in_": names}
+
+
+def _rows_of_a_start(
+    X: ArrayLike, sample_weight: ArrayLike | None, options: Options, name: str, names: Names | None
+) -> Rows:
+    """Validated rows, of which there are enough to start from."""
+    rows = check_rows(X, name, min_rows=2)
+    if sample_weight is not None:
+        rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
+    if rows.has_missing:
+        check_observed(rows, names)
+    check_n_components(rows, options.n_components)
+    return rows
+
+
+def checked_step(estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None) -> dict[str, Any]:
+    """The attributes after a batch of rows, which the estimator does not have yet."""
+    attributes, name = vars(estimator), type(estimator).__name__
+    options = options_of(attributes, name)
+    check_stepwise(options, name)
+    names, earlier = feature_names(X), None
+    if not has_parameters(attributes):
+        rows = _rows_of_a_start(X, sample_weight, options, name, names)
+    else:
+        names = attributes.get("feature_names_in_")
+        check_feature_names(X, names, name)
+        rows = check_rows(X, name)
+        rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
+        earlier = _before_a_step(attributes, rows.shape[1], name)
+    if sample_weight is None:
+        warn_of_weights(y, rows.shape[0])
+
+    def work() -> tuple[Fit, Stream, int, Warning | None]:
+        before, warning = earlier, None
+        if before is None:
+            before, warning = start_of(_with_start_in_caller(options), rows, names)
+        return *step_of_batch(options, rows, before), (before.n_steps or 0) + 1, warning
+
+    sweep = work_of(sum(rows.shape), rows.shape[1], options.n_components)
+    fit, stream, n_steps, warning = attended(work, _SWEEPS_OF_A_FIT * sweep if earlier is None else sweep)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=3)
+    # One bound is kept, since there may be batches without end.
+    fitted = fitted_attributes(fit, ()) | {"n_iter_": n_steps, "lower_bounds_": [fit.lower_bound]}
+    # As plain values and a public class, which pickles may name.
+    fitted["_stream"] = dict(vars(stream))
+    return fitted if names is None else fitted | {"feature_names_in_": names}
+
+
+def _before_a_step(attributes: Mapping[str, Any], n_features: int, name: str) -> Earlier:
+    """The model that a batch is to move."""
+    why = "partial_fit", "Make another estimator, or fit this one, to start anew."
+    parameters = _earlier_fit(attributes, n_features, name, why).parameters
+    stream = Stream(**attributes["_stream"]) if "_stream" in attributes else None
+    if stream is not None and not stream.is_of(parameters):
+        stream = None
+    return Earlier(parameters, stream, attributes.get("n_iter_", 0), attributes.get("prior_"))
 
 
 def _observers(options: Options) -> list[Observer]:
@@ -85,13 +142,11 @@ def _with_start_in_caller(options: Options) -> Options:
     return replace(options, init_params=partial(in_caller, start)) if callable(start) else options
 
 
-def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
-    """What a warm start continues: the last fit, or parameters set by hand; None where there are none.
+def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str, why: tuple[str, str]) -> EarlierFit:
+    """The last fit, or parameters set by hand, which a call continues.
 
-    Raises ``ValueError`` where they make a model of another shape.
+    Raises ``ValueError`` where they make a model of another shape; ``why`` says who continues it, and what else to do.
     """
-    if not has_parameters(attributes):
-        return None
     check_complete(attributes, estimator)
     earlier: dict[str, Any] = {}
     if np.ndim(attributes["means_"]) == 2:  # else their shape is refused below
@@ -101,12 +156,13 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
     for name, value in earlier.items():
         if attributes[name] != value:
             raise ValueError(
-                f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
-                f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
+                f"{why[0]} continues the last one, whose {name} is {value!r}; got {name}={attributes[name]!r}. {why[1]}"
             )
     parameters = parameters_of(attributes)
     check_n_features(n_features, parameters.n_features, estimator)
-    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf))
+    # A bound that is near says that EM has settled, unless it is one of other rows, such as batches.
+    is_of_a_fit = attributes.get("stop_reason_") is not None
+    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf) if is_of_a_fit else -np.inf)
 
 
 def require_fitted(estimator: object) -> dict[str, Any]:
@@ -140,7 +196,7 @@ def checked_score(
         log_density = log_density[is_informative]
         weights = None if weights is None else weights[is_informative]
         if weights is not None and not weights.any():
-            raise ValueError("All rows of X of positive sample_weight are without any observed value.")
+            raise ValueError(NO_VALUES_OF_WEIGHT)
     score = criteria.mean(log_density, moderate(weights))
     n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, scorer.n_parameters

@@ -81,8 +81,8 @@ def fit_rows(
         origin = facts.rows.origin
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        held = _held(options, facts, sweep, earlier, unit)
-        shown = partial(_among_the_values, held, origin)
+        held = held_of(options, facts, sweep, earlier, unit)
+        shown = partial(among_the_values, held, origin)
         observer = _among_the_data(observers, shown) if observers else None
         best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer, held))
         best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
@@ -116,7 +116,7 @@ class Held:
     values: Parameters
 
 
-def _held(
+def held_of(
     options: Options, facts: Facts, sweep: InMemory | IncompleteSweep, earlier: EarlierFit | None, unit: float
 ) -> Held | None:
     """None where neither a prior nor anything fixed was asked for; ``ValueError`` where it makes no sense.
@@ -139,7 +139,7 @@ def _held(
     return Held(prior, Constraints(log_prior, fixed), values)
 
 
-def _among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
+def among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
     """A read-only copy with means among the values of the data, and what is fixed as it was given."""
     shown = plus_origin(parameters, origin)
     if origin is None or held is None:
