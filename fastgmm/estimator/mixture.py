@@ -358,6 +358,7 @@ class GaussianMixture:
     __sklearn_tags__ = estimator_protocol.sklearn_tags
     get_metadata_routing = metadata_routing.get_metadata_routing
     set_fit_request = metadata_routing.set_fit_request
+    set_partial_fit_request = metadata_routing.set_partial_fit_request
     set_score_request = metadata_routing.set_score_request
     # scikit-learn's ``clone`` and its scorers read and set it.
     _metadata_request = property(metadata_routing.get_metadata_routing, metadata_routing.keep_requests)
