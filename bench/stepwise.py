@@ -1,4 +1,4 @@
-"""How near ``partial_fit`` comes to a fit of all rows: ``python -m bench.stepwise``, some two minutes.
+"""How near ``partial_fit`` comes to a fit of all rows: ``python -m bench.stepwise``, some three minutes.
 
 A million rows of 16 components in 8 features come in batches of 10,000. The default start on the first batch and a step
 of EM are where all begin: stepwise EM with some decays, and EM on all rows. Numbers are thousandths of a nat a row that

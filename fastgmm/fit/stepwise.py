@@ -38,6 +38,9 @@ from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep
 from fastgmm.sweeps.sweep import Sweep
 
+# A prior weighs no more than so many times itself where rows weigh next to nothing: float64 has room for that.
+_MOST_OF_A_PRIOR = 2.0**900
+
 
 @dataclass(frozen=True, eq=False)
 class Stream:
@@ -131,7 +134,7 @@ def step_of_batch(options: Options, rows: Rows, earlier: Earlier) -> tuple[Fit, 
         regularization = regularization_of(options.reg_covar, facts)
         if stream is not None and isinstance(options.reg_covar, str):
             regularization = stream.regularization
-        held = _held(options, sweep, earlier, (unit, 1.0 / total))
+        held = _held(options, sweep, earlier, (unit, min(1.0 / total, _MOST_OF_A_PRIOR)))
         constraints = None if held is None else held.constraints
         update = update_of(sweep.family, regularization, facts.rows.values.dtype, constraints, before)
         iterate, moments = _step(sweep, update, before, stream, earlier.share(options, weight))
@@ -142,7 +145,7 @@ def step_of_batch(options: Options, rows: Rows, earlier: Earlier) -> tuple[Fit, 
 
 def _weight_of(given: Rows, moderate: Rows) -> float:
     """Σw of the rows that count, in the unit that weights were given in; it may be infinite."""
-    weight = moderate.total_weight
+    weight = float(moderate.total_weight)
     if weight == 0:
         raise ValueError(NO_VALUES if given.weights is None else NO_VALUES_OF_WEIGHT)
     if given.weights is None or moderate.weights is None or given.weights is moderate.weights:

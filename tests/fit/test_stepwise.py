@@ -13,6 +13,7 @@ from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.fit.em import em
 from fastgmm.fit.options import Options
 from fastgmm.fit.posterior import update_of
+from fastgmm.fit.prior import Prior
 from fastgmm.fit.stepwise import Earlier, Stream, moments_of_model, step_of_batch
 from fastgmm.kernels import get_backend
 from fastgmm.parameters import FloatArray, Parameters
@@ -203,6 +204,15 @@ def test_a_weight_of_two_is_the_row_twice_and_of_zero_none(family: CovarianceFam
         assert_close(getattr(weighted[-1][0], name), getattr(expected[-1][0], name), 1e-12)
     assert weighted[-1][1].weight == expected[-1][1].weight == weights.sum()
     assert weighted[-1][1].moments.n_rows == np.count_nonzero(weights)
+
+
+def test_rows_that_weigh_next_to_nothing_leave_the_prior(family: CovarianceFamily) -> None:
+    problem = draw_problem(family.name, 240, 3, 3)
+    prior = Prior(mean_precision=5.0, mean=[0.5, -0.5, 0.25], weight_concentration=3.0)
+    rows = Rows(problem.values, np.full(240, 1e-307))
+    found = end_of(problem, rows, problem.parameters, prior=prior)
+    assert_close(found.means, np.tile([0.5, -0.5, 0.25], (3, 1)), 1e-12)
+    assert_close(found.weights, np.full(3, 1 / 3), 1e-12)
 
 
 @pytest.mark.parametrize("factor", [2.0**200, 2.0**-200, 1e300], ids=str)
