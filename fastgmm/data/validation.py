@@ -21,6 +21,7 @@ from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 NO_VALUES = "All rows of X are without any observed value."
+NO_VALUES_OF_WEIGHT = "All rows of X of positive sample_weight are without any observed value."
 # So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
 _FEWEST_ROWS_OF_A_FIT = 2

@@ -132,8 +132,8 @@ def _best_fit(
     """That of rows which are ready to be visited, what weighs 1 as users count weighing ``unit``."""
     facts, origin = sweep.facts, sweep.facts.rows.origin
     regularization = regularization_of(options.reg_covar, facts)
-    held = _held(options, facts, sweep, earlier, unit)
-    shown = partial(_among_the_values, held, origin)
+    held = held_of(options, facts, sweep, earlier, unit)
+    shown = partial(among_the_values, held, origin)
     observer = _among_the_data(observers, shown) if observers else None
     checkpoint = None if keeping is None else _checkpoint(keeping, options, sweep)
     runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint)
@@ -182,7 +182,7 @@ class Held:
     values: Parameters
 
 
-def _held(options: Options, facts: Facts, sweep: AnySweep, earlier: EarlierFit | None, unit: float) -> Held | None:
+def held_of(options: Options, facts: Facts, sweep: AnySweep, earlier: EarlierFit | None, unit: float) -> Held | None:
     """None where neither a prior nor anything fixed was asked for; ``ValueError`` where it makes no sense.
 
     A prior is worth rows of weight 1 as users count, which weigh ``unit`` here.
@@ -203,7 +203,7 @@ def _held(options: Options, facts: Facts, sweep: AnySweep, earlier: EarlierFit |
     return Held(prior, Constraints(log_prior, fixed), values)
 
 
-def _among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
+def among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
     """A read-only copy with means among the values of the data, and what is fixed as it was given."""
     shown = plus_origin(parameters, origin)
     if origin is None or held is None:

@@ -92,6 +92,19 @@ def test_the_page_of_missing_values_finds_what_it_says():
 
 
 @pytest.mark.prints
+def test_the_page_of_streams_finds_what_it_says():
+    page = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    told = rows_of_table(page)
+    found = names["scores"] | names["orders"]
+    assert len(found) == 7
+    for name, score in found.items():
+        np.testing.assert_allclose(told[name], [score], atol=0.0006 if name != "sorted" else 0.01)
+
+
+@pytest.mark.prints
 def test_the_shell_example_runs(tmp_path, monkeypatch, capsys, rng):
     monkeypatch.chdir(tmp_path)
     np.save("points.npy", np.concatenate([rng.normal(8 * k, 1, (400, 2)) for k in range(16)]))
