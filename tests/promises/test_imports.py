@@ -153,6 +153,20 @@ assert before == (len(os.listdir(tasks)) if os.path.exists(tasks) else 0)
     )
 
 
+def test_a_fit_loads_masked_arrays_no_more_than_importing_numpy_does() -> None:
+    run(
+        """
+import sys
+import numpy as np
+before = "numpy.ma" in sys.modules
+import fastgmm
+X = [[0.0], [1.0], [5.0]]
+fastgmm.GaussianMixture(backend="numpy").fit(X, sample_weight=[1, 2, 1], labels=[0, -1, 0])
+assert ("numpy.ma" in sys.modules) == before
+"""
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there scipy says where its libraries are")
 def test_a_fit_loads_lapack_and_nothing_else_of_scipy_which_finds_it_when_it_is_imported() -> None:
     run(
