@@ -184,6 +184,16 @@ assert scipy.linalg.cholesky([[4.0]]) == 2.0
     )
 
 
+def test_importing_fastgmm_loads_nothing_that_reads_tables() -> None:
+    run(
+        """
+import sys
+import fastgmm
+assert not [name for name in sys.modules if name.startswith("fastgmm.data.tables")]
+"""
+    )
+
+
 def test_the_numpy_backend_never_loads_numba() -> None:
     run(
         """
