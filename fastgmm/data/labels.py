@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.validation import with_none
+from fastgmm.data.validation import is_masked, with_none
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.parameters import Array, BoolArray, FloatArray
@@ -58,7 +58,7 @@ def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
 
 
 def _as_labels(labels: Any) -> Array:
-    if isinstance(labels, np.ma.MaskedArray):
+    if is_masked(labels):
         labels = labels.filled(-1) if labels.mask.any() else labels.data
     array: Array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1 and hasattr(labels, "columns"):

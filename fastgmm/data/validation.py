@@ -132,7 +132,7 @@ def _numbers_of(X: Any, estimator: str, min_rows: int) -> Array:
     if isinstance(X, np.matrix):
         raise TypeError("np.matrix is not supported. Please convert to a numpy array with np.asarray.")
     mask = None
-    if isinstance(X, np.ma.MaskedArray):
+    if is_masked(X):
         X, mask = X.filled(0), np.ma.getmaskarray(X)
     values = _as_float(X, "X")
     if values.ndim == 1 and hasattr(X, "to_frame"):
@@ -145,9 +145,15 @@ def _numbers_of(X: Any, estimator: str, min_rows: int) -> Array:
     return np.where(mask, values.dtype.type(np.nan), values) if mask is not None and mask.any() else values
 
 
+def is_masked(data: Any) -> bool:
+    """Whether this is one of NumPy's masked arrays; numpy.ma is not imported in order to say no."""
+    masked_array = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)  # None also while it is being imported
+    return masked_array is not None and isinstance(data, masked_array)
+
+
 def _as_float(data: Any, name: str) -> Array:
     """An array of native float32 or float64; an error begins with NumPy's or scikit-learn's own words."""
-    if isinstance(data, np.ma.MaskedArray):
+    if is_masked(data):
         raise ValueError(
             f"Masked arrays are not supported for {name}, since their mask would be ignored. Drop the masked rows, or "
             f"use {name}.filled(...) to give them values."

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.data.table import Table
+from fastgmm.data.tables.choice import Choice
 from fastgmm.data.tables.source import Source
-from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.times import WAY_OUT, kind_of_time
 from fastgmm.data.whole_numbers import first_rounded, refusal
 from fastgmm.parameters import Array

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from fastgmm.data.table import Table
+from fastgmm.data.tables.choice import Choice
 from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.parquet_files import read_parquet
 from fastgmm.data.tables.source import Source, is_standard_input, source_of, suffix_of
-from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.tables.text_files import layout_of, read_text
 from fastgmm.data.tables.text_rows import SPACES, Layout, TextForm
 from fastgmm.machine.whole_file import AnyPath
