@@ -225,7 +225,7 @@ def _add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "predict", "the most probable component of every point")
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    _add_output(parser, ".npy or .csv (default: one line a point on stdout)")
+    _add_output(parser, ".npy, .csv or .parquet (default: one line a point on stdout)")
     parser.add_argument("--proba", action="store_true", help="the probabilities of all components instead")
 
 
@@ -234,7 +234,7 @@ def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("model", help="a model file")
     _add_points(parser)
     parser.add_argument("--samples", action="store_true", help="the log-density of every point instead of the mean")
-    _add_output(parser, "write those to .npy or .csv instead of stdout")
+    _add_output(parser, "write those to .npy, .csv or .parquet instead of stdout")
 
 
 def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -248,7 +248,7 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    _add_output(parser, ".csv, or .npy with the columns of the model alone (default: CSV on stdout)")
+    _add_output(parser, ".csv, or .npy or .parquet with the columns of the model alone (default: CSV on stdout)")
     parser.add_argument(
         "--draws",
         type=_argument(integer_from(1).read),

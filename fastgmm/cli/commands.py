@@ -21,6 +21,7 @@ from fastgmm.data.tables import (
     TextForm,
     read_points,
     read_points_and_layout,
+    require_output,
     rows_as_text,
     write_rows,
 )
@@ -66,11 +67,14 @@ def _objective(options: Mapping[str, Any], labels: Array | None) -> str:
     return "log-likelihood" if is_likelihood and options.get("assignment") != "hard" else "objective"
 
 
-def _require_output(arguments: Namespace, *inputs: str) -> None:
-    """Complain now about an output that cannot be written, or that would replace what is read."""
-    if arguments.output is None:
-        return
-    require_writable(arguments.output)
+def _require_rows_output(arguments: Namespace) -> None:
+    """Complain now about a file for results of rows that cannot be written, or that would replace what is read."""
+    if arguments.output is not None:
+        require_output(arguments.output)
+        _keep_inputs(arguments, arguments.model, arguments.points)
+
+
+def _keep_inputs(arguments: Namespace, *inputs: str) -> None:
     for path in inputs:
         if os.path.exists(arguments.output) and os.path.exists(path) and os.path.samefile(arguments.output, path):
             raise ValueError(f"the output would replace the input {path}")
@@ -85,7 +89,8 @@ def _form(arguments: Namespace) -> TextForm:
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
-    _require_output(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
+    require_writable(arguments.output)
+    _keep_inputs(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
     if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
         raise ValueError("standard input cannot be both points and labels")
     points = read_points(arguments.points, arguments.columns, form=_form(arguments))
@@ -151,7 +156,7 @@ def ending_of(converged: bool, stop_reason: str | None, n_iterations: int, assig
 
 def predict(arguments: Namespace) -> Report:
     """``fastgmm predict``: labels or probabilities of points under a model."""
-    _require_output(arguments, arguments.model, arguments.points)
+    _require_rows_output(arguments)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
     facts: dict[str, object] = {"points": len(points)}
@@ -159,14 +164,14 @@ def predict(arguments: Namespace) -> Report:
         n_components = len(mixture.weights_)
         # The whole table is checked first, so that a complaint counts rows from the first of the file.
         check_rows(points, type(mixture).__name__)
-        header = ",".join(f"component_{component}" for component in range(n_components))
+        columns = [f"component_{component}" for component in range(n_components)]
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
         blocks = _probabilities(mixture, points)
-        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, header)
+        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, columns)
     labels = mixture.predict(points)
     counts = np.bincount(labels, minlength=len(mixture.weights_))
     facts["counts"] = counts.tolist()
-    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, "label")
+    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, ["label"])
 
 
 def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
@@ -210,11 +215,11 @@ def _rows_report(
     blocks: Iterator[Array],
     shape: tuple[int, ...],
     dtype: Any,
-    header: str,
+    columns: Sequence[str],
 ) -> Report:
     """Results row by row: into the output file where there is one, else to standard output."""
     if arguments.output is not None:
-        write_rows(arguments.output, blocks, shape, dtype, header)
+        write_rows(arguments.output, blocks, shape, dtype, columns)
         text = f"{noun} of {shape[0]:,} points written to {arguments.output}\n"
         return Report([text], facts | {"output": arguments.output})
     if arguments.json:
@@ -228,7 +233,7 @@ def _rows_report(
 
 def score(arguments: Namespace) -> Report:
     """``fastgmm score``: the log-likelihood of points under a model."""
-    _require_output(arguments, arguments.model, arguments.points)
+    _require_rows_output(arguments)
     mixture = load(arguments.model)
     points = _points_for(mixture, arguments)
     are_wanted = arguments.samples or arguments.output is not None
@@ -244,10 +249,8 @@ def score(arguments: Namespace) -> Report:
         "log_likelihood": log_likelihood,
     }
     if are_wanted:
-        header = "log_density"
-        return _rows_report(
-            arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header
-        )
+        form = densities.shape, densities.dtype, ["log_density"]
+        return _rows_report(arguments, facts, "log_densities", _slices(densities), *form)
     text = facts_text({"points": f"{len(densities):,}", "log-likelihood": f"{per_point:.10g} per point"})
     return Report([text], facts)
 
@@ -257,7 +260,7 @@ def score(arguments: Namespace) -> Report:
 
 def impute(arguments: Namespace) -> Report:
     """``fastgmm impute``: points with what is expected of missing values, or draws of them."""
-    _require_output(arguments, arguments.model, arguments.points)
+    _require_rows_output(arguments)
     mixture = load(arguments.model)
     return imputed(arguments, mixture, *_points_and_layout_for(mixture, arguments))
 

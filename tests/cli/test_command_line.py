@@ -326,6 +326,28 @@ def test_predict_probabilities(model, points, capsys, monkeypatch):
     assert len(capsys.readouterr().out.splitlines()) == len(points)
 
 
+@pytest.mark.prints
+def test_results_to_parquet(model, points, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(commands, "_BLOCK_ROWS", 100)
+    expected = {
+        ("predict",): (["label"], model.predict(points)),
+        ("predict", "--proba"): (["component_0", "component_1"], model.predict_proba(points)),
+        ("score",): (["log_density"], model.score_samples(points)),
+    }
+    for (name, *options), (columns, values) in expected.items():
+        assert main([name, "model.npz", "points.npy", *options, "-o", "out.parquet"]) == 0
+        table = read_points("out.parquet")
+        assert list(table.columns) == columns
+        np.testing.assert_array_equal(table.values, values.reshape(272, -1))
+
+
+def test_parquet_without_pyarrow_says_what_to_install(model, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["predict", "model.npz", "points.npy", "-o", "out.parquet"]) == 1
+    assert_one_line_error(capsys, "writing .parquet needs pyarrow: pip install 'fastgmm[parquet]'")
+
+
 def test_bad_row_of_probabilities_is_counted_from_the_first_of_the_file(model, points, capsys, monkeypatch):
     monkeypatch.setattr(commands, "_BLOCK_ROWS", 100)
     points[250, 1] = np.inf
@@ -428,6 +450,25 @@ def test_impute_draws(named_model, capsys):
     assert [row[0] for row in rows] == ["0", "0", "0", "1", "1", "1"]
     assert float(rows[3][2]) == draws[1, 0, 0]
     assert rows[5] == ["1", "3", "1.80", "", "54"]
+
+
+@pytest.mark.prints
+def test_impute_to_parquet_has_the_columns_of_the_model(model, named_model, points):
+    pytest.importorskip("pyarrow")
+    assert main(["impute", "model.npz", "holes.csv", "-o", "filled.parquet"]) == 0
+    table = read_points("filled.parquet")
+    assert table.columns == ("eruptions", "waiting")
+    np.testing.assert_array_equal(table.values, [*named_model, [1.8, 54]])
+    options = ["--draws", "2", "--seed", "7"]
+    assert main(["impute", "model.npz", "filled.parquet", "-o", "draws.parquet", *options]) == 0
+    draws = read_points("draws.parquet")
+    assert draws.columns == ("draw", "eruptions", "waiting")
+    assert draws.values[:, 0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert fit() == 0
+    points[3, 1] = np.nan
+    np.save("holes.npy", points)
+    assert main(["impute", "model.npz", "holes.npy", "-o", "filled.parquet"]) == 0
+    assert read_points("filled.parquet").columns == ("column_0", "column_1")
 
 
 def test_impute_of_other_files_has_the_names_there_are(model, named_model, points, capsys):

@@ -1,8 +1,8 @@
-"""Points in ``.parquet`` files, which pyarrow reads."""
+"""``.parquet`` files, which pyarrow reads and writes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from fastgmm.parameters import Array
 
 def read_parquet(source: Source, choice: Choice) -> Table:
     """The columns that are chosen."""
-    parquet = _parquet_module()
+    parquet = require_parquet("reading")
     with source.open() as file, _parquet_errors(source):
         content = parquet.ParquetFile(file)
         names = _names(content)
@@ -28,11 +28,25 @@ def read_parquet(source: Source, choice: Choice) -> Table:
     return Table(np.column_stack(arrays), chosen)
 
 
-def _parquet_module() -> Any:
+def write_parquet(file: BinaryIO, blocks: Iterable[Sequence[Array]], names: Sequence[str]) -> None:
+    """Write blocks of rows, each given as its columns, one row group after the other."""
+    parquet = require_parquet()
+    import pyarrow
+
+    tables = (pyarrow.Table.from_arrays([*map(pyarrow.array, columns)], names=list(names)) for columns in blocks)
+    first = next(tables)
+    with parquet.ParquetWriter(file, first.schema) as writer:
+        writer.write_table(first)
+        for table in tables:
+            writer.write_table(table)
+
+
+def require_parquet(doing: str = "writing") -> Any:
+    """pyarrow's module, or an ``ImportError`` that says what to install."""
     try:
         from pyarrow import parquet
     except ImportError as error:
-        raise ImportError("reading .parquet needs pyarrow: pip install 'fastgmm[parquet]'") from error
+        raise ImportError(f"{doing} .parquet needs pyarrow: pip install 'fastgmm[parquet]'") from error
     return parquet
 
 
