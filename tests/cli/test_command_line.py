@@ -276,7 +276,10 @@ def test_names_that_are_numbers_are_found_again_without_being_told(points, capsy
     ("content", "message"),
     [
         ("x,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'x' is not a number (if this row holds names: --header yes)"),
-        ("a;b\n1;2\n3;4\n", "p.csv, line 2, column 1: '1;2' is not a number (semicolons seem to separate cells: "),
+        (
+            "a;b\n1;2\n3;4\n",
+            "p.csv, line 2, column 1 ('a;b'): '1;2' is not a number (semicolons seem to separate cells: ",
+        ),
         ("2024-01-31,1\n", "p.csv, line 1, column 1: '2024-01-31' is not a number. Times as numbers are"),
         ("1,9007199254740993\n", "p.csv, line 1, column 2: 9007199254740993 is a whole number that float64 does not"),
     ],
@@ -493,7 +496,7 @@ def test_impute_of_other_files_has_the_names_there_are(model, named_model, point
         (["holes.csv", "--draws", "0"], 2, "must be an int in the range [1, inf); got '0'"),
         (["holes.csv", "-o", "holes.csv"], 1, "the output would replace the input holes.csv"),
         (["draw.csv", "--draws", "2"], 1, "a column is called 'draw', as the one that numbers the draws: rename it"),
-        (["bad.csv"], 1, "bad.csv, line 2, column 2: 'x' is not a number"),
+        (["bad.csv"], 1, "bad.csv, line 2, column 2 ('waiting'): 'x' is not a number"),
     ],
 )
 def test_what_impute_refuses(named_model, capsys, arguments, status, message):
@@ -606,7 +609,10 @@ def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
         (["score", "model.npz", "points.npy", "--header", "no"], "can be told of text only"),
         (["score", "model.npz", "points.csv", "--columns", "eruptions"], "expecting 2 features"),
         (["score", "model.npz", "points.csv", "--columns", "height"], "no column 'height'"),
-        (["score", "model.npz", "points.csv"], "line 2, column 2: 'geyser' is not a number"),
+        (
+            ["score", "model.npz", "points.csv"],
+            "'geyser' is not a number (to leave it out: --columns eruptions,waiting)",
+        ),
         (["predict", "model.npz", "points.npy", "-o", "missing/labels.npy"], "missing/labels.npy: No such file"),
         (["predict", "model.npz", "points.npy", "-o", "points.npy"], "replace the input"),
         (["fit", "points.npy", "-k", "300", "-o", "m.npz"], "n_components = 300"),

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fastgmm.data.tables.source import Source
-from fastgmm.data.tables.table import Choice, Table
+from fastgmm.data.tables.table import Choice, Table, hint_to_leave_out
 from fastgmm.data.times import WAY_OUT, kind_of_time
 from fastgmm.data.whole_numbers import first_rounded, refusal
 from fastgmm.parameters import Array
@@ -22,7 +22,9 @@ def read_parquet(source: Source, choice: Choice) -> Table:
         positions = choice.positions(source.name, names, len(names))
         chosen = names if positions is None else tuple(names[position] for position in positions)
         table = content.read(columns=list(chosen))
-        arrays = [_column(source, name, table.column(name)) for name in chosen]
+        kept = [position for position, name in enumerate(chosen) if _holds_numbers(table.column(name))]
+        remedy = hint_to_leave_out(names, kept) if positions is None else ""
+        arrays = [_column(source, name, table.column(name), remedy) for name in chosen]
     if not table.num_rows or not arrays:
         raise ValueError(f"{source.name}: no rows of numbers")
     return Table(np.column_stack(arrays), chosen)
@@ -65,8 +67,12 @@ def _names(content: Any) -> tuple[str, ...]:
     return tuple(name for name in content.schema_arrow.names if not name.startswith("__index_level_"))
 
 
-def _column(source: Source, name: str, column: Any) -> Array:
-    """Numbers, with NaN for empty cells."""
+def _holds_numbers(column: Any) -> bool:
+    return str(column.type).startswith(("int", "uint", "bool", "float", "double", "halffloat", "null"))
+
+
+def _column(source: Source, name: str, column: Any, remedy: str) -> Array:
+    """Numbers, with NaN for empty cells; ``remedy`` is for a column of anything else."""
     if str(column.type) == "null":
         return np.full(len(column), np.nan)
     is_empty = column.is_null().to_numpy() if column.null_count else None
@@ -75,7 +81,7 @@ def _column(source: Source, name: str, column: Any) -> Array:
     array: Array = column.to_numpy()
     if array.dtype.kind not in "fiub":
         way_out = f". {WAY_OUT}" if kind_of_time(array) else ""
-        raise ValueError(f"{source.name}, column {name!r}: holds {column.type}, not numbers{way_out}")
+        raise ValueError(f"{source.name}, column {name!r}: holds {column.type}, not numbers{way_out}{remedy}")
     if array.dtype == np.float32:
         return array
     rounded = first_rounded(array)
