@@ -216,7 +216,7 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str
         type=_input_file,
         metavar="LABELS.csv",
         help="what is known of points: a column of component numbers, -1, empty or NA where unknown; or a column for "
-        "every component, how much it is believed in",
+        "every component, how much it is believed in; --header and --delimiter hold for it as for the points",
     )
     _add_options(parser, options, required=("n_components",))
 

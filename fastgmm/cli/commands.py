@@ -9,12 +9,14 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastgmm.cli.imputation import imputed
+from fastgmm.cli.words import messages_about
 from fastgmm.data.tables import (
     Layout,
     Table,
@@ -26,6 +28,7 @@ from fastgmm.data.tables import (
     write_rows,
 )
 from fastgmm.data.tables.label_files import read_labels
+from fastgmm.data.tables.reading import delimiter_of
 from fastgmm.data.tables.source import is_standard_input
 from fastgmm.data.validation import NO_VALUES, check_rows
 from fastgmm.errors import names
@@ -84,6 +87,20 @@ def _form(arguments: Namespace) -> TextForm:
     return TextForm(arguments.header, arguments.delimiter)
 
 
+def _forms(arguments: Namespace) -> tuple[TextForm, TextForm]:
+    """How points are to be read, and labels.
+
+    What is told of text holds for both files, or for the one that is text; the delimiter for labels only where their
+    name does not say another one than that of the points.
+    """
+    form = _form(arguments)
+    if arguments.labels is None or (of_labels := delimiter_of(arguments.labels)) is None:
+        return form, TextForm()
+    of_points = delimiter_of(arguments.points)
+    is_of_labels = of_points in (None, of_labels)
+    return TextForm() if of_points is None else form, replace(form, delimiter=form.delimiter if is_of_labels else None)
+
+
 # --- fit -------------------------------------------------------------------------------------------------------------
 
 
@@ -93,9 +110,11 @@ def fit(arguments: Namespace) -> Report:
     _keep_inputs(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
     if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
         raise ValueError("standard input cannot be both points and labels")
-    points = read_points(arguments.points, arguments.columns, form=_form(arguments))
-    labels = None if arguments.labels is None else read_labels(arguments.labels)
-    mixture, seconds = timed_fit(arguments, points, labels)
+    form, form_of_labels = _forms(arguments)
+    points = read_points(arguments.points, arguments.columns, form=form)
+    labels = None if arguments.labels is None else read_labels(arguments.labels, form_of_labels)
+    with messages_about(labels, arguments.points):
+        mixture, seconds = timed_fit(arguments, points, None if labels is None else labels.values)
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)
 

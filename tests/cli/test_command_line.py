@@ -82,6 +82,68 @@ def test_labels_that_are_names_are_refused(files, capsys):
     assert "labels.csv, line 3, column 1: 'short' is not a number" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({5: "7"}, "labels.csv, line 6: the label is 7.0, but with --components 2 a label is 0, 1, or -1 for unknown."),
+        ({5: "0.5"}, "labels.csv, line 6: the label is 0.5, but"),
+        ({271: None}, "labels.csv has 271 rows, points.npy has 272."),
+        (dict.fromkeys(range(272), "0"), "labels.csv: No row may belong to component 1: labels allow it nowhere."),
+        (dict.fromkeys(range(272), "1,2,3"), "labels.csv has 3 columns, --components is 2."),
+        (dict.fromkeys(range(272), "1,1") | {5: "0,0"}, "labels.csv, line 6: the label allows no component."),
+        (dict.fromkeys(range(272), "1,1") | {5: "1,-1"}, "labels.csv, line 6, column 2: the label is negative or not"),
+    ],
+)
+def test_what_is_wrong_with_labels_is_said_of_their_file_and_line(files, capsys, change, message):
+    lines = [change.get(row, "") for row in range(272)]
+    with open("labels.csv", "w") as file:
+        file.write("".join(f"{line}\n" for line in lines if line is not None))
+    assert fit("--labels", "labels.csv") == 1
+    assert_one_line_error(capsys, message)
+
+
+def test_labels_of_an_array_are_counted_from_0(files, capsys):
+    np.save("labels.npy", np.where(np.arange(272) == 9, 2, -1))
+    assert fit("--labels", "labels.npy") == 1
+    assert_one_line_error(capsys, "labels.npy, row 9: the label is 2, but with --components 2")
+
+
+@pytest.mark.prints
+@pytest.mark.parametrize(
+    ("source", "name", "content", "options"),
+    [
+        ("points.npy", "labels.csv", "{0};{1}\n", ["--delimiter", ";"]),
+        ("points.npy", "labels.csv", "{0},{1}\n", ["--header", "no"]),
+        ("semicolons.csv", "labels.csv", "{0};{1}\n", ["--delimiter", ";"]),
+        ("semicolons.csv", "labels.tsv", "{0}\t{1}\n", ["--delimiter", ";"]),
+        ("semicolons.csv", "labels.npy", None, ["--delimiter", ";"]),
+    ],
+)
+def test_what_is_told_of_text_holds_for_labels_too(files, points, source, name, content, options):
+    beliefs = np.ones((272, 2))
+    beliefs[:5, 0] = 0.0
+    with open("semicolons.csv", "wb") as file:
+        file.write(as_text(points, ";"))
+    if content is None:
+        np.save(name, beliefs)
+    else:
+        with open(name, "w") as file:
+            file.write("".join(content.format(*row) for row in beliefs.tolist()))
+    assert fit("--labels", name, *options, "--seed", "0", source=source) == 0
+    expected = fastgmm.GaussianMixture(2, backend="numpy", random_state=0).fit(points, labels=beliefs)
+    assert np.array_equal(fastgmm.load("model.npz").means_, expected.means_)
+
+
+@pytest.mark.prints
+def test_a_header_of_numbers_is_told_of_both_files(points):
+    with open("points.csv", "wb") as file:
+        file.write(b"2019,2020\n" + as_text(points))
+    with open("labels.csv", "w") as file:
+        file.write("2021\n" + "1\n" * 5 + "-1\n" * 267)
+    assert fit("--labels", "labels.csv", "--header", "yes", source="points.csv") == 0
+    assert list(fastgmm.load("model.npz").feature_names_in_) == ["2019", "2020"]
+
+
 def test_fit_writes_the_model_that_the_estimator_would(files, points, capsys):
     assert fit("--tol", "1e-6") == 0
     out, err = capsys.readouterr()
