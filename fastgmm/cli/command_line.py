@@ -18,8 +18,9 @@ from typing import TypeVar
 
 import numpy as np
 
+from fastgmm.cli.words import in_words_of_usage
 from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES, require_known_kind
-from fastgmm.fit.options import OPTIONS, Option
+from fastgmm.fit.options import OPTIONS, InvalidParameterError, Option, options_of
 from fastgmm.fit.rules import integer_from
 from fastgmm.show.reports import Report, json_ready, printable
 from fastgmm.version import __version__
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = _parser().parse_args(argv)
+        _require_options_that_agree(arguments)
         with _log_and_warnings(arguments):
             report = _run(arguments)
             _print(report, arguments.json)
@@ -65,6 +67,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"error: not enough memory {error}".rstrip())
     except (ValueError, TypeError, ImportError) as error:
         return _fail(f"error: {error}")
+
+
+def _require_options_that_agree(arguments: Namespace) -> None:
+    """Complain of usage where options, each of which is allowed, are refused together."""
+    try:
+        options_of({name: getattr(arguments, name) for name in getattr(arguments, "options", ())}, "fastgmm")
+    except InvalidParameterError as error:
+        arguments.refuse(in_words_of_usage(str(error)))
 
 
 def _run(arguments: Namespace) -> Report:
@@ -200,7 +210,7 @@ def _add_options(parser: ArgumentParser, options: Mapping[str, Option], required
             metavar=option.metavar,
             help=option.help if is_told else f"{option.help} (default: {written})",
         )
-    parser.set_defaults(options=tuple(with_flags))
+    parser.set_defaults(options=tuple(with_flags), refuse=parser.error)
 
 
 def _add_output(parser: ArgumentParser, about: str) -> None:

@@ -21,6 +21,12 @@ def with_flags(message: str) -> str:
     return message
 
 
+def in_words_of_usage(message: str) -> str:
+    """What is said of options that do not go together, as what is wrong with a command line."""
+    message = re.sub(r"The (\S+) parameter of \S+ must be None", r"\1 must be left out", with_flags(message))
+    return re.sub(r"\.? Got .* instead\.$", "", message)
+
+
 @contextmanager
 def messages_about(labels: LabelFile | None, points: str) -> Iterator[None]:
     """A ``ValueError`` about labels says their file and line, and the file of the points."""

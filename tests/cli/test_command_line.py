@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from fastgmm.cli.command_line import main
 from fastgmm.data.datasets import load_old_faithful
 from fastgmm.data.tables import Table, read_points
 from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.fit.options import OPTIONS, InvalidParameterError, options_of
 from fastgmm.parameters import Parameters
 
 
@@ -618,6 +620,53 @@ def test_wrong_usage_is_exit_2(arguments, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "usage: fastgmm" in err
+
+
+# A value other than the default for every option that has a flag.
+TOLD = {
+    "n_components": "3",
+    "covariance_type": "diag",
+    "tol": "1e-5",
+    "reg_covar": "relative",
+    "max_iter": "7",
+    "n_init": "2",
+    "init_params": "random",
+    "random_state": "3",
+    "n_threads": "1",
+    "backend": "numpy",
+    "accelerate": "squarem",
+    "deadline": "60",
+    "prior": "default",
+    "assignment": "hard",
+    "annealing": "0.5",
+}
+
+
+def test_options_that_do_not_go_together_are_wrong_usage_in_words_of_the_command(capsys):
+    flags = {name: option.flags.split()[-1] for name, option in OPTIONS.items() if option.flags}
+    assert flags.keys() == TOLD.keys()
+    refused = set()
+    for pair in itertools.combinations(TOLD, 2):
+        try:
+            options_of({name: OPTIONS[name].rule.read(TOLD[name]) for name in pair}, "GaussianMixture")
+        except InvalidParameterError:
+            refused.add(pair)
+            told = [word for name in pair for word in (flags[name], TOLD[name])]
+            assert main(["fit", "points.npy", "-k", "2", "-o", "m.npz", *told]) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert "usage: fastgmm fit" in err
+            message = err.splitlines()[-1]
+            assert message.startswith("fastgmm fit: error: --")
+            assert all(flags[name] in message for name in pair)
+            assert "parameter" not in message
+    assert refused == {("accelerate", "assignment"), ("assignment", "annealing")}
+
+
+def test_what_hard_assignment_excludes_is_said_with_its_flag(capsys):
+    assert main(["fit", "points.npy", "-k", "2", "-o", "m.npz", "--assignment", "hard", "--annealing", "0.1"]) == 2
+    words = "error: --annealing must be left out where --assignment hard: it is for soft assignments\n"
+    assert capsys.readouterr().err.endswith(words)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["fit", "--help"]])
