@@ -4,32 +4,27 @@ They neither print nor exit; ``command_line.py`` does that.
 """
 
 import math
-import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastgmm.cli.imputation import imputed
-from fastgmm.cli.words import messages_about
-from fastgmm.data.tables import (
-    Layout,
-    Table,
-    TextForm,
-    read_points,
-    read_points_and_layout,
-    require_output,
-    rows_as_text,
-    write_rows,
+from fastgmm.cli.inputs import (
+    forms_of,
+    keep_inputs,
+    points_and_layout_for,
+    points_for,
+    require_one_standard_input,
+    require_rows_output,
 )
+from fastgmm.cli.words import messages_about
+from fastgmm.data.tables import Table, read_points, rows_as_text, write_rows
 from fastgmm.data.tables.label_files import read_labels
-from fastgmm.data.tables.reading import delimiter_of
-from fastgmm.data.tables.source import is_standard_input
 from fastgmm.data.validation import NO_VALUES, check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
@@ -70,47 +65,15 @@ def _objective(options: Mapping[str, Any], labels: Array | None) -> str:
     return "log-likelihood" if is_likelihood and options.get("assignment") != "hard" else "objective"
 
 
-def _require_rows_output(arguments: Namespace) -> None:
-    """Complain now about a file for results of rows that cannot be written, or that would replace what is read."""
-    if arguments.output is not None:
-        require_output(arguments.output)
-        _keep_inputs(arguments, arguments.model, arguments.points)
-
-
-def _keep_inputs(arguments: Namespace, *inputs: str) -> None:
-    for path in inputs:
-        if os.path.exists(arguments.output) and os.path.exists(path) and os.path.samefile(arguments.output, path):
-            raise ValueError(f"the output would replace the input {path}")
-
-
-def _form(arguments: Namespace) -> TextForm:
-    return TextForm(arguments.header, arguments.delimiter)
-
-
-def _forms(arguments: Namespace) -> tuple[TextForm, TextForm]:
-    """How points are to be read, and labels.
-
-    What is told of text holds for both files, or for the one that is text; the delimiter for labels only where their
-    name does not say another one than that of the points.
-    """
-    form = _form(arguments)
-    if arguments.labels is None or (of_labels := delimiter_of(arguments.labels)) is None:
-        return form, TextForm()
-    of_points = delimiter_of(arguments.points)
-    is_of_labels = of_points in (None, of_labels)
-    return TextForm() if of_points is None else form, replace(form, delimiter=form.delimiter if is_of_labels else None)
-
-
 # --- fit -------------------------------------------------------------------------------------------------------------
 
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
     require_writable(arguments.output)
-    _keep_inputs(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
-    if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
-        raise ValueError("standard input cannot be both points and labels")
-    form, form_of_labels = _forms(arguments)
+    keep_inputs(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
+    require_one_standard_input(arguments)
+    form, form_of_labels = forms_of(arguments)
     points = read_points(arguments.points, arguments.columns, form=form)
     labels = None if arguments.labels is None else read_labels(arguments.labels, form_of_labels)
     with messages_about(labels, arguments.points):
@@ -175,9 +138,9 @@ def ending_of(converged: bool, stop_reason: str | None, n_iterations: int, assig
 
 def predict(arguments: Namespace) -> Report:
     """``fastgmm predict``: labels or probabilities of points under a model."""
-    _require_rows_output(arguments)
+    require_rows_output(arguments)
     mixture = load(arguments.model)
-    points = _points_for(mixture, arguments)
+    points = points_for(mixture, arguments)
     facts: dict[str, object] = {"points": len(points)}
     if arguments.proba:
         n_components = len(mixture.weights_)
@@ -191,20 +154,6 @@ def predict(arguments: Namespace) -> Report:
     counts = np.bincount(labels, minlength=len(mixture.weights_))
     facts["counts"] = counts.tolist()
     return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, ["label"])
-
-
-def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
-    """The points to score: of a file with names, the columns that the model was fitted to, in its order."""
-    return _points_and_layout_for(mixture, arguments)[0]
-
-
-def _points_and_layout_for(mixture: GaussianMixture, arguments: Namespace) -> tuple[Table | Array, Layout | None]:
-    """The same, and of text its layout."""
-    fitted = getattr(mixture, "feature_names_in_", None)
-    if_named = None if fitted is None else list(fitted)
-    points, layout = read_points_and_layout(arguments.points, arguments.columns, if_named, _form(arguments))
-    # A model without names does not care for those of the file.
-    return points.values if fitted is None or points.columns is None else points, layout
 
 
 def _values(points: Table | Array) -> Array:
@@ -252,9 +201,9 @@ def _rows_report(
 
 def score(arguments: Namespace) -> Report:
     """``fastgmm score``: the log-likelihood of points under a model."""
-    _require_rows_output(arguments)
+    require_rows_output(arguments)
     mixture = load(arguments.model)
-    points = _points_for(mixture, arguments)
+    points = points_for(mixture, arguments)
     are_wanted = arguments.samples or arguments.output is not None
     densities = mixture.score_samples(points)
     n_informative = _n_informative(_values(points))
@@ -279,9 +228,9 @@ def score(arguments: Namespace) -> Report:
 
 def impute(arguments: Namespace) -> Report:
     """``fastgmm impute``: points with what is expected of missing values, or draws of them."""
-    _require_rows_output(arguments)
+    require_rows_output(arguments)
     mixture = load(arguments.model)
-    return imputed(arguments, mixture, *_points_and_layout_for(mixture, arguments))
+    return imputed(arguments, mixture, *points_and_layout_for(mixture, arguments))
 
 
 # --- info ------------------------------------------------------------------------------------------------------------

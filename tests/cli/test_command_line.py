@@ -87,7 +87,7 @@ def test_labels_that_are_names_are_refused(files, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({5: "7"}, "labels.csv, line 6: the label is 7.0, but with --components 2 a label is 0, 1, or -1 for unknown."),
+        ({5: "7"}, "labels.csv, line 6: the label is 7, but with --components 2 a label is 0, 1, or -1 for unknown."),
         ({5: "0.5"}, "labels.csv, line 6: the label is 0.5, but"),
         ({271: None}, "labels.csv has 271 rows, points.npy has 272."),
         (dict.fromkeys(range(272), "0"), "labels.csv: No row may belong to component 1: labels allow it nowhere."),

@@ -13,6 +13,9 @@ from fastgmm.data.tables.text_rows import SPACES, Header, TextForm, TextRows
 from fastgmm.machine.whole_file import AnyPath
 from fastgmm.parameters import Array
 
+# Beyond any number of a component; labels below it are whole numbers where they can be, as messages show them.
+_LARGEST_NUMBER = 2**31
+
 
 @dataclass(frozen=True, eq=False)
 class LabelFile:
@@ -61,7 +64,11 @@ def _of_numbers(name: str, values: Array) -> Array:
     labels = values[:, 0]
     if labels.dtype.kind == "b":
         raise ValueError(f"{name}: holds one truth value a row, which may be meant as 0 and 1: write integers")
-    return np.where(np.isnan(labels), -1.0, labels) if labels.dtype.kind == "f" else labels
+    if labels.dtype.kind == "f":
+        labels = np.where(np.isnan(labels), -1.0, labels)
+        is_whole = (np.abs(labels) < _LARGEST_NUMBER).all() and (labels == np.floor(labels)).all()
+        return labels.astype(np.int64) if is_whole else labels
+    return labels
 
 
 def _read_text(rows: TextRows, header: Header) -> tuple[Array, NDArray[np.int64]]:
