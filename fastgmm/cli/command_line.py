@@ -13,7 +13,6 @@ from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _Su
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 
@@ -29,8 +28,7 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 _PICTURE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
-# Where commands are that are not in commands.py.
-_HOMES = {"demo": "demo", "accumulate": "moments", "merge": "moments", "maximize": "moments"}
+_STEPS_OF_EM = ("accumulate", "merge", "maximize")
 _EPILOG = "exit status: 0 done, 1 failed, 2 wrong usage, 3 not converged (the model is written all the same)"
 _OF_SITES = """\
 an iteration of EM over rows at two sites, none of which leaves its own:
@@ -87,7 +85,13 @@ def _require_options_that_agree(arguments: Namespace) -> None:
 
 def _run(arguments: Namespace) -> Report:
     # Imported when needed, so that `fastgmm --help` does not wait.
-    home = import_module(f"fastgmm.cli.{_HOMES.get(arguments.command, 'commands')}")
+    if arguments.command == "demo":
+        from fastgmm.cli.demo import demo
+
+        return demo(arguments)
+    from fastgmm.cli import commands, moments
+
+    home = moments if arguments.command in _STEPS_OF_EM else commands
     run: Callable[[Namespace], Report] = getattr(home, arguments.command)
     return run(arguments)
 
