@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastgmm.data.tables import read_points, require_output, write_columns, write_rows
+from fastgmm.data.tables import parquet_files, read_points, require_output, write_columns, write_rows
 
 
 @pytest.fixture
@@ -139,6 +139,16 @@ def test_columns_of_several_types_keep_theirs(tmp_path):
     table = parquet.read_table(tmp_path / "x.parquet")
     assert [str(column.type) for column in table.columns] == ["int64", "double"]
     assert np.array_equal(read_points(tmp_path / "x.parquet").values, [[0, 0.5], [1, np.nan]], equal_nan=True)
+
+
+def test_large_blocks_are_cut_into_groups_of_rows(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(parquet_files, "_NUMBERS_OF_A_GROUP", 20)
+    array = np.arange(50.0).reshape(25, 2)
+    write_rows(tmp_path / "x.parquet", iter([array[:15], array[15:]]), array.shape, array.dtype, ["a", "b"])
+    file = parquet.ParquetFile(tmp_path / "x.parquet")
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [10, 5, 10]
+    assert np.array_equal(read_points(tmp_path / "x.parquet").values, array)
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
