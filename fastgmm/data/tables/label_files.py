@@ -52,7 +52,8 @@ def read_labels(path: AnyPath, form: TextForm | None = None) -> LabelFile:
     """
     form, delimiter = form or TextForm(), delimiter_of(path)
     if delimiter is None:
-        return LabelFile(str(path), _of_numbers(str(path), read_points(path).values), None)
+        table = read_points(path, columns_can_be_chosen=False)
+        return LabelFile(str(path), _of_numbers(str(path), table.values), None)
     rows = TextRows(source_of(path), form.delimiter or delimiter)
     values, lines = _read_text(rows, form.header)
     return LabelFile(rows.source.name, _of_numbers(rows.source.name, values), lines)

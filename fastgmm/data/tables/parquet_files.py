@@ -26,7 +26,7 @@ def read_parquet(source: Source, choice: Choice) -> Table:
         chosen = names if positions is None else tuple(names[position] for position in positions)
         table = content.read(columns=list(chosen))
         kept = [position for position, name in enumerate(chosen) if _holds_numbers(table.column(name))]
-        remedy = hint_to_leave_out(names, kept) if positions is None else ""
+        remedy = hint_to_leave_out(names, kept) if choice.can_be_made and positions is None else ""
         arrays = [_column(source, name, table.column(name), remedy) for name in chosen]
     if not table.num_rows or not arrays:
         raise ValueError(f"{source.name}: no rows of numbers")

@@ -91,3 +91,12 @@ def test_truth_values_are_no_component_numbers(tmp_path):
         read_labels(path)
     np.save(path, np.eye(2, dtype=bool))
     assert read_labels(path).values.tolist() == [[True, False], [False, True]]
+
+
+def test_it_is_not_said_how_to_leave_out_a_column_of_labels(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "labels.parquet"
+    parquet.write_table(arrow.table({"known": [0, 1], "name": ["a", "b"]}), path)
+    with pytest.raises(ValueError, match=r"labels\.parquet, column 'name': holds .*string, not numbers$"):
+        read_labels(path)
