@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fastgmm.data.tables.hints import hint_to_leave_out
 from fastgmm.data.tables.source import Source
-from fastgmm.data.tables.table import Choice, Table, hint_to_leave_out
+from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.times import WAY_OUT, kind_of_time
 from fastgmm.data.whole_numbers import first_rounded, refusal
 from fastgmm.parameters import Array

@@ -1,6 +1,5 @@
 """Points in memory with the names of their columns, and the choice among columns."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from fastgmm.parameters import Array
-
-_MOST_COLUMNS_LISTED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +73,3 @@ def _position(source: str, column: str, names: tuple[str, ...] | None, n_columns
         return int(column)
     known = ", ".join(names) if names is not None else f"0 to {n_columns - 1}"
     raise ValueError(f"{source}: no column {column!r}; there are {known}")
-
-
-def hint_to_leave_out(names: tuple[str, ...] | None, kept: Sequence[int]) -> str:
-    """How to read the ``kept`` columns alone, for the end of a message; nothing where none is left."""
-    if not kept:
-        return ""
-    listed = ",".join(_as_option(position, names) for position in kept[:_MOST_COLUMNS_LISTED])
-    more = ",..." if len(kept) > _MOST_COLUMNS_LISTED else ""
-    return f" (to leave it out: --columns {shlex.quote(listed)}{more})"
-
-
-def _as_option(position: int, names: tuple[str, ...] | None) -> str:
-    """A column as ``--columns`` takes it, which separates names by commas and takes off the spaces around them."""
-    if names is None or "," in names[position] or names[position] != names[position].strip():
-        return str(position)
-    return names[position]

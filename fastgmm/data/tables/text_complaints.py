@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from fastgmm.data.tables.cells import has_decimal_comma, is_missing, is_number, may_be_missing
-from fastgmm.data.tables.table import hint_to_leave_out
+from fastgmm.data.tables.hints import hint_to_leave_out
 from fastgmm.data.tables.text_rows import SPACES, Layout
 from fastgmm.data.times import WAY_OUT, is_time
 from fastgmm.data.whole_numbers import is_rounded, refusal
