@@ -14,10 +14,13 @@ class Choice:
         By name, or by number from 0 where no column has that name. None: all, but for what follows.
     if_named : sequence of str, or None
         The columns to read instead of all where columns have names.
+    can_be_made : bool
+        Whether whoever reads can choose, so that a message may say how.
     """
 
     columns: Sequence[str] | None = None
     if_named: Sequence[str] | None = None
+    can_be_made: bool = True
 
     def positions(self, source: str, names: tuple[str, ...] | None, n_columns: int) -> list[int] | None:
         """Those of the columns asked for; None for all as they are.

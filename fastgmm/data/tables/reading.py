@@ -32,6 +32,7 @@ def read_points(
     columns: Sequence[str] | None = None,
     if_named: Sequence[str] | None = None,
     form: TextForm | None = None,
+    columns_can_be_chosen: bool = True,
 ) -> Table:
     """Read points, one a row; NaN where a value is missing.
 
@@ -48,6 +49,8 @@ def read_points(
         header.
     form : TextForm, optional
         How text is to be read.
+    columns_can_be_chosen : bool
+        Whether whoever reads can choose columns, so that a message may say how.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def read_points(
     ImportError
         For ``.parquet`` without pyarrow.
     """
-    return read_points_and_layout(path, columns, if_named, form)[0]
+    return read_points_and_layout(path, columns, if_named, form, columns_can_be_chosen)[0]
 
 
 def read_points_and_layout(
@@ -71,10 +74,11 @@ def read_points_and_layout(
     columns: Sequence[str] | None = None,
     if_named: Sequence[str] | None = None,
     form: TextForm | None = None,
+    columns_can_be_chosen: bool = True,
 ) -> tuple[Table, Layout | None]:
     """Points, and of text its layout, by which it can be read again with all that is not read."""
     require_known_kind(path)
-    source, choice = source_of(path), Choice(columns, if_named)
+    source, choice = source_of(path), Choice(columns, if_named, columns_can_be_chosen)
     suffix = _kind_of_content(source) if is_standard_input(path) else suffix_of(path)
     if suffix not in _BINARY:
         layout = layout_of(source, _TEXT[suffix.removesuffix(".gz")], choice, form or TextForm())
