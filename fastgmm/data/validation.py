@@ -246,6 +246,8 @@ def _all_finite(values: Array) -> bool:
 
 def _holds_missing(values: Array) -> bool:
     """Whether some of the values are NaN; ``ValueError`` where one is infinite."""
+    if values.size <= _FEW_NUMBERS and _all_finite(values):
+        return False
 
     def infinite(row: int, column: int) -> ValueError:
         return ValueError(
@@ -258,11 +260,8 @@ def _holds_missing(values: Array) -> bool:
 
 def holds_missing_or(infinite: Callable[[int, int], ValueError], values: Array) -> bool:
     """Whether some of the values are NaN; the error of the row and the column where the first is infinite."""
-    if values.size <= _FEW_NUMBERS:
-        if _all_finite(values):
-            return False
-        if not np.isinf(values).any():
-            return True
+    if values.size <= _FEW_NUMBERS and not np.isinf(values).any():
+        return not _all_finite(values)
     has_missing = False
     for part in pieces(len(values), values[:1].nbytes):
         block = values[part]
