@@ -51,7 +51,7 @@ def predict(self: Any, X: Any) -> "IntArray | Iterator[IntArray]":
     >>> gm.predict([[-1.0], [3.0], [5.0]])
     array([0, 0, 1])
     """
-    if is_blocks(X):
+    if type(X) is not np.ndarray and is_blocks(X):  # which to ask takes a twentieth of a row's time
         return evaluated(ready_for_blocks(self, X), X, self.n_threads, "labels")
     scorer, rows = ready_to_score(self, X)
     return scorer.evaluate(rows, self.n_threads, "labels")
@@ -86,7 +86,7 @@ def predict_proba(self: Any, X: Any) -> "FloatingArray | Iterator[FloatingArray]
     array([[1.  , 0.  ],
            [0.25, 0.75]])
     """
-    if is_blocks(X):
+    if type(X) is not np.ndarray and is_blocks(X):  # which to ask takes a twentieth of a row's time
         return evaluated(ready_for_blocks(self, X), X, self.n_threads, "responsibilities")
     scorer, rows = ready_to_score(self, X)
     return scorer.evaluate(rows, self.n_threads, "responsibilities")
@@ -125,7 +125,7 @@ def score_samples(self: Any, X: Any) -> "FloatingArray | Iterator[FloatingArray]
     >>> gm.score_samples([[0.0], [8.0], [20.0]]).round(1)
     array([ -1.6,  -1.6, -73.6])
     """
-    if is_blocks(X):
+    if type(X) is not np.ndarray and is_blocks(X):  # which to ask takes a twentieth of a row's time
         return evaluated(ready_for_blocks(self, X), X, self.n_threads, "log_density")
     scorer, rows = ready_to_score(self, X)
     return scorer.evaluate(rows, self.n_threads, "log_density")

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.data.facts import Facts
+from fastgmm.data.labels import with_labels
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
 from fastgmm.data.validation import check_sample_weight, moderate
 from fastgmm.estimator.calls import ready_to_score, require_fitted
@@ -16,6 +17,7 @@ from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.fixed import fixed_of
+from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
@@ -32,7 +34,9 @@ from fastgmm.sweeps.in_memory import InMemory
 Estimator = TypeVar("Estimator")
 
 
-def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> Moments:
+def moments(
+    self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None, *, labels: "ArrayLike | None" = None
+) -> Moments:
     """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
 
     Parameters
@@ -41,6 +45,9 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
         NaN is missing; a row without any observed value is no row.
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
+    labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
+        What is known of the components of rows, as ``fit`` takes it. A component may be without rows here, since others
+        may have some. Labels of rows without any observed value count for nothing here, and in ``fit`` for the weights.
 
     Returns
     -------
@@ -52,7 +59,8 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     ------
     NotFittedError
     ValueError
-        For infinity, wrong shapes, attributes set by hand that make no mixture, or sums beyond 1e308.
+        For infinity, wrong shapes, attributes set by hand that make no mixture, sums beyond 1e308, or labels that
+        leave a row without a component; ``TypeError`` for those that are names.
 
     Examples
     --------
@@ -62,10 +70,19 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     array([[10., 20.]])
     >>> gm.moments([[1.0, 2.0], [3.0, float("nan")]]).second
     array([[10.,  4.]])
+
+    A row whose component is known:
+
+    >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [9.0]], [1.0, 1.0], "spherical")
+    >>> gm.moments([[0.0], [1.0]], labels=[-1, 1]).counts
+    array([1., 1.])
     """
     scorer, rows = ready_to_score(self, X)
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
+    if labels is not None:
+        rows = with_labels(rows, labels, scorer.shape[0], are_all=False)
+        require_possible(Facts(rows), np.asarray(scorer.weights, np.float64))
     found = attended(lambda: _moments_of_rows(scorer, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0]))
     if weights is not None and rows.weights is not None and rows.weights is not weights:
         # Back by the power of two, so that moments of parts add up which have other weights.

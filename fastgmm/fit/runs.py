@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from fastgmm.fit.acceleration import accelerated
+from fastgmm.fit.checkpoint import Checkpoint, Standing
 from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, update_of
@@ -82,6 +83,7 @@ def run_em(
     course: Course = _PLAIN,
     is_logged: bool = True,
     constraints: Constraints | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -99,6 +101,8 @@ def run_em(
         False for the steps that lead to a start, which are no iterations of the fit.
     constraints : Constraints or None
         A prior, and what stays as it is in the start.
+    checkpoint : Checkpoint or None
+        What keeps the run, so that it can go on in another process.
 
     Returns
     -------
@@ -116,22 +120,38 @@ def run_em(
         found = degenerate_components(sweep, model, regularization)
         return found if constraints is None else constraints.of_the_rows(found)
 
+    outcome = None if checkpoint is None else checkpoint.outcome_of_next_run()
+    if outcome is not None:
+        return outcome
     update, visited = _update_of_rows(sweep, start, regularization, constraints, course.exponent), None
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
+    standing = None if checkpoint is None else checkpoint.standing_of_run()
     loop = wandering if course.wanders else accelerated if course.is_accelerated else em
-    iterates = loop(update, start, lower_bound)
+    iterates = loop(update, start if standing is None else standing.iterate(update), lower_bound)
     rounding = _ROUNDING[sweep.facts.rows.values.dtype]
-    run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited)
+    run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited, checkpoint)
+    if standing is not None:
+        run.go_on_from(standing)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
+        if checkpoint is not None:
+            checkpoint.finish(None)
         raise explanation_of(sweep, failure) from failure
     assert run.stop_reason is not None
     if is_logged and not course.wanders:  # draws make it fall
         _log_falls(run.steps)
-    model, bound = (visited and visited.best) or (run.iterate.model, run.iterate.lower_bound)
+    fit = _outcome(run, degenerate)
+    if checkpoint is not None:
+        checkpoint.finish(fit)
+    return fit
+
+
+def _outcome(run: "Run", degenerate: Callable[[Model], Degenerate]) -> Fit:
+    best = None if run.visited is None else run.visited.best
+    model, bound = best or (run.iterate.model, run.iterate.lower_bound)
     matrices, converged = (model.parameters, model.precisions_cholesky), run.stop_reason == "converged"
     found, steps = degenerate(model), tuple(run.steps)
     return Fit(*matrices, bound, converged, run.stop_reason, steps, found.components, found.collapsed, found.unseeing)
@@ -176,6 +196,7 @@ class Run:
     is_logged: bool = True
     course: Course = _PLAIN
     visited: Visited | None = None
+    checkpoint: Checkpoint | None = None
     iterate: Iterate = field(init=False)
     counts: FloatArray = field(init=False, default_factory=lambda: np.empty(0))
     steps: list[Step] = field(init=False, default_factory=list)
@@ -204,13 +225,23 @@ class Run:
         self.steps.append(step)
         if self.is_logged:
             _log_step(step)
+        ending: StopReason | None = "converged" if is_settled else None
+        if len(self.steps) == self.stopping.max_iter:
+            ending = ending or "max_iter"
+        if self.checkpoint is not None and ending is None:
+            self.checkpoint.keep(self._standing())
         is_stopped = self._stops_at(step)
-        if is_settled:
-            self.stop_reason = "converged"
-        elif is_stopped:
-            self.stop_reason = "callback"
-        elif len(self.steps) == self.stopping.max_iter:
-            self.stop_reason = "max_iter"
+        self.stop_reason = "callback" if is_stopped and not is_settled else ending
+
+    def go_on_from(self, standing: Standing) -> None:
+        """Where the run stood in another process."""
+        self.steps, self.counts, self.quiet_steps = list(standing.steps), standing.counts, standing.quiet_steps
+
+    def _standing(self) -> Standing:
+        at = self.iterate
+        where = at.model.parameters, at.asked.parameters, at.lower_bound, at.change
+        marks = at.accepted, at.is_jump, at.has_jumped, at.memory
+        return Standing(*where, *marks, tuple(self.steps), self.counts, self.quiet_steps)
 
     def _go_on(self, next_iterate: Callable[[], Iterate]) -> bool:
         """Whether there is a next iterate."""

@@ -13,7 +13,7 @@ from fastgmm.data.blocks.cutting import Piece
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
 from fastgmm.data.tables.arrow_columns import arrow_errors, names_of_columns, numbers_of_column, require_pyarrow
-from fastgmm.data.tables.parquet_files import parquet_module
+from fastgmm.data.tables.parquet_files import require_parquet
 from fastgmm.machine.whole_file import AnyPath
 
 # Rows that are decoded together are so many bytes at most, and so are all the bytes of a file that wait for it.
@@ -68,7 +68,7 @@ def _pieces(parts: Sequence[Part], names: list[str], selection: Selection) -> It
         for batch in part.batches(names):
             for begin in range(0, batch.num_rows, rows_of_a_piece(len(names))):
                 some = Table.from_batches([batch.slice(begin, rows_of_a_piece(len(names)))])
-                columns = [numbers_of_column(part.name, name, some.column(name), n_rows) for name in names]
+                columns = [numbers_of_column(part.name, name, some.column(name), first_row=n_rows) for name in names]
                 others = columns[n_features:]
                 yield Piece(
                     columns[:n_features],
@@ -84,7 +84,7 @@ def rows_of_a_piece(n_columns: int) -> int:
 
 
 def part_of_parquet(path: AnyPath) -> Part:
-    parquet = parquet_module()
+    parquet = require_parquet("reading")
     with arrow_errors(str(path), ".parquet"), parquet.ParquetFile(path) as file:
         return Part(str(path), file.schema_arrow, partial(_batches_of_parquet, path))
 
@@ -94,14 +94,14 @@ def _batches_of_parquet(path: AnyPath, names: list[str]) -> Iterator[Any]:
     buffer = max(_LEAST_BYTES_OF_A_COLUMN, _BYTES_OF_A_PIECE // len(names))
     with (
         arrow_errors(str(path), ".parquet"),
-        parquet_module().ParquetFile(path, buffer_size=buffer, pre_buffer=False) as file,
+        require_parquet("reading").ParquetFile(path, buffer_size=buffer, pre_buffer=False) as file,
     ):
         yield from file.iter_batches(rows_of_a_piece(len(names)), columns=names, use_threads=False)
 
 
 def part_of_arrow(path: AnyPath) -> Part:
     """Of a file in Arrow's format of files, which Feather's is, or of streams."""
-    require_pyarrow(".arrow and .feather")
+    require_pyarrow("reading .arrow and .feather")
     with arrow_errors(str(path), "Arrow"), _opened(path, None) as content:
         return Part(str(path), content.schema, partial(_batches_of_arrow, path))
 

@@ -1,32 +1,70 @@
-"""Points in ``.parquet`` files, which pyarrow reads."""
+"""``.parquet`` files, which pyarrow reads and writes."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from fastgmm.data.tables.arrow_columns import arrow_errors, names_of_columns, numbers_of_column, require_pyarrow
+from fastgmm.data.table import Table
+from fastgmm.data.tables.arrow_columns import (
+    arrow_errors,
+    holds_numbers,
+    names_of_columns,
+    numbers_of_column,
+    require_pyarrow,
+)
+from fastgmm.data.tables.choice import Choice
+from fastgmm.data.tables.hints import hint_to_leave_out
 from fastgmm.data.tables.source import Source
-from fastgmm.data.tables.table import Choice, Table
+from fastgmm.parameters import Array
+
+_NUMBERS_OF_A_GROUP = 2**20
 
 
 def read_parquet(source: Source, choice: Choice) -> Table:
     """The columns that are chosen."""
-    parquet = parquet_module()
+    parquet = require_parquet("reading")
     with source.open() as file, arrow_errors(source.name, ".parquet"):
         content = parquet.ParquetFile(file)
         names = names_of_columns(content.schema_arrow.names)
         positions = choice.positions(source.name, names, len(names))
         chosen = names if positions is None else tuple(names[position] for position in positions)
         table = content.read(columns=list(chosen))
-        arrays = [numbers_of_column(source.name, name, table.column(name)) for name in chosen]
+        kept = [position for position, name in enumerate(chosen) if holds_numbers(table.column(name))]
+        remedy = hint_to_leave_out(names, kept) if choice.can_be_made and positions is None else ""
+        arrays = [numbers_of_column(source.name, name, table.column(name), remedy) for name in chosen]
     if not table.num_rows or not arrays:
         raise ValueError(f"{source.name}: no rows of numbers")
     return Table(np.column_stack(arrays), chosen)
 
 
-def parquet_module() -> Any:
-    """That of pyarrow."""
-    require_pyarrow(".parquet")
+def write_parquet(file: BinaryIO, blocks: Iterable[Sequence[Array]], names: Sequence[str]) -> None:
+    """Write blocks of rows, each given as its columns, one row group after the other."""
+    parquet = require_parquet()
+    groups = _row_groups(blocks, names)
+    first = next(groups)
+    # Floats mostly are distinct: to look them up in a dictionary takes five times as long as to write them.
+    repeated = [each.name for each in first.schema if str(each.type).startswith("int")]
+    with parquet.ParquetWriter(file, first.schema, use_dictionary=repeated) as writer:
+        for group in chain([first], groups):
+            writer.write_table(group)
+
+
+def _row_groups(blocks: Iterable[Sequence[Array]], names: Sequence[str]) -> Iterator[Any]:
+    """Tables of pyarrow, of so many numbers each that one is written within some 50 ms, since no signal ends that."""
+    import pyarrow
+
+    for columns in blocks:
+        step = max(1, _NUMBERS_OF_A_GROUP // len(columns))
+        for begin in range(0, len(columns[0]), step):
+            arrays = [pyarrow.array(column[begin : begin + step]) for column in columns]
+            yield pyarrow.Table.from_arrays(arrays, names=list(names))
+
+
+def require_parquet(doing: str = "writing") -> Any:
+    """pyarrow's module, or an ``ImportError`` that says what to install."""
+    require_pyarrow(f"{doing} .parquet")
     from pyarrow import parquet
 
     return parquet

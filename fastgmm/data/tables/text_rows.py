@@ -18,7 +18,7 @@ Header: TypeAlias = Literal["auto", "yes", "no"]
 HEADERS: tuple[str, ...] = get_args(Header)
 SPACES = " "
 _BLOCK_CHARACTERS = 2**20
-# So many characters are numbers in 8 ms; of twice as many some arrays lie where the allocator of C leaves 17 MB of gaps.
+# So many characters are numbers in 8 ms; of twice as many C's allocator puts some arrays where it leaves 17 MB of gaps.
 _CHUNK_CHARACTERS = 2**17
 _EMPTY_LINE = re.compile(r"\n[ \t]+\n")
 
