@@ -1,7 +1,7 @@
 """``blocks_of``: rows wherever they are, in the form that ``fit`` takes beside arrays."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
 from fastgmm.data.blocks.local import LocalBlocks, Reader
 from fastgmm.data.blocks.selection import Asked
+from fastgmm.data.blocks.watched import Visit, WatchedBlocks
 
 
 def blocks_of(
@@ -22,6 +23,7 @@ def blocks_of(
     weight: str | int | None = None,
     labels: str | int | None = None,
     block_rows: int | None = None,
+    on_block: Callable[[Visit], object] | None = None,
 ) -> Blocks:
     """Rows that come in blocks, for ``fit`` and whatever else takes X: they are read anew in each pass.
 
@@ -39,6 +41,8 @@ def blocks_of(
     block_rows : int, optional
         How many rows a block has: the result depends on it in its last bits, and on nothing else of how the rows are
         stored. By default as many as are 8 to 16 MB.
+    on_block : callable, optional
+        Is told with a :class:`fastgmm.Visit`, after each block, how far a pass has come.
 
     Returns
     -------
@@ -63,7 +67,8 @@ def blocks_of(
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
     reader = _reader_of(data, Asked(columns, weight, labels))
-    return LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
+    blocks = LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
+    return blocks if on_block is None else WatchedBlocks(blocks, on_block)
 
 
 def _reader_of(data: Any, asked: Asked) -> Reader:
