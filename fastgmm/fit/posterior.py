@@ -12,7 +12,7 @@ import numpy as np
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.degenerate import Degenerate
 from fastgmm.fit.fixed import Fixed
-from fastgmm.fit.maximize import SMALLEST_SHARE, keeping_unseen
+from fastgmm.fit.maximize import SMALLEST_SHARE, counts_of, keeping_unseen
 from fastgmm.fit.prior import LogPrior, numbers_of_a_row
 from fastgmm.fit.update import NoModelError
 from fastgmm.moments import SECOND_MOMENTS, Moments
@@ -79,6 +79,10 @@ class Posterior:
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         before = model.parameters.covariances
         return maximize_held(self.family, moments, self.regularization, self.constraints, self.values, before)
+
+    def weights(self, moments: Moments) -> FloatArray:
+        counts = counts_of(moments) + self.constraints.prior.excess
+        return self.constraints.fixed.held_weights(counts / counts.sum(), self.values.weights)
 
     def objective(self, moments: Moments, model: Model) -> float:
         matrices = model.parameters, model.precisions_cholesky

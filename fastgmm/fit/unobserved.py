@@ -79,11 +79,17 @@ class WithUnobserved:
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         """Of all counts there are weights, of those of rows with values means and covariances."""
-        all_counts = moments.counts + self.unobserved.counts(model)
-        weights = self.of_observed.maximize(replace(moments, counts=all_counts), model).weights
-        return replace(self.of_observed.maximize(moments, model), weights=weights)
+        found = self.of_observed.maximize(moments, model)
+        return replace(found, weights=self.weights(self._with_others(moments, model)))
+
+    def weights(self, moments: Moments) -> FloatArray:
+        return self.of_observed.weights(moments)
 
     def objective(self, moments: Moments, model: Model) -> float:
         """Per unit of weight of the rows with values."""
         of_others = self.unobserved.log_likelihood(model) / moments.total_weight
         return self.of_observed.objective(moments, model) + of_others
+
+    def _with_others(self, moments: Moments, model: Model) -> Moments:
+        """With the counts of all rows."""
+        return replace(moments, counts=moments.counts + self.unobserved.counts(model))

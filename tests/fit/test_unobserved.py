@@ -9,7 +9,8 @@ import pytest
 
 from fastgmm import GaussianMixture, Prior
 from fastgmm.families import CovarianceFamily
-from fastgmm.parameters import FloatArray
+from fastgmm.fit.maximize import maximize
+from fastgmm.parameters import FloatArray, Parameters
 from tests import naive
 from tests.fit.test_incomplete_fits import with_holes
 from tests.problems import assert_close
@@ -91,6 +92,21 @@ def test_a_step_is_that_of_the_oracle(values: FloatArray, family: CovarianceFami
     assert_close(found.means_, np.array(step.means), 1e-10)
     assert_close(found.covariances_, np.array(step.covariances), 1e-9)
     assert found.lower_bound_ == pytest.approx(math.fsum(terms) / moments.total_weight, rel=1e-12)
+
+
+def test_an_iteration_has_one_m_step(values: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights alone are made of more counts than that."""
+    n_steps = 0
+
+    def counted(*arguments: Any) -> Parameters:
+        nonlocal n_steps
+        n_steps += 1
+        return maximize(*arguments)
+
+    given = {"weights_init": [0.2, 0.3, 0.5], "means_init": [[0] * 3, [3] * 3, [6] * 3], "precisions_init": [1.0] * 3}
+    monkeypatch.setattr("fastgmm.fit.update.maximize", counted)
+    found = fitted(values, labels=labels_of_the_empty([0, 1]), covariance_type="spherical", **given)
+    assert n_steps == found.n_iter_
 
 
 def test_one_that_may_belong_to_any_component_changes_no_bit(values: FloatArray) -> None:
