@@ -127,10 +127,16 @@ def _distinct(labels: Array) -> tuple[NDArray[np.int32], FloatArray]:
 
 
 def _logarithms(beliefs: Array) -> FloatArray:
+    """log b less that of the largest of the row, since ratios within a row are all that is believed.
+
+    So 0 is what is believed in most, and a row that is the same everywhere says nothing, to the bit. The logarithms are
+    subtracted, lest a ratio underflow.
+    """
     table = np.empty(beliefs.shape)
     with np.errstate(divide="ignore"):
         for part in pieces(len(table), 2 * table[:1].nbytes):
             np.log(beliefs[part], out=table[part], dtype=np.float64)
+            table[part] -= table[part].max(axis=1, keepdims=True)
     return table
 
 

@@ -116,9 +116,8 @@ class GaussianMixture:
         Iterations of the best start.
     lower_bound_ : float
         Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
-        density, but of weights that are fixed, divided by the sum of the rows' weights. A row without any observed value
-        is a point where something is known of its component (``labels``), else none. With ``assignment='hard'`` it
-        is another: see there.
+        density, but of weights that are fixed, divided by the sum of the rows' weights. A row without any value counts
+        where ``labels`` say something of it. With ``assignment='hard'`` it is another: see there.
     lower_bounds_ : list of float
         One for each iteration of the best start.
     history_ : tuple of Step

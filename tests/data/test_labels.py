@@ -61,7 +61,19 @@ def test_tables_are_read_as_they_are(rng, repeat, order):
     for dtype in (np.float64, np.float32, np.int64):
         assert np.array_equal(beliefs(allowed.astype(dtype), rows=rows), allowed)
     soft = rng.uniform(size=allowed.shape)
+    soft[:, 0] = 1.0
     assert np.allclose(beliefs(soft, rows=rows), soft, rtol=1e-15)
+
+
+def test_the_largest_belief_of_a_row_counts_as_1(rng):
+    soft, units = rng.uniform(size=(8, 3)), 10.0 ** rng.integers(-300, 300, (8, 1))
+    soft[0, 1] = 0.0
+    assert np.allclose(beliefs(soft * units), soft / soft.max(axis=1, keepdims=True), rtol=1e-12)
+
+
+def test_a_ratio_beyond_the_range_of_numbers_is_no_certainty():
+    (row,) = with_labels(ROWS, np.tile([1e300, 1.0, 1e-300], (8, 1)), 3).log_beliefs()[:1]
+    assert np.allclose(row, np.log(10) * np.array([0.0, -300.0, -600.0]), rtol=1e-12)
 
 
 def test_few_distinct_rows_make_a_small_table(rng):
@@ -84,7 +96,12 @@ def test_distinct_rows_are_kept_once(rng, dtype):
 
 @pytest.mark.parametrize(
     "labels",
-    [np.full(8, -1), np.ones((8, 3), bool), np.ones((8, 3)), np.ones((8, 3), np.float32), np.ones((8, 3), int)],
+    [
+        np.full(8, -1),
+        *(np.ones((8, 3), dtype) for dtype in (bool, float, np.float32, int)),
+        np.full((8, 3), 0.3),
+        np.repeat(np.arange(1.0, 9.0)[:, np.newaxis], 3, axis=1),
+    ],
 )
 def test_where_nothing_is_known_rows_stay_what_they_are(labels):
     assert with_labels(ROWS, labels, 3) is ROWS

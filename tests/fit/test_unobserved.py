@@ -85,7 +85,7 @@ def test_a_step_is_that_of_the_oracle(values: FloatArray, family: CovarianceFami
     moments, step = (each(mixture, rows, own) for each in (naive.moments_of_observed, naive.em_step_of_observed))
     counts, terms = list(moments.counts), [moments.log_likelihood]
     for belief, weight in zip(labels[N_ROWS:].tolist(), weights[N_ROWS:].tolist(), strict=True):
-        shares = [b * w for b, w in zip(belief, mixture.weights, strict=True)]
+        shares = [b / max(belief) * w for b, w in zip(belief, mixture.weights, strict=True)]
         counts = [n + weight * share / math.fsum(shares) for n, share in zip(counts, shares, strict=True)]
         terms.append(weight * math.log(math.fsum(shares)))
     assert_close(found.weights_, np.array(counts) / math.fsum(counts), 1e-12)
