@@ -82,7 +82,8 @@ class GaussianMixture:
     prior : 'default' or Prior, optional
         What is believed of the parameters beforehand, of which the fit then finds the posterior mode: see
         :class:`fastgmm.Prior`. ``'default'`` is that of R's mclust [3]_, vague, with covariances from those of all rows
-        of X: it keeps them from being singular. Set ``reg_covar=0`` beside it.
+        of X: it keeps them from being singular, as long as X has no column that is constant or follows from others.
+        Set ``reg_covar=0`` beside it.
     fixed : tuple of {'weights', 'means', 'covariances'}, or dict of component numbers by these names, default=()
         What stays as ``weights_init``, ``means_init`` and ``precisions_init`` say, or as a fit that ``warm_start``
         continues has left it: to the bit, without ``reg_covar``, and no free parameter of ``bic`` and ``aic``.

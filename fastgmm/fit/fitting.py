@@ -18,6 +18,7 @@ from fastgmm.data.validation import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
+from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, check_random_state
@@ -185,6 +186,8 @@ def runs_of_em(
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         require_possible(sweep.facts.rows, start.weights)
+        if options.max_iter > 0:
+            require_variances(sweep, start, regularization, constraints)
         who = partial(run_em, observer=observer, restart=restart)
         em = partial(who, regularization=regularization, constraints=constraints)
         return run_as_assigned(options, sweep, start, em, stopping, lower_bound, random_state)

@@ -243,6 +243,8 @@ def default_prior(
     covariance: FloatArray
     if family.has_matrices and isinstance(sweep, IncompleteSweep):
         covariance = single_gaussian(sweep, facts).covariances[0] * share
+        constant = list(facts.constant_features)
+        covariance[constant] = covariance[:, constant] = 0.0  # which steps of EM do not arrive at
     elif family.has_matrices and isinstance(sweep, InMemory):
         scatter = sweep.scatter or total_scatter(sweep.facts, sweep.backend, sweep.n_threads)
         shift = scatter.moments.first[0] / scatter.moments.total_weight

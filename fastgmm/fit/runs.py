@@ -218,7 +218,7 @@ def run_em(
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
-        raise explanation_of(sweep, failure) from failure
+        raise explanation_of(sweep, failure, "" if constraints is None else constraints.advice) from failure
     assert run.stop_reason is not None
     if is_logged and not course.wanders:  # draws make it fall
         _log_falls(run.steps)
