@@ -97,8 +97,8 @@ class GaussianMixture:
     annealing : float in (0, 1], optional
         For soft assignments: densities are raised to this exponent, which grows by half as often as ``tol`` or
         ``max_iter`` ends a run of EM, up to 1 [6]_. Flat densities have fewer maxima; near 0 all components become
-        one, and stay together. Below 1 the lower bound of a step is the mean of log(Σ(πN)ᵇ)/b for an exponent b, and
-        that of a fit cut short there is -inf.
+        one, and stay together, which a ``MergedComponentsWarning`` says. Below 1 the lower bound of a step is the mean
+        of log(Σ(πN)ᵇ)/b for an exponent b, and that of a fit cut short there is -inf.
 
     Attributes
     ----------
