@@ -83,6 +83,23 @@ def test_few_distinct_rows_make_a_small_table(rng):
 
 
 @pytest.mark.parametrize("dtype", [bool, float])
+def test_few_rows_are_sorted_at_a_time(rng, dtype, monkeypatch):
+    """Which NumPy holds Python's lock for; what is distinct is so among all rows."""
+    allowed, sort, numbers = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], dtype), np.unique, []
+
+    def counted(keys, **options):
+        numbers.append(len(keys))
+        return sort(keys, **options)
+
+    monkeypatch.setattr(np, "unique", counted)
+    labels = allowed[np.sort(rng.integers(3, size=200_000))]
+    rows = with_labels(Rows(np.zeros((len(labels), 1))), labels, 3)
+    assert max(numbers) <= 2**15
+    assert len(rows.group_prior) == 3
+    assert np.array_equal(np.exp(rows.log_beliefs()), labels)
+
+
+@pytest.mark.parametrize("dtype", [bool, float])
 def test_distinct_rows_are_kept_once(rng, dtype):
     labels, rows = rng.integers(2, size=(20_000, 40)).astype(dtype), Rows(np.zeros((20_000, 1)))
     labels[:, 0] = 1
