@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.data.labels import with_labels
+from fastgmm.fit import labelled
+from fastgmm.rows import Rows
 from tests import naive
 from tests.conftest import BACKENDS
 
@@ -126,6 +129,18 @@ def test_integer_weights_are_rows_repeated(rng):
     weighted = GaussianMixture(3, **options).fit(values, sample_weight=counts, labels=labels)
     repeated = GaussianMixture(3, **options).fit(np.repeat(values, counts, axis=0), labels=np.repeat(labels, counts))
     np.testing.assert_allclose(weighted.means_, repeated.means_, rtol=1e-7, atol=1e-7)
+
+
+def test_of_a_sample_that_names_components_no_more_beliefs_are_looked_at(rng, monkeypatch):
+    """Though its table is that of all rows."""
+    beliefs, looked_at = rng.integers(1, 4, (5000, 3)).astype(float), []
+    rows = with_labels(Rows(np.zeros((5000, 1))), beliefs + 1e-9 * np.arange(5000)[:, np.newaxis], 3)
+    of_rows, members = labelled._largest, rng.permutation(5000)[:100]
+    monkeypatch.setattr(labelled, "_largest", lambda table: looked_at.append(len(table)) or of_rows(table))
+    named = labelled.named_components(rows.take(members))
+    ranks = np.sort(beliefs[members], axis=1)
+    assert np.array_equal(named, np.where(ranks[:, 2] > ranks[:, 1], beliefs[members].argmax(axis=1), -1))
+    assert sum(looked_at) == 100
 
 
 @pytest.mark.parametrize("family", FAMILIES)
