@@ -1,6 +1,7 @@
 """What a fitted model answers, as methods of the estimator: labels, probabilities, densities, and random points."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, cast, overload
 
 import numpy as np
@@ -343,9 +344,14 @@ def impute(
         raise ValueError("return_std=True is for means: draws have no standard deviation, only the spread among them.")
     check_options({"random_state": random_state}, "impute")
     scorer, rows = ready_to_score(self, X)
+    how = rows, scorer, self.n_threads
+    work: Callable[[], Any] = partial(imputation.expected_with_deviations if return_std else imputation.expected, *how)
     if n_draws is not None:
         random_state = check_random_state(self.random_state if random_state is None else random_state)
-        return imputation.drawn(rows, scorer, self.n_threads, check_n_draws(n_draws), random_state)
-    if return_std:
-        return imputation.expected_with_deviations(rows, scorer, self.n_threads)
-    return imputation.expected(rows, scorer, self.n_threads)
+        work = partial(imputation.drawn, *how, check_n_draws(n_draws), random_state)
+    # Where every row lacks other values each takes factors of its own, and those of many features are long calls.
+    n_components, n_features = scorer.shape
+    answer: FloatingArray | tuple[FloatingArray, FloatingArray] = attended(
+        work, n_features * work_of(rows.shape[0], n_features, n_components)
+    )
+    return answer

@@ -22,6 +22,7 @@ from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
 from fastgmm.fit.checkpoint import Checkpoint, Keeping, checkpoint_of
+from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.identity import identity_of
 from fastgmm.fit.labelled import require_possible, rows_of_a_component
@@ -251,6 +252,8 @@ def runs_of_em(
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         require_possible(sweep.facts, start.weights)
+        if options.max_iter > 0:
+            require_variances(sweep, start, regularization, constraints)
         who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint)
         em = partial(who, regularization=regularization, constraints=constraints)
         how = stopping, lower_bound, random_state, checkpoint is not None

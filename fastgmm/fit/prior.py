@@ -249,6 +249,8 @@ def default_prior(
     if family.has_matrices and facts.rows.has_missing:
         assert not isinstance(sweep, InMemory)
         covariance = single_gaussian(sweep, facts).covariances[0] * share
+        constant = list(facts.constant_features)
+        covariance[constant] = covariance[:, constant] = 0.0  # which steps of EM do not arrive at
     elif family.has_matrices:
         assert not isinstance(sweep, IncompleteSweep)
         scatter = sweep.total_scatter()

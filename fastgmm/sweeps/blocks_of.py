@@ -1,20 +1,15 @@
 """``blocks_of``: rows wherever they are, in the form that ``fit`` takes beside arrays."""
 
-import os
-from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
-from fastgmm.data.blocks.arrays import reader_of_arrays
-from fastgmm.data.blocks.arrow import is_dataset, is_table
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
-from fastgmm.data.blocks.files import reader_of_dataset, reader_of_files, reader_of_table
-from fastgmm.data.blocks.local import LocalBlocks, Reader
+from fastgmm.data.blocks.local import LocalBlocks
 from fastgmm.data.blocks.selection import Asked
-from fastgmm.data.tables import HEADERS, Header, TextForm
+from fastgmm.data.blocks.watched import Visit, WatchedBlocks
 from fastgmm.machine.whole_file import AnyPath
 
 
@@ -25,9 +20,10 @@ def blocks_of(
     weight: str | int | None = None,
     labels: str | int | None = None,
     block_rows: int | None = None,
-    header: Header = "auto",
+    header: Literal["auto", "yes", "no"] = "auto",
     delimiter: str | None = None,
     cache: AnyPath | None = None,
+    on_block: Callable[[Visit], object] | None = None,
 ) -> Blocks:
     """Rows that come in blocks, for ``fit`` and whatever else takes X: they are read anew in each pass.
 
@@ -58,6 +54,8 @@ def blocks_of(
         passes, and other processes that read the same files in the same way, map them into memory. A file that has
         changed is decoded anew. Nothing is ever removed there: you may do that whenever nobody reads, and should trust
         whoever else may write there. Rows that lie in memory or in ``.npy`` are not kept.
+    on_block : callable, optional
+        Is told with a :class:`fastgmm.Visit`, after each block, how far a pass has come.
 
     Returns
     -------
@@ -87,38 +85,9 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
-    if header not in HEADERS:
-        raise ValueError(f"header must be one of {', '.join(map(repr, HEADERS))}; got {header!r}")
-    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
-        raise ValueError(f"delimiter must be a single character; got {delimiter!r}")
-    reader = _reader_of(data, Asked(columns, weight, labels), TextForm(header, delimiter), cache)
-    return LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
+    # Readers know files of all kinds, which takes a while to import.
+    from fastgmm.data.blocks.readers import reader_of
 
-
-def _reader_of(data: Any, asked: Asked, form: TextForm, cache: AnyPath | None) -> Reader:
-    if isinstance(data, str | os.PathLike) or _are_paths(data):
-        return reader_of_files(data, asked, form, cache)
-    if form != TextForm():
-        raise ValueError("a header and a delimiter can be told of files of text only")
-    if is_dataset(data):
-        return reader_of_dataset(data, asked, cache)
-    if isinstance(data, Iterator):
-        raise TypeError(
-            f"a {type(data).__name__} can be read only once, and EM reads the rows in every iteration. Pass a function "
-            "that returns a new iterator each time, such as lambda: (np.load(file) for file in files)"
-        )
-    if is_table(data):
-        return reader_of_table(data, asked)
-    if isinstance(data, np.ndarray):
-        data = [data]
-    if isinstance(data, list | tuple):
-        return reader_of_arrays("the list", partial(iter, data), asked, is_list=True)
-    if callable(data):
-        if cache is not None:
-            raise ValueError("what a function returns is not cached: nobody can know whether it is the same each time")
-        return reader_of_arrays(getattr(data, "__name__", "the source"), data, asked, is_list=False)
-    raise TypeError(f"{type(data).__name__} is no source of blocks: pass a path, a list of arrays, or a function")
-
-
-def _are_paths(data: Any) -> bool:
-    return isinstance(data, list | tuple) and bool(data) and all(isinstance(each, str | os.PathLike) for each in data)
+    reader = reader_of(data, Asked(columns, weight, labels), header, delimiter, cache)
+    blocks = LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
+    return blocks if on_block is None else WatchedBlocks(blocks, on_block)

@@ -195,6 +195,20 @@ def test_whatever_says_that_a_value_is_missing_becomes_nan(data: Callable[[], An
     assert np.array_equal(rows.values, WITH_HOLES, equal_nan=True)
 
 
+def test_objects_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy holds Python's lock while it makes numbers of them."""
+    whole, lengths = np.asfortranarray(np.tile(objects_with(None), (5, 1))), list[int]()
+
+    def counted(objects: Array) -> Array:
+        lengths.append(objects.size)
+        return objects
+
+    monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 1000)
+    monkeypatch.setattr("fastgmm.data.validation._with_none", counted)
+    assert np.array_equal(check_rows(whole, "GaussianMixture").values, np.tile(WITH_HOLES, (5, 1)), equal_nan=True)
+    assert max(lengths) < whole.size / 2
+
+
 def test_a_missing_truth_is_missing() -> None:
     pandas = pytest.importorskip("pandas")
     rows = check_rows(pandas.DataFrame({"a": pandas.array([True, None, False], dtype="boolean")}), "GaussianMixture")

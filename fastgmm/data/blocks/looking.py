@@ -169,10 +169,9 @@ def require_numbers(block: Block, columns: tuple[str, ...] | None) -> bool:
 def _require_labels(block: Block, n_components: int) -> None:
     if block.labels is None:
         return
-    labels = np.where(np.isnan(block.labels), -1.0, block.labels)
-    row = first_of_no_component(labels, n_components)
+    row = first_of_no_component(block.labels, n_components)
     if row is not None:
-        raise ValueError(f"{block.where(row)}: the label {of_no_component(float(labels[row]), n_components)}")
+        raise ValueError(f"{block.where(row)}: the label {of_no_component(float(block.labels[row]), n_components)}")
 
 
 def _extreme_places(kept: Kept) -> IntArray:

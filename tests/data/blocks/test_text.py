@@ -74,10 +74,10 @@ def test_what_the_whole_means_chunks_mean(tmp_path, name, content):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a,b\n1,2\n3,x\n5,6\n", "line 3, column 2: 'x' is not a number"),
+        ("a,b\n1,2\n3,x\n5,6\n", r"line 3, column 2 \('b'\): 'x' is not a number"),
         ("1,2\n\n3,4\n5,6,7\n", "line 4: 3 columns, where the first row has 2"),
         ('a,b\n"1\n",2\n3\n', "line 4: 1 columns, where the first row has 2"),
-        (f"a,b\n1,2\n1,{2**53 + 1}\n", "line 3, column 2: 9007199254740993 is a whole number"),
+        (f"a,b\n1,2\n1,{2**53 + 1}\n", r"line 3, column 2 \('b'\): 9007199254740993 is a whole number"),
         (f'1,2\n,"{2**53 + 1}"\n', "line 2, column 2: 9007199254740993 is a whole number"),
         ("1;2\n3;4\n", r"line 1, column 1: '1;2' is not a number .*--delimiter ';'"),
     ],
@@ -92,7 +92,8 @@ def test_a_bad_cell_is_refused_with_its_line_as_in_the_whole(tmp_path, content, 
         values_in(blocks_of([good, path]))
     with pytest.raises(ValueError, match=r"x\.csv, ") as expected:
         read_points(path)
-    assert str(found.value) == str(expected.value)
+    # How to leave a column of text out depends on the rows that were looked at.
+    assert str(found.value).split(" (to leave")[0] == str(expected.value).split(" (to leave")[0]
 
 
 def test_header_and_delimiter_can_be_told(tmp_path):
