@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
@@ -42,12 +41,10 @@ from fastgmm.parameters import Array, FloatArray, Names, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
-from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 logger = logging.getLogger("fastgmm")
-
-AnySweep: TypeAlias = InMemory | IncompleteSweep | OverBlocks
 
 
 @dataclass(frozen=True, eq=False)
