@@ -74,7 +74,7 @@ class Looking:
 
     def __call__(self, block: Block, n_threads: int) -> Seen:
         has_missing = require_numbers(block, self.columns)
-        _require_labels(block, self.n_components)
+        require_labels(block, self.n_components)
         reading = Reading(block.values.dtype, self.n_components, frozenset([block.number] if has_missing else []))
         rows = replace(reading, power=self.power)(block)
         facts = Facts(rows)
@@ -166,7 +166,8 @@ def require_numbers(block: Block, columns: tuple[str, ...] | None) -> bool:
     return holds_missing_or(infinite, block.values)
 
 
-def _require_labels(block: Block, n_components: int) -> None:
+def require_labels(block: Block, n_components: int) -> None:
+    """``ValueError`` for what is neither a component number nor -1 nor missing."""
     if block.labels is None:
         return
     row = first_of_no_component(block.labels, n_components)
