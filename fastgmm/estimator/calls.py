@@ -18,13 +18,11 @@ from fastgmm.data.validation import (
     check_n_features,
     check_observed,
     check_rows,
-    check_sample_weight,
     feature_names,
     have_observed,
-    moderate,
     require_rows_for_components,
-    warn_of_weights,
 )
+from fastgmm.data.weights import check_sample_weight, moderate, warn_of_weights
 from fastgmm.estimator.of_blocks import column_names, require_alike, require_nothing_beside
 from fastgmm.files.checkpoint_file import CheckpointFile
 from fastgmm.fit.annealing import exponents_from

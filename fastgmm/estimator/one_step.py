@@ -13,7 +13,7 @@ from fastgmm.data.blocks.block import Block, Blocks, Form, is_blocks
 from fastgmm.data.facts import Facts
 from fastgmm.data.labels import with_labels
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
-from fastgmm.data.validation import check_sample_weight, moderate
+from fastgmm.data.weights import check_sample_weight, moderate
 from fastgmm.estimator.calls import ready_for_blocks, ready_to_score, require_fitted
 from fastgmm.estimator.of_blocks import checked_rows, require_nothing_beside
 from fastgmm.families import FAMILIES, CovarianceFamily

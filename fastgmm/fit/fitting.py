@@ -16,7 +16,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import in_moderate_unit
+from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned

@@ -14,7 +14,8 @@ from fastgmm.data.blocks.kept import Kept, kept_of, keys_of, together
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
-from fastgmm.data.validation import holds_missing_or, moderating_power
+from fastgmm.data.validation import holds_missing_or
+from fastgmm.data.weights import moderating_power
 from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
 
