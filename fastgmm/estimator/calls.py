@@ -161,7 +161,7 @@ def require_fitted(estimator: object) -> dict[str, Any]:
     return attributes
 
 
-def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
+def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
     """A scorer, and validated rows for it."""
     attributes, name = require_fitted(estimator), type(estimator).__name__
     scorer = scorer_of(attributes)

@@ -17,7 +17,7 @@ from fastgmm.data.blocks.watched import Visit, WatchedBlocks
 
 
 def blocks_of(
-    data: Any,
+    data: object,
     *,
     columns: Sequence[str | int] | None = None,
     weight: str | int | None = None,
@@ -42,7 +42,7 @@ def blocks_of(
         How many rows a block has: the result depends on it in its last bits, and on nothing else of how the rows are
         stored. By default as many as are 8 to 16 MB.
     on_block : callable, optional
-        Is told with a :class:`fastgmm.Visit`, after each block, how far a pass has come.
+        It is told how far a pass has come, after each block (``fastgmm.Visit``).
 
     Returns
     -------
