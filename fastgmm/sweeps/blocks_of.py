@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.data.blocks.arrays import reader_of_arrays, reader_of_mapped
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
 from fastgmm.data.blocks.local import LocalBlocks, Reader
@@ -72,6 +71,9 @@ def blocks_of(
 
 
 def _reader_of(data: Any, asked: Asked) -> Reader:
+    # It reads tables, which is not imported with fastgmm.
+    from fastgmm.data.blocks.arrays import reader_of_arrays
+
     if isinstance(data, str | os.PathLike):
         return _reader_of_files(Path(data), asked)
     if isinstance(data, Iterator):
@@ -89,4 +91,6 @@ def _reader_of(data: Any, asked: Asked) -> Reader:
 
 
 def _reader_of_files(path: Path, asked: Asked) -> Reader:
+    from fastgmm.data.blocks.arrays import reader_of_mapped
+
     return reader_of_mapped(str(path), (path,), asked)
