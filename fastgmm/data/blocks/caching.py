@@ -139,7 +139,10 @@ def _growing(path: Path, dtype: np.dtype[Any], columns: tuple[int, ...]) -> Iter
         def add(rows: Array) -> None:
             nonlocal n_rows
             n_rows += len(rows)
-            file.write(np.ascontiguousarray(rows, dtype).data)
+            try:
+                file.write(np.ascontiguousarray(rows, dtype).data)
+            except OSError as error:  # a full disk above all, of which the system does not say where
+                raise OSError(error.errno, f"{error.strerror}: decoded rows (cache=)", str(path)) from error
 
         file.write(_header(0, dtype, columns))
         yield add
