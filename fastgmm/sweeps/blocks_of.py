@@ -11,8 +11,10 @@ import numpy as np
 from fastgmm.data.blocks.arrays import reader_of_arrays, reader_of_mapped
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
+from fastgmm.data.blocks.dask_parts import is_dask
 from fastgmm.data.blocks.local import LocalBlocks, Reader
 from fastgmm.data.blocks.selection import Asked
+from fastgmm.sweeps.on_dask import blocks_on_dask
 
 
 def blocks_of(
@@ -62,7 +64,10 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
-    reader = _reader_of(data, Asked(columns, weight, labels))
+    asked = Asked(columns, weight, labels)
+    if is_dask(data):
+        return blocks_on_dask(data, asked, block_rows)
+    reader = _reader_of(data, asked)
     return LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
 
 
