@@ -2,10 +2,10 @@
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
 ``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
-kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and
-``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand,
-``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm
-loads neither numba nor scikit-learn nor matplotlib.
+kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
+leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a
+mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch.
+Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
 import logging

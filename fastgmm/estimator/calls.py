@@ -24,7 +24,7 @@ from fastgmm.data.validation import (
     require_rows_for_components,
     warn_of_weights,
 )
-from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
+from fastgmm.estimator.of_blocks import column_names, require_alike, require_nothing_beside
 from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
@@ -157,6 +157,14 @@ def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
     rows = check_rows(X, name)
     check_n_features(rows.values.shape[1], scorer.shape[1], name)
     return scorer, rows
+
+
+def ready_for_blocks(estimator: object, blocks: Blocks) -> Scorer:
+    """A scorer for rows in blocks, whose features are those of the fit."""
+    attributes, name = require_fitted(estimator), type(estimator).__name__
+    scorer = scorer_of(attributes)
+    require_alike(blocks.form, scorer.shape[1], attributes.get("feature_names_in_"), name)
+    return scorer
 
 
 def checked_score(

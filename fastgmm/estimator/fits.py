@@ -1,12 +1,14 @@
 """Fitting, as methods of the estimator."""
 
+from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
 from numpy.typing import ArrayLike
 
 from fastgmm.data.blocks.block import Blocks, is_blocks
 from fastgmm.estimator.calls import checked_fit, checked_fit_of_blocks
-from fastgmm.model.scoring import adopt, make_scorer
+from fastgmm.estimator.of_blocks import evaluated
+from fastgmm.model.scoring import adopt, make_scorer, scorer_of
 from fastgmm.parameters import IntArray
 
 Estimator = TypeVar("Estimator")
@@ -76,12 +78,12 @@ def fit(
 
 def fit_predict(
     self: Any,
-    X: "ArrayLike",
+    X: "ArrayLike | Blocks",
     y: object = None,
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
-) -> IntArray:
+) -> "IntArray | Iterator[IntArray]":
     """Estimate the parameters, and return the labels that ``predict`` then gives, but for those that are known.
 
     Parameters
@@ -92,6 +94,7 @@ def fit_predict(
     Returns
     -------
     ndarray of int64, shape (n_samples,)
+        Of blocks an iterator, as :meth:`predict`.
 
     Raises
     ------
@@ -106,7 +109,10 @@ def fit_predict(
     >>> GaussianMixture(2).fit_predict([[0.0], [1.0], [2.0], [8.0], [9.0]], labels=[1, -1, 0, 0, -1])
     array([1, 1, 0, 0, 0])
     """
-    rows, fitted = checked_fit(self, X, y, sample_weight, labels)
+    if is_blocks(X):
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels))
+        return evaluated(scorer_of(vars(self)), X, self.n_threads, "labels")
+    rows, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels)
     labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
     adopt(self, fitted)
     return labels

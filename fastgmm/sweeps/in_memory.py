@@ -48,8 +48,8 @@ class InMemory:
     """A :class:`Sweep` over rows in memory; over those alone that an ``order`` names, where there is one.
 
     Second moments follow from the ``scatter``, where there is one; without ``has_second`` they are left out, since
-    whoever adds up the moments of parts has the scatter of all. Raises ``DeadlineError`` once ``time.perf_counter()`` is
-    past the ``deadline``, also in the middle of a sweep.
+    whoever adds up the moments of parts has the scatter of all. Raises ``DeadlineError`` once ``time.perf_counter()``
+    is past the ``deadline``, also in the middle of a sweep.
     """
 
     facts: Facts
