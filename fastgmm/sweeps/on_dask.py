@@ -11,14 +11,14 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pkgutil import resolve_name
 from queue import Empty, SimpleQueue
 from typing import Any, Self, TypeAlias, TypeVar
 
 from fastgmm.data.blocks.block import Block, Blocks, Form, Work
-from fastgmm.data.blocks.dask_parts import Delayed, parts_of
+from fastgmm.data.blocks.dask_parts import Parts, parts_of
 from fastgmm.data.blocks.local import worked_on
 from fastgmm.data.blocks.selection import Asked
 from fastgmm.machine.ahead import one_ahead
@@ -73,11 +73,11 @@ class ComputedBlocks:
     """A :class:`fastgmm.data.blocks.block.Blocks` of parts that Dask computes in this process, anew for each pass."""
 
     form: Form
-    parts: list[Delayed]
+    parts: Parts
 
     def blocks(self) -> Generator[Block, None, None]:
         number = begin = 0
-        for part in self.parts:
+        for part in self.parts.as_blocks():
             for block in part.compute():
                 yield _in_place(block, number, begin)
                 number, begin = number + 1, begin + len(block.values)
@@ -92,7 +92,7 @@ class DaskBlocks:
     The first pass loads them; they stay until the source is closed, as a context manager is at its end, or forgotten.
     """
 
-    def __init__(self, form: Form, parts: list[Delayed], client: Client) -> None:
+    def __init__(self, form: Form, parts: Parts, client: Client) -> None:
         self.form = form
         self._parts = parts
         self._client = client
@@ -115,7 +115,9 @@ class DaskBlocks:
             threads = self._threads()
             if self._held is None:
                 self._held = _loaded(self._client, self._parts)
-            yield from map(pickle.loads, _answers(self._client, self._held, threads, question, n_threads))
+            with closing(_answers(self._client, self._held, threads, question, n_threads)) as answers:
+                for answer in answers:
+                    yield pickle.loads(answer)
 
     def _threads(self) -> Mapping[str, int]:
         """How many each worker has; waits until there is any."""
@@ -132,6 +134,9 @@ class DaskBlocks:
         """Says so where the cluster is gone, or the rows, which are to be loaded anew then."""
         try:
             yield
+        except KeyError as error:
+            error.add_note(f"Where this is a column, a partition of {self.form.name} lacks it.")
+            raise
         except Exception as error:
             is_connected = self._client.status == "running"
             if is_connected and not isinstance(error, CancelledError):
@@ -167,20 +172,21 @@ def _require_alike(client: Client, workers: list[str]) -> None:
         )
 
 
-def _loaded(client: Client, parts: list[Delayed]) -> _Held:
+def _loaded(client: Client, parts: Parts) -> _Held:
     """All blocks, each where Dask has loaded it."""
-    futures = [*(of_parts := client.compute(parts)), *(counts := client.map(_sizes_of, of_parts, pure=False))]
+    futures = [
+        *(of_parts := client.compute(parts.as_blocks())),
+        *(counts := client.map(_sizes_of, of_parts, pure=False)),
+    ]
     try:
         _Finished(client, counts).wait()
-        each = [
-            (part, index, size)
-            for part, some in zip(of_parts, client.gather(counts), strict=True)
-            for index, size in enumerate(some)
-        ]
-        sizes = [size for *_, size in each]
-        begins = itertools.accumulate(sizes, initial=0)
-        where = [(*block, number, begin) for number, ((*block, _), begin) in enumerate(zip(each, begins, strict=False))]
-        blocks = client.map(_block_of, *zip(*where, strict=True), pure=False) if where else []
+        which, indices, sizes = list[Future](), list[int](), list[int]()
+        for part, some in zip(of_parts, client.gather(counts), strict=True):
+            which += [part] * len(some)
+            indices += range(len(some))
+            sizes += some
+        begins = list(itertools.accumulate(sizes, initial=0))[:-1]
+        blocks = client.map(_block_of, which, indices, range(len(sizes)), begins, pure=False) if sizes else []
         futures += blocks
         _Finished(client, blocks).wait()
     except BaseException:

@@ -22,9 +22,24 @@ def is_dask(data: object) -> bool:
     return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed") and (is_array or is_frame)
 
 
-def parts_of(data: Any, asked: Asked, block_rows: int | None) -> tuple[Form, list[Delayed]]:
-    """What is known of the rows of an array or a data frame, and tuples of blocks, each of them numbered from 0."""
+def parts_of(data: Any, asked: Asked, block_rows: int | None) -> tuple[Form, "Parts"]:
+    """What is known of the rows of an array or a data frame, and its parts."""
     return (_parts_of_frame if hasattr(data, "iloc") else _parts_of_array)(data, asked, block_rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Chunks or partitions, what errors call each of them, the number of its first row there, and how they are cut."""
+
+    each: list[tuple[Delayed, str, int]]
+    cutting: "_Cutting"
+
+    def as_blocks(self) -> list[Delayed]:
+        """Tuples of blocks, each numbered from 0; by new keys, since one that was cancelled stays so for long."""
+        from dask import delayed
+
+        cut_there = delayed(self.cutting, pure=False)
+        return [cut_there(*part) for part in self.each]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +59,7 @@ class _Cutting:
         return tuple(cut([piece], self.block_rows, self.dtype))
 
 
-def _parts_of_array(array: Any, asked: Asked, block_rows: int | None) -> tuple[Form, list[Delayed]]:
+def _parts_of_array(array: Any, asked: Asked, block_rows: int | None) -> tuple[Form, Parts]:
     """Chunks of as many rows as a block has, where it is known how many there are."""
     name = "the Dask array"
     if array.ndim != 2 or np.isnan(array.shape[1]):
@@ -58,16 +73,17 @@ def _parts_of_array(array: Any, asked: Asked, block_rows: int | None) -> tuple[F
     return form, _parts(cutting, array.rechunk({0: block_rows, 1: -1}).to_delayed().ravel(), name, block_rows)
 
 
-def _parts_of_frame(frame: Any, asked: Asked, block_rows: int | None) -> tuple[Form, list[Delayed]]:
+def _parts_of_frame(frame: Any, asked: Asked, block_rows: int | None) -> tuple[Form, Parts]:
     """Partitions, of the columns that were asked for."""
     name, names = "the Dask data frame", feature_names(frame)
     selection = asked.among(name, None if names is None else tuple(names), len(frame.columns))
-    chosen, selection = frame.iloc[:, list(selection.positions)], _of_chosen(selection)
-    is_single = all(dtype == np.float32 for dtype in chosen.dtypes.iloc[: len(selection.features)])
+    if selection.positions != tuple(range(len(frame.columns))):
+        frame, selection = frame.iloc[:, list(selection.positions)], _of_chosen(selection)  # files are read no further
+    is_single = all(dtype == np.float32 for dtype in frame.dtypes.iloc[list(selection.features)])
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
     block_rows = block_rows or default_block_rows(form.n_features, form.dtype)
-    cutting = _Cutting(selection, columns_in_words(chosen), form.dtype, block_rows)
-    return form, _parts(cutting, chosen.to_delayed(), name)
+    cutting = _Cutting(selection, columns_in_words(frame), form.dtype, block_rows)
+    return form, _parts(cutting, frame.to_delayed(), name)
 
 
 def _of_chosen(selection: Selection) -> Selection:
@@ -78,11 +94,8 @@ def _of_chosen(selection: Selection) -> Selection:
     return Selection(tuple(range(n_features)), weight, labels, selection.names)
 
 
-def _parts(cutting: _Cutting, rows: Sequence[Delayed], name: str, size: int | None = None) -> list[Delayed]:
+def _parts(cutting: _Cutting, rows: Sequence[Delayed], name: str, size: int | None = None) -> Parts:
     """Errors count rows within a partition where it is not known how many others have."""
-    from dask import delayed
-
-    cut_there = delayed(cutting, pure=False)
     if size is None:
-        return [cut_there(some, f"{name}, partition {number}", 0) for number, some in enumerate(rows)]
-    return [cut_there(some, name, number * size) for number, some in enumerate(rows)]
+        return Parts([(some, f"{name}, partition {number}", 0) for number, some in enumerate(rows)], cutting)
+    return Parts([(some, name, number * size) for number, some in enumerate(rows)], cutting)
