@@ -217,24 +217,30 @@ class _Finished:
         self._n_expected += 1
         future.add_done_callback(self._queue.put)
 
-    def next(self) -> Future:
-        """The next one; what it raises where it has failed, and ``CancelledError`` where the cluster is gone."""
+    def some(self) -> list[Future]:
+        """Those that have meanwhile, at least one; what it raises where one failed, and where the cluster is gone."""
+        finished = [self._next()]
+        with suppress(Empty):
+            while True:
+                finished.append(self._queue.get_nowait())
+        self._n_expected -= len(finished)
+        for future in finished:
+            if future.status != "finished":
+                future.result()
+        return finished
+
+    def _next(self) -> Future:
         while True:
             check()
             with suppress(Empty):
-                future = self._queue.get(timeout=_SECONDS_OF_WAITING)
-                break
+                return self._queue.get(timeout=_SECONDS_OF_WAITING)
             if self._client.status != "running":
                 raise CancelledError
-        self._n_expected -= 1
-        if future.status != "finished":
-            future.result()
-        return future
 
     def wait(self) -> None:
         """Until all have."""
         while self._n_expected:
-            self.next()
+            self.some()
 
 
 def _answers(
@@ -268,6 +274,7 @@ class _Asking:
         self._blocks = blocks
         self._how = question, n_threads, max(1, _BYTES_IN_FLIGHT // len(shares))
         self._undone = {worker: deque(numbers) for worker, numbers in shares.items()}
+        self._reach = {worker: len(numbers) for worker, numbers in shares.items()}
         self._worker_of = {number: worker for worker, numbers in shares.items() for number in numbers}
         self._untaken = dict.fromkeys(shares, 0)
         self._running: dict[Future, str] = {}
@@ -278,7 +285,7 @@ class _Asking:
         """Of the block that comes next. Its worker is never without room: blocks before it have been taken."""
         self._send()
         while number not in self._answers:
-            self._receive(self._finished.next())
+            self._receive(self._finished.some())
             self._send()
         answer = self._answers.pop(number)
         self._untaken[self._worker_of[number]] -= len(answer)
@@ -287,18 +294,21 @@ class _Asking:
     def _send(self) -> None:
         for worker in self._undone.keys() - self._running.values():
             if self._undone[worker] and self._untaken[worker] < self._how[-1]:
-                blocks = [self._blocks[number] for number in self._undone[worker]]
+                numbers = itertools.islice(self._undone[worker], self._reach[worker])
+                blocks = [self._blocks[number] for number in numbers]
                 # Where the worker dies, another one takes over.
                 where = {"workers": [worker], "allow_other_workers": True}
                 future = self._client.submit(_answers_of, blocks, *self._how, **where, pure=False)
                 self._running[future] = worker
                 self._finished.expect(future)
 
-    def _receive(self, future: Future) -> None:
-        worker = self._running.pop(future)
-        for answer in future.result():
-            self._answers[self._undone[worker].popleft()] = answer
-            self._untaken[worker] += len(answer)
+    def _receive(self, finished: list[Future]) -> None:
+        for future, answers in zip(finished, self._client.gather(finished), strict=True):
+            worker = self._running.pop(future)
+            self._reach[worker] = 2 * len(answers)  # more of them would travel to a task that does not come to them
+            for answer in answers:
+                self._answers[self._undone[worker].popleft()] = answer
+                self._untaken[worker] += len(answer)
 
     def cancel(self) -> None:
         _cancel(self._client, list(self._running))
