@@ -16,7 +16,7 @@ from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
-from fastgmm.fit.runs import Step
+from fastgmm.fit.steps import Step
 from fastgmm.moments import Moments
 from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__

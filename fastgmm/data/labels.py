@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.validation import with_none
+from fastgmm.data.validation import is_masked, with_none
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.parameters import Array, BoolArray, FloatArray
@@ -27,7 +27,7 @@ _ROWS_LOOKED_AT = 1024
 _MOST_NUMBERS_LISTED = 10
 
 
-def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
+def with_labels(rows: Rows, labels: Any, n_components: int, are_all: bool = True) -> Rows:
     """The rows with what is known of their components; as they are where that is nothing.
 
     A component number that is missing (NaN, None, masked) is unknown. Beliefs of which few are distinct take 4
@@ -38,6 +38,8 @@ def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
     labels : array-like of shape (n_rows,) or (n_rows, n_components)
         Component numbers, −1 where unknown; or for every component whether it is allowed, or how much it is believed
         in.
+    are_all : bool
+        Whether these are all rows of a fit, and not those of one site among others.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
         For labels that are no numbers.
     ValueError
         For wrong shapes, numbers of no component, beliefs that are negative or not finite, a row that may belong to no
-        component, and a component to which no row may belong.
+        component, and a component to which no row of all may belong.
     """
     array = _as_labels(labels)
     if array.ndim not in (1, 2):
@@ -54,11 +56,11 @@ def with_labels(rows: Rows, labels: Any, n_components: int) -> Rows:
         raise ValueError(f"labels has {len(array)} rows, X has {rows.shape[0]}.")
     if array.ndim == 2 and array.shape[1] != n_components:
         raise ValueError(f"labels has {array.shape[1]} columns, n_components is {n_components}.")
-    return attended(partial(_believing, rows, array, n_components), _WORK_OF_A_LABEL * array.size)
+    return attended(partial(_believing, rows, array, n_components, are_all), _WORK_OF_A_LABEL * array.size)
 
 
 def _as_labels(labels: Any) -> Array:
-    if isinstance(labels, np.ma.MaskedArray):
+    if is_masked(labels):
         labels = labels.filled(-1) if labels.mask.any() else labels.data
     array: Array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1 and hasattr(labels, "columns"):
@@ -75,14 +77,15 @@ def _as_labels(labels: Any) -> Array:
     return np.where(np.isnan(array), -1.0, array) if array.ndim == 1 and array.dtype.kind == "f" else array
 
 
-def _believing(rows: Rows, labels: Array, n_components: int) -> Rows:
+def _believing(rows: Rows, labels: Array, n_components: int, are_all: bool) -> Rows:
     if labels.ndim == 1:
         groups, table = _numbers(labels, n_components)
     else:
         _check_beliefs(labels)
         groups, table = _distinct(labels)
     believing = Rows(rows.values, rows.weights, rows.origin, groups, table, rows.has_missing)
-    _require_rows_for_all(believing, n_components)
+    if are_all:
+        _require_rows_for_all(believing, n_components)
     says_nothing = not table.any() or bool((groups < 0).all())
     return rows if says_nothing else believing
 

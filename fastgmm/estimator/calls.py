@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
+    NO_VALUES_OF_WEIGHT,
     check_feature_names,
     check_n_features,
     check_observed,
@@ -25,12 +26,14 @@ from fastgmm.data.validation import (
     warn_of_weights,
 )
 from fastgmm.estimator.of_blocks import column_names, require_alike, require_nothing_beside
+from fastgmm.files.checkpoint_file import CheckpointFile
 from fastgmm.fit.annealing import exponents_from
 from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.runs import Fit, Observer, Step
+from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
+from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
@@ -40,28 +43,42 @@ from fastgmm.show.verbose import print_progress
 
 # A fit is taken to be as long as so many sweeps, since nobody knows how many iterations it will have. The number was
 # chosen by hand: a start and a few iterations take as much.
-_SWEEPS_OF_A_FIT = 10
+SWEEPS_OF_A_FIT = 10
 
 
 def checked_fit(
-    estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None, labels: ArrayLike | None
+    estimator: object,
+    X: ArrayLike,
+    y: object,
+    sample_weight: ArrayLike | None,
+    labels: ArrayLike | None,
+    checkpoint: AnyPath | None,
 ) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
     options, names = options_of(vars(estimator), type(estimator).__name__), feature_names(X)
-    rows = _checked_rows(X, type(estimator).__name__, names, sample_weight, labels, options.n_components)
+    rows = rows_of_a_start(X, sample_weight, options.n_components, type(estimator).__name__, names)
+    if labels is not None:
+        rows = with_labels(rows, labels, options.n_components)
     if sample_weight is None:
         warn_of_weights(y, rows.shape[0])
     # Factors of d features take as long as d rows do.
-    operations = _SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
-    return rows, _fitted(estimator, options, partial(fit_rows, rows=rows), operations, rows.shape[1], names)
+    operations = SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
+    fit = partial(fit_rows, rows=rows, keeping=_keeping(checkpoint))
+    return rows, _fitted(estimator, options, fit, operations, rows.shape[1], names)
 
 
-def checked_fit_of_blocks(estimator: object, blocks: Blocks, sample_weight: object, labels: object) -> dict[str, Any]:
+def checked_fit_of_blocks(
+    estimator: object, blocks: Blocks, sample_weight: object, labels: object, checkpoint: AnyPath | None
+) -> dict[str, Any]:
     """The attributes of a fit to rows in blocks."""
     options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
     require_nothing_beside(sample_weight, labels)
-    fit = partial(fit_blocks, blocks=blocks)
+    fit = partial(fit_blocks, blocks=blocks, keeping=_keeping(checkpoint))
     return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form))
+
+
+def _keeping(checkpoint: AnyPath | None) -> CheckpointFile | None:
+    return None if checkpoint is None else CheckpointFile(checkpoint)
 
 
 def _fitted(
@@ -72,11 +89,13 @@ def _fitted(
     n_features: int,
     names: Names | None,
 ) -> dict[str, Any]:
-    earlier = _earlier_fit(vars(estimator), n_features, type(estimator).__name__) if options.warm_start else None
+    why = "With warm_start=True a fit", "Set warm_start=False to start anew."
+    is_continued = options.warm_start and has_parameters(vars(estimator))
+    earlier = earlier_fit(vars(estimator), n_features, type(estimator).__name__, why) if is_continued else None
 
     def work() -> tuple[dict[str, Any], Warning | None]:
         how = {"earlier": earlier, "observers": _observers(options), "of_features": names}
-        best, steps, warning = fit(_with_start_in_caller(options), **how)
+        best, steps, warning = fit(with_start_in_caller(options), **how)
         return fitted_attributes(best, steps), warning
 
     fitted, warning = attended(work, operations)
@@ -85,21 +104,17 @@ def _fitted(
     return fitted if names is None else fitted | {"feature_names_in_": names}
 
 
-def _checked_rows(
-    X: ArrayLike,
-    name: str,
-    names: Names | None,
-    sample_weight: ArrayLike | None,
-    labels: ArrayLike | None,
-    n_components: int,
+def rows_of_a_start(
+    X: ArrayLike, sample_weight: ArrayLike | None, n_components: int, name: str, names: Names | None
 ) -> Rows:
+    """Validated rows, of which there are enough to start from."""
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
         rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
     if rows.has_missing:
         check_observed(rows, names)
     require_rows_for_components(rows.n_counted, n_components)
-    return rows if labels is None else with_labels(rows, labels, n_components)
+    return rows
 
 
 def _observers(options: Options) -> list[Observer]:
@@ -112,18 +127,16 @@ def _observers(options: Options) -> list[Observer]:
     return [partial(in_caller, observer) for observer in observers]
 
 
-def _with_start_in_caller(options: Options) -> Options:
+def with_start_in_caller(options: Options) -> Options:
     start = options.init_params
     return replace(options, init_params=partial(in_caller, start)) if callable(start) else options
 
 
-def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
-    """What a warm start continues: the last fit, or parameters set by hand; None where there are none.
+def earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str, why: tuple[str, str]) -> EarlierFit:
+    """The last fit, or parameters set by hand, which a call continues.
 
-    Raises ``ValueError`` where they make a model of another shape.
+    Raises ``ValueError`` where they make a model of another shape; ``why`` says who continues it, and what else to do.
     """
-    if not has_parameters(attributes):
-        return None
     check_complete(attributes, estimator)
     earlier: dict[str, Any] = {}
     if np.ndim(attributes["means_"]) == 2:  # else their shape is refused below
@@ -133,12 +146,13 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
     for name, value in earlier.items():
         if attributes[name] != value:
             raise ValueError(
-                f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
-                f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
+                f"{why[0]} continues the last one, whose {name} is {value!r}; got {name}={attributes[name]!r}. {why[1]}"
             )
     parameters = parameters_of(attributes)
     check_n_features(n_features, parameters.n_features, estimator)
-    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf))
+    # A bound that is near says that EM has settled, unless it is one of other rows, such as batches.
+    is_of_a_fit = attributes.get("stop_reason_") is not None
+    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf) if is_of_a_fit else -np.inf)
 
 
 def require_fitted(estimator: object) -> dict[str, Any]:
@@ -180,7 +194,7 @@ def checked_score(
         log_density = log_density[is_informative]
         weights = None if weights is None else weights[is_informative]
         if weights is not None and not weights.any():
-            raise ValueError("All rows of X of positive sample_weight are without any observed value.")
+            raise ValueError(NO_VALUES_OF_WEIGHT)
     score = criteria.mean(log_density, moderate(weights))
     n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, scorer.n_parameters

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.data.tables import Table
+from fastgmm.data.table import Table
 from fastgmm.data.validation import (
     NO_VALUES,
     check_feature_names,

@@ -84,9 +84,9 @@ class _Summed:
 
 def require_alike(form: Form, n_features: int, fitted: Names | None, estimator: str) -> None:
     """Features of a source must be those of the fit."""
-    check_n_features(form.n_features, n_features, estimator)
     if form.columns is not None and fitted is not None and form.columns != tuple(fitted):
         raise ValueError(
             f"{form.name} has the columns {', '.join(form.columns)}, {estimator} was fitted to {', '.join(fitted)}: "
             "choose them by blocks_of(..., columns=...)"
         )
+    check_n_features(form.n_features, n_features, estimator)

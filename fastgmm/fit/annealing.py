@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastgmm.fit.runs import Course, Fit
+from fastgmm.fit.runs import Course
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import Parameters
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, believing

@@ -8,7 +8,7 @@ from fastgmm.families import FAMILIES
 from fastgmm.fit.degenerate import why_rows_are_flat
 from fastgmm.fit.options import Options
 from fastgmm.fit.regularization import regularization_warning
-from fastgmm.fit.runs import Fit
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import FloatArray, Names
 
 

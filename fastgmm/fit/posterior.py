@@ -14,7 +14,7 @@ from fastgmm.fit.degenerate import Degenerate
 from fastgmm.fit.fixed import Fixed
 from fastgmm.fit.maximize import SMALLEST_SHARE, keeping_unseen
 from fastgmm.fit.prior import LogPrior, numbers_of_a_row
-from fastgmm.fit.update import NoModelError
+from fastgmm.fit.update import Likelihood, NoModelError, Update
 from fastgmm.moments import SECOND_MOMENTS, Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 
@@ -84,6 +84,19 @@ class Posterior:
         matrices = model.parameters, model.precisions_cholesky
         log_prior = log_density(self.constraints.prior_of_free_weights, self.family, *matrices)
         return (moments.log_likelihood + log_prior) / moments.total_weight
+
+
+def update_of(
+    family: CovarianceFamily,
+    regularization: FloatArray,
+    dtype: np.dtype[Any],
+    constraints: Constraints | None,
+    values: Parameters,
+) -> Update:
+    """Of the likelihood; of the posterior density where there is a prior, or something stays as it is in ``values``."""
+    if constraints is None:
+        return Likelihood(family, regularization, dtype)
+    return Posterior(family, regularization, dtype, constraints, values)
 
 
 def maximize_held(

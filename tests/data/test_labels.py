@@ -134,6 +134,12 @@ def test_names_are_no_labels(labels):
         with_labels(ROWS, labels, 3)
 
 
+def test_a_component_may_be_without_rows_where_these_are_not_all():
+    assert with_labels(ROWS, [0, 1] * 4, 3, are_all=False).groups.tolist() == [0, 1] * 4
+    with pytest.raises(ValueError, match=r"labels\[7\] is 3"):
+        with_labels(ROWS, [0, 1, 0, 1, 0, 1, 0, 3], 3, are_all=False)
+
+
 def test_rows_of_weight_zero_do_not_count_as_rows_that_may_belong_to_a_component():
     rows = Rows(ROWS.values, np.array([1.0] * 7 + [0.0]))
     with pytest.raises(ValueError, match="No row may belong to component 2"):

@@ -5,6 +5,7 @@ import pickle
 import signal
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -57,7 +58,8 @@ def test_a_long_fit_works_in_a_thread_and_short_ones_and_scores_do_not(workers):
         model.score(many),
     )  # which come back to Python between two blocks of rows, and keep nothing
     assert not workers
-    for call in (lambda: model.fit(many), lambda: model.moments(many), lambda: model.sample(10**6)):
+    long_calls = model.fit, model.partial_fit, model.moments
+    for call in (*(partial(each, many) for each in long_calls), lambda: model.sample(10**6)):
         call()
         assert len(workers) == 1
         workers.clear()

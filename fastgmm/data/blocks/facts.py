@@ -39,7 +39,7 @@ def overview_of(
     """The overview of all rows; raises ``ValueError`` where they cannot be fitted by so many components."""
     seen, power = look(blocks, n_components, n_sampled, n_of_a_label, n_threads)
     _require_enough(blocks, seen, n_components)
-    is_labelled = bool(seen.counts.any())
+    is_labelled = bool((seen.counts + seen.counts_of_unobserved).any())
     if is_labelled and seen.counts.sum() == seen.summary.n_rows:
         require_allowed(seen.counts > 0)
     reading = Reading(blocks.form.dtype, n_components, frozenset(seen.missing), power, None, is_labelled)
@@ -52,7 +52,7 @@ def overview_of(
         n_missing=seen.n_missing,
         n_complete=seen.n_complete,
         observed_together=seen.observed_together,
-        counts_of_groups=seen.counts,
+        counts_of_groups=seen.counts + seen.counts_of_unobserved,
         weights_of_unobserved=seen.unobserved,
         summary=seen.summary,
         ranges=(lowest, highest),
@@ -64,6 +64,8 @@ def overview_of(
 
 
 def _require_enough(blocks: Blocks, seen: Seen, n_components: int) -> None:
+    if blocks.form.has_weights and not seen.largest_weight:
+        raise ValueError(f"{blocks.form.name}: all weights are zero: there is nothing to fit.")
     if seen.missing:
         require_informative(seen.n_observed)
         require_columns_observed(seen.summary.weights > 0, blocks.form.columns)

@@ -15,7 +15,7 @@ from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
 from fastgmm.data.validation import holds_missing_or, moderating_power
-from fastgmm.parameters import FloatArray, IntArray
+from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
 
 
@@ -36,8 +36,8 @@ class Seen:
     summary : Summary
     observed_together : ndarray of shape (d, d)
         How many rows that count have a value of both of two features.
-    counts, unobserved : ndarray of shape (K,)
-        Rows that count whose label is each component, and Σw of those among them that have no value.
+    counts, counts_of_unobserved, unobserved : ndarray of shape (K,)
+        Rows that count whose label is each component; those without any value, and their Σw.
     sample, extremes, labelled : Kept
         Rows that count: some at random, those that hold the smallest and the largest number of each feature, and some
         of each label.
@@ -52,6 +52,7 @@ class Seen:
     summary: Summary
     observed_together: IntArray
     counts: IntArray
+    counts_of_unobserved: IntArray
     unobserved: FloatArray
     sample: Kept
     extremes: Kept
@@ -78,7 +79,7 @@ class Looking:
         rows = replace(reading, power=self.power)(block)
         facts = Facts(rows)
         counted = np.arange(rows.shape[0]) if rows.counted is None else np.flatnonzero(rows.counted)
-        counts, unobserved = self._by_label(block, rows, counted)
+        counts, counts_of_unobserved, unobserved = self._by_label(block, rows, counted)
         return Seen(
             n_rows=rows.shape[0],
             n_observed=int(np.count_nonzero(rows.are_observed)) if has_missing else rows.shape[0],
@@ -89,24 +90,28 @@ class Looking:
             summary=summary_of(rows),
             observed_together=facts.observed_together,
             counts=counts,
+            counts_of_unobserved=counts_of_unobserved,
             unobserved=unobserved,
             sample=self._sample(block, counted),
             extremes=kept_of(block, facts.extreme_rows if len(counted) else counted),
             labelled=self._labelled(block, counted),
         )
 
-    def _by_label(self, block: Block, rows: Rows, counted: IntArray) -> tuple[IntArray, FloatArray]:
+    def _by_label(self, block: Block, rows: Rows, counted: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        nobody, nothing = np.zeros(self.n_components, np.int64), np.zeros(self.n_components)
         if block.labels is None:
-            return np.zeros(self.n_components, np.int64), np.zeros(self.n_components)
+            return nobody, nobody, nothing
         named = block.labels >= 0
-        of_counted = block.labels[counted][named[counted]].astype(np.int64)
-        counts = np.bincount(of_counted, minlength=self.n_components).astype(np.int64)
+        counts = self._count(block.labels[counted][named[counted]])
         if not rows.has_missing:
-            return counts, np.zeros(self.n_components)
-        empty = np.flatnonzero(named & ~rows.are_observed)
-        weights = None if rows.weights is None else rows.weights[empty]
-        of_empty = np.bincount(block.labels[empty].astype(np.int64), weights, self.n_components)
-        return counts, of_empty.astype(np.float64)
+            return counts, nobody, nothing
+        weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
+        empty = np.flatnonzero(named & ~rows.are_observed & (weights > 0))
+        totals = np.bincount(block.labels[empty].astype(np.int64), weights[empty], self.n_components)
+        return counts, self._count(block.labels[empty]), totals.astype(np.float64)
+
+    def _count(self, labels: Array) -> IntArray:
+        return np.bincount(labels.astype(np.int64), minlength=self.n_components).astype(np.int64)
 
     def _sample(self, block: Block, counted: IntArray) -> Kept:
         places = counted
@@ -133,6 +138,7 @@ class Looking:
             one.summary.merged(other.summary),
             one.observed_together + other.observed_together,
             one.counts + other.counts,
+            one.counts_of_unobserved + other.counts_of_unobserved,
             one.unobserved + other.unobserved,
             together([one.sample, other.sample]).thinned(self.n_sampled),
             extremes.take(_extreme_places(extremes)),
