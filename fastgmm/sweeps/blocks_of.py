@@ -29,9 +29,11 @@ def blocks_of(
 
     Parameters
     ----------
-    data : path, list or callable
+    data : path, list, callable, or Dask array or data frame
         A ``.npy`` file, which is mapped into memory; a list of arrays or frames; or a function without arguments that
-        returns an iterator of arrays or frames, anew for each pass.
+        returns an iterator of arrays or frames, anew for each pass. Rows of a Dask collection stay on the workers of
+        the client that is current here, from the first pass until the source is closed (it is a context manager) or
+        forgotten; without a client Dask computes its parts in this process, anew for each pass.
     columns : sequence of str or int, optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels.
     weight : str or int, optional
@@ -40,7 +42,8 @@ def blocks_of(
         The column of component numbers, -1 or missing where they are unknown.
     block_rows : int, optional
         How many rows a block has: the result depends on it in its last bits, and on nothing else of how the rows are
-        stored. By default as many as are 8 to 16 MB.
+        stored. By default as many as are 8 to 16 MB. Of Dask data frames, and arrays whose chunks are of unknown
+        length, no block crosses partitions: each begins a new one.
 
     Returns
     -------
@@ -52,6 +55,9 @@ def blocks_of(
         For an iterator that can be read only once, and for what is no source.
     ValueError
         For columns that do not exist, and for files or arrays of different columns.
+    ConnectionError, ImportError
+        While a source is used: for a Dask cluster that is gone, or has lost rows that it cannot load again; for one of
+        its workers that has no fastgmm, or another version.
 
     Examples
     --------

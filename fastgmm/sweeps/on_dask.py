@@ -38,7 +38,7 @@ _SECONDS_OF_WAITING = 0.05
 # nobody waits for it any more. To send the next one takes some 5 ms.
 _SECONDS_OF_A_TASK = 1.0
 # Answers that nobody has taken yet, on all workers together: moments are small, but probabilities are not.
-_BYTES_IN_FLIGHT = 2**27
+_BYTES_IN_FLIGHT = 2**26
 # A question of more bytes travels to the workers once, and not with every task; Dask warns of a message of 10 MB.
 _BYTES_OF_A_LARGE_QUESTION = 2**20
 
@@ -70,10 +70,20 @@ def _in_place(block: Block, number: int, begin: int) -> Block:
 
 @dataclass(frozen=True, eq=False)
 class ComputedBlocks:
-    """A :class:`fastgmm.data.blocks.block.Blocks` of parts that Dask computes in this process, anew for each pass."""
+    """A :class:`fastgmm.data.blocks.block.Blocks` of parts that Dask computes in this process, anew for each pass.
+
+    It holds nothing, and is closed as those on a cluster are.
+    """
 
     form: Form
     parts: Parts
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None: ...
 
     def blocks(self) -> Generator[Block, None, None]:
         number = begin = 0
@@ -132,22 +142,24 @@ class DaskBlocks:
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Says so where the cluster is gone, or the rows, which are to be loaded anew then."""
+        from distributed.comm import CommClosedError
+
         try:
+            _require_running(self._client)
             yield
         except KeyError as error:
             error.add_note(f"Where this is a column, a partition of {self.form.name} lacks it.")
             raise
         except Exception as error:
-            is_connected = self._client.status == "running"
-            if is_connected and not isinstance(error, CancelledError):
+            is_gone = self._client.status != "running" or isinstance(error, CommClosedError)
+            if not is_gone and not isinstance(error, CancelledError):
                 raise
             self.close()
             raise ConnectionError(
-                f"{self.form.name}: rows that the workers of the Dask cluster held are lost, and Dask cannot load them "
-                "again: the cluster was restarted, or workers died with what had been scattered. Make the array anew"
-                if is_connected
-                else f"{self.form.name}: the Dask cluster does not answer, and its client is {self._client.status}. "
-                "Connect another one, and make the array anew"
+                f"{self.form.name}: the Dask cluster does not answer. Connect another one, and make the array anew"
+                if is_gone
+                else f"{self.form.name}: rows that the workers of the Dask cluster held are lost, and Dask cannot load "
+                "them again: it was restarted, or workers died with what had been scattered. Make the array anew"
             ) from error
 
 
@@ -157,6 +169,12 @@ class _Held:
 
     blocks: list[Future]
     sizes: list[int]
+
+
+def _require_running(client: Client) -> None:
+    """``CancelledError`` where it has lost its cluster: whatever was asked for is cancelled then."""
+    if client.status != "running":
+        raise CancelledError
 
 
 def _require_alike(client: Client, workers: list[str]) -> None:
@@ -234,8 +252,7 @@ class _Finished:
             check()
             with suppress(Empty):
                 return self._queue.get(timeout=_SECONDS_OF_WAITING)
-            if self._client.status != "running":
-                raise CancelledError
+            _require_running(self._client)
 
     def wait(self) -> None:
         """Until all have."""

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pkgutil
 import signal
 import threading
 import time
@@ -133,9 +134,10 @@ def test_starts_from_rows_on_workers_are_those_from_memory(client, rng) -> None:
 
 def test_without_a_client_dask_computes_blocks_in_this_process(rng) -> None:
     values = rows(rng)
-    blocks = from_dask(values)
-    assert isinstance(blocks, on_dask.ComputedBlocks)
-    assert same_fits(fitted(blocks), fitted(from_memory(values)))
+    with from_dask(values) as blocks:
+        assert isinstance(blocks, on_dask.ComputedBlocks)
+        assert same_fits(fitted(blocks), fitted(from_memory(values)))
+    blocks.close()
 
 
 class TestDataFrames:
@@ -256,16 +258,25 @@ def test_a_worker_uses_its_own_threads_unless_others_are_wished(client, rng, tmp
     assert {n_threads for _, n_threads, _ in work.notes} == {1, 3}
 
 
-def test_workers_share_blocks_evenly(client, rng, tmp_path) -> None:
-    work, values = Noted(str(tmp_path)), rows(rng)
-    parts = [values[begin : begin + 500] for begin in range(0, 3000, 500)]
-    on_one = client.scatter(parts, workers=list(client.nthreads())[:1])
-    chunks = [da.from_delayed(dask.delayed(some), shape=(500, 3), dtype=values.dtype) for some in on_one]
-    with fastgmm.blocks_of(da.concatenate(chunks), block_rows=500) as blocks:
+def test_workers_share_blocks_evenly_wherever_these_were(client, rng, tmp_path) -> None:
+    work, values = Noted(str(tmp_path)), rows(rng)[: 6 * BLOCK_ROWS]
+    parts = client.scatter(np.split(values, 6), workers=list(client.nthreads())[:1])
+    array = da.concatenate([da.from_delayed(dask.delayed(part), (BLOCK_ROWS, 3), values.dtype) for part in parts])
+    with fastgmm.blocks_of(array, block_rows=BLOCK_ROWS) as blocks:
         assert list(blocks.map(work, None)) == list(range(6))
+        assert same_fits(fitted(blocks), fitted(from_memory(values)))
     workers = [process for *_, process in work.notes]
     assert sorted(map(workers.count, set(workers))) == [3, 3]
-    del on_one, chunks
+
+
+def test_what_kernels_could_not_read_is_copied() -> None:
+    values = np.frombuffer(bytes(8 * 6 + 1), dtype=np.float64, offset=1, count=6).reshape(2, 3, order="F")
+    assert not values.flags.aligned
+    block = on_dask._aligned(Block(3, 7, values, values[:, 0], None, ()))
+    assert block.values.flags.aligned
+    assert block.values.flags.f_contiguous
+    assert block.weights.flags.aligned
+    assert (block.number, block.begin, block.labels) == (3, 7, None)
 
 
 def test_answers_wait_for_whoever_takes_them(client, rng, tmp_path, monkeypatch) -> None:
@@ -391,14 +402,22 @@ class TestClustersThatCannotBeUsed:
             mixture().fit(blocks)
         assert same_fits(fitted(blocks), model)
 
-    def test_a_worker_of_another_version(self, client, rng) -> None:
+    @pytest.mark.parametrize(
+        ("spoil", "restore", "what"),
+        [
+            ("module.__version__ = '0.0.1'", f"module.__version__ = {fastgmm.__version__!r}", "fastgmm 0.0.1"),
+            ("sys.modules[name] = None", "del sys.modules[name]", r"no fastgmm \(.*\)"),
+        ],
+    )
+    def test_a_worker_without_this_version(self, client, rng, spoil, restore, what) -> None:
         [worker, _] = client.nthreads()
-        client.run(exec, "import fastgmm.version as module; module.__version__ = '0.0.1'", workers=[worker])
-        with pytest.raises(ImportError, match=rf"{worker} has fastgmm 0.0.1, and this process has fastgmm \d"):
+        where = "import sys; name = 'fastgmm.version'; module = sys.modules.get(name); "
+        client.run(pkgutil.resolve_name, "fastgmm.version:__version__")
+        client.run(exec, where + spoil, workers=[worker])
+        with pytest.raises(ImportError, match=rf"{worker} has {what}, and this process has fastgmm \d"):
             mixture().fit(from_dask(rows(rng)))
-        client.run(
-            exec, f"import fastgmm.version as module; module.__version__ = {fastgmm.__version__!r}", workers=[worker]
-        )
+        client.run(exec, where + restore, workers=[worker])
+        fitted(from_dask(rows(rng)))
 
     def test_a_client_that_cannot_wait(self, rng) -> None:
         class Asynchronous:
