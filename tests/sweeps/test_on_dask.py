@@ -343,9 +343,8 @@ class TestInterruptions:
             signal_after(0.3, signal.default_int_handler)
             with pytest.raises(KeyboardInterrupt):
                 list(blocks.map(work, None))
-            assert soon(lambda: not any(client.processing().values()))
-            assert len(work.notes) < 13 + 13
             assert list(blocks.map(Noted(str(tmp_path)), None)) == list(range(13))
+        assert len(work.notes) < 3 * 13
 
     def test_so_it_is_while_a_fit_waits_for_blocks(self, client, rng, signal_after) -> None:
         array = da.from_array(rows(rng), chunks=(1000, 3)).map_blocks(_slowly, 0.5, dtype=float)
