@@ -11,6 +11,7 @@ Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 import logging
 
 from fastgmm import errors
+from fastgmm.data.blocks.watched import Visit
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
@@ -27,6 +28,7 @@ __all__ = [
     "Moments",
     "Prior",
     "Step",
+    "Visit",
     "__version__",
     "blocks_of",
     "errors",
@@ -44,7 +46,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step):
+for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step, Visit):
     _public.__module__ = "fastgmm"
 del _public
 

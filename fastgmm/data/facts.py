@@ -171,6 +171,14 @@ class Facts:
         return self._once("ranges", lambda: (self._extremes[0][0], self._extremes[0][1]))
 
     @property
+    def constant_features(self) -> tuple[int, ...]:
+        """Those that have one number alone in all rows that count and have any."""
+        if (self.look.lowest < self.look.highest).all():
+            return ()  # which a sample is enough to know
+        lowest, highest = self.ranges
+        return tuple(np.flatnonzero(lowest == highest).tolist())
+
+    @property
     def extreme_rows(self) -> NDArray[np.intp]:
         """The rows (at most 2d) that hold these."""
         return np.unique(self._extremes[1])

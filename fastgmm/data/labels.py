@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.data.validation import is_masked, with_none
+from fastgmm.data.validation import is_masked, numbers_of_objects
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.parameters import Array, BoolArray, FloatArray
@@ -23,6 +23,8 @@ _NOT_A_TABLE = (
 _WORK_OF_A_LABEL = 100
 # So many rows of beliefs tell whether few are distinct; where more than half of them are, every row has its own.
 _ROWS_LOOKED_AT = 1024
+# For which a key counts at the least: of 32,768 of them those that are distinct are found in 10 ms.
+_BYTES_OF_A_KEY = 32
 # A longer list of numbers is told by its ends.
 _MOST_NUMBERS_LISTED = 10
 
@@ -67,14 +69,14 @@ def _as_labels(labels: Any) -> Array:
         array = array[:, 0]
     if array.dtype.kind == "O" and not any(isinstance(value, str | bytes) for value in array.flat):
         try:
-            array = with_none(array).astype(np.float64)
+            array = numbers_of_objects(array)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{_NOT_NUMBERS} ({error})") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(_NOT_NUMBERS)
     if array.dtype.kind == "b" and array.ndim == 1:
         raise TypeError(_NOT_A_TABLE)
-    return np.where(np.isnan(array), -1.0, array) if array.ndim == 1 and array.dtype.kind == "f" else array
+    return array
 
 
 def _believing(rows: Rows, labels: Array, n_components: int, are_all: bool) -> Rows:
@@ -91,11 +93,18 @@ def _believing(rows: Rows, labels: Array, n_components: int, are_all: bool) -> R
 
 
 def _numbers(labels: Array, n_components: int) -> tuple[NDArray[np.int32], FloatArray]:
-    """Component numbers are groups of a table that allows one component each."""
+    """Component numbers are groups of a table that allows one component each; NaN is unknown."""
     row = first_of_no_component(labels, n_components)
     if row is not None:
         raise ValueError(f"labels[{row}] {of_no_component(labels[row].item(), n_components)}")
-    return labels.astype(np.int32), allowed_alone(n_components)
+    groups = np.empty(len(labels), np.int32)
+    for part in pieces(len(labels), 3 * labels.itemsize):
+        groups[part] = _with_unknown(labels[part])
+    return groups, allowed_alone(n_components)
+
+
+def _with_unknown(labels: Array) -> Array:
+    return np.where(np.isnan(labels), -1.0, labels) if labels.dtype.kind == "f" else labels
 
 
 def allowed_alone(n_components: int) -> FloatArray:
@@ -104,9 +113,9 @@ def allowed_alone(n_components: int) -> FloatArray:
 
 
 def first_of_no_component(labels: Array, n_components: int) -> int | None:
-    """The first row whose label is neither a component number nor -1."""
+    """The first row whose label is neither a component number nor -1 nor NaN."""
     for part in pieces(len(labels), 3 * labels.itemsize):
-        some = labels[part]
+        some = _with_unknown(labels[part])
         wrong = ~((some >= -1) & (some < n_components) & (some == np.floor(some)))
         if wrong.any():
             return int(part.start + np.argmax(wrong))
@@ -134,20 +143,37 @@ def _check_beliefs(labels: Array) -> None:
 
 def _distinct(labels: Array) -> tuple[NDArray[np.int32], FloatArray]:
     """A table of the distinct rows where these are few, else of all rows."""
-    packed = np.packbits(labels, axis=1) if labels.dtype == bool else np.ascontiguousarray(labels)
-    keys = packed.view(np.dtype((np.void, packed[:1].nbytes)))[:, 0]
-    some = keys[:: max(1, len(keys) // _ROWS_LOOKED_AT)]
+    some = _keys(labels[:: max(1, len(labels) // _ROWS_LOOKED_AT)])
     if 2 * len(np.unique(some)) > len(some):
         return np.arange(len(labels), dtype=np.int32), _logarithms(labels)
-    _, first, groups = np.unique(keys, return_index=True, return_inverse=True)
-    return groups.astype(np.int32), _logarithms(labels[first])
+    groups, numbers, firsts = np.empty(len(labels), np.int32), dict[bytes, int](), list[int]()
+    for part in pieces(len(labels), max(labels[:1].nbytes, _BYTES_OF_A_KEY)):
+        keys, places, which = np.unique(_keys(labels[part]), return_index=True, return_inverse=True)
+        for key, place in zip(keys.tolist(), places.tolist(), strict=True):
+            if key not in numbers:
+                numbers[key] = len(numbers)
+                firsts.append(part.start + place)
+        groups[part] = np.array([numbers[key] for key in keys.tolist()], np.int32)[which]
+    return groups, _logarithms(labels[firsts])
+
+
+def _keys(labels: Array) -> Array:
+    """The bytes of each row, by which NumPy sorts rows as it does numbers, but holding Python's lock meanwhile."""
+    packed = np.packbits(labels, axis=1) if labels.dtype == bool else np.ascontiguousarray(labels)
+    return packed.view(np.dtype((np.void, packed[:1].nbytes)))[:, 0]
 
 
 def _logarithms(beliefs: Array) -> FloatArray:
+    """log b less that of the largest of the row, since ratios within a row are all that is believed.
+
+    So 0 is what is believed in most, and a row that is the same everywhere says nothing, to the bit. The logarithms are
+    subtracted, lest a ratio underflow.
+    """
     table = np.empty(beliefs.shape)
     with np.errstate(divide="ignore"):
         for part in pieces(len(table), 2 * table[:1].nbytes):
             np.log(beliefs[part], out=table[part], dtype=np.float64)
+            table[part] -= table[part].max(axis=1, keepdims=True)
     return table
 
 

@@ -31,7 +31,7 @@ def fit(
     ----------
     X : array-like of shape (n_samples, n_features), or blocks
         float32 and float64 arrays are read in place unless a stride is negative. NaN is missing. Rows beyond memory
-        come in blocks, see :func:`fastgmm.blocks_of`, whose columns hold weights and labels, too.
+        come as ``fastgmm.blocks_of(...)``, whose columns hold weights and labels, too.
     y : ignored
         With a warning where it may be meant as weights.
     sample_weight : array-like of shape (n_samples,), optional
@@ -39,11 +39,12 @@ def fit(
     labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
         What is known of the components of rows: component numbers, -1 or missing where unknown; or, of dtype bool,
         whether a row may belong to each component; or numbers not below 0, how much it is believed to. The last
-        multiply the component's weight for that row; only ratios within a row matter. Components keep the numbers that
-        labels give them, and one that ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start
-        is given. Where clusters are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``.
-        Rows without any observed value count towards the weights; not at all, where nothing is known of their
-        components. Rows of beliefs that are mostly distinct are kept in 8 bytes for each component.
+        multiply the component's weight for that row, and the largest of a row counts as 1: only ratios within a row
+        matter, for ``lower_bound_`` as well. Components keep the numbers that labels give them, and one that
+        ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start is given. Where clusters are
+        not what labels mean, unlabelled rows mislead: give them less ``sample_weight``. Rows without any observed
+        value count towards the weights; not at all, where nothing is known of their components. Rows of beliefs that
+        are mostly distinct are kept in 8 bytes for each component.
     checkpoint : str or path-like, optional
         A file that keeps the fit after every iteration, whole or not at all: a fit that was killed goes on from there,
         to the same bits, when it is begun again with the same rows and options. One that had ended is not repeated.

@@ -82,7 +82,8 @@ class GaussianMixture:
     prior : 'default' or Prior, optional
         What is believed of the parameters beforehand, of which the fit then finds the posterior mode: see
         :class:`fastgmm.Prior`. ``'default'`` is that of R's mclust [3]_, vague, with covariances from those of all rows
-        of X: it keeps them from being singular. Set ``reg_covar=0`` beside it.
+        of X: it keeps them from being singular, as long as X has no column that is constant or follows from others.
+        Set ``reg_covar=0`` beside it.
     fixed : tuple of {'weights', 'means', 'covariances'}, or dict of component numbers by these names, default=()
         What stays as ``weights_init``, ``means_init`` and ``precisions_init`` say, or as a fit that ``warm_start``
         continues has left it: to the bit, without ``reg_covar``, and no free parameter of ``bic`` and ``aic``.
@@ -96,8 +97,8 @@ class GaussianMixture:
     annealing : float in (0, 1], optional
         For soft assignments: densities are raised to this exponent, which grows by half as often as ``tol`` or
         ``max_iter`` ends a run of EM, up to 1 [6]_. Flat densities have fewer maxima; near 0 all components become
-        one, and stay together. Below 1 the lower bound of a step is the mean of log(Σ(πN)ᵇ)/b for an exponent b, and
-        that of a fit cut short there is -inf.
+        one, and stay together, which a ``MergedComponentsWarning`` says. Below 1 the lower bound of a step is the mean
+        of log(Σ(πN)ᵇ)/b for an exponent b, and that of a fit cut short there is -inf.
     learning_decay : float, default=0.7
         Of the share (t + ``learning_offset``)^(−``learning_decay``) that ``partial_fit`` gives to a batch t [7]_. Above
         0.5, and up to 1, the model settles; the smaller, the sooner it forgets its start.
@@ -121,8 +122,9 @@ class GaussianMixture:
         Iterations of the best start, and the batches of ``partial_fit`` since.
     lower_bound_ : float
         Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
-        density, but of weights that are fixed, divided by the sum of the rows' weights. With ``assignment='hard'`` it
-        is another: see there. After ``partial_fit`` that of all batches, each by its share and under its own model.
+        density, but of weights that are fixed, divided by the sum of the rows' weights. A row without any value counts
+        where ``labels`` say something of it. With ``assignment='hard'`` it is another: see there. After ``partial_fit``
+        that of all batches, each by its share and under its own model.
     lower_bounds_ : list of float
         One for each iteration of the best start; after ``partial_fit`` the last one.
     history_ : tuple of Step

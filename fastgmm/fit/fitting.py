@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
@@ -17,11 +16,12 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import in_moderate_unit
+from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
 from fastgmm.fit.checkpoint import Checkpoint, Keeping, checkpoint_of
+from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.identity import identity_of
 from fastgmm.fit.labelled import require_possible, rows_of_a_component
@@ -41,12 +41,10 @@ from fastgmm.parameters import Array, FloatArray, Names, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
-from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 logger = logging.getLogger("fastgmm")
-
-AnySweep: TypeAlias = InMemory | IncompleteSweep | OverBlocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,6 +249,8 @@ def runs_of_em(
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
         require_possible(sweep.facts, start.weights)
+        if options.max_iter > 0:
+            require_variances(sweep, start, regularization, constraints)
         who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint)
         em = partial(who, regularization=regularization, constraints=constraints)
         how = stopping, lower_bound, random_state, checkpoint is not None

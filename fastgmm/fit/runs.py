@@ -139,7 +139,7 @@ def run_em(
         failure, run.failure = run.failure, None  # whose frames know the run
         if checkpoint is not None:
             checkpoint.finish(None)
-        raise explanation_of(sweep, failure) from failure
+        raise explanation_of(sweep, failure, "" if constraints is None else constraints.advice) from failure
     assert run.stop_reason is not None
     if is_logged and not course.wanders:  # draws make it fall
         _log_falls(run.steps)

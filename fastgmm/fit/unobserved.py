@@ -2,7 +2,9 @@
 
 Their density is 1 under every component, so that a sweep need not visit them: with b what is believed of a row,
 
-r_k = b_k π_k / Σ b π,   and their share of the objective is Σ w log Σ b π.
+r_k = b_k π_k / Σ b π,   and their share of the log-likelihood is Σ w log Σ b π.
+
+The objective is per unit of weight of all rows that it is a sum over, these among them.
 
 Where joint densities are raised to a power β, as the beliefs of the sweep are, so are these: r_k ∝ (b π)^β, and
 (1/β) Σ w log Σ (b π)^β.
@@ -25,6 +27,10 @@ class Unobserved:
 
     weights: FloatArray
     log_beliefs: FloatArray
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.weights.sum())
 
     def counts(self, model: Model) -> FloatArray:
         """Σwr (K,)."""
@@ -75,11 +81,20 @@ class WithUnobserved:
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         """Of all counts there are weights, of those of rows with values means and covariances."""
-        all_counts = moments.counts + self.unobserved.counts(model)
-        weights = self.of_observed.maximize(replace(moments, counts=all_counts), model).weights
-        return replace(self.of_observed.maximize(moments, model), weights=weights)
+        found = self.of_observed.maximize(moments, model)
+        return replace(found, weights=self.weights(self._with_others(moments, model)))
+
+    def weights(self, moments: Moments) -> FloatArray:
+        return self.of_observed.weights(moments)
 
     def objective(self, moments: Moments, model: Model) -> float:
-        """Per unit of weight of the rows with values."""
-        of_others = self.unobserved.log_likelihood(model) / moments.total_weight
-        return self.of_observed.objective(moments, model) + of_others
+        return self.of_observed.objective(self._with_others(moments, model), model)
+
+    def _with_others(self, moments: Moments, model: Model) -> Moments:
+        """Those of which weights and objectives are made, of all rows."""
+        return replace(
+            moments,
+            counts=moments.counts + self.unobserved.counts(model),
+            log_likelihood=moments.log_likelihood + self.unobserved.log_likelihood(model),
+            total_weight=moments.total_weight + self.unobserved.total_weight,
+        )

@@ -1,29 +1,28 @@
 """``blocks_of``: rows wherever they are, in the form that ``fit`` takes beside arrays."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastgmm.data.blocks.arrays import reader_of_arrays, reader_of_mapped
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.cutting import default_block_rows
-from fastgmm.data.blocks.dask_parts import is_dask
 from fastgmm.data.blocks.local import LocalBlocks, Reader
 from fastgmm.data.blocks.selection import Asked
-from fastgmm.sweeps.on_dask import blocks_on_dask
+from fastgmm.data.blocks.watched import Visit, WatchedBlocks
 
 
 def blocks_of(
-    data: Any,
+    data: object,
     *,
     columns: Sequence[str | int] | None = None,
     weight: str | int | None = None,
     labels: str | int | None = None,
     block_rows: int | None = None,
+    on_block: Callable[[Visit], object] | None = None,
 ) -> Blocks:
     """Rows that come in blocks, for ``fit`` and whatever else takes X: they are read anew in each pass.
 
@@ -44,6 +43,8 @@ def blocks_of(
         How many rows a block has: the result depends on it in its last bits, and on nothing else of how the rows are
         stored. By default as many as are 8 to 16 MB. Of Dask data frames, and arrays whose chunks are of unknown
         length, no block crosses partitions: each begins a new one.
+    on_block : callable, optional
+        It is told how far a pass has come, after each block (``fastgmm.Visit``).
 
     Returns
     -------
@@ -70,14 +71,23 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
-    asked = Asked(columns, weight, labels)
-    if is_dask(data):
+    blocks = _blocks_of(data, Asked(columns, weight, labels), None if block_rows is None else int(block_rows))
+    return blocks if on_block is None else WatchedBlocks(blocks, on_block)
+
+
+def _blocks_of(data: Any, asked: Asked, block_rows: int | None) -> Blocks:
+    if hasattr(data, "__dask_graph__"):
+        from fastgmm.sweeps.on_dask import blocks_on_dask
+
         return blocks_on_dask(data, asked, block_rows)
     reader = _reader_of(data, asked)
-    return LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
+    return LocalBlocks(reader, block_rows or default_block_rows(reader.form.n_features, reader.form.dtype))
 
 
 def _reader_of(data: Any, asked: Asked) -> Reader:
+    # It reads tables, which is not imported with fastgmm.
+    from fastgmm.data.blocks.arrays import reader_of_arrays
+
     if isinstance(data, str | os.PathLike):
         return _reader_of_files(Path(data), asked)
     if isinstance(data, Iterator):
@@ -95,4 +105,6 @@ def _reader_of(data: Any, asked: Asked) -> Reader:
 
 
 def _reader_of_files(path: Path, asked: Asked) -> Reader:
+    from fastgmm.data.blocks.arrays import reader_of_mapped
+
     return reader_of_mapped(str(path), (path,), asked)

@@ -80,6 +80,16 @@ def test_large_models_are_made_saved_loaded_and_copied_in_a_thread(workers, tmp_
         assert workers
 
 
+def test_what_wide_rows_lack_is_found_in_a_thread(workers):
+    weights, means, rows = np.full(10, 0.1), np.zeros((10, 400)), np.zeros((2, 400))
+    rows[:, 7] = np.nan
+    model = GaussianMixture.from_parameters(weights, means, MATRICES)
+    for wishes in ({}, {"return_std": True}, {"n_draws": 1}):
+        workers.clear()
+        model.impute(rows, **wishes)
+        assert len(workers) == 1
+
+
 def test_callbacks_starts_and_what_is_printed_run_in_the_callers_thread(workers, monkeypatch):
     threads = []
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastgmm import GaussianMixture, blocks_of
+from fastgmm import GaussianMixture, Visit, blocks_of
 
 ROWS = np.random.RandomState(0).standard_normal((300, 4))
 
@@ -105,3 +105,21 @@ def test_empty_arrays_have_no_effect() -> None:
     np.testing.assert_array_equal(means(blocks_of([ROWS[:0], ROWS, ROWS[:0]])), means(blocks_of([ROWS])))
     with pytest.raises(ValueError, match="the list: no rows"):
         means(blocks_of([ROWS[:0]]))
+
+
+def test_a_watcher_is_told_of_passes_and_rows() -> None:
+    visits: list[Visit] = []
+    gm = GaussianMixture().fit(blocks_of([ROWS], block_rows=128, on_block=visits.append))
+    assert visits[:3] == [Visit(1, 128, None), Visit(1, 256, None), Visit(1, 300, None)]
+    assert visits[3:6] == [Visit(2, 128, 300), Visit(2, 256, 300), Visit(2, 300, 300)]
+    assert len(visits) == 3 * (1 + gm.n_iter_)
+
+
+def test_a_watcher_may_end_a_fit_by_an_exception() -> None:
+    def stop(visit: Visit) -> None:
+        raise KeyError(visit.n_rows)
+
+    gm = GaussianMixture()
+    with pytest.raises(KeyError, match="128"):
+        gm.fit(blocks_of([ROWS], block_rows=128, on_block=stop))
+    assert not hasattr(gm, "means_")

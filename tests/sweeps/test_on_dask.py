@@ -206,6 +206,12 @@ class TestDataFrames:
             fastgmm.blocks_of(partitions, columns=["height"])
 
 
+@pytest.mark.parametrize("what", [lambda: dask.delayed([[1.0]]), lambda: da.zeros(3).to_delayed()[0]])
+def test_other_collections_are_refused(what) -> None:
+    with pytest.raises(TypeError, match="Delayed is no source of blocks: of Dask's collections arrays and data frames"):
+        fastgmm.blocks_of(what())
+
+
 class TestArrays:
     def test_an_error_names_the_row(self, client, rng) -> None:
         values = rows(rng)

@@ -102,4 +102,4 @@ class Blocks(Protocol):
 
 def is_blocks(X: object) -> TypeGuard[Blocks]:
     """Whether users have handed in a source of blocks, and no array."""
-    return type(X) is not np.ndarray and isinstance(getattr(X, "form", None), Form)
+    return isinstance(getattr(X, "form", None), Form)

@@ -16,14 +16,12 @@ from fastgmm.data.validation import as_numbers, feature_names
 Delayed: TypeAlias = Any
 
 
-def is_dask(data: object) -> bool:
-    """Whether it is an array or a data frame of Dask."""
-    is_array, is_frame = (all(hasattr(data, name) for name in names) for names in (("rechunk",), ("columns", "iloc")))
-    return hasattr(data, "__dask_graph__") and hasattr(data, "to_delayed") and (is_array or is_frame)
-
-
 def parts_of(data: Any, asked: Asked, block_rows: int | None) -> tuple[Form, "Parts"]:
-    """What is known of the rows of an array or a data frame, and its parts."""
+    """What is known of the rows of an array or a data frame, and its parts; ``TypeError`` for another collection."""
+    if not hasattr(data, "to_delayed") or not (hasattr(data, "rechunk") or hasattr(data, "iloc")):
+        raise TypeError(
+            f"{type(data).__name__} is no source of blocks: of Dask's collections arrays and data frames are"
+        )
     return (_parts_of_frame if hasattr(data, "iloc") else _parts_of_array)(data, asked, block_rows)
 
 

@@ -14,7 +14,8 @@ from fastgmm.data.blocks.kept import Kept, kept_of, keys_of, together
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
-from fastgmm.data.validation import holds_missing_or, moderating_power
+from fastgmm.data.validation import holds_missing_or
+from fastgmm.data.weights import moderating_power
 from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
 
@@ -74,7 +75,7 @@ class Looking:
 
     def __call__(self, block: Block, n_threads: int) -> Seen:
         has_missing = require_numbers(block, self.columns)
-        _require_labels(block, self.n_components)
+        require_labels(block, self.n_components)
         reading = Reading(block.values.dtype, self.n_components, frozenset([block.number] if has_missing else []))
         rows = replace(reading, power=self.power)(block)
         facts = Facts(rows)
@@ -166,13 +167,13 @@ def require_numbers(block: Block, columns: tuple[str, ...] | None) -> bool:
     return holds_missing_or(infinite, block.values)
 
 
-def _require_labels(block: Block, n_components: int) -> None:
+def require_labels(block: Block, n_components: int) -> None:
+    """``ValueError`` for what is neither a component number nor -1 nor missing."""
     if block.labels is None:
         return
-    labels = np.where(np.isnan(block.labels), -1.0, block.labels)
-    row = first_of_no_component(labels, n_components)
+    row = first_of_no_component(block.labels, n_components)
     if row is not None:
-        raise ValueError(f"{block.where(row)}: the label {of_no_component(float(labels[row]), n_components)}")
+        raise ValueError(f"{block.where(row)}: the label {of_no_component(float(block.labels[row]), n_components)}")
 
 
 def _extreme_places(kept: Kept) -> IntArray:

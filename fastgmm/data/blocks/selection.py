@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Form
-from fastgmm.data.tables.choice import Choice
+from fastgmm.data.choice import Choice
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
-from fastgmm.data.tables.choice import Choice
 from fastgmm.data.tables.hints import hint_to_leave_out
 from fastgmm.data.tables.source import Source
 from fastgmm.data.times import WAY_OUT, kind_of_time
