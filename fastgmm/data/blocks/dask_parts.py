@@ -18,11 +18,12 @@ Delayed: TypeAlias = Any
 
 def parts_of(data: Any, asked: Asked, block_rows: int | None) -> tuple[Form, "Parts"]:
     """What is known of the rows of an array or a data frame, and its parts; ``TypeError`` for another collection."""
-    if not hasattr(data, "to_delayed") or not (hasattr(data, "rechunk") or hasattr(data, "iloc")):
-        raise TypeError(
-            f"{type(data).__name__} is no source of blocks: of Dask's collections arrays and data frames are"
-        )
-    return (_parts_of_frame if hasattr(data, "iloc") else _parts_of_array)(data, asked, block_rows)
+    # An object that is delayed has attributes of any name, which are delayed, too.
+    if isinstance(getattr(data, "chunks", None), tuple) and hasattr(data, "rechunk"):
+        return _parts_of_array(data, asked, block_rows)
+    if isinstance(getattr(data, "npartitions", None), int) and hasattr(data, "iloc"):
+        return _parts_of_frame(data, asked, block_rows)
+    raise TypeError(f"{type(data).__name__} is no source of blocks: of Dask's collections arrays and data frames are")
 
 
 @dataclass(frozen=True, eq=False)
