@@ -1,7 +1,7 @@
 """``blocks_of``: rows wherever they are, in the form that ``fit`` takes beside arrays."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,12 +29,15 @@ def blocks_of(
 
     Parameters
     ----------
-    data : path, list of paths, list of arrays, callable, or what pyarrow has
+    data : path, list, callable, what pyarrow has, or Dask array or data frame
         A file, a directory of files (in the order of their names, without those that begin with . or _), or a list of
         files, all of one kind: ``.npy``, which is mapped into memory; ``.parquet``; ``.arrow``, ``.feather``, ``.ipc``;
         or ``.csv``, ``.tsv``, ``.txt``, ``.dat``, also with ``.gz``. An array, or a list of arrays or frames. A
         function without arguments that returns an iterator of arrays or frames, anew for each pass. A
-        ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them in every file.
+        ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them in every file. Rows of
+        a Dask collection stay on the workers of the client that is current here, from the first pass until the source
+        is closed (it is a context manager) or forgotten; without a client Dask computes its parts in this process, anew
+        for each pass.
     columns : sequence of str or int, optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels.
     weight : str or int, optional
@@ -43,7 +46,8 @@ def blocks_of(
         The column of component numbers, -1 or missing where they are unknown.
     block_rows : int, optional
         How many rows a block has: the result depends on it in its last bits, and on nothing else of how the rows are
-        stored. By default as many as are 8 to 16 MB.
+        stored. By default as many as are 8 to 16 MB. Of Dask data frames, and arrays whose chunks are of unknown
+        length, no block crosses partitions: each begins a new one.
     header : {"auto", "yes", "no"}, default="auto"
         Of text: whether the first row of each file holds names; "auto": where it looks like names.
     delimiter : str, optional
@@ -73,6 +77,8 @@ def blocks_of(
         For a file or a directory that does not exist.
     ImportError
         For Parquet and Arrow without pyarrow.
+    ConnectionError
+        While a source is used: for a Dask cluster that is gone, or has lost rows that it cannot load again.
 
     Examples
     --------
@@ -85,9 +91,32 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
+    blocks = _blocks_of(
+        data, Asked(columns, weight, labels), header, delimiter, cache, None if block_rows is None else int(block_rows)
+    )
+    return blocks if on_block is None else WatchedBlocks(blocks, on_block)
+
+
+def _blocks_of(
+    data: Any,
+    asked: Asked,
+    header: Literal["auto", "yes", "no"],
+    delimiter: str | None,
+    cache: AnyPath | None,
+    block_rows: int | None,
+) -> Blocks:
+    if hasattr(data, "__dask_graph__"):
+        _require_of_files_alone(header, delimiter, cache)
+        from fastgmm.sweeps.on_dask import blocks_on_dask
+
+        return blocks_on_dask(data, asked, block_rows)
     # They know tables, which are not imported with fastgmm.
     from fastgmm.data.blocks.readers import reader_of
 
-    reader = reader_of(data, Asked(columns, weight, labels), header, delimiter, cache)
-    blocks = LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
-    return blocks if on_block is None else WatchedBlocks(blocks, on_block)
+    reader = reader_of(data, asked, header, delimiter, cache)
+    return LocalBlocks(reader, block_rows or default_block_rows(reader.form.n_features, reader.form.dtype))
+
+
+def _require_of_files_alone(header: str, delimiter: str | None, cache: AnyPath | None) -> None:
+    if (header, delimiter, cache) != ("auto", None, None):
+        raise ValueError("header, delimiter and cache can be told of files only")

@@ -22,6 +22,8 @@ HOMES = {
     "tqdm": ("show/progress.py", True),
     "pyarrow": ("data/tables/arrow_columns.py data/tables/parquet_files.py data/blocks/arrow.py", True),
     "pandas": ("data/tables/parquet_files.py estimator/transformer.py", True),
+    "dask": ("data/blocks/dask_parts.py", True),
+    "distributed": ("sweeps/on_dask.py", True),
     "polars": ("estimator/transformer.py", True),
     "sklearn": (
         "estimator/interchange.py estimator/protocol.py estimator/metadata_routing.py estimator/transformer.py",
