@@ -13,6 +13,7 @@ from fastgmm.data.blocks.cutting import default_block_rows
 from fastgmm.data.blocks.local import LocalBlocks, Reader
 from fastgmm.data.blocks.selection import Asked
 from fastgmm.data.blocks.watched import Visit, WatchedBlocks
+from fastgmm.sweeps.spark_frames import is_spark_frame
 
 
 def blocks_of(
@@ -28,9 +29,12 @@ def blocks_of(
 
     Parameters
     ----------
-    data : path, list or callable
+    data : path, list, callable or pyspark.sql.DataFrame
         A ``.npy`` file, which is mapped into memory; a list of arrays or frames; or a function without arguments that
-        returns an iterator of arrays or frames, anew for each pass.
+        returns an iterator of arrays or frames, anew for each pass. Of a DataFrame of Spark the partitions are cut into
+        blocks, one by one, in files of the executors: see ``docs/beyond-memory.md``. What is returned then also has
+        ``with_scores(model)``, the DataFrame with the component and the log-density of each row, and ``close()``, which
+        removes the files, as the end of a ``with`` block does.
     columns : sequence of str or int, optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels.
     weight : str or int, optional
@@ -65,9 +69,17 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
-    reader = _reader_of(data, Asked(columns, weight, labels))
-    blocks = LocalBlocks(reader, int(block_rows or default_block_rows(reader.form.n_features, reader.form.dtype)))
+    blocks = _blocks_of(data, Asked(columns, weight, labels), None if block_rows is None else int(block_rows))
     return blocks if on_block is None else WatchedBlocks(blocks, on_block)
+
+
+def _blocks_of(data: Any, asked: Asked, block_rows: int | None) -> Blocks:
+    if is_spark_frame(data):
+        from fastgmm.sweeps.on_spark import spark_blocks
+
+        return spark_blocks(data, asked, block_rows)
+    reader = _reader_of(data, asked)
+    return LocalBlocks(reader, block_rows or default_block_rows(reader.form.n_features, reader.form.dtype))
 
 
 def _reader_of(data: Any, asked: Asked) -> Reader:
