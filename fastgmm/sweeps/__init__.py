@@ -6,5 +6,6 @@ are too far from which rows to matter, ``drawn.py`` draws a component for each r
 say what is collected.
 
 ``over_blocks.py`` asks rows that come in blocks, from whatever source ``blocks_of.py`` makes of what users hand in.
-``on_dask.py`` has blocks on the workers of a cluster, and ``placement.py`` decides who works on which.
+``on_dask.py`` has blocks on the workers of a cluster, and ``placement.py`` decides who works on which. ``on_spark.py``
+has Spark visit them, by the tasks in ``spark_tasks.py``, of what ``spark_frames.py`` finds in a DataFrame.
 """

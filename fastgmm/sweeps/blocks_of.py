@@ -11,6 +11,7 @@ from fastgmm.data.blocks.local import LocalBlocks
 from fastgmm.data.blocks.selection import Asked
 from fastgmm.data.blocks.watched import Visit, WatchedBlocks
 from fastgmm.machine.whole_file import AnyPath
+from fastgmm.sweeps.spark_frames import is_spark_frame
 
 
 def blocks_of(
@@ -29,7 +30,7 @@ def blocks_of(
 
     Parameters
     ----------
-    data : path, list, callable, what pyarrow has, or Dask array or data frame
+    data : path, list, callable, what pyarrow has, or what Dask or Spark has
         A file, a directory of files (in the order of their names, without those that begin with . or _), or a list of
         files, all of one kind: ``.npy``, which is mapped into memory; ``.parquet``; ``.arrow``, ``.feather``, ``.ipc``;
         or ``.csv``, ``.tsv``, ``.txt``, ``.dat``, also with ``.gz``. An array, or a list of arrays or frames. A
@@ -38,6 +39,9 @@ def blocks_of(
         a Dask collection stay on the workers of the client that is current here, from the first pass until the source
         is closed (it is a context manager) or forgotten; without a client Dask computes its parts in this process, anew
         for each pass.
+        Of a DataFrame of Spark the partitions are cut into blocks, one by one, in files of the executors: see
+        ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``, the DataFrame with the
+        component and the log-density of each row, and ``close()``, as that of Dask.
     columns : sequence of str or int, optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels.
     weight : str or int, optional
@@ -110,6 +114,11 @@ def _blocks_of(
         from fastgmm.sweeps.on_dask import blocks_on_dask
 
         return blocks_on_dask(data, asked, block_rows)
+    if is_spark_frame(data):
+        _require_of_files_alone(header, delimiter, cache)
+        from fastgmm.sweeps.on_spark import spark_blocks
+
+        return spark_blocks(data, asked, block_rows)
     # They know tables, which are not imported with fastgmm.
     from fastgmm.data.blocks.readers import reader_of
 

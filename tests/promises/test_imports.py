@@ -20,7 +20,12 @@ HOMES = {
     "scipy": ("families/factors.py", True),
     "matplotlib": ("show/plots.py", True),
     "tqdm": ("show/progress.py", True),
-    "pyarrow": ("data/tables/arrow_columns.py data/tables/parquet_files.py data/blocks/arrow.py", True),
+    "pyarrow": (
+        "data/tables/arrow_columns.py data/tables/parquet_files.py data/blocks/arrow.py sweeps/on_spark.py",
+        True,
+    ),
+    "pyspark": ("sweeps/on_spark.py", True),
+    "py4j": ("sweeps/on_spark.py", True),
     "pandas": ("data/tables/parquet_files.py estimator/transformer.py", True),
     "dask": ("data/blocks/dask_parts.py", True),
     "distributed": ("sweeps/on_dask.py", True),
@@ -147,7 +152,7 @@ import numpy  # which starts its own threads
 tasks = "/proc/self/task"
 before = len(os.listdir(tasks)) if os.path.exists(tasks) else 0
 import fastgmm
-heavy = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib", "tqdm", "pandas", "pyarrow", "joblib"}
+heavy = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib", "tqdm", "pandas", "pyarrow", "joblib", "pyspark"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 assert threading.active_count() == 1
 assert before == (len(os.listdir(tasks)) if os.path.exists(tasks) else 0)

@@ -8,6 +8,6 @@ source in this process, which decodes one block ahead, and ``watched.py`` tells 
 ``selection.py`` says which columns are what. The other files decode. ``readers.py`` says who reads what users hand in:
 ``arrays.py`` also mapped files, ``arrow.py`` Parquet and what else pyarrow reads, ``text.py`` text. ``files.py`` says
 which files there are, ``alike.py`` that they have the same columns, ``unchanged.py`` that they stay what they are;
-``caching.py`` keeps what was decoded, ``dask_parts.py`` has what lies on Dask's workers. Whoever visits blocks in other
-processes lives in ``sweeps``.
+``caching.py`` keeps what was decoded, ``partition_files.py`` where several processes map
+it; ``dask_parts.py`` has what lies on Dask's workers. Whoever visits blocks in other processes lives in ``sweeps``.
 """
