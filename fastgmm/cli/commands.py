@@ -187,7 +187,7 @@ def _rows_report(
 ) -> Report:
     """Results row by row: into the output file where there is one, else to standard output."""
     if arguments.output is not None:
-        write_rows(arguments.output, blocks, shape, dtype, columns)
+        write_rows(arguments.output, blocks, shape[0], shape[1:], dtype, columns)
         text = f"{noun} of {shape[0]:,} points written to {arguments.output}\n"
         return Report([text], facts | {"output": arguments.output})
     if arguments.json:
