@@ -13,6 +13,9 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from fastgmm.cli.argument_types import (
+    is_in_blocks,
+)
 from fastgmm.cli.parser import make_parser
 from fastgmm.cli.words import in_words_of_usage
 from fastgmm.fit.options import InvalidParameterError, options_of
@@ -65,6 +68,14 @@ def _require_options_that_agree(arguments: Namespace) -> None:
         options_of({name: getattr(arguments, name) for name in getattr(arguments, "options", ())}, "fastgmm")
     except InvalidParameterError as error:
         arguments.refuse(in_words_of_usage(str(error)))
+    if arguments.command != "fit":
+        return
+    if is_in_blocks(arguments) and arguments.labels is not None:
+        arguments.refuse("--labels is for points in memory: of points in blocks labels are a column, --label-column")
+    if is_in_blocks(arguments) and arguments.assignment == "stochastic":
+        arguments.refuse("--assignment stochastic keeps a label for every point: it needs points in memory")
+    if arguments.checkpoint is not None and arguments.assignment == "stochastic":
+        arguments.refuse("--checkpoint must be left out where --assignment stochastic: such a fit cannot be kept")
 
 
 def _run(arguments: Namespace) -> Report:
@@ -73,9 +84,9 @@ def _run(arguments: Namespace) -> Report:
         from fastgmm.cli.demo import demo
 
         return demo(arguments)
-    from fastgmm.cli import commands, moments
+    from fastgmm.cli import commands, in_blocks, moments
 
-    home = moments if arguments.command in _STEPS_OF_EM else commands
+    home = moments if arguments.command in _STEPS_OF_EM else in_blocks if is_in_blocks(arguments) else commands
     run: Callable[[Namespace], Report] = getattr(home, arguments.command)
     return run(arguments)
 

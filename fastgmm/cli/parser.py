@@ -1,12 +1,19 @@
 """What the command ``fastgmm`` takes, and the help that says so."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter, _SubParsersAction
+from argparse import ArgumentParser, RawDescriptionHelpFormatter, _ArgumentGroup, _SubParsersAction
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from fastgmm.cli.argument_types import as_argument, column_names, delimiter, file_that_ends_in, input_file
+from fastgmm.cli.argument_types import (
+    as_argument,
+    column_names,
+    delimiter,
+    file_that_ends_in,
+    input_file,
+    input_in_memory_or_blocks,
+)
 from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.fit.rules import SIZE, integer_from
@@ -21,6 +28,25 @@ an iteration of EM over rows at two sites, none of which leaves its own:
   fastgmm accumulate model.npz there.csv -o there.npz
   fastgmm merge here.npz there.npz -o total.npz
   fastgmm maximize model.npz total.npz -o next-model.npz
+"""
+
+
+_OF_FIT_IN_BLOCKS = """\
+rows beyond memory in a directory of files, which are decoded once; a fit that was killed goes on:
+
+  fastgmm fit folder -k 16 -o model.npz --weight w --cache scratch --checkpoint fit.npz
+"""
+_OF_PREDICT_IN_BLOCKS = """\
+rows beyond memory, whose results are written as they come:
+
+  fastgmm predict model.npz folder -o labels.parquet
+  fastgmm predict model.npz points.npy --in-blocks --proba -o probabilities.npy
+"""
+_OF_SCORE_IN_BLOCKS = """\
+rows beyond memory:
+
+  fastgmm score model.npz folder --weight w
+  fastgmm score model.npz points.npy --in-blocks -o densities.npy
 """
 
 
@@ -51,11 +77,12 @@ def _add_command(
     return parser
 
 
-def _add_points(parser: ArgumentParser) -> None:
+def _add_points(parser: ArgumentParser, or_blocks: bool = False) -> None:
+    of_blocks = "; in blocks also .arrow, .feather, or a directory of files of one kind" if or_blocks else ""
     parser.add_argument(
         "points",
-        type=input_file,
-        help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value",
+        type=input_in_memory_or_blocks if or_blocks else input_file,
+        help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value{of_blocks}",
     )
     parser.add_argument("--columns", type=column_names, metavar="A,B,...", help="only these columns, by name or from 0")
     parser.add_argument(
@@ -67,6 +94,33 @@ def _add_points(parser: ArgumentParser) -> None:
         metavar="CHARACTER|tab|space",
         help="between cells (text; default: by file name)",
     )
+
+
+def _add_blocks(parser: ArgumentParser, example: str) -> "_ArgumentGroup":
+    """The options of points in blocks, and an example below all options."""
+    parser.formatter_class, parser.epilog = RawDescriptionHelpFormatter, f"{example}\n{_EPILOG}"
+    group = parser.add_argument_group(
+        "points in blocks",
+        "Points beyond memory are read a block of rows at a time, anew in each pass.\n"
+        "So are those of a directory, and wherever one of these options is given.",
+    )
+    group.add_argument("--in-blocks", action="store_true", help="read them so")
+    group.add_argument(
+        "--block-rows",
+        type=as_argument(integer_from(1).read),
+        metavar="ROWS",
+        help="how many a block has, which the last bits of a fit depend on (default: 8 to 16 MB)",
+    )
+    group.add_argument(
+        "--cache",
+        metavar="DIRECTORY",
+        help="where to keep decoded points, which later passes and commands map into memory; it is never emptied",
+    )
+    return group
+
+
+def _add_weight(group: "_ArgumentGroup") -> None:
+    group.add_argument("--weight", metavar="COLUMN", help="of weights, by name or from 0")
 
 
 def _add_options(parser: ArgumentParser, options: Mapping[str, Option], required: Sequence[str] = ()) -> None:
@@ -96,10 +150,22 @@ def _add_output(parser: ArgumentParser, about: str) -> None:
 
 def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str, Option]) -> None:
     parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
-    _add_points(parser)
+    _add_points(parser, or_blocks=True)
     parser.add_argument("-o", "--output", required=True, metavar="MODEL.npz", help="the model file to write")
     _add_labels(parser)
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keeps the fit after every iteration, so that the same command goes on from there if this one is killed",
+    )
     _add_options(parser, options, required=("n_components",))
+    group = _add_blocks(parser, _OF_FIT_IN_BLOCKS)
+    _add_weight(group)
+    group.add_argument(
+        "--label-column",
+        metavar="COLUMN",
+        help="of component numbers, -1, empty or NA where unknown, by name or from 0",
+    )
 
 
 def _add_labels(parser: ArgumentParser) -> None:
@@ -115,17 +181,19 @@ def _add_labels(parser: ArgumentParser) -> None:
 def _add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "predict", "the most probable component of every point")
     parser.add_argument("model", help="a model file")
-    _add_points(parser)
+    _add_points(parser, or_blocks=True)
     _add_output(parser, ".npy, .csv or .parquet (default: one line a point on stdout)")
     parser.add_argument("--proba", action="store_true", help="the probabilities of all components instead")
+    _add_blocks(parser, _OF_PREDICT_IN_BLOCKS)
 
 
 def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "score", "the log-likelihood of points")
     parser.add_argument("model", help="a model file")
-    _add_points(parser)
+    _add_points(parser, or_blocks=True)
     parser.add_argument("--samples", action="store_true", help="the log-density of every point instead of the mean")
     _add_output(parser, "write those to .npy, .csv or .parquet instead of stdout")
+    _add_weight(_add_blocks(parser, _OF_SCORE_IN_BLOCKS))
 
 
 def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
