@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, cast, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,7 +26,7 @@ _WORK_OF_A_DRAW = 50
 def predict(self: Any, X: Blocks) -> Iterator[IntArray]: ...
 @overload
 def predict(self: Any, X: "ArrayLike") -> IntArray: ...
-def predict(self: Any, X: Any) -> "IntArray | Iterator[IntArray]":
+def predict(self: Any, X: "ArrayLike | Blocks") -> "IntArray | Iterator[IntArray]":
     """The component with the largest posterior probability, for every row.
 
     Parameters
@@ -62,7 +62,7 @@ def predict(self: Any, X: Any) -> "IntArray | Iterator[IntArray]":
 def predict_proba(self: Any, X: Blocks) -> Iterator[FloatingArray]: ...
 @overload
 def predict_proba(self: Any, X: "ArrayLike") -> FloatingArray: ...
-def predict_proba(self: Any, X: Any) -> "FloatingArray | Iterator[FloatingArray]":
+def predict_proba(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterator[FloatingArray]":
     """Posterior probabilities of the components, which sum to 1 in every row.
 
     Parameters
@@ -97,7 +97,7 @@ def predict_proba(self: Any, X: Any) -> "FloatingArray | Iterator[FloatingArray]
 def score_samples(self: Any, X: Blocks) -> Iterator[FloatingArray]: ...
 @overload
 def score_samples(self: Any, X: "ArrayLike") -> FloatingArray: ...
-def score_samples(self: Any, X: Any) -> "FloatingArray | Iterator[FloatingArray]":
+def score_samples(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterator[FloatingArray]":
     """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
 
     Of a row with missing values it is that of the others, which is not comparable with that of more or fewer values; of
@@ -162,7 +162,7 @@ def score(self: Any, X: "ArrayLike | Blocks", y: object = None, sample_weight: "
     """
     if is_blocks(X):
         return _score_of_blocks(self, X, sample_weight)[0]
-    return checked_score(*ready_to_score(self, cast("ArrayLike", X)), self.n_threads, y, sample_weight)[0]
+    return checked_score(*ready_to_score(self, X), self.n_threads, y, sample_weight)[0]
 
 
 def bic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = None) -> float:
@@ -199,7 +199,7 @@ def bic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = 
     """
     if is_blocks(X):
         return criteria.bic(*_score_of_blocks(self, X, sample_weight))
-    scored = checked_score(*ready_to_score(self, cast("ArrayLike", X)), self.n_threads, None, sample_weight)
+    scored = checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight)
     return criteria.bic(*scored)
 
 
@@ -234,7 +234,7 @@ def aic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = 
     """
     if is_blocks(X):
         return criteria.aic(*_score_of_blocks(self, X, sample_weight))
-    scored = checked_score(*ready_to_score(self, cast("ArrayLike", X)), self.n_threads, None, sample_weight)
+    scored = checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight)
     return criteria.aic(*scored)
 
 

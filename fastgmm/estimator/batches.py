@@ -7,13 +7,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from fastgmm.data.validation import (
-    check_feature_names,
-    check_rows,
-    check_sample_weight,
-    feature_names,
-    warn_of_weights,
-)
+from fastgmm.data.validation import check_feature_names, check_rows, feature_names
+from fastgmm.data.weights import check_sample_weight, warn_of_weights
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, earlier_fit, rows_of_a_start, with_start_in_caller
 from fastgmm.fit.options import check_stepwise, options_of
 from fastgmm.fit.steps import Fit

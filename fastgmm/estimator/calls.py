@@ -18,13 +18,11 @@ from fastgmm.data.validation import (
     check_n_features,
     check_observed,
     check_rows,
-    check_sample_weight,
     feature_names,
     have_observed,
-    moderate,
     require_rows_for_components,
-    warn_of_weights,
 )
+from fastgmm.data.weights import check_sample_weight, moderate, warn_of_weights
 from fastgmm.estimator.of_blocks import column_names, require_alike, require_nothing_beside
 from fastgmm.files.checkpoint_file import CheckpointFile
 from fastgmm.fit.annealing import exponents_from
@@ -163,7 +161,7 @@ def require_fitted(estimator: object) -> dict[str, Any]:
     return attributes
 
 
-def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
+def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
     """A scorer, and validated rows for it."""
     attributes, name = require_fitted(estimator), type(estimator).__name__
     scorer = scorer_of(attributes)

@@ -31,7 +31,7 @@ def fit(
     ----------
     X : array-like of shape (n_samples, n_features), or blocks
         float32 and float64 arrays are read in place unless a stride is negative. NaN is missing. Rows beyond memory
-        come in blocks, see :func:`fastgmm.blocks_of`, whose columns hold weights and labels, too.
+        come as ``fastgmm.blocks_of(...)``, whose columns hold weights and labels, too.
     y : ignored
         With a warning where it may be meant as weights.
     sample_weight : array-like of shape (n_samples,), optional

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Block, Blocks, Form
-from fastgmm.data.blocks.looking import require_numbers
+from fastgmm.data.blocks.looking import require_labels, require_numbers
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.validation import NO_VALUES, check_n_features
 from fastgmm.machine.waiting import attended
@@ -74,9 +74,13 @@ def score_of(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> tuple[flo
     return sums.log_likelihood / sums.weight, sums.weight, scorer.n_parameters
 
 
-def _rows_of(block: Block, form: Form) -> Rows:
+def checked_rows(block: Block, form: Form, n_components: int | None = None) -> Rows:
+    """The rows of a block that nobody has looked at before; with their labels for so many components."""
     has_missing = require_numbers(block, form.columns)
-    return replace(Reading(form.dtype, 1)(block), has_missing=has_missing)
+    reading = Reading(form.dtype, n_components or 1, is_labelled=n_components is not None)
+    if n_components is not None:
+        require_labels(block, n_components)
+    return replace(reading(block), has_missing=has_missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +90,7 @@ class _Evaluated:
     wanted: Wanted
 
     def __call__(self, block: Block, n_threads: int) -> Array:
-        return self.scorer.evaluate(_rows_of(block, self.form), n_threads, self.wanted)
+        return self.scorer.evaluate(checked_rows(block, self.form), n_threads, self.wanted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +99,7 @@ class _Scored:
     form: Form
 
     def __call__(self, block: Block, n_threads: int) -> tuple[Array, Sums]:
-        rows = _rows_of(block, self.form)
+        rows = checked_rows(block, self.form)
         found = self.scorer.evaluate(rows, n_threads, "log_density")
         log_density = found.astype(np.float64, copy=False)
         weights = np.ones(len(log_density)) if rows.weights is None else rows.weights

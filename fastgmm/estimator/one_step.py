@@ -1,16 +1,21 @@
 """The two halves of an iteration of EM as methods of the estimator: moments of rows, and the model that follows."""
 
-from dataclasses import replace
-from typing import Any, TypeVar
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.blocks.block import Block, Blocks, Form, is_blocks
 from fastgmm.data.facts import Facts
 from fastgmm.data.labels import with_labels
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
-from fastgmm.data.validation import check_sample_weight, moderate
-from fastgmm.estimator.calls import ready_to_score, require_fitted
+from fastgmm.data.weights import check_sample_weight, moderate
+from fastgmm.estimator.calls import ready_for_blocks, ready_to_score, require_fitted
+from fastgmm.estimator.of_blocks import checked_rows, require_nothing_beside
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
@@ -35,13 +40,13 @@ Estimator = TypeVar("Estimator")
 
 
 def moments(
-    self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None, *, labels: "ArrayLike | None" = None
+    self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = None, *, labels: "ArrayLike | None" = None
 ) -> Moments:
     """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features), or blocks
         NaN is missing; a row without any observed value is no row.
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
@@ -77,7 +82,10 @@ def moments(
     >>> gm.moments([[0.0], [1.0]], labels=[-1, 1]).counts
     array([1., 1.])
     """
-    scorer, rows = ready_to_score(self, X)
+    if is_blocks(X):
+        require_nothing_beside(sample_weight, labels)
+        return _moments_of_blocks(ready_for_blocks(self, X), X, self.n_threads)
+    scorer, rows = ready_to_score(self, cast("ArrayLike", X))
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
     if labels is not None:
@@ -90,6 +98,30 @@ def moments(
             found = found.scaled(float(weights.max() / rows.weights.max()))
     check_moments(found)
     return found
+
+
+def _moments_of_blocks(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Moments:
+    def work() -> Moments:
+        with closing(blocks.map(_OfBlock(scorer, blocks.form), n_threads)) as parts:
+            first = next(parts, None)
+            if first is None:
+                raise ValueError(f"{blocks.form.name}: no rows")
+            return reduce(add, parts, first)
+
+    found = attended(work)
+    check_moments(found)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _OfBlock:
+    scorer: Scorer
+    form: Form
+
+    def __call__(self, block: Block, n_threads: int) -> Moments:
+        rows = checked_rows(block, self.form, self.scorer.shape[0] if self.form.has_labels else None)
+        require_possible(Facts(rows), np.asarray(self.scorer.weights, np.float64))
+        return _moments_of_rows(self.scorer, rows, n_threads)
 
 
 def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Moments:

@@ -11,9 +11,8 @@ import numpy as np
 from fastgmm.fit.runs import Course
 from fastgmm.fit.steps import Fit
 from fastgmm.parameters import Parameters
-from fastgmm.sweeps.in_memory import InMemory
-from fastgmm.sweeps.incomplete import IncompleteSweep, believing
-from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.incomplete import believing
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 
 # That of the authors' examples is between 1.1 and 1.5 [1]_; the steps are few, since every one takes a run of EM.
 _GROWTH = 1.5
@@ -65,9 +64,7 @@ def annealed(run: Callable[[Parameters, Course], Fit], start: Parameters, first:
     return fit
 
 
-def tempered_sweep(
-    sweep: InMemory | IncompleteSweep | OverBlocks, exponent: float
-) -> InMemory | IncompleteSweep | OverBlocks:
+def tempered_sweep(sweep: AnySweep, exponent: float) -> AnySweep:
     """The sweep over the rows, what is believed of them raised to a power."""
     if isinstance(sweep, OverBlocks):
         return sweep  # labels are certain, and stay so

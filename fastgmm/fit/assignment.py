@@ -16,8 +16,7 @@ from fastgmm.parameters import Parameters
 from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.drawn import DrawnSweep
 from fastgmm.sweeps.in_memory import InMemory
-from fastgmm.sweeps.incomplete import IncompleteSweep
-from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 
@@ -31,7 +30,7 @@ class RunEM(Protocol):
 
 def run_as_assigned(
     options: Options,
-    sweep: InMemory | IncompleteSweep | OverBlocks,
+    sweep: AnySweep,
     start: Parameters,
     run: RunEM,
     stopping: Stopping,
@@ -74,6 +73,6 @@ def run_as_assigned(
     return whole(is_accelerated=False)
 
 
-def _remembering(sweep: InMemory | IncompleteSweep | OverBlocks, is_kept: bool) -> Sweep:
+def _remembering(sweep: AnySweep, is_kept: bool) -> Sweep:
     """With bounds from pass to pass, where there are any."""
     return BoundedSweep(sweep) if isinstance(sweep, InMemory) and not is_kept else sweep

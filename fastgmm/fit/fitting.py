@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import in_moderate_unit
+from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
@@ -42,12 +41,10 @@ from fastgmm.parameters import Array, FloatArray, Names, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
-from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 logger = logging.getLogger("fastgmm")
-
-AnySweep: TypeAlias = InMemory | IncompleteSweep | OverBlocks
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ from fastgmm.parameters import Array, FloatArray, IntArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
 from fastgmm.sweeps.incomplete import IncompleteSweep
-from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 
 # Rows that a partition looks at, unless components need more. The number was chosen by hand; `bench.lab.starts` found
 # 4096 to do as well for choosing among candidates.
@@ -63,7 +63,7 @@ class StartOptions:
 
 
 def make_start(
-    sweep: InMemory | IncompleteSweep | OverBlocks,
+    sweep: AnySweep,
     options: StartOptions,
     regularization: FloatArray,
     random_state: np.random.RandomState,

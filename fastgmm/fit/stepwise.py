@@ -20,7 +20,8 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.data.origin import less_origin, origin_of
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
-from fastgmm.data.validation import NO_VALUES, NO_VALUES_OF_WEIGHT, in_moderate_unit
+from fastgmm.data.validation import NO_VALUES, NO_VALUES_OF_WEIGHT
+from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.fit.degenerate import explanation_of
 from fastgmm.fit.em import Iterate, iterate_after

@@ -1,7 +1,7 @@
 """``blocks_of``: rows wherever they are, in the form that ``fit`` takes beside arrays."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from fastgmm.machine.whole_file import AnyPath
 
 
 def blocks_of(
-    data: Any,
+    data: object,
     *,
     columns: Sequence[str | int] | None = None,
     weight: str | int | None = None,
@@ -55,7 +55,7 @@ def blocks_of(
         changed is decoded anew. Nothing is ever removed there: you may do that whenever nobody reads, and should trust
         whoever else may write there. Rows that lie in memory or in ``.npy`` are not kept.
     on_block : callable, optional
-        Is told with a :class:`fastgmm.Visit`, after each block, how far a pass has come.
+        It is told how far a pass has come, after each block (``fastgmm.Visit``).
 
     Returns
     -------
@@ -85,7 +85,7 @@ def blocks_of(
     """
     if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
-    # Readers know files of all kinds, which takes a while to import.
+    # They know tables, which are not imported with fastgmm.
     from fastgmm.data.blocks.readers import reader_of
 
     reader = reader_of(data, Asked(columns, weight, labels), header, delimiter, cache)

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -147,3 +147,7 @@ class _MomentsAbout:
 
     def __call__(self, rows: Rows, by: Machinery) -> list[Moments]:
         return [moments_about(self.center, Facts(rows), by.backend, by.n_threads)]
+
+
+# The sweeps that a fit begins with.
+AnySweep: TypeAlias = InMemory | IncompleteSweep | OverBlocks

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.data.validation import check_feature_names, check_rows, check_sample_weight, feature_names
+from fastgmm.data.validation import check_feature_names, check_rows, feature_names
+from fastgmm.data.weights import check_sample_weight
 from fastgmm.parameters import Array
 
 # Numbers that float16, integers and every float hold exactly.

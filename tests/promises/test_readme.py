@@ -44,7 +44,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 @pytest.mark.prints
 def test_the_example_of_several_sites_finds_both(capsys):
     names: dict[str, object] = {}
-    exec(blocks("python")[3], names)
+    exec(blocks("python")[4], names)
     assert np.allclose(names["gm"].means_, [[0, 0], [4, 4]], atol=0.5)
     assert np.allclose(names["gm"].weights_, [5 / 8, 3 / 8], atol=0.05)
 
@@ -102,6 +102,29 @@ def test_the_page_of_streams_finds_what_it_says():
     assert len(found) == 7
     for name, score in found.items():
         np.testing.assert_allclose(told[name], [score], atol=0.0006 if name != "sorted" else 0.01)
+
+
+def test_the_example_of_rows_beyond_memory_runs(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", np.concatenate([rng.normal(0, 1, (5000, 2)), rng.normal(8, 1, (5000, 2))]))
+    names: dict[str, object] = {"np": np, "GaussianMixture": fastgmm.GaussianMixture}
+    exec(blocks("python")[3], names)
+    assert sorted(np.bincount(names["labels"])) == [5000, 5000]
+    assert (tmp_path / "fit.npz").exists()
+
+
+@pytest.mark.prints
+def test_the_page_of_rows_beyond_memory_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "beyond-memory.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    assert len(names["labels"]) == len(names["rows"])
+    np.testing.assert_array_equal(names["gm"].means_, names["fit"].means_)
+    assert fastgmm.GaussianMixture(4, random_state=0).fit(names["rows"]).score(names["rows"]) == pytest.approx(
+        names["gm"].score(names["rows"]), abs=1e-3
+    )
 
 
 @pytest.mark.prints

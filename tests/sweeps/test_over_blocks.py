@@ -158,6 +158,19 @@ def test_answers_come_block_by_block() -> None:
     assert gm.score(weighted) == pytest.approx(gm.score(values, sample_weight=weights), rel=1e-13)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("holes", [0.0, 0.2])
+def test_moments_of_blocks_are_those_of_the_rows(family: str, holes: float) -> None:
+    values, weights = problem(holes=holes)
+    labels = np.where(weights == 2, 1.0, -1.0)
+    gm = fitted(family, values)
+    blocks = blocks_of([np.column_stack([values, weights, labels])], weight=D, labels=D + 1, block_rows=2500)
+    found, expected = gm.moments(blocks), gm.moments(values, weights, labels=labels)
+    for name in ("counts", "first", "second", "about", "extra", "total_weight", "log_likelihood", "n_rows"):
+        one, other = getattr(found, name), getattr(expected, name)
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12 * np.max(np.abs(expected.second)), err_msg=name)
+
+
 class Elsewhere:
     """Blocks whose work is done as it would be in another process: it travels there, and its results back."""
 

@@ -10,7 +10,7 @@ from fastgmm.data.blocks.block import Place
 from fastgmm.data.blocks.cutting import Piece
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
-from fastgmm.data.tables.choice import Choice
+from fastgmm.data.choice import Choice
 from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.source import source_of
 from fastgmm.data.validation import as_numbers, feature_names

@@ -134,7 +134,14 @@ def _pieces(whole: Piece, places: Sequence[Sequence[int]], paths: Sequence[str])
 def _growing(path: Path, dtype: np.dtype[Any], columns: tuple[int, ...]) -> Iterator[Callable[[Array], None]]:
     """A ``.npy`` file to which rows are added, and that appears when all are there."""
     with whole_file(path) as file, growing_array(file, columns, dtype) as add:
-        yield add
+
+        def keep(rows: Array) -> None:
+            try:
+                add(rows)
+            except OSError as error:  # a full disk above all, of which the system does not say where
+                raise OSError(error.errno, f"{error.strerror}: decoded rows (cache=)", str(path)) from error
+
+        yield keep
 
 
 def _mapped(path: Path, dtype: np.dtype[Any], columns: tuple[int, ...]) -> Array | None:

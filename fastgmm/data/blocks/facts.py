@@ -12,11 +12,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.labels import allowed_alone, require_allowed
 from fastgmm.data.origin import counted_from_origin
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import (
-    require_columns_observed,
-    require_informative,
-    require_rows_for_components,
-)
+from fastgmm.data.validation import require_columns_observed, require_informative, require_rows_for_components
 from fastgmm.rows import Rows
 
 

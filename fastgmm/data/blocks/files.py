@@ -21,7 +21,7 @@ from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked
 from fastgmm.data.blocks.text import reader_of_text
 from fastgmm.data.blocks.unchanged import Stamp, stamps_of, unchanged
-from fastgmm.data.tables.choice import Choice
+from fastgmm.data.choice import Choice
 from fastgmm.data.tables.reading import delimiter_of, require_known_kind
 from fastgmm.data.tables.source import is_standard_input, source_of, suffix_of
 from fastgmm.data.tables.text_files import layout_of

@@ -14,7 +14,8 @@ from fastgmm.data.blocks.kept import Kept, kept_of, keys_of, together
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
-from fastgmm.data.validation import holds_missing_or, moderating_power
+from fastgmm.data.validation import holds_missing_or
+from fastgmm.data.weights import moderating_power
 from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
 
@@ -74,7 +75,7 @@ class Looking:
 
     def __call__(self, block: Block, n_threads: int) -> Seen:
         has_missing = require_numbers(block, self.columns)
-        _require_labels(block, self.n_components)
+        require_labels(block, self.n_components)
         reading = Reading(block.values.dtype, self.n_components, frozenset([block.number] if has_missing else []))
         rows = replace(reading, power=self.power)(block)
         facts = Facts(rows)
@@ -166,7 +167,8 @@ def require_numbers(block: Block, columns: tuple[str, ...] | None) -> bool:
     return holds_missing_or(infinite, block.values)
 
 
-def _require_labels(block: Block, n_components: int) -> None:
+def require_labels(block: Block, n_components: int) -> None:
+    """``ValueError`` for what is neither a component number nor -1 nor missing."""
     if block.labels is None:
         return
     row = first_of_no_component(block.labels, n_components)

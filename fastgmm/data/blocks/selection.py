@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Form
+from fastgmm.data.choice import Choice
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class Asked:
 
     def among(self, source: str, names: tuple[str, ...] | None, n_columns: int) -> Selection:
         """The selection from a table; ``ValueError`` where a column does not exist, or is asked for twice."""
-        from fastgmm.data.tables.choice import Choice  # among all that reads files, which takes a while to import
 
         def position(column: str | int) -> int:
             found = Choice([str(column)]).positions(source, names, n_columns)

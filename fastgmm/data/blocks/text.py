@@ -11,7 +11,7 @@ from fastgmm.data.blocks.block import Place
 from fastgmm.data.blocks.cutting import Piece
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
-from fastgmm.data.tables.choice import Choice
+from fastgmm.data.choice import Choice
 from fastgmm.data.tables.reading import delimiter_of
 from fastgmm.data.tables.source import source_of
 from fastgmm.data.tables.text_files import layout_of, values_of

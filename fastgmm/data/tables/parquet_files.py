@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
 from fastgmm.data.tables.arrow_columns import (
     arrow_errors,
@@ -14,7 +15,6 @@ from fastgmm.data.tables.arrow_columns import (
     numbers_of_column,
     require_pyarrow,
 )
-from fastgmm.data.tables.choice import Choice
 from fastgmm.data.tables.hints import hint_to_leave_out
 from fastgmm.data.tables.source import Source
 from fastgmm.parameters import Array

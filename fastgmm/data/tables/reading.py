@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
-from fastgmm.data.tables.choice import Choice
 from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.parquet_files import read_parquet
 from fastgmm.data.tables.source import Source, is_standard_input, source_of, suffix_of

@@ -5,9 +5,9 @@ from itertools import chain, islice
 
 import numpy as np
 
+from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
 from fastgmm.data.tables.cells import are_names, is_missing
-from fastgmm.data.tables.choice import Choice
 from fastgmm.data.tables.source import Source
 from fastgmm.data.tables.text_complaints import first_bad_cell, first_rounded_cell
 from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, TextRows, is_empty_line

@@ -174,6 +174,25 @@ def test_a_directory_that_does_not_exist_is_refused(files, tmp_path):
         blocks_of(files, cache=tmp_path / "missing")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the size of files")
+def test_a_full_disk_is_said_to_be_that_of_the_cache(tmp_path, cache):
+    path = write_text(tmp_path / "x.csv", np.ones((30_000, 3)))
+    script = """
+import resource, sys
+from fastgmm import blocks_of
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    list(blocks_of(sys.argv[1], cache=sys.argv[2]).map(lambda block, n_threads: None, 1))
+except OSError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script, path, cache], capture_output=True, text=True, check=True)
+    assert "decoded rows (cache=)" in done.stdout
+    assert "-rows.npy" in done.stdout
+    assert not list(cache.iterdir())
+
+
 def test_what_needs_no_decoding_is_not_kept(tmp_path, cache):
     X = np.ones((3, 2))
     np.save(tmp_path / "x.npy", X)

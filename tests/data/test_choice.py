@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastgmm.data.tables.choice import Choice
+from fastgmm.data.choice import Choice
 
 
 @pytest.mark.parametrize(
