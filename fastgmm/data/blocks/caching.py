@@ -12,7 +12,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from fastgmm.data.blocks.block import Form, Place
 from fastgmm.data.blocks.cutting import Piece
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.unchanged import Stamp, unchanged
+from fastgmm.data.tables.numpy_files import growing_array, npy_header
 from fastgmm.machine.whole_file import whole_file
 from fastgmm.parameters import Array
 
@@ -133,37 +133,23 @@ def _pieces(whole: Piece, places: Sequence[Sequence[int]], paths: Sequence[str])
 @contextmanager
 def _growing(path: Path, dtype: np.dtype[Any], columns: tuple[int, ...]) -> Iterator[Callable[[Array], None]]:
     """A ``.npy`` file to which rows are added, and that appears when all are there."""
-    n_rows = 0
-    with whole_file(path) as file:
+    with whole_file(path) as file, growing_array(file, columns, dtype) as add:
 
-        def add(rows: Array) -> None:
-            nonlocal n_rows
-            n_rows += len(rows)
+        def keep(rows: Array) -> None:
             try:
-                file.write(np.ascontiguousarray(rows, dtype).data)
+                add(rows)
             except OSError as error:  # a full disk above all, of which the system does not say where
                 raise OSError(error.errno, f"{error.strerror}: decoded rows (cache=)", str(path)) from error
 
-        file.write(_header(0, dtype, columns))
-        yield add
-        file.seek(0)
-        file.write(_header(n_rows, dtype, columns))
-
-
-def _header(n_rows: int, dtype: np.dtype[Any], columns: tuple[int, ...]) -> bytes:
-    """It is as long for any number of rows, for which NumPy leaves room."""
-    file = BytesIO()
-    descr = np.lib.format.dtype_to_descr(dtype)
-    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": (n_rows, *columns)})
-    return file.getvalue()
+        yield keep
 
 
 def _mapped(path: Path, dtype: np.dtype[Any], columns: tuple[int, ...]) -> Array | None:
     """The array in a file; None where there is none with exactly the header and size that ``_growing`` gives it."""
     bytes_of_a_row = int(np.prod(columns, dtype=np.int64)) * dtype.itemsize
     try:
-        n_bytes = path.stat().st_size - len(_header(0, dtype, columns))
-        header = _header(max(0, n_bytes) // bytes_of_a_row, dtype, columns)
+        n_bytes = path.stat().st_size - len(npy_header((0, *columns), dtype))
+        header = npy_header((max(0, n_bytes) // bytes_of_a_row, *columns), dtype)
         with open(path, "rb") as file:
             is_sound = n_bytes >= 0 and n_bytes % bytes_of_a_row == 0 and file.read(len(header)) == header
         mapped: Array | None = np.load(path, mmap_mode="r", allow_pickle=False) if is_sound else None

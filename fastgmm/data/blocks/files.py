@@ -21,8 +21,10 @@ from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked
 from fastgmm.data.blocks.text import reader_of_text
 from fastgmm.data.blocks.unchanged import Stamp, stamps_of, unchanged
+from fastgmm.data.choice import Choice
 from fastgmm.data.tables.reading import delimiter_of, require_known_kind
-from fastgmm.data.tables.source import is_standard_input, suffix_of
+from fastgmm.data.tables.source import is_standard_input, source_of, suffix_of
+from fastgmm.data.tables.text_files import layout_of
 from fastgmm.data.tables.text_rows import TextForm
 from fastgmm.machine.whole_file import AnyPath
 
@@ -52,6 +54,26 @@ def reader_of_files(
         return _kept(reader_of_text(name, files, asked, form), stamps, (asked, form), cache)
     part_of = part_of_parquet if kind == ".parquet" else part_of_arrow
     return _kept(reader_of_parts(name, [part_of(file) for file in files], asked), stamps, (asked,), cache)
+
+
+def is_of_blocks_alone(path: AnyPath) -> bool:
+    """Whether it can be read in blocks, but not as one table: a directory, and Arrow's own files."""
+    return os.path.isdir(path) or suffix_of(path) in _ARROW
+
+
+def names_in(path: AnyPath, form: TextForm, if_named: Sequence[str] | None = None) -> tuple[str, ...] | None:
+    """The names of the columns of a file, or of the first one of a directory; None where they have none.
+
+    A first row of text that holds all of ``if_named`` is a header.
+    """
+    files = _files_of(path)[1]
+    kind = _common_kind(files)
+    if kind == "text":
+        filled = next((file for file in files if os.path.getsize(file)), files[0])
+        return layout_of(source_of(filled), delimiter_of(filled) or ",", Choice(None, if_named), form).names
+    if kind == ".npy":
+        return None
+    return (part_of_parquet if kind == ".parquet" else part_of_arrow)(files[0]).columns.names
 
 
 def reader_of_dataset(dataset: Any, asked: Asked, cache: AnyPath | None = None) -> Reader:
