@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from fastgmm.errors import DegenerateComponentError
-from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, tempered_sweep
+from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment
 from fastgmm.fit.options import Options
 from fastgmm.fit.runs import Course, Stopping
 from fastgmm.fit.steps import Fit
@@ -45,7 +45,7 @@ def run_as_assigned(
     """
     if options.assignment == "hard":
         exponent = exponent_of_hard_assignment(sweep.facts.rows.values.dtype)
-        own, until_rest = _remembering(tempered_sweep(sweep, exponent), is_kept), replace(stopping, at_rest=True)
+        own, until_rest = _remembering(sweep.tempered(exponent), is_kept), replace(stopping, at_rest=True)
         return run(own, start, stopping=until_rest, course=Course(exponent=exponent))
     if options.assignment == "stochastic":
         if isinstance(sweep, OverBlocks):
@@ -56,7 +56,7 @@ def run_as_assigned(
 
     def soft(start: Parameters, course: Course) -> Fit:
         bound = lower_bound if options.annealing is None else -np.inf
-        own = _remembering(tempered_sweep(sweep, course.exponent), is_kept)
+        own = _remembering(sweep.tempered(course.exponent), is_kept)
         return run(own, start, stopping=stopping, course=course, lower_bound=bound)
 
     def whole(is_accelerated: bool) -> Fit:

@@ -85,6 +85,10 @@ class OverBlocks:
                     raise DeadlineError
                 yield answer
 
+    def tempered(self, exponent: float) -> "OverBlocks":
+        """The same: labels are certain, and stay so when they are raised to a power."""
+        return self
+
     def total_scatter(self) -> Scatter:
         """That of all rows."""
         if self.scatter is not None:
