@@ -4,13 +4,17 @@ import json
 import os
 import subprocess
 import sys
+import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 import fastgmm
+from fastgmm.cli import commands
 from fastgmm.cli.command_line import main
 from fastgmm.data.tables import Table, read_points
+from fastgmm.show.progress import show_progress
 from tests.cli.test_command_line import assert_one_line_error
 
 N = 3_000
@@ -138,6 +142,35 @@ def test_what_a_checkpoint_holds_is_not_done_again(files, capsys, how):
     assert "iteration 1" not in capsys.readouterr().err
     assert_same_model(fastgmm.load("a.npz"), fastgmm.load("b.npz"))
     assert fastgmm.load("b.npz").n_iter_ == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+@pytest.mark.parametrize("how", ["--quiet", "--in-blocks"], ids=["memory", "blocks"])
+def test_a_fit_that_was_killed_goes_on_to_the_same_bits(files, capsys, monkeypatch, how):
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(os.path.dirname(os.path.abspath(fastgmm.__file__))))
+    options = ["-k", "2", "--backend", "numpy", "--tol", "0", "--max-iter", "30", how]
+    whole = ["fit", "points.npy", "-o", "whole.npz", "--checkpoint", "whole.checkpoint", *options]
+    broken = ["fit", "points.npy", "-o", "broken.npz", "--checkpoint", "broken.checkpoint", *options]
+    assert main(whole) == 3
+    process = subprocess.Popen([sys.executable, "-m", "fastgmm", *broken], stderr=subprocess.DEVNULL)
+    while not os.path.exists("broken.checkpoint"):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert not os.path.exists("broken.npz")
+    assert main(broken) == 3
+    assert_same_model(fastgmm.load("broken.npz"), fastgmm.load("whole.npz"))
+    capsys.readouterr()
+
+
+def test_progress_knows_passes(files, capsys, monkeypatch):
+    pytest.importorskip("tqdm")
+    monkeypatch.setattr(commands, "show_progress", partial(show_progress, force=True))
+    assert fit("--block-rows", "700") == 0
+    assert "pass 1: 700 rows" in capsys.readouterr().err
+    assert fit() == 0
+    assert "pass" not in capsys.readouterr().err
 
 
 def test_a_checkpoint_of_another_fit_is_refused(files, capsys):

@@ -125,6 +125,14 @@ def test_the_page_of_rows_beyond_memory_runs(tmp_path, monkeypatch):
     assert fastgmm.GaussianMixture(4, random_state=0).fit(names["rows"]).score(names["rows"]) == pytest.approx(
         names["gm"].score(names["rows"]), abs=1e-3
     )
+    (commands,) = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+    for line in commands.splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fastgmm"
+        assert main(arguments) == 0, line
+    np.testing.assert_array_equal(fastgmm.load("model.npz").means_, names["of_two"].means_)
+    np.testing.assert_array_equal(fastgmm.load("model-of-rows.npz").means_, names["gm"].means_)
+    np.testing.assert_array_equal(np.load("probabilities.npy").argmax(axis=1), names["labels"])
 
 
 @pytest.mark.prints
