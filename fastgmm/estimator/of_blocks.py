@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -36,20 +38,40 @@ def evaluated(scorer: Scorer, blocks: Blocks, n_threads: int | None, wanted: Wan
         yield from outputs
 
 
+@dataclass(frozen=True)
+class Sums:
+    """How many rows there are, and of those that count and have a value Σw log p(x) and Σw."""
+
+    n_rows: int = 0
+    log_likelihood: float = 0.0
+    weight: float = 0.0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(self.n_rows + other.n_rows, self.log_likelihood + other.log_likelihood, self.weight + other.weight)
+
+
+def densities_and_sums(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Iterator[tuple[Array, Sums]]:
+    """log p(x) of the rows of each block, and their sums."""
+    with closing(blocks.map(_Scored(scorer, blocks.form), n_threads)) as outputs:
+        yield from outputs
+
+
+def sums_of(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Sums:
+    """Those of all rows."""
+
+    def work() -> Sums:
+        with closing(blocks.map(_Summed(scorer, blocks.form), n_threads)) as sums:
+            return reduce(add, sums, Sums())
+
+    return attended(work)
+
+
 def score_of(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> tuple[float, float, int]:
     """The score, and the numbers of rows and of free parameters: see ``calls.checked_score``."""
-
-    def work() -> tuple[float, float]:
-        total = n_rows = 0.0
-        with closing(blocks.map(_Summed(scorer, blocks.form), n_threads)) as sums:
-            for log_likelihood, weight in sums:
-                total, n_rows = total + log_likelihood, n_rows + weight
-        return total, n_rows
-
-    total, n_rows = attended(work)
-    if not n_rows:
+    sums = sums_of(scorer, blocks, n_threads)
+    if not sums.weight:
         raise ValueError(NO_VALUES)
-    return total / n_rows, n_rows, scorer.n_parameters
+    return sums.log_likelihood / sums.weight, sums.weight, scorer.n_parameters
 
 
 def checked_rows(block: Block, form: Form, n_components: int | None = None) -> Rows:
@@ -72,18 +94,27 @@ class _Evaluated:
 
 
 @dataclass(frozen=True, eq=False)
-class _Summed:
-    """Σ w log p(x), and Σw, of rows that count and have a value."""
-
+class _Scored:
     scorer: Scorer
     form: Form
 
-    def __call__(self, block: Block, n_threads: int) -> tuple[float, float]:
+    def __call__(self, block: Block, n_threads: int) -> tuple[Array, Sums]:
         rows = checked_rows(block, self.form)
-        log_density = self.scorer.evaluate(rows, n_threads, "log_density").astype(np.float64)
+        found = self.scorer.evaluate(rows, n_threads, "log_density")
+        log_density = found.astype(np.float64, copy=False)
         weights = np.ones(len(log_density)) if rows.weights is None else rows.weights
         counted: Any = slice(None) if rows.counted is None else rows.counted
-        return float(weights[counted] @ log_density[counted]), float(weights[counted].sum())
+        total, weight = float(weights[counted] @ log_density[counted]), float(weights[counted].sum())
+        return found, Sums(len(log_density), total, weight)
+
+
+@dataclass(frozen=True, eq=False)
+class _Summed:
+    scorer: Scorer
+    form: Form
+
+    def __call__(self, block: Block, n_threads: int) -> Sums:
+        return _Scored(self.scorer, self.form)(block, n_threads)[1]
 
 
 def require_alike(form: Form, n_features: int, fitted: Names | None, estimator: str) -> None:

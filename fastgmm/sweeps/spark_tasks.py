@@ -87,7 +87,7 @@ def _pieces(layout: Layout, place: str, tables: Iterable[Any]) -> Iterator[Piece
     begin, n_features, selection = 0, layout.form.n_features, layout.selection
     for table in tables:
         columns = [
-            numbers_of_column(place, name, column, begin)
+            numbers_of_column(place, name, column, first_row=begin)
             for name, column in zip(layout.names, table.columns, strict=True)
         ]
         others = columns[n_features:]

@@ -27,6 +27,8 @@ HOMES = {
     "pyspark": ("sweeps/on_spark.py", True),
     "py4j": ("sweeps/on_spark.py", True),
     "pandas": ("data/tables/parquet_files.py estimator/transformer.py", True),
+    "dask": ("data/blocks/dask_parts.py", True),
+    "distributed": ("sweeps/on_dask.py", True),
     "polars": ("estimator/transformer.py", True),
     "sklearn": (
         "estimator/interchange.py estimator/protocol.py estimator/metadata_routing.py estimator/transformer.py",

@@ -40,7 +40,7 @@ def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked,
     selection = asked.among(name, _names_of(first), np.shape(first)[1])
     is_single = all(getattr(array, "dtype", None) == np.float32 for array in some)
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
-    return Reader(form, partial(_pieces_of_arrays, name, each, selection, _columns_in_words(first)), is_list)
+    return Reader(form, partial(_pieces_of_arrays, name, each, selection, columns_in_words(first)), is_list)
 
 
 def _pieces_of_arrays(
@@ -48,13 +48,14 @@ def _pieces_of_arrays(
 ) -> Iterator[Piece]:
     for number, data in enumerate(each()):
         place = f"{name}, array {number}"
-        if _columns_in_words(data) != columns:
-            raise ValueError(f"{place}: {_columns_in_words(data)}, where the first has {columns}")
+        if columns_in_words(data) != columns:
+            raise ValueError(f"{place}: {columns_in_words(data)}, where the first has {columns}")
         values = as_numbers(data, place)
         yield piece_of(values, selection, Place(place, 0, len(values)))
 
 
-def _columns_in_words(data: Any) -> str:
+def columns_in_words(data: Any) -> str:
+    """How many there are, and their names: what must be the same of all parts of a source."""
     names = _names_of(data)
     if np.ndim(data) != 2:
         return f"shape {np.shape(data)}"

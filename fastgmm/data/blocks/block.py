@@ -53,6 +53,10 @@ class Block:
             row -= place.n_rows
         raise IndexError(row)
 
+    def __sizeof__(self) -> int:
+        """In bytes, which those ask who hold it: they should know when their memory is full."""
+        return sum(array.nbytes for array in (self.values, self.weights, self.labels) if array is not None)
+
 
 # What is to be done with a block, by so many threads. It must be picklable, and what it returns.
 Work: TypeAlias = Callable[[Block, int], T]

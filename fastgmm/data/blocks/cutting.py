@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Block, Place
+from fastgmm.machine.memory import large_array
 from fastgmm.parameters import Array
 
 # A block is so many bytes: large beside what it costs to begin one, some hundred microseconds, and small beside memory.
@@ -81,7 +82,7 @@ def _values(parts: list[Piece], dtype: np.dtype[Any]) -> Array:
         return first
     # Feature by feature, in one stretch of memory each, as columns are decoded.
     n_rows = sum(part.place.n_rows for part in parts)
-    result, begin = np.empty((len(first) if isinstance(first, list) else first.shape[1], n_rows), dtype), 0
+    result, begin = large_array((len(first) if isinstance(first, list) else first.shape[1], n_rows), dtype), 0
     for part in parts:
         end = begin + part.place.n_rows
         for line, column in zip(result, part.values if isinstance(part.values, list) else part.values.T, strict=True):

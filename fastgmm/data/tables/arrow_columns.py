@@ -11,12 +11,12 @@ from fastgmm.data.whole_numbers import first_rounded, refusal
 from fastgmm.parameters import Array
 
 
-def require_pyarrow(what: str) -> Any:
+def require_pyarrow(doing: str) -> Any:
     """The module, or an ``ImportError`` that says what to install."""
     try:
         import pyarrow
     except ImportError as error:
-        raise ImportError(f"reading {what} needs pyarrow: pip install 'fastgmm[parquet]'") from error
+        raise ImportError(f"{doing} needs pyarrow: pip install 'fastgmm[parquet]'") from error
     return pyarrow
 
 
@@ -39,10 +39,14 @@ def names_of_columns(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("__index_level_"))
 
 
-def numbers_of_column(place: str, name: str, column: Any, first_row: int = 0) -> Array:
+def holds_numbers(column: Any) -> bool:
+    return str(column.type).startswith(("int", "uint", "bool", "float", "double", "halffloat", "null"))
+
+
+def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", first_row: int = 0) -> Array:
     """Numbers, with NaN for empty cells, of a chunked array whose first cell is in that row of a place.
 
-    They are float64, or float32 where the column is.
+    They are float64, or float32 where the column is. ``remedy`` is for a column of anything else.
     """
     if str(column.type) == "null":
         return np.full(len(column), np.nan)
@@ -52,7 +56,7 @@ def numbers_of_column(place: str, name: str, column: Any, first_row: int = 0) ->
     array: Array = column.to_numpy()
     if array.dtype.kind not in "fiub":
         way_out = f". {WAY_OUT}" if kind_of_time(array) or _is_of_times(column.type) else ""
-        raise ValueError(f"{place}, column {name!r}: holds {column.type}, not numbers{way_out}")
+        raise ValueError(f"{place}, column {name!r}: holds {column.type}, not numbers{way_out}{remedy}")
     if array.dtype == np.float32:
         return array
     rounded = first_rounded(array)
