@@ -4,7 +4,6 @@ Threads that wait for each other on a shared machine cost several times what a r
 time hardly notices its neighbors.
 """
 
-import os
 import resource
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from bench.gate_rule import Limit, Reading
 from bench.problems import Problem, generate
+from bench.processes import environment
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
@@ -109,8 +109,8 @@ def _single_row() -> Job:
 
 def _first_fit() -> Job:
     """A fresh process that imports fastgmm and fits a little: what has to be loaded counts, compilers among it."""
-    environment = os.environ | {"FASTGMM_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return partial(subprocess.run, [sys.executable, "-c", FIRST_FIT], env=environment, check=True)
+    one_thread = {"FASTGMM_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return partial(subprocess.run, [sys.executable, "-c", FIRST_FIT], env=environment() | one_thread, check=True)
 
 
 def _python() -> Job:

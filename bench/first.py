@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 
 import fastgmm
+from bench.processes import environment
 
 PROCESSES = 7
 IMPORT = """
@@ -50,10 +51,9 @@ print(time.perf_counter() - began)
 
 
 def milliseconds(script: str) -> float:
-    runs = [subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)]
-    runs += [
-        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        for _ in range(PROCESSES)
+    runs = [
+        subprocess.run([sys.executable, "-c", script], env=environment(), capture_output=True, text=True, check=True)
+        for _ in range(1 + PROCESSES)
     ]
     return 1e3 * median(float(run.stdout) for run in runs[1:])  # the first one may have written bytecode
 

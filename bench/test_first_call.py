@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from bench.processes import environment
+
 SCRIPTS = {
     "nothing": "",
     "numpy": "import numpy",
@@ -17,5 +19,7 @@ SCRIPTS = {
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_first_call(benchmark, script):
     command = [sys.executable, "-c", SCRIPTS[script]]
-    finished = benchmark.pedantic(subprocess.run, (command,), {"check": True}, rounds=5, warmup_rounds=1)
+    finished = benchmark.pedantic(
+        subprocess.run, (command,), {"check": True, "env": environment()}, rounds=5, warmup_rounds=1
+    )
     assert finished.returncode == 0

@@ -1,23 +1,25 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
-``load`` reads a saved one, ``warmup`` compiles kernels ahead of
-their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and
-``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand,
-``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm
-loads neither numba nor scikit-learn nor matplotlib.
+``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
+kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
+leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a
+mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch.
+Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
 import logging
 
 from fastgmm import errors
+from fastgmm.data.blocks.watched import Visit
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
-from fastgmm.fit.runs import Step
+from fastgmm.fit.steps import Step
 from fastgmm.moments import Moments
+from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
 
 __all__ = [
@@ -26,7 +28,9 @@ __all__ = [
     "Moments",
     "Prior",
     "Step",
+    "Visit",
     "__version__",
+    "blocks_of",
     "errors",
     "load",
     "load_moments",
@@ -42,7 +46,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step):
+for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step, Visit):
     _public.__module__ = "fastgmm"
 del _public
 

@@ -14,6 +14,7 @@ __all__ = [
     "DegenerateComponentError",
     "DegenerateComponentWarning",
     "FastGMMError",
+    "MergedComponentsWarning",
     "ModelFormatError",
     "NotFittedError",
     "RegularizationWarning",
@@ -183,6 +184,26 @@ class DegenerateComponentWarning(UserWarning):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.components, self.cause)
+
+
+class MergedComponentsWarning(UserWarning):
+    """A fit with ``annealing`` has components that are the same one but for their weights.
+
+    Attributes
+    ----------
+    components : tuple of tuple of int
+        Groups of such components, counted from 0.
+    annealing : float
+        The exponent that it began with, which was too small.
+    """
+
+    def __init__(self, message: str, components: tuple[tuple[int, ...], ...], annealing: float) -> None:
+        super().__init__(message)
+        self.components = components
+        self.annealing = annealing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.components, self.annealing)
 
 
 class RegularizationWarning(UserWarning):

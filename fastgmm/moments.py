@@ -10,6 +10,10 @@ from numpy.typing import ArrayLike
 from fastgmm.parameters import FloatArray
 
 _NO_EXTRA = np.empty((0, 0))
+# Where rows were added and taken away counts may be wrong by so much of the total weight; sums of squares by so much of
+# that of all components, since squares of rows that are long gone may have been far larger than those that are left.
+_ROUNDING_OF_COUNTS, _ROUNDING_OF_SQUARES = 1e-12, 1e-6
+_NO_PART = "These moments are not part of those"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +115,51 @@ class Moments:
             self.n_rows + other.n_rows,
             self.about,
             self.covariance_type,
-            _extra_of_both(self, other),
+            np.add(*_extra_of_both(self, other)),
         )
+
+    def __sub__(self, other: "Moments") -> "Moments":
+        """The moments of the rows that are left where those of ``other`` are taken away, as from a window that slides.
+
+        The inverse of ``+``: N = N₁ − N₂, s = s₁ − s₂, S = S₁ − S₂, and the same of the other sums.
+
+        Returns
+        -------
+        Moments
+            A count within 1e-12 of the total weight of ``self`` is rounding, be it negative: it comes out as 0, and
+            so do ``first`` and, but for tied components, ``second`` of that component. So do negative diagonals.
+
+        Raises
+        ------
+        ValueError
+            Where counts, numbers of rows or scatter are more negative than by rounding: ``other`` is no part of
+            ``self``. Where they are not alike, as for ``+``; and where a row of ``other`` was impossible.
+
+        Notes
+        -----
+        The rounding of a difference is that of what was there before, ε|S₁| with ε = 1e-16, not ε|S|: what is left has
+        lost as many digits as it is smaller, |S₁|/|S| [1]_. (a + b) − b is a to 3e-16 of a + b. Each step of a window
+        adds as much; moments of its rows, taken anew from time to time, begin at no error again.
+
+        References
+        ----------
+        .. [1] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., SIAM 2002, section 1.7.
+
+        Examples
+        --------
+        >>> from fastgmm import GaussianMixture
+        >>> gm = GaussianMixture.from_parameters([1.0], [[0.0]], [[1.0]], "diag")
+        >>> oldest, newest = gm.moments([[1.0]]), gm.moments([[4.0]])
+        >>> window = oldest + gm.moments([[2.0], [3.0]])
+        >>> (window + newest - oldest).first
+        array([[9.]])
+        """
+        if not isinstance(other, Moments):
+            return NotImplemented
+        check_moments(self)
+        check_moments(other)
+        _require_alike(self, other)
+        return _remaining(self, other)
 
     def scaled(self, factor: float) -> "Moments":
         """These moments as though every row weighed ``factor`` times as much; ``n_rows`` stays.
@@ -225,11 +272,58 @@ def _are_counts_of_features(one: Moments, other: Moments) -> bool:
     return some.counts_of_features is not None and none.extra.shape[1:] == (0,)
 
 
-def _extra_of_both(one: Moments, other: Moments) -> FloatArray:
+def _extra_of_both(one: Moments, other: Moments) -> tuple[FloatArray, FloatArray]:
+    """As sums over the same: complete rows have every feature."""
     if not _are_counts_of_features(one, other):
-        return one.extra + other.extra
-    some, none = (one, other) if one.extra.size else (other, one)
-    return some.extra + none.counts[:, np.newaxis]  # complete rows have every feature
+        return one.extra, other.extra
+    of_complete = np.repeat((other if one.extra.size else one).counts[:, np.newaxis], one.about.shape[1], axis=1)
+    return (one.extra, of_complete) if one.extra.size else (of_complete, other.extra)
+
+
+def _remaining(whole: Moments, part: Moments) -> Moments:
+    """What is left of sound moments without those of a part of the rows."""
+    if part.log_likelihood == -math.inf:
+        raise ValueError("A row of these moments was impossible: the likelihood of the others is not known.")
+    if part.n_rows > whole.n_rows:
+        raise ValueError(f"{_NO_PART}: they are of {part.n_rows} rows, those of {whole.n_rows}.")
+    rounding = _ROUNDING_OF_COUNTS * whole.total_weight
+    total_weight = float(_counts_left("total_weight", whole.total_weight, part.total_weight, rounding))
+    counts = _counts_left("counts", whole.counts, part.counts, rounding)
+    sums = _extra_of_both(whole, part)
+    are_counts = (whole if whole.extra.size else part).counts_of_features is not None
+    extra = _counts_left("extra", *sums, rounding) if are_counts else np.subtract(*sums)
+    first, second = whole.first - part.first, _squares_left(whole, part)
+    first[counts == 0] = 0.0
+    if whole.covariance_type != "tied":
+        second[counts == 0] = 0.0
+    return replace(
+        whole,
+        counts=counts,
+        first=first,
+        second=second,
+        total_weight=total_weight,
+        log_likelihood=whole.log_likelihood - part.log_likelihood if total_weight else 0.0,
+        n_rows=whole.n_rows - part.n_rows,
+        extra=extra,
+    )
+
+
+def _counts_left(name: str, whole: "ArrayLike", part: "ArrayLike", rounding: float) -> FloatArray:
+    """0 where nothing but rounding is left; refused where less than that is."""
+    left: FloatArray = np.subtract(whole, part)
+    if (left < -rounding).any():
+        raise ValueError(f"{_NO_PART}: of {name}, {left.min():.3g} would be left.")
+    return np.where(left > rounding, left, 0.0)
+
+
+def _squares_left(whole: Moments, part: Moments) -> FloatArray:
+    """Second moments, with diagonals that are not negative; refused where they are so by more than rounding."""
+    left, diagonals = whole.second - part.second, SECOND_MOMENTS[whole.covariance_type].diagonals
+    squares, rounding = diagonals(left), _ROUNDING_OF_SQUARES * diagonals(whole.second).sum(axis=0)
+    if (squares < -rounding).any():
+        raise ValueError(f"{_NO_PART}: of the squares in second, {squares.min():.3g} would be left.")
+    np.maximum(squares, 0.0, out=squares)
+    return left
 
 
 def check_moments(moments: Moments) -> None:
@@ -286,16 +380,21 @@ def _change_of_traces(counts: FloatArray, first: FloatArray, shifts: FloatArray)
 
 @dataclass(frozen=True)
 class SecondMoments:
-    """Their shape for (K, d), and how they change with the means."""
+    """Their shape for (K, d), how they change with the means, and a view of the sums of squares, features last."""
 
     shape: Callable[[int, int], tuple[int, ...]]
     change: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    diagonals: Callable[[FloatArray], FloatArray]
+
+
+def _diagonals(matrices: FloatArray) -> FloatArray:
+    return np.atleast_2d(np.einsum("...ii->...i", matrices))
 
 
 # By the kernel that collects them.
 SECOND_MOMENTS = {
-    "full": SecondMoments(lambda n_components, d: (n_components, d, d), _change_of_matrices),
-    "tied": SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum),
-    "diag": SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals),
-    "spherical": SecondMoments(lambda n_components, d: (n_components,), _change_of_traces),
+    "full": SecondMoments(lambda n_components, d: (n_components, d, d), _change_of_matrices, _diagonals),
+    "tied": SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum, _diagonals),
+    "diag": SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals, np.atleast_2d),
+    "spherical": SecondMoments(lambda n_components, d: (n_components,), _change_of_traces, lambda each: each[:, None]),
 }

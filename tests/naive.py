@@ -154,8 +154,12 @@ def sums_of_shares(family, means, rows, shares):
 def em_step(mixture, rows, row_weights=None, reg_covar=0.0, priors=None):
     """The next mixture, from scatters about the new means: not the way fastgmm goes."""
     row_weights = [1.0] * len(rows) if row_weights is None else row_weights
-    shares = weighted_shares(mixture, rows, row_weights, priors)
-    components, d = range(len(mixture.means)), len(mixture.means[0])
+    return step_of_shares(mixture.family, rows, weighted_shares(mixture, rows, row_weights, priors), reg_covar)
+
+
+def step_of_shares(family, rows, shares, reg_covar=0.0):
+    """The mixture of rows of which it is known for how much each counts for every component."""
+    components, d = range(len(shares[0])), len(rows[0])
     counts = [math.fsum(share[k] for share in shares) for k in components]
     means = [
         [math.fsum(share[k] * x[j] for share, x in zip(shares, rows, strict=True)) / counts[k] for j in range(d)]
@@ -163,20 +167,38 @@ def em_step(mixture, rows, row_weights=None, reg_covar=0.0, priors=None):
     ]
     scatters = scatter_matrices(rows, shares, means)
     total = math.fsum(counts)
-    if mixture.family == "tied":
+    if family == "tied":
         summed = in_family_shape("tied", scatters)
         covariances = [[summed[i][j] / total + (reg_covar if i == j else 0.0) for j in range(d)] for i in range(d)]
-    elif mixture.family == "full":
+    elif family == "full":
         covariances = [
             [[scatters[k][i][j] / counts[k] + (reg_covar if i == j else 0.0) for j in range(d)] for i in range(d)]
             for k in components
         ]
-    elif mixture.family == "diag":
+    elif family == "diag":
         covariances = [[scatters[k][i][i] / counts[k] + reg_covar for i in range(d)] for k in components]
     else:
         traces = in_family_shape("spherical", scatters)
         covariances = [traces[k] / (counts[k] * d) + reg_covar for k in components]
-    return Mixture(mixture.family, [count / total for count in counts], means, covariances)
+    return Mixture(family, [count / total for count in counts], means, covariances)
+
+
+def stepwise(mixture, batches, shares_of_batches, reg_covar=0.0):
+    """The mixtures after each batch of (rows, their weights), from all rows so far: fastgmm keeps none.
+
+    A row counts by the responsibilities that it had under the mixture before its batch, and by what is left of the
+    share of its batch.
+    """
+    result, all_rows, all_shares = [], [], []
+    for (rows, row_weights), g in zip(batches, shares_of_batches, strict=True):
+        own = weighted_shares(mixture, rows, row_weights)
+        total = math.fsum(row_weights)
+        all_shares = [[(1.0 - g) * r for r in share] for share in all_shares]
+        all_shares += [[g * r / total for r in share] for share in own]
+        all_rows = all_rows + rows
+        mixture = step_of_shares(mixture.family, all_rows, all_shares, reg_covar)
+        result.append(mixture)
+    return result
 
 
 # Rows with holes: a NaN is missing. O are the features that a row has, M those that it lacks.

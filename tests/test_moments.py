@@ -10,6 +10,7 @@ import pytest
 
 from fastgmm.data.facts import Facts
 from fastgmm.fit.maximize import maximize
+from fastgmm.kernels import get_backend
 from fastgmm.moments import Moments, check_moments
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep
@@ -129,6 +130,145 @@ def test_those_of_other_families_or_shapes_do_not_add_up(family):
 def test_they_add_up_with_nothing_but_moments(family):
     with pytest.raises(TypeError):
         oracle_moments(draw_problem(family.name, 7, 2, 3)) + 1.0
+
+
+# --- taking away -----------------------------------------------------------------------------------------------------
+
+
+def parts_of(family, cut, n_rows=257):
+    """Moments of the rows before a cut, and of those after it."""
+    problem = draw_problem(family.name, n_rows, 3, 4)
+    backend = get_backend("numpy")
+    return [moments_of(backend, problem, Rows(part)) for part in np.split(problem.values, [cut])]
+
+
+def assert_within(actual: Moments, expected: Moments, tolerance: float, sizes: Moments) -> None:
+    """Each sum within ``tolerance`` of the largest number in ``sizes``."""
+    for name in ("counts", "first", "second", "extra", "total_weight", "log_likelihood"):
+        scale = float(np.abs(getattr(sizes, name)).max(initial=0.0))
+        assert_close(np.asarray(getattr(actual, name)), getattr(expected, name), tolerance, scale)
+    assert actual.n_rows == expected.n_rows
+
+
+@pytest.mark.parametrize("cut", [3, 128, 254])
+def test_a_part_is_what_is_left_of_the_whole_without_the_other(family, cut):
+    one, other = parts_of(family, cut)
+    whole = one + other
+    assert_within(whole - other, one, 3e-16, whole)
+    assert_within(whole - one, other, 3e-16, whole)
+    check_moments(whole - other)
+
+
+@pytest.mark.parametrize("ratio", [1e3, 1e6, 1e9])
+def test_what_is_left_has_lost_as_many_digits_as_it_is_smaller(family, ratio):
+    few, many = parts_of(family, 128)
+    many = many.scaled(ratio)
+    left = (few + many) - many
+    assert_within(left, few, 1e-15 * ratio, few)
+    after, expected = (maximize(family, each, np.zeros(3)) for each in (left, few))
+    assert_close(after.means, expected.means, 1e-15 * ratio)
+    assert_close(after.covariances, expected.covariances, 1e-15 * ratio)
+
+
+def test_taking_away_leaves_both_as_they_were_and_their_means(family):
+    one, other = parts_of(family, 100)
+    whole = one + other
+    before = [array.copy() for array in (whole.counts, whole.first, whole.second, other.second)]
+    assert np.array_equal((whole - other).about, whole.about)
+    for array, copy in zip((whole.counts, whole.first, whole.second, other.second), before, strict=True):
+        assert np.array_equal(array, copy)
+
+
+def test_where_all_rows_are_taken_away_nothing_is_left(family):
+    _, moments = parts_of(family, 50)
+    nothing = (moments.scaled(1 / 3) + moments) - moments - moments.scaled(1 / 3)
+    assert (nothing.n_rows, nothing.total_weight, nothing.log_likelihood) == (0, 0.0, 0.0)
+    assert not nothing.counts.any()
+    assert not nothing.first.any()
+    assert_close(nothing.second, np.zeros_like(nothing.second), 1e-15, float(np.abs(moments.second).max()))
+
+
+def test_a_component_that_lost_its_rows_but_for_rounding_has_none_and_keeps_its_mean(family):
+    one, other = parts_of(family, 128)
+    counts, second = one.counts.copy(), one.second.copy()
+    counts[2] = 1e-14
+    one = changed(one, counts=counts, first=one.first * (counts[:, np.newaxis] > 1), second=second)
+    left = (one + other) - other
+    assert left.counts[2] == 0.0
+    assert np.array_equal(left.first[2], np.zeros(3))
+    assert left.counts[[0, 1, 3]] == pytest.approx(one.counts[[0, 1, 3]], rel=1e-13)
+    assert np.array_equal(maximize(family, left, np.full(3, 1e-6)).means[2], one.about[2])
+
+
+def test_counts_and_squares_that_rounding_made_negative_come_out_as_0(family):
+    moments = changed(parts_of(family, 128)[0], extra=np.zeros((4, 0)))
+    larger = changed(
+        moments, counts=moments.counts * (1 + 1e-15), second=moments.second * (1 + 1e-15), total_weight=128 + 1e-13
+    )
+    left = moments - larger
+    assert left.counts.tolist() == [0.0] * 4
+    assert left.total_weight == 0.0
+    check_moments(left)
+    nearly = moments - changed(larger, counts=moments.counts / 2)
+    squares = nearly.second if not family.has_matrices else np.diagonal(nearly.second, axis1=-2, axis2=-1)
+    assert (np.asarray(squares) >= 0.0).all()
+
+
+def test_what_is_no_part_is_refused(family):
+    one, other = parts_of(family, 128)
+    whole = one + other
+    with pytest.raises(ValueError, match="not part of those: they are of 257 rows, those of 128"):
+        one - whole
+    with pytest.raises(ValueError, match="not part of those: of total_weight, -"):
+        one - one.scaled(1.001)
+    counts = one.counts.copy()
+    counts[1] += 1e-6
+    with pytest.raises(ValueError, match="not part of those: of counts, -1e-06 would be left"):
+        one - changed(one, counts=counts)
+    with pytest.raises(ValueError, match="not part of those: of the squares in second, -"):
+        one - changed(one, second=1.001 * one.second)
+
+
+def test_counts_of_features_are_taken_away_too():
+    """Of complete rows among rows with holes, as they are added."""
+    problem = draw_problem("diag", 40, 3, 2)
+    complete = changed(oracle_moments(problem), n_rows=40)
+    holes = changed(complete, extra=complete.counts[:, np.newaxis] * [1.0, 0.5, 0.25])
+    whole = complete + holes
+    assert_within(whole - complete, holes, 3e-16, whole)
+    left = whole - holes
+    assert_within(left, changed(complete, extra=np.tile(complete.counts, (3, 1)).T), 3e-16, whole)
+    with pytest.raises(ValueError, match="not part of those: of extra, -"):
+        holes - complete.scaled(0.75)
+
+
+def test_a_row_that_was_impossible_cannot_be_taken_away(family):
+    one, other = parts_of(family, 128)
+    impossible = changed(other, log_likelihood=-np.inf)
+    with pytest.raises(ValueError, match="the likelihood of the others is not known"):
+        (one + impossible) - impossible
+    assert ((one + impossible) - one).log_likelihood == -np.inf
+
+
+def test_what_does_not_add_up_is_not_taken_away(family):
+    one, other = parts_of(family, 128)
+    with pytest.raises(ValueError, match="about different means"):
+        (one + other) - other.recentred(other.about + 1.0)
+    with pytest.raises(ValueError, match="second of moments must be a finite array"):
+        one - changed(other, second=np.full_like(other.second, np.nan))
+    with pytest.raises(TypeError):
+        one - 1.0
+
+
+def test_a_window_that_slides_for_long_stays_near_the_moments_of_its_rows(family):
+    problem = draw_problem(family.name, 600, 3, 4)
+    backend = get_backend("numpy")
+    batches = [moments_of(backend, problem, Rows(part)) for part in np.split(problem.values, 60)]
+    window = functools.reduce(Moments.__add__, batches[:10])
+    for step in range(3000):
+        window = window + batches[(step + 10) % 60] - batches[step % 60]
+    expected = functools.reduce(Moments.__add__, batches[:10])
+    assert_within(window, expected, 1e-12, expected)
 
 
 @pytest.mark.parametrize("factor", [0, 0.25, np.float32(3.0), 7])

@@ -9,28 +9,35 @@ import logging
 import os
 import sys
 import warnings
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _SubParsersAction
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES, require_known_kind
-from fastgmm.fit.options import OPTIONS, Option
-from fastgmm.fit.rules import integer_from
+from fastgmm.cli.argument_types import as_argument, column_names, delimiter, file_that_ends_in, input_file
+from fastgmm.cli.words import in_words_of_usage
+from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES
+from fastgmm.fit.options import OPTIONS, InvalidParameterError, Option, options_of
+from fastgmm.fit.rules import SIZE, integer_from
 from fastgmm.show.reports import Report, json_ready, printable
 from fastgmm.version import __version__
-
-Result = TypeVar("Result")
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 _PICTURE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
+_STEPS_OF_EM = ("accumulate", "merge", "maximize")
 _EPILOG = "exit status: 0 done, 1 failed, 2 wrong usage, 3 not converged (the model is written all the same)"
+_OF_SITES = """\
+an iteration of EM over rows at two sites, none of which leaves its own:
+
+  fastgmm accumulate model.npz here.csv -o here.npz
+  fastgmm accumulate model.npz there.csv -o there.npz
+  fastgmm merge here.npz there.npz -o total.npz
+  fastgmm maximize model.npz total.npz -o next-model.npz
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = _parser().parse_args(argv)
+        _require_options_that_agree(arguments)
         with _log_and_warnings(arguments):
             report = _run(arguments)
             _print(report, arguments.json)
@@ -67,15 +75,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"error: {error}")
 
 
+def _require_options_that_agree(arguments: Namespace) -> None:
+    """Complain of usage where options, each of which is allowed, are refused together."""
+    try:
+        options_of({name: getattr(arguments, name) for name in getattr(arguments, "options", ())}, "fastgmm")
+    except InvalidParameterError as error:
+        arguments.refuse(in_words_of_usage(str(error)))
+
+
 def _run(arguments: Namespace) -> Report:
     # Imported when needed, so that `fastgmm --help` does not wait.
     if arguments.command == "demo":
         from fastgmm.cli.demo import demo
 
         return demo(arguments)
-    from fastgmm.cli import commands
+    from fastgmm.cli import commands, moments
 
-    run: Callable[[Namespace], Report] = getattr(commands, arguments.command)
+    home = moments if arguments.command in _STEPS_OF_EM else commands
+    run: Callable[[Namespace], Report] = getattr(home, arguments.command)
     return run(arguments)
 
 
@@ -149,6 +166,9 @@ def _parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     _add_predict(commands)
     _add_score(commands)
     _add_impute(commands)
+    _add_accumulate(commands)
+    _add_merge(commands)
+    _add_maximize(commands)
     _add_info(commands)
     _add_demo(commands)
     return parser
@@ -167,16 +187,16 @@ def _add_command(
 def _add_points(parser: ArgumentParser) -> None:
     parser.add_argument(
         "points",
-        type=_input_file,
+        type=input_file,
         help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value",
     )
-    parser.add_argument("--columns", type=_columns, metavar="A,B,...", help="only these columns, by name or from 0")
+    parser.add_argument("--columns", type=column_names, metavar="A,B,...", help="only these columns, by name or from 0")
     parser.add_argument(
         "--header", choices=HEADERS, default="auto", help="does the first row hold names? (text; default: auto)"
     )
     parser.add_argument(
         "--delimiter",
-        type=_delimiter,
+        type=delimiter,
         metavar="CHARACTER|tab|space",
         help="between cells (text; default: by file name)",
     )
@@ -193,39 +213,43 @@ def _add_options(parser: ArgumentParser, options: Mapping[str, Option], required
         parser.add_argument(
             *option.flags.split(),
             dest=name,
-            type=_argument(option.rule.read),
+            type=as_argument(option.rule.read),
             choices=option.rule.choices,
             default=default,
             required=name in required,
             metavar=option.metavar,
             help=option.help if is_told else f"{option.help} (default: {written})",
         )
-    parser.set_defaults(options=tuple(with_flags))
+    parser.set_defaults(options=tuple(with_flags), refuse=parser.error)
 
 
 def _add_output(parser: ArgumentParser, about: str) -> None:
-    parser.add_argument("-o", "--output", type=_file_that_ends_in(OUTPUT_SUFFIXES), help=about)
+    parser.add_argument("-o", "--output", type=file_that_ends_in(OUTPUT_SUFFIXES), help=about)
 
 
 def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str, Option]) -> None:
     parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
     _add_points(parser)
     parser.add_argument("-o", "--output", required=True, metavar="MODEL.npz", help="the model file to write")
+    _add_labels(parser)
+    _add_options(parser, options, required=("n_components",))
+
+
+def _add_labels(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--labels",
-        type=_input_file,
+        type=input_file,
         metavar="LABELS.csv",
         help="what is known of points: a column of component numbers, -1, empty or NA where unknown; or a column for "
-        "every component, how much it is believed in",
+        "every component, how much it is believed in; --header and --delimiter hold for it as for the points",
     )
-    _add_options(parser, options, required=("n_components",))
 
 
 def _add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "predict", "the most probable component of every point")
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    _add_output(parser, ".npy or .csv (default: one line a point on stdout)")
+    _add_output(parser, ".npy, .csv or .parquet (default: one line a point on stdout)")
     parser.add_argument("--proba", action="store_true", help="the probabilities of all components instead")
 
 
@@ -234,7 +258,7 @@ def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser.add_argument("model", help="a model file")
     _add_points(parser)
     parser.add_argument("--samples", action="store_true", help="the log-density of every point instead of the mean")
-    _add_output(parser, "write those to .npy or .csv instead of stdout")
+    _add_output(parser, "write those to .npy, .csv or .parquet instead of stdout")
 
 
 def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -248,15 +272,53 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
     )
     parser.add_argument("model", help="a model file")
     _add_points(parser)
-    _add_output(parser, ".csv, or .npy with the columns of the model alone (default: CSV on stdout)")
+    _add_output(parser, ".csv, or .npy or .parquet with the columns of the model alone (default: CSV on stdout)")
     parser.add_argument(
         "--draws",
-        type=_argument(integer_from(1).read),
+        type=as_argument(integer_from(1).read),
         metavar="M",
         help="M draws from the distribution of missing values instead of what is expected: M tables below each other, "
         "numbered from 0 in a first column 'draw'; in .npy an array (M, points, features)",
     )
     _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
+
+
+def _add_step(commands: "_SubParsersAction[ArgumentParser]", name: str, about: str) -> ArgumentParser:
+    """A command for a part of an iteration of EM."""
+    parser = _add_command(commands, name, about)
+    parser.formatter_class, parser.epilog = RawDescriptionHelpFormatter, f"{_OF_SITES}\n{_EPILOG}"
+    return parser
+
+
+def _add_accumulate(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_step(commands, "accumulate", "write the moments of points under a model, which EM needs of them")
+    parser.add_argument("model", help="a model file")
+    _add_points(parser)
+    _add_archive(parser, "MOMENTS.npz", "the file of moments to write; it holds sums, whose size is the model's")
+    _add_labels(parser)
+
+
+def _add_merge(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_step(commands, "merge", "add up moments of points in several places, under the same model")
+    parser.add_argument("moments", nargs="+", metavar="MOMENTS.npz", help="files that accumulate or merge wrote")
+    _add_archive(parser, "TOTAL.npz", "the file of moments to write")
+
+
+def _add_maximize(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_step(commands, "maximize", "make the next model of a model and moments under it")
+    parser.add_argument("model", help="the model file under which the moments were taken")
+    parser.add_argument("moments", metavar="TOTAL.npz", help="moments of all points")
+    _add_archive(parser, "NEXT.npz", "the model file to write")
+    parser.add_argument(
+        "--reg-covar",
+        type=as_argument(SIZE.read),
+        metavar="NUMBER",
+        help="added to variances (default: as the model was fitted)",
+    )
+
+
+def _add_archive(parser: ArgumentParser, name: str, about: str) -> None:
+    parser.add_argument("-o", "--output", required=True, metavar=name, help=about)
 
 
 def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -266,56 +328,13 @@ def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _add_demo(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "demo", "fit points drawn from a mixture of Old Faithful's eruptions")
-    n_rows = _argument(integer_from(1).read)
+    n_rows = as_argument(integer_from(1).read)
     parser.add_argument("--rows", type=n_rows, default=1_000_000, help="points to draw (default: 1000000)")
     parser.add_argument(
         "--picture",
-        type=_file_that_ends_in(_PICTURE_SUFFIXES),
+        type=file_that_ends_in(_PICTURE_SUFFIXES),
         default="fastgmm-demo.png",
         help="default: fastgmm-demo.png",
     )
     taken = {name: OPTIONS[name] for name in ("random_state", "n_threads", "backend")}
     _add_options(parser, {"n_components": replace(OPTIONS["n_components"], default=2)} | taken)
-
-
-def _argument(read: Callable[[str], Result]) -> Callable[[str], Result]:
-    """What argparse wants of a function of a text: complaints in a type of its own."""
-
-    def argument(text: str) -> Result:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise ArgumentTypeError(str(error)) from None
-
-    return argument
-
-
-@_argument
-def _input_file(text: str) -> str:
-    require_known_kind(text)
-    return text
-
-
-def _file_that_ends_in(suffixes: Sequence[str]) -> Callable[[str], str]:
-    def file_name(text: str) -> str:
-        if Path(text).suffix.lower() not in suffixes:
-            raise ValueError(f"{text}: expected a file name that ends in {' or '.join(suffixes)}")
-        return text
-
-    return _argument(file_name)
-
-
-@_argument
-def _delimiter(text: str) -> str:
-    delimiter = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
-    if len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n.+-':
-        raise ValueError(f"{text!r} is not a character that separates cells, tab or space")
-    return delimiter
-
-
-@_argument
-def _columns(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if "" in names:
-        raise ValueError(f"{text!r}: a column without a name")
-    return names

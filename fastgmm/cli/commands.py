@@ -4,7 +4,6 @@ They neither print nor exit; ``command_line.py`` does that.
 """
 
 import math
-import os
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,23 +14,23 @@ from typing import Any
 import numpy as np
 
 from fastgmm.cli.imputation import imputed
-from fastgmm.data.tables import (
-    Layout,
-    Table,
-    TextForm,
-    read_points,
-    read_points_and_layout,
-    rows_as_text,
-    write_rows,
+from fastgmm.cli.inputs import (
+    forms_of,
+    keep_inputs,
+    points_and_layout_for,
+    points_for,
+    require_one_standard_input,
+    require_rows_output,
 )
+from fastgmm.cli.words import messages_about
+from fastgmm.data.tables import Table, read_points, rows_as_text, write_rows
 from fastgmm.data.tables.label_files import read_labels
-from fastgmm.data.tables.source import is_standard_input
 from fastgmm.data.validation import NO_VALUES, check_rows
 from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import SavedModel, load_model
-from fastgmm.fit.runs import Observer
+from fastgmm.fit.steps import Observer
 from fastgmm.machine.whole_file import require_writable
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
@@ -66,31 +65,19 @@ def _objective(options: Mapping[str, Any], labels: Array | None) -> str:
     return "log-likelihood" if is_likelihood and options.get("assignment") != "hard" else "objective"
 
 
-def _require_output(arguments: Namespace, *inputs: str) -> None:
-    """Complain now about an output that cannot be written, or that would replace what is read."""
-    if arguments.output is None:
-        return
-    require_writable(arguments.output)
-    for path in inputs:
-        if os.path.exists(arguments.output) and os.path.exists(path) and os.path.samefile(arguments.output, path):
-            raise ValueError(f"the output would replace the input {path}")
-
-
-def _form(arguments: Namespace) -> TextForm:
-    return TextForm(arguments.header, arguments.delimiter)
-
-
 # --- fit -------------------------------------------------------------------------------------------------------------
 
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
-    _require_output(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
-    if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
-        raise ValueError("standard input cannot be both points and labels")
-    points = read_points(arguments.points, arguments.columns, form=_form(arguments))
-    labels = None if arguments.labels is None else read_labels(arguments.labels)
-    mixture, seconds = timed_fit(arguments, points, labels)
+    require_writable(arguments.output)
+    keep_inputs(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
+    require_one_standard_input(arguments)
+    form, form_of_labels = forms_of(arguments)
+    points = read_points(arguments.points, arguments.columns, form=form)
+    labels = None if arguments.labels is None else read_labels(arguments.labels, form_of_labels)
+    with messages_about(labels, arguments.points):
+        mixture, seconds = timed_fit(arguments, points, None if labels is None else labels.values)
     mixture.save(arguments.output)
     return _fit_report(arguments, mixture, points, seconds)
 
@@ -151,36 +138,22 @@ def ending_of(converged: bool, stop_reason: str | None, n_iterations: int, assig
 
 def predict(arguments: Namespace) -> Report:
     """``fastgmm predict``: labels or probabilities of points under a model."""
-    _require_output(arguments, arguments.model, arguments.points)
+    require_rows_output(arguments)
     mixture = load(arguments.model)
-    points = _points_for(mixture, arguments)
+    points = points_for(mixture, arguments)
     facts: dict[str, object] = {"points": len(points)}
     if arguments.proba:
         n_components = len(mixture.weights_)
         # The whole table is checked first, so that a complaint counts rows from the first of the file.
         check_rows(points, type(mixture).__name__)
-        header = ",".join(f"component_{component}" for component in range(n_components))
+        columns = [f"component_{component}" for component in range(n_components)]
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
         blocks = _probabilities(mixture, points)
-        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, header)
+        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, columns)
     labels = mixture.predict(points)
     counts = np.bincount(labels, minlength=len(mixture.weights_))
     facts["counts"] = counts.tolist()
-    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, "label")
-
-
-def _points_for(mixture: GaussianMixture, arguments: Namespace) -> Table | Array:
-    """The points to score: of a file with names, the columns that the model was fitted to, in its order."""
-    return _points_and_layout_for(mixture, arguments)[0]
-
-
-def _points_and_layout_for(mixture: GaussianMixture, arguments: Namespace) -> tuple[Table | Array, Layout | None]:
-    """The same, and of text its layout."""
-    fitted = getattr(mixture, "feature_names_in_", None)
-    if_named = None if fitted is None else list(fitted)
-    points, layout = read_points_and_layout(arguments.points, arguments.columns, if_named, _form(arguments))
-    # A model without names does not care for those of the file.
-    return points.values if fitted is None or points.columns is None else points, layout
+    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, ["label"])
 
 
 def _values(points: Table | Array) -> Array:
@@ -210,11 +183,11 @@ def _rows_report(
     blocks: Iterator[Array],
     shape: tuple[int, ...],
     dtype: Any,
-    header: str,
+    columns: Sequence[str],
 ) -> Report:
     """Results row by row: into the output file where there is one, else to standard output."""
     if arguments.output is not None:
-        write_rows(arguments.output, blocks, shape, dtype, header)
+        write_rows(arguments.output, blocks, shape, dtype, columns)
         text = f"{noun} of {shape[0]:,} points written to {arguments.output}\n"
         return Report([text], facts | {"output": arguments.output})
     if arguments.json:
@@ -228,9 +201,9 @@ def _rows_report(
 
 def score(arguments: Namespace) -> Report:
     """``fastgmm score``: the log-likelihood of points under a model."""
-    _require_output(arguments, arguments.model, arguments.points)
+    require_rows_output(arguments)
     mixture = load(arguments.model)
-    points = _points_for(mixture, arguments)
+    points = points_for(mixture, arguments)
     are_wanted = arguments.samples or arguments.output is not None
     densities = mixture.score_samples(points)
     n_informative = _n_informative(_values(points))
@@ -244,10 +217,8 @@ def score(arguments: Namespace) -> Report:
         "log_likelihood": log_likelihood,
     }
     if are_wanted:
-        header = "log_density"
-        return _rows_report(
-            arguments, facts, "log_densities", _slices(densities), densities.shape, densities.dtype, header
-        )
+        form = densities.shape, densities.dtype, ["log_density"]
+        return _rows_report(arguments, facts, "log_densities", _slices(densities), *form)
     text = facts_text({"points": f"{len(densities):,}", "log-likelihood": f"{per_point:.10g} per point"})
     return Report([text], facts)
 
@@ -257,9 +228,9 @@ def score(arguments: Namespace) -> Report:
 
 def impute(arguments: Namespace) -> Report:
     """``fastgmm impute``: points with what is expected of missing values, or draws of them."""
-    _require_output(arguments, arguments.model, arguments.points)
+    require_rows_output(arguments)
     mixture = load(arguments.model)
-    return imputed(arguments, mixture, *_points_and_layout_for(mixture, arguments))
+    return imputed(arguments, mixture, *points_and_layout_for(mixture, arguments))
 
 
 # --- info ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fastgmm.data.patterns import Patterns, observed_together, patterns_of
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import FloatArray, IntArray
-from fastgmm.rows import Rows
+from fastgmm.rows import Rows, are_of_table
 
 # A variance from m normal rows is off by √(2/m) of itself: two percent from these many, which a gather and some passes
 # over them take a tenth of a millisecond for. Of wide rows there are as many as are half a megabyte, but no fewer than
@@ -29,10 +29,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Facts about some rows; each is found when it is first asked for."""
+    """Facts about some rows; each is found when it is first asked for.
+
+    Rows that are too many for memory have been looked at before: ``rows`` are some of them then, see ``of_all``.
+    """
 
     rows: Rows
     _known: dict[str, Any] = field(default_factory=dict, init=False)
+
+    @classmethod
+    def of_all(cls, some: Rows, **known: Any) -> "Facts":
+        """Facts about rows of which these are some, drawn at random; of all is known what depends on every row."""
+        facts = cls(some)
+        facts._known.update(known)
+        return facts
 
     def _once(self, name: str, find: Callable[[], T]) -> T:
         """A fact, found once and kept; no lock is taken, since a forked child might find it taken."""
@@ -41,17 +51,53 @@ class Facts:
         found: T = self._known[name]
         return found
 
+    def read_as(self, rows: Rows) -> "Facts":
+        """Those of the same rows, read in another way: all that is known of the values stays known."""
+        facts = Facts(rows)
+        facts._known.update(self._known)
+        return facts
+
     def counted_from(self, origin: FloatArray) -> "Facts":
-        """Those of the same rows less an origin: what is known of the values themselves stays known."""
-        facts = Facts(replace(self.rows, origin=origin))
-        facts._known.update({name: fact for name, fact in self._known.items() if name != "center"})
+        """Those of the same rows less an origin."""
+        facts = self.read_as(replace(self.rows, origin=origin))
+        facts._known.pop("center", None)
         return facts
 
     def believing(self, groups: NDArray[np.int32], table: FloatArray) -> "Facts":
-        """Those of the same rows, of whose components something else is believed: all that is known stays known."""
-        facts = Facts(replace(self.rows, groups=groups, group_prior=table))
-        facts._known.update(self._known)
+        """Those of the same rows, of whose components something else is believed."""
+        facts = self.read_as(replace(self.rows, groups=groups, group_prior=table))
+        for name in ("counts_of_groups", "weights_of_unobserved"):
+            facts._known.pop(name, None)
         return facts
+
+    @property
+    def n_rows(self) -> int:
+        return self._once("n_rows", lambda: self.rows.shape[0])
+
+    @property
+    def total_weight(self) -> float:
+        """Σw of the rows that count."""
+        return self._once("total_weight", lambda: self.rows.total_weight)
+
+    @property
+    def n_missing(self) -> int:
+        """How many values are missing."""
+        return self._once("n_missing", lambda: self.patterns.n_missing if self.rows.has_missing else 0)
+
+    @property
+    def n_complete(self) -> int:
+        """How many rows have all values."""
+        return self._once("n_complete", lambda: len(self.patterns.complete) if self.rows.has_missing else self.n_rows)
+
+    @property
+    def counts_of_groups(self) -> IntArray:
+        """How many rows that count are of each group that the table has."""
+        return self._once("counts_of_groups", lambda: _weights_of_groups(self.rows, None)[0])
+
+    @property
+    def weights_of_unobserved(self) -> FloatArray:
+        """Σw of the rows without any value of each group that the table has (G,)."""
+        return self._once("weights_of_unobserved", lambda: _weights_of_groups(self.rows, self.patterns.empty)[1])
 
     @property
     def n_counted(self) -> int:
@@ -121,8 +167,16 @@ class Facts:
     @property
     def ranges(self) -> tuple[FloatArray, FloatArray]:
         """The smallest and the largest number of every feature, each (d,), among all rows that count."""
-        lowest, highest = self._extremes[0]
-        return lowest, highest
+        # Found for themselves, which takes a third of the work of a summary.
+        return self._once("ranges", lambda: (self._extremes[0][0], self._extremes[0][1]))
+
+    @property
+    def constant_features(self) -> tuple[int, ...]:
+        """Those that have one number alone in all rows that count and have any."""
+        if (self.look.lowest < self.look.highest).all():
+            return ()  # which a sample is enough to know
+        lowest, highest = self.ranges
+        return tuple(np.flatnonzero(lowest == highest).tolist())
 
     @property
     def extreme_rows(self) -> NDArray[np.intp]:
@@ -131,15 +185,16 @@ class Facts:
 
     @property
     def _extremes(self) -> tuple[FloatArray, NDArray[np.intp]]:
-        # Found for themselves, which takes a third of the work of a summary.
         return self._once("extremes", lambda: _extremes(self.rows))
 
 
 class Summary(NamedTuple):
-    """How many rows count, Σw, and of every feature (d,) the range, the mean and the variance, Σw(x − mean)²/Σw."""
+    """How many rows count, and their Σw; of every feature (d,) that of the rows which have it, the range, the mean and
+    the variance, Σw(x − mean)²/Σw."""
 
     n_rows: int
     total_weight: float
+    weights: FloatArray
     lowest: FloatArray
     highest: FloatArray
     means: FloatArray
@@ -155,16 +210,34 @@ class Summary(NamedTuple):
         """
         if not (self.n_rows and other.n_rows):
             return self if self.n_rows else other
-        total, apart = self.total_weight + other.total_weight, other.means - self.means
-        share = other.total_weight / total
+        total, apart = self.weights + other.weights, other.means - self.means
+        share = np.divide(other.weights, total, out=np.zeros(len(total)), where=total > 0)
         return Summary(
             self.n_rows + other.n_rows,
+            self.total_weight + other.total_weight,
             total,
             np.minimum(self.lowest, other.lowest),
             np.maximum(self.highest, other.highest),
             self.means + share * apart,
             self.variances + share * (other.variances - self.variances) + (1.0 - share) * share * np.square(apart),
         )
+
+
+def _weights_of_groups(rows: Rows, places: NDArray[np.int32] | None) -> tuple[IntArray, FloatArray]:
+    """How many of some rows, or of all, are of each group of the table and weigh something, and Σw (G,)."""
+    assert rows.groups is not None
+    assert rows.group_prior is not None
+    n_groups = len(rows.group_prior)
+    counts, weights = np.zeros(n_groups, np.int64), np.zeros(n_groups)
+    n_places = rows.shape[0] if places is None else len(places)
+    for part in pieces(n_places, 16):
+        chosen = part if places is None else places[part]
+        groups = rows.groups[chosen]
+        is_known = are_of_table(groups, rows.group_prior)
+        own = np.ones(len(groups)) if rows.weights is None else rows.weights[chosen]
+        counts += np.bincount(groups[is_known & (own > 0)], minlength=n_groups)
+        weights += np.bincount(groups[is_known], own[is_known], n_groups)
+    return counts, weights
 
 
 def summary_of(rows: Rows) -> Summary:
@@ -182,7 +255,7 @@ def _summary_of_observed(rows: Rows) -> Summary:
         reduce(Summary.merged, (_summary(_observed(rows.take(part), j)) for part in pieces(rows.shape[0], 8)))
         for j in range(rows.shape[1])
     ]
-    features = (np.concatenate(arrays) for arrays in list(zip(*columns, strict=True))[2:])
+    features = map(np.concatenate, list(zip(*columns, strict=True))[2:])
     return Summary(rows.n_counted, rows.total_weight, *features)
 
 
@@ -200,7 +273,7 @@ def _summary(rows: Rows) -> Summary:
     else:  # rows of weight 0 may hold anything
         values, weights = values[weights > 0], weights[weights > 0]
     if not len(values):
-        return Summary(0, 0.0, *np.repeat([[np.inf], [-np.inf], [0.0], [0.0]], rows.shape[1], axis=1))
+        return Summary(0, 0.0, *np.repeat([[0.0], [np.inf], [-np.inf], [0.0], [0.0]], rows.shape[1], axis=1))
     # We sum differences from a row, so that numbers far from zero keep their digits, and in C order, so that the layout
     # in memory does not decide the order of sums.
     first, total = values[0].astype(np.float64), float(weights.sum())
@@ -208,7 +281,8 @@ def _summary(rows: Rows) -> Summary:
     shift = weights @ differences / total
     variances = np.maximum(weights @ np.square(differences) / total - shift**2, 0.0)
     (lowest, highest), _ = _extremes(Rows(values))
-    return Summary(len(values), total, lowest, highest, first + shift, variances)
+    each = np.full(len(shift), total)
+    return Summary(len(values), total, each, lowest, highest, first + shift, variances)
 
 
 def _center(rows: Rows) -> FloatArray:

@@ -98,12 +98,12 @@ def patterns_of_one_shape(
     begins = begins_of_equal(is_missing)
     patterns, n_rows = is_missing[begins], np.diff(np.r_[begins, len(is_missing)])
     n_missing = patterns.sum(axis=1)
-    features = np.argsort(~patterns, axis=1, kind="stable")  # the missing ones first
     shape_of = n_missing * (len(is_missing) + 1) + n_rows  # one number for both
     for shape in np.unique(shape_of):
         m, r = divmod(shape, len(is_missing) + 1)
         alike = np.flatnonzero(shape_of == shape)
-        yield begins[alike, np.newaxis] + np.arange(r), features[alike, :m], features[alike, m:]
+        features = np.argsort(~patterns[alike], axis=1, kind="stable")  # the missing ones first
+        yield begins[alike, np.newaxis] + np.arange(r), features[:, :m], features[:, m:]
 
 
 def _sorted_by_pattern(values: Array, order: NDArray[np.int32], lacking: IntArray) -> NDArray[np.int32]:

@@ -28,7 +28,7 @@ def with_room_for_squares(facts: Facts) -> Facts:
     lowest, highest = facts.ranges
     largest = max(-lowest.min(), highest.max())
     is_ordinary = are_ordinary(deviations[deviations > 0]) and largest <= _LARGEST
-    return facts if is_ordinary else Facts(as_float64(facts.rows))
+    return facts if is_ordinary else facts.read_as(as_float64(facts.rows))
 
 
 def as_float64(rows: Rows) -> Rows:

@@ -1,11 +1,8 @@
 """Input arrays: checked, and brought into the form kernels read, with scikit-learn's words where it has them."""
 
-import math
 import sys
 import warnings
-from contextlib import suppress
-from dataclasses import replace
-from numbers import Real
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,18 +17,16 @@ from fastgmm.rows import Rows
 
 _READ_AS_THEY_ARE = (np.dtype(np.float64), np.dtype(np.float32))
 NO_VALUES = "All rows of X are without any observed value."
+NO_VALUES_OF_WEIGHT = "All rows of X of positive sample_weight are without any observed value."
 # So few numbers are checked at once: half a megabyte, for which a loop over pieces is not worth its time.
 _FEW_NUMBERS = 65_536
 _FEWEST_ROWS_OF_A_FIT = 2
+# Which count so many where they are read as numbers: 32,768 of them take some 5 ms.
+_BYTES_OF_AN_OBJECT = 32
 # To write a number where memory is touched for the first time takes as long as so many multiply-adds.
 _WORK_OF_A_COPY = 30
-# Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
-# range of float32.
-_LARGEST_EXPONENT = 60
-# What is counted in the unit of weights is scaled by no more than two to this power, lest it leave float64's range.
-_MOST_OF_A_UNIT = 900
 # Warnings point at the user's line: past this module, the estimator's helper and its public method.
-_CALLER_OF_A_METHOD = 4
+CALLER_OF_A_METHOD = 4
 
 
 def feature_names(X: Any) -> NDArray[np.object_] | None:
@@ -67,10 +62,10 @@ def check_feature_names(X: Any, fitted: NDArray[np.object_] | None, estimator: s
         return
     if fitted is None:
         message = f"X has feature names, but {estimator} was fitted without feature names"
-        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+        warnings.warn(message, stacklevel=CALLER_OF_A_METHOD)
     elif given is None:
         message = f"X does not have valid feature names, but {estimator} was fitted with feature names"
-        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
+        warnings.warn(message, stacklevel=CALLER_OF_A_METHOD)
     elif not np.array_equal(given, fitted):
         raise ValueError(_names_message(set(given), set(fitted)))
 
@@ -107,6 +102,21 @@ def check_rows(X: Any, estimator: str, min_rows: int = 1) -> Rows:
     if type(X) is np.ndarray and X.ndim == 2 and X.shape[1] > 0 and len(X) >= min_rows and X.dtype in _READ_AS_THEY_ARE:
         values = _readable_in_place(X)  # what follows would find nothing to say about it
         return Rows(values, has_missing=_holds_missing(values))
+    values = _readable_in_place(_numbers_of(X, estimator, min_rows))
+    return Rows(values, has_missing=_holds_missing(values))
+
+
+def as_numbers(X: Any, name: str) -> Array:
+    """A two-dimensional array of float32 or float64 with NaN for what is missing; errors name where it is from."""
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype in _READ_AS_THEY_ARE:
+        return X
+    try:
+        return _numbers_of(X, "fastgmm", 0)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
+def _numbers_of(X: Any, estimator: str, min_rows: int) -> Array:
     if hasattr(X, "toarray") and hasattr(X, "tocsr"):
         raise TypeError(
             "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense "
@@ -115,9 +125,9 @@ def check_rows(X: Any, estimator: str, min_rows: int = 1) -> Rows:
     if isinstance(X, np.matrix):
         raise TypeError("np.matrix is not supported. Please convert to a numpy array with np.asarray.")
     mask = None
-    if isinstance(X, np.ma.MaskedArray):
+    if is_masked(X):
         X, mask = X.filled(0), np.ma.getmaskarray(X)
-    values = _as_float(X, "X")
+    values = as_float(X, "X")
     if values.ndim == 1 and hasattr(X, "to_frame"):
         raise ValueError(
             f"Expected a 2-dimensional container but got {type(X)} instead. Pass a DataFrame containing a single row "
@@ -125,15 +135,18 @@ def check_rows(X: Any, estimator: str, min_rows: int = 1) -> Rows:
         )
     _check_shape(values, estimator, min_rows)
     require_exact(X, values)
-    if mask is not None and mask.any():
-        values = np.where(mask, values.dtype.type(np.nan), values)
-    values = _readable_in_place(values)
-    return Rows(values, has_missing=_holds_missing(values))
+    return np.where(mask, values.dtype.type(np.nan), values) if mask is not None and mask.any() else values
 
 
-def _as_float(data: Any, name: str) -> Array:
+def is_masked(data: Any) -> bool:
+    """Whether this is one of NumPy's masked arrays; numpy.ma is not imported in order to say no."""
+    masked_array = getattr(sys.modules.get("numpy.ma"), "MaskedArray", None)  # None also while it is being imported
+    return masked_array is not None and isinstance(data, masked_array)
+
+
+def as_float(data: Any, name: str) -> Array:
     """An array of native float32 or float64; an error begins with NumPy's or scikit-learn's own words."""
-    if isinstance(data, np.ma.MaskedArray):
+    if is_masked(data):
         raise ValueError(
             f"Masked arrays are not supported for {name}, since their mask would be ignored. Drop the masked rows, or "
             f"use {name}.filled(...) to give them values."
@@ -168,11 +181,21 @@ def _numbers(data: Any, array: Array) -> Array:
         numbers: Array = data.to_numpy(dtype=np.float64, na_value=np.nan)
         return numbers
     if array.dtype.kind == "O" and not _holds_complex(array):
-        return with_none(array).astype(np.float64)  # where NumPy makes NaN of None
+        return numbers_of_objects(array)
     return array.astype(np.float64) if array.dtype.kind in "SU" else array
 
 
-def with_none(objects: Array) -> Array:
+def numbers_of_objects(objects: Array) -> FloatArray:
+    """Objects as float64, NaN for None and ``pandas.NA``; in pieces, since NumPy holds Python's lock meanwhile."""
+    result = np.empty_like(objects, np.float64)
+    if not objects.ndim:
+        return _with_none(objects).astype(np.float64)
+    for part in pieces(len(objects), _BYTES_OF_AN_OBJECT * objects[:1].size):
+        result[part] = _with_none(objects[part])  # where NumPy makes NaN of None
+    return result
+
+
+def _with_none(objects: Array) -> Array:
     """Objects with None for ``pandas.NA``."""
     if "pandas" not in sys.modules:
         return objects
@@ -226,11 +249,22 @@ def _all_finite(values: Array) -> bool:
 
 def _holds_missing(values: Array) -> bool:
     """Whether some of the values are NaN; ``ValueError`` where one is infinite."""
-    if values.size <= _FEW_NUMBERS:
-        if _all_finite(values):
-            return False
-        if not np.isinf(values).any():
-            return True
+    if values.size <= _FEW_NUMBERS and _all_finite(values):
+        return False
+
+    def infinite(row: int, column: int) -> ValueError:
+        return ValueError(
+            f"Input X contains infinity or a value too large for {values.dtype!r}. The first is at row {row}, column "
+            f"{column} (counted from 0)."
+        )
+
+    return holds_missing_or(infinite, values)
+
+
+def holds_missing_or(infinite: Callable[[int, int], ValueError], values: Array) -> bool:
+    """Whether some of the values are NaN; the error of the row and the column where the first is infinite."""
+    if values.size <= _FEW_NUMBERS and not np.isinf(values).any():
+        return not _all_finite(values)
     has_missing = False
     for part in pieces(len(values), values[:1].nbytes):
         block = values[part]
@@ -239,10 +273,7 @@ def _holds_missing(values: Array) -> bool:
         is_infinite = np.isinf(block)
         if is_infinite.any():
             row, column = (int(position) for position in np.argwhere(is_infinite)[0])
-            raise ValueError(
-                f"Input X contains infinity or a value too large for {values.dtype!r}. The first is at row "
-                f"{part.start + row}, column {column} (counted from 0)."
-            )
+            raise infinite(part.start + row, column)
         has_missing = True
     return has_missing
 
@@ -268,97 +299,30 @@ def have_values(rows: Rows) -> BoolArray:
 
 def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
     """Refuse to fit rows with missing values of which too few have any other, or that all lack a feature."""
-    n_informative = int(np.count_nonzero(have_observed(rows)))
-    if n_informative < _FEWEST_ROWS_OF_A_FIT:
+    require_informative(int(np.count_nonzero(have_observed(rows))))
+    require_columns_observed(have_values(rows), names)
+
+
+def require_informative(n_rows: int) -> None:
+    """Enough rows with an observed value."""
+    if n_rows < _FEWEST_ROWS_OF_A_FIT:
         raise ValueError(
-            f"Found {n_informative} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is "
-            "required."
+            f"Found {n_rows} row(s) with an observed value, while a minimum of {_FEWEST_ROWS_OF_A_FIT} is required."
         )
-    is_seen = have_values(rows)
-    if not is_seen.all():
-        feature = int(np.argmin(is_seen))
+
+
+def require_columns_observed(are_observed: BoolArray, names: Sequence[str] | NDArray[np.object_] | None) -> None:
+    """A value of every feature (d,)."""
+    if not are_observed.all():
+        feature = int(np.argmin(are_observed))
         name = "" if names is None else f" ({names[feature]!r})"
         raise ValueError(
             f"Feature {feature}{name} has no observed value in X. Drop the column, or impute it from elsewhere."
         )
 
 
-def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
-    """Weights (n_rows,) in float64, finite and not negative; None where there are none; a number weighs all rows.
-
-    They are the user's, who may ask for their sum; what needs only their ratios takes ``moderate`` ones.
-    """
-    if sample_weight is None:
-        return None
-    weights = _as_float(sample_weight, "sample_weight").astype(np.float64, copy=False)
-    if weights.ndim == 0:
-        weights = np.full(n_rows, weights)
-    if weights.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
-    if weights.shape != (n_rows,):
-        raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
-    for part in pieces(n_rows, weights.itemsize):
-        some = weights[part]
-        if not np.isfinite(some).all():
-            row = part.start + int(np.argmin(np.isfinite(some)))
-            raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
-        if (some < 0).any():
-            row = part.start + int(np.argmax(some < 0))
-            raise ValueError(f"Negative values in data passed to `sample_weight`: row {row}.")
-    if not weights.any():
-        raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
-    return np.ascontiguousarray(weights)
-
-
-def warn_of_weights(y: Any, n_rows: int) -> None:
-    """Warn where ``y``, which is ignored, may be meant as weights."""
-    if y is not None and _may_be_weights(y, n_rows):
-        message = "y is ignored. If it holds weights, pass them by name: sample_weight=..."
-        warnings.warn(message, stacklevel=_CALLER_OF_A_METHOD)
-
-
-def _may_be_weights(y: Any, n_rows: int) -> bool:
-    """Whether it has a number from 0 up for every row, and fractions among them, which labels have not."""
-    values = np.empty(0)
-    is_array = isinstance(getattr(y, "dtype", None), np.dtype)  # or a pandas Series
-    if is_array or (isinstance(y, list | tuple) and y and isinstance(y[0], Real)):
-        with suppress(TypeError, ValueError):  # a list may hold anything
-            values = np.asarray(y)
-    if values.dtype.kind != "f" or values.shape != (n_rows,):
-        return False
-    are_fractions = False
-    for part in pieces(n_rows, values.itemsize):
-        some = values[part]
-        if not (np.isfinite(some) & (some >= 0)).all():
-            return False
-        are_fractions = are_fractions or bool((some != np.floor(some)).any())
-    return are_fractions
-
-
-def moderate(weights: FloatArray | None) -> FloatArray | None:
-    """Weights scaled by a power of two where they are far from 1, so that their sums neither overflow nor vanish."""
-    power = 0 if weights is None else _moderating_power(weights)
-    return weights if weights is None or power == 0 else np.ldexp(weights, power)
-
-
-def in_moderate_unit(rows: Rows) -> tuple[Rows, float]:
-    """The rows with ``moderate`` weights, and the factor that brings there what else counts rows, as a prior does."""
-    power = 0 if rows.weights is None else _moderating_power(rows.weights)
-    if power == 0:
-        return rows, 1.0
-    limited = max(-_MOST_OF_A_UNIT, min(power, _MOST_OF_A_UNIT))
-    return replace(rows, weights=moderate(rows.weights)), math.ldexp(1.0, limited)
-
-
-def _moderating_power(weights: FloatArray) -> int:
-    """Two to this power makes the weights moderate; 0 where they are."""
-    _, exponent = np.frexp(weights.max())
-    return 0 if abs(int(exponent)) <= _LARGEST_EXPONENT else -int(exponent)
-
-
-def check_n_components(rows: Rows, n_components: int) -> None:
+def require_rows_for_components(n_rows: int, n_components: int) -> None:
     """As many rows that count as components."""
-    n_rows = rows.n_counted
     if n_rows < n_components:
         raise ValueError(
             f"Expected n_samples >= n_components but got n_components = {n_components}, n_samples = {n_rows}"

@@ -1,7 +1,8 @@
 """Calls of the estimator's methods: arguments checked, and handed to what computes."""
 
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,65 +10,109 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
+    NO_VALUES_OF_WEIGHT,
     check_feature_names,
-    check_n_components,
     check_n_features,
     check_observed,
     check_rows,
-    check_sample_weight,
     feature_names,
     have_observed,
-    moderate,
-    warn_of_weights,
+    require_rows_for_components,
 )
+from fastgmm.data.weights import check_sample_weight, moderate, warn_of_weights
+from fastgmm.estimator.of_blocks import column_names, require_alike, require_nothing_beside
+from fastgmm.files.checkpoint_file import CheckpointFile
 from fastgmm.fit.annealing import exponents_from
-from fastgmm.fit.fitting import EarlierFit, fit_rows
+from fastgmm.fit.fitting import EarlierFit, fit_blocks, fit_rows
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.runs import Observer
+from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
+from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model import criteria
 from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.parameters import Names
 from fastgmm.rows import Rows
 from fastgmm.show.verbose import print_progress
 
 # A fit is taken to be as long as so many sweeps, since nobody knows how many iterations it will have. The number was
 # chosen by hand: a start and a few iterations take as much.
-_SWEEPS_OF_A_FIT = 10
+SWEEPS_OF_A_FIT = 10
 
 
 def checked_fit(
-    estimator: object, X: ArrayLike, y: object, sample_weight: ArrayLike | None, labels: ArrayLike | None
+    estimator: object,
+    X: ArrayLike,
+    y: object,
+    sample_weight: ArrayLike | None,
+    labels: ArrayLike | None,
+    checkpoint: AnyPath | None,
 ) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
-    attributes, name = vars(estimator), type(estimator).__name__
-    options = options_of(attributes, name)
-    names = feature_names(X)
+    options, names = options_of(vars(estimator), type(estimator).__name__), feature_names(X)
+    rows = rows_of_a_start(X, sample_weight, options.n_components, type(estimator).__name__, names)
+    if labels is not None:
+        rows = with_labels(rows, labels, options.n_components)
+    if sample_weight is None:
+        warn_of_weights(y, rows.shape[0])
+    # Factors of d features take as long as d rows do.
+    operations = SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
+    fit = partial(fit_rows, rows=rows, keeping=_keeping(checkpoint))
+    return rows, _fitted(estimator, options, fit, operations, rows.shape[1], names)
+
+
+def checked_fit_of_blocks(
+    estimator: object, blocks: Blocks, sample_weight: object, labels: object, checkpoint: AnyPath | None
+) -> dict[str, Any]:
+    """The attributes of a fit to rows in blocks."""
+    options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
+    require_nothing_beside(sample_weight, labels)
+    fit = partial(fit_blocks, blocks=blocks, keeping=_keeping(checkpoint))
+    return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form))
+
+
+def _keeping(checkpoint: AnyPath | None) -> CheckpointFile | None:
+    return None if checkpoint is None else CheckpointFile(checkpoint)
+
+
+def _fitted(
+    estimator: object,
+    options: Options,
+    fit: Callable[..., tuple[Fit, tuple[Step, ...], Warning | None]],
+    operations: float,
+    n_features: int,
+    names: Names | None,
+) -> dict[str, Any]:
+    why = "With warm_start=True a fit", "Set warm_start=False to start anew."
+    is_continued = options.warm_start and has_parameters(vars(estimator))
+    earlier = earlier_fit(vars(estimator), n_features, type(estimator).__name__, why) if is_continued else None
+
+    def work() -> tuple[dict[str, Any], Warning | None]:
+        how = {"earlier": earlier, "observers": _observers(options), "of_features": names}
+        best, steps, warning = fit(with_start_in_caller(options), **how)
+        return fitted_attributes(best, steps), warning
+
+    fitted, warning = attended(work, operations)
+    if warning is not None:
+        warnings.warn(warning, stacklevel=4)
+    return fitted if names is None else fitted | {"feature_names_in_": names}
+
+
+def rows_of_a_start(
+    X: ArrayLike, sample_weight: ArrayLike | None, n_components: int, name: str, names: Names | None
+) -> Rows:
+    """Validated rows, of which there are enough to start from."""
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
         rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
     if rows.has_missing:
         check_observed(rows, names)
-    check_n_components(rows, options.n_components)
-    if labels is not None:
-        rows = with_labels(rows, labels, options.n_components)
-    if sample_weight is None:
-        warn_of_weights(y, rows.shape[0])
-    earlier = _earlier_fit(attributes, rows.shape[1], name) if options.warm_start else None
-
-    def work() -> tuple[dict[str, Any], Warning | None]:
-        best, steps, warning = fit_rows(_with_start_in_caller(options), rows, earlier, _observers(options), names)
-        return fitted_attributes(best, steps), warning
-
-    # Factors of d features take as long as d rows do.
-    sweep = work_of(sum(rows.shape), rows.shape[1], options.n_components)
-    fitted, warning = attended(work, _SWEEPS_OF_A_FIT * sweep)
-    if warning is not None:
-        warnings.warn(warning, stacklevel=3)
-    return rows, fitted if names is None else fitted | {"feature_names_in_": names}
+    require_rows_for_components(rows.n_counted, n_components)
+    return rows
 
 
 def _observers(options: Options) -> list[Observer]:
@@ -80,18 +125,16 @@ def _observers(options: Options) -> list[Observer]:
     return [partial(in_caller, observer) for observer in observers]
 
 
-def _with_start_in_caller(options: Options) -> Options:
+def with_start_in_caller(options: Options) -> Options:
     start = options.init_params
     return replace(options, init_params=partial(in_caller, start)) if callable(start) else options
 
 
-def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str) -> EarlierFit | None:
-    """What a warm start continues: the last fit, or parameters set by hand; None where there are none.
+def earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str, why: tuple[str, str]) -> EarlierFit:
+    """The last fit, or parameters set by hand, which a call continues.
 
-    Raises ``ValueError`` where they make a model of another shape.
+    Raises ``ValueError`` where they make a model of another shape; ``why`` says who continues it, and what else to do.
     """
-    if not has_parameters(attributes):
-        return None
     check_complete(attributes, estimator)
     earlier: dict[str, Any] = {}
     if np.ndim(attributes["means_"]) == 2:  # else their shape is refused below
@@ -101,12 +144,13 @@ def _earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str)
     for name, value in earlier.items():
         if attributes[name] != value:
             raise ValueError(
-                f"With warm_start=True a fit continues the last one, whose {name} is {value!r}; got "
-                f"{name}={attributes[name]!r}. Set warm_start=False to start anew."
+                f"{why[0]} continues the last one, whose {name} is {value!r}; got {name}={attributes[name]!r}. {why[1]}"
             )
     parameters = parameters_of(attributes)
     check_n_features(n_features, parameters.n_features, estimator)
-    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf))
+    # A bound that is near says that EM has settled, unless it is one of other rows, such as batches.
+    is_of_a_fit = attributes.get("stop_reason_") is not None
+    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf) if is_of_a_fit else -np.inf)
 
 
 def require_fitted(estimator: object) -> dict[str, Any]:
@@ -117,7 +161,7 @@ def require_fitted(estimator: object) -> dict[str, Any]:
     return attributes
 
 
-def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
+def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
     """A scorer, and validated rows for it."""
     attributes, name = require_fitted(estimator), type(estimator).__name__
     scorer = scorer_of(attributes)
@@ -125,6 +169,14 @@ def ready_to_score(estimator: object, X: ArrayLike) -> tuple[Scorer, Rows]:
     rows = check_rows(X, name)
     check_n_features(rows.values.shape[1], scorer.shape[1], name)
     return scorer, rows
+
+
+def ready_for_blocks(estimator: object, blocks: Blocks) -> Scorer:
+    """A scorer for rows in blocks, whose features are those of the fit."""
+    attributes, name = require_fitted(estimator), type(estimator).__name__
+    scorer = scorer_of(attributes)
+    require_alike(blocks.form, scorer.shape[1], attributes.get("feature_names_in_"), name)
+    return scorer
 
 
 def checked_score(
@@ -140,7 +192,7 @@ def checked_score(
         log_density = log_density[is_informative]
         weights = None if weights is None else weights[is_informative]
         if weights is not None and not weights.any():
-            raise ValueError("All rows of X of positive sample_weight are without any observed value.")
+            raise ValueError(NO_VALUES_OF_WEIGHT)
     score = criteria.mean(log_density, moderate(weights))
     n_rows = criteria.number_of_rows(len(log_density), weights)
     return score, n_rows, scorer.n_parameters

@@ -1,11 +1,16 @@
 """Fitting, as methods of the estimator."""
 
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
 
 from numpy.typing import ArrayLike
 
-from fastgmm.estimator.calls import checked_fit
-from fastgmm.model.scoring import adopt, make_scorer
+from fastgmm.data.blocks.block import Blocks, is_blocks
+from fastgmm.estimator.batches import checked_step
+from fastgmm.estimator.calls import checked_fit, checked_fit_of_blocks
+from fastgmm.estimator.of_blocks import evaluated
+from fastgmm.machine.whole_file import AnyPath
+from fastgmm.model.scoring import adopt, make_scorer, scorer_of
 from fastgmm.parameters import IntArray
 
 Estimator = TypeVar("Estimator")
@@ -13,18 +18,20 @@ Estimator = TypeVar("Estimator")
 
 def fit(
     self: Estimator,
-    X: "ArrayLike",
+    X: "ArrayLike | Blocks",
     y: object = None,
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
+    checkpoint: AnyPath | None = None,
 ) -> Estimator:
     """Estimate the parameters.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-        float32 and float64 arrays are read in place unless a stride is negative. NaN is missing.
+    X : array-like of shape (n_samples, n_features), or blocks
+        float32 and float64 arrays are read in place unless a stride is negative. NaN is missing. Rows beyond memory
+        come as ``fastgmm.blocks_of(...)``, whose columns hold weights and labels, too.
     y : ignored
         With a warning where it may be meant as weights.
     sample_weight : array-like of shape (n_samples,), optional
@@ -32,11 +39,15 @@ def fit(
     labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
         What is known of the components of rows: component numbers, -1 or missing where unknown; or, of dtype bool,
         whether a row may belong to each component; or numbers not below 0, how much it is believed to. The last
-        multiply the component's weight for that row; only ratios within a row matter. Components keep the numbers that
-        labels give them, and one that ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start
-        is given. Where clusters are not what labels mean, unlabelled rows mislead: give them less ``sample_weight``.
-        Rows without any observed value count towards the weights; not at all, where nothing is known of their
-        components. Rows of beliefs that are mostly distinct are kept in 8 bytes for each component.
+        multiply the component's weight for that row, and the largest of a row counts as 1: only ratios within a row
+        matter, for ``lower_bound_`` as well. Components keep the numbers that labels give them, and one that
+        ``max(32, 8 * n_features)`` rows name starts at their moments, unless the start is given. Where clusters are
+        not what labels mean, unlabelled rows mislead: give them less ``sample_weight``. Rows without any observed
+        value count towards the weights; not at all, where nothing is known of their components. Rows of beliefs that
+        are mostly distinct are kept in 8 bytes for each component.
+    checkpoint : str or path-like, optional
+        A file that keeps the fit after every iteration, whole or not at all: a fit that was killed goes on from there,
+        to the same bits, when it is begun again with the same rows and options. One that had ended is not repeated.
 
     Returns
     -------
@@ -64,29 +75,34 @@ def fit(
     >>> GaussianMixture(2).fit(X, labels=[-1, 1, -1, -1, 0, -1]).means_.ravel().round(3)
     array([9., 1.])
     """
-    _, fitted = checked_fit(self, X, y, sample_weight, labels)
+    if is_blocks(X):
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, checkpoint))
+        return self
+    _, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, checkpoint)
     adopt(self, fitted)
     return self
 
 
 def fit_predict(
     self: Any,
-    X: "ArrayLike",
+    X: "ArrayLike | Blocks",
     y: object = None,
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
-) -> IntArray:
+    checkpoint: AnyPath | None = None,
+) -> "IntArray | Iterator[IntArray]":
     """Estimate the parameters, and return the labels that ``predict`` then gives, but for those that are known.
 
     Parameters
     ----------
-    X, y, sample_weight, labels
+    X, y, sample_weight, labels, checkpoint
         As for ``fit``.
 
     Returns
     -------
     ndarray of int64, shape (n_samples,)
+        Of blocks an iterator, as :meth:`predict`.
 
     Raises
     ------
@@ -101,7 +117,71 @@ def fit_predict(
     >>> GaussianMixture(2).fit_predict([[0.0], [1.0], [2.0], [8.0], [9.0]], labels=[1, -1, 0, 0, -1])
     array([1, 1, 0, 0, 0])
     """
-    rows, fitted = checked_fit(self, X, y, sample_weight, labels)
+    if is_blocks(X):
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, checkpoint))
+        return evaluated(scorer_of(vars(self)), X, self.n_threads, "labels")
+    rows, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, checkpoint)
     labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
     adopt(self, fitted)
     return labels
+
+
+def partial_fit(
+    self: Estimator, X: "ArrayLike", y: object = None, sample_weight: "ArrayLike | None" = None
+) -> Estimator:
+    """Move the parameters by a batch of rows: for rows that come one batch after another, or do not fit into memory.
+
+    The first batch makes the start of a fit, and takes a step of EM from there. Then each batch takes a step [1]_: the
+    moments of its rows under the model so far have a share g of all that is known, the moments before it 1 − g, and
+    both together are maximized into the next model, with g = (t + ``learning_offset``)^(−``learning_decay``) for t = 0,
+    1, ... A batch that weighs less than those before it on average has so much less of a share. Between batches nothing
+    is kept but moments. After a fit, or of parameters that were given, ``partial_fit`` goes on from there with t =
+    ``n_iter_`` − 1, but 0 at least; set a larger ``learning_offset`` where these are worth more than some batches.
+
+    Batches should be alike, each a sample of all rows: sorted or drifting ones lead the parameters after them. One pass
+    ends some thousandths of a nat a row below what a fit finds, and no number of passes closes the last thousandth:
+    where all rows are at hand, ``gm.set_params(warm_start=True, tol=1e-5).fit(X)`` does.
+
+    There is one start (``n_init``), and ``tol``, ``max_iter``, ``accelerate``, ``deadline``, ``callbacks`` and
+    ``verbose`` have no part in a step. A ``prior`` counts beside the rows of all batches; ``'default'`` is that of the
+    first one, and so is what ``reg_covar='relative'`` adds.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Of the first batch as many rows as components, and better hundreds for each; then at least one. NaN is missing.
+    y : ignored
+        With a warning where it may be meant as weights.
+    sample_weight : array-like of shape (n_samples,), optional
+        A weight of 0 is the row removed, an integer weight the row repeated.
+
+    Returns
+    -------
+    GaussianMixture
+        The estimator itself. After any exception, Ctrl-C included, it is what it was before.
+
+    Raises
+    ------
+    ValueError
+        As ``fit``; for rows of another number of features than before; where ``n_components`` or ``covariance_type`` is
+        another than before, ``assignment`` is not 'soft', or ``annealing`` is given.
+    DegenerateComponentError
+        A ``ValueError``: a covariance is not positive definite.
+
+    References
+    ----------
+    .. [1] O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models", JRSS B 71
+       (2009).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm import GaussianMixture
+    >>> rng, gm = np.random.RandomState(0), GaussianMixture(2, covariance_type="diag", random_state=0)
+    >>> for _ in range(20):
+    ...     gm = gm.partial_fit(rng.normal(size=(500, 1)) + rng.choice([2.0, 8.0], size=(500, 1)))
+    >>> np.sort(gm.means_.ravel()).round(1), gm.n_iter_
+    (array([2., 8.]), 20)
+    """
+    adopt(self, checked_step(self, X, y, sample_weight))
+    return self

@@ -27,7 +27,8 @@ def load(path: AnyPath) -> GaussianMixture:
     """Read a model that ``GaussianMixture.save`` wrote.
 
     Parameters, results and options are in the file, ``prior`` and ``fixed`` among them. A start given as arrays or a
-    callable, random states, callbacks, ``backend`` and ``n_threads`` belong to the process and are not.
+    callable, random states, callbacks, ``backend`` and ``n_threads`` belong to the process and are not; nor are the
+    moments that ``partial_fit`` keeps, for which those of the model stand then.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.data.tables import Table
+from fastgmm.data.table import Table
 from fastgmm.data.validation import (
     NO_VALUES,
     check_feature_names,
@@ -22,6 +22,7 @@ from fastgmm.estimator import transformer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.fit import rules
 from fastgmm.fit.options import Option, check_options
+from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array
 
 Imputer = TypeVar("Imputer", bound="GaussianMixtureImputer")
@@ -248,7 +249,7 @@ def _fit(imputer: GaussianMixtureImputer, X: ArrayLike) -> None:
     fitted: dict[str, Any] = {
         "mixture_": mixture.fit(_without(rows.values, empty, names)),
         "empty_features_": empty,
-        "indicator_": transformer.indicator_of(np.isnan(rows.values)) if imputer.add_indicator else None,
+        "indicator_": transformer.indicator_of(rows.values) if imputer.add_indicator else None,
         "n_features_in_": rows.shape[1],
     }
     kept = {name: value for name, value in vars(imputer).items() if name != "feature_names_in_"}
@@ -275,7 +276,11 @@ def _fitted(imputer: GaussianMixtureImputer) -> Mapping[str, Any]:
 def _without(values: Array, empty: NDArray[np.intp], names: NDArray[np.object_] | None) -> Array | Table:
     """The features that a mixture is fitted to, with their names."""
     if len(empty):
-        values = np.delete(values, empty, axis=1)
+        kept = np.delete(np.arange(values.shape[1]), empty)
+        some = np.empty((len(values), len(kept)), values.dtype)
+        for part in pieces(len(values), values[:1].nbytes):
+            some[part] = values[part][:, kept]
+        values = some
     return values if names is None else Table(values, tuple(np.delete(names, empty)))
 
 
@@ -295,7 +300,7 @@ def _transform(imputer: GaussianMixtureImputer, X: ArrayLike) -> Any:
     if len(empty) and imputer.keep_empty_features:
         result = _with_empty(result, rows.values, empty)
     if indicator is not None:
-        result = np.hstack([result, transformer.indicated(indicator, np.isnan(rows.values))])
+        result = _with_indicator(result, rows.values, indicator)
     return transformer.contained(imputer, result, X)
 
 
@@ -308,9 +313,21 @@ def _filled(imputer: GaussianMixtureImputer, mixture: Any, X: Array | Table) -> 
     return means
 
 
+def _with_indicator(filled: Array, values: Array, indicator: Any) -> Array:
+    """With columns that say what was missing."""
+    n_features = filled.shape[1]
+    result = np.empty((len(filled), n_features + len(indicator.features_)), filled.dtype)
+    for part in pieces(len(result), values[:1].nbytes + result[:1].nbytes):
+        result[part, :n_features] = filled[part]
+        result[part, n_features:] = transformer.indicated(indicator, values[part])
+    return result
+
+
 def _with_empty(filled: Array, values: Array, empty: NDArray[np.intp]) -> Array:
     """All features: the empty ones have 0 for what is missing."""
     result = np.empty(values.shape, filled.dtype)
-    result[:, np.setdiff1d(np.arange(values.shape[1]), empty)] = filled
-    result[:, empty] = np.nan_to_num(values[:, empty])
+    others = np.setdiff1d(np.arange(values.shape[1]), empty)
+    for part in pieces(len(result), result[:1].nbytes):
+        result[part, others] = filled[part]
+        result[part, empty] = np.nan_to_num(values[part][:, empty])
     return result

@@ -10,13 +10,17 @@ Estimator = TypeVar("Estimator")
 
 # ``UNCHANGED`` of ``sklearn.utils.metadata_routing``.
 _UNCHANGED = "$UNCHANGED$"
-_REQUESTABLE = {"fit": ("sample_weight", "labels"), "score": ("sample_weight",)}
+_REQUESTABLE = {
+    "fit": ("sample_weight", "labels"),
+    "partial_fit": ("sample_weight",),
+    "score": ("sample_weight",),
+}
 # The attribute that keeps what was asked of each method.
 _KEPT = {"sample_weight": "_sample_weight_requests", "labels": "_labels_requests"}
 
 
 def get_metadata_routing(estimator: object) -> Any:
-    """What ``fit`` and ``score`` ask pipelines and searches for: scikit-learn's protocol.
+    """What ``fit``, ``partial_fit`` and ``score`` ask pipelines and searches for: scikit-learn's protocol.
 
     Returns
     -------
@@ -85,6 +89,35 @@ def set_fit_request(
     {'sample_weight': True, 'labels': None}
     """
     return _set_request(estimator, "fit", sample_weight=sample_weight, labels=labels)
+
+
+def set_partial_fit_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
+    """Say whether others hand ``sample_weight`` on to ``partial_fit``.
+
+    Parameters
+    ----------
+    sample_weight : bool, str or None
+        As for ``set_fit_request``.
+
+    Returns
+    -------
+    GaussianMixture
+        The estimator itself.
+
+    Raises
+    ------
+    RuntimeError
+        Where scikit-learn's metadata routing is not enabled.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from fastgmm import GaussianMixture
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     GaussianMixture().set_partial_fit_request(sample_weight=True).get_metadata_routing().partial_fit.requests
+    {'sample_weight': True}
+    """
+    return _set_request(estimator, "partial_fit", sample_weight=sample_weight)
 
 
 def set_score_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:

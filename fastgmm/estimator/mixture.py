@@ -12,8 +12,8 @@ from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
 from fastgmm.fit.options import Acceleration, Assignment, RegCovar, StartMethod
 from fastgmm.fit.prior import Prior, PriorOption
-from fastgmm.fit.runs import Observer, Step, StopReason
 from fastgmm.fit.starts import StartFunction
+from fastgmm.fit.steps import Observer, Step, StopReason
 from fastgmm.kernels import BackendName
 from fastgmm.model import joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
@@ -82,7 +82,8 @@ class GaussianMixture:
     prior : 'default' or Prior, optional
         What is believed of the parameters beforehand, of which the fit then finds the posterior mode: see
         :class:`fastgmm.Prior`. ``'default'`` is that of R's mclust [3]_, vague, with covariances from those of all rows
-        of X: it keeps them from being singular. Set ``reg_covar=0`` beside it.
+        of X: it keeps them from being singular, as long as X has no column that is constant or follows from others.
+        Set ``reg_covar=0`` beside it.
     fixed : tuple of {'weights', 'means', 'covariances'}, or dict of component numbers by these names, default=()
         What stays as ``weights_init``, ``means_init`` and ``precisions_init`` say, or as a fit that ``warm_start``
         continues has left it: to the bit, without ``reg_covar``, and no free parameter of ``bic`` and ``aic``.
@@ -96,8 +97,13 @@ class GaussianMixture:
     annealing : float in (0, 1], optional
         For soft assignments: densities are raised to this exponent, which grows by half as often as ``tol`` or
         ``max_iter`` ends a run of EM, up to 1 [6]_. Flat densities have fewer maxima; near 0 all components become
-        one, and stay together. Below 1 the lower bound of a step is the mean of log(Σ(πN)ᵇ)/b for an exponent b, and
-        that of a fit cut short there is -inf.
+        one, and stay together, which a ``MergedComponentsWarning`` says. Below 1 the lower bound of a step is the mean
+        of log(Σ(πN)ᵇ)/b for an exponent b, and that of a fit cut short there is -inf.
+    learning_decay : float, default=0.7
+        Of the share (t + ``learning_offset``)^(−``learning_decay``) that ``partial_fit`` gives to a batch t [7]_. Above
+        0.5, and up to 1, the model settles; the smaller, the sooner it forgets its start.
+    learning_offset : float, default=2.0
+        At least 1; the larger, the less the first batches move the model.
 
     Attributes
     ----------
@@ -113,25 +119,26 @@ class GaussianMixture:
     stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
         What ended the fit, be it after the best start had converged; None where the parameters were given.
     n_iter_ : int
-        Iterations of the best start.
+        Iterations of the best start, and the batches of ``partial_fit`` since.
     lower_bound_ : float
         Mean log-likelihood of a point before the last M-step, as in scikit-learn; with ``prior`` the logarithm of its
-        density, but of weights that are fixed, divided by the sum of the rows' weights. With ``assignment='hard'`` it
-        is another: see there.
+        density, but of weights that are fixed, divided by the sum of the rows' weights. A row without any value counts
+        where ``labels`` say something of it. With ``assignment='hard'`` it is another: see there. After ``partial_fit``
+        that of all batches, each by its share and under its own model.
     lower_bounds_ : list of float
-        One for each iteration of the best start.
+        One for each iteration of the best start; after ``partial_fit`` the last one.
     history_ : tuple of Step
         Every iteration of every start.
     degenerate_components_ : tuple of int
         Components that collapsed onto so few distinct points that their likelihood is that of the regularization; all,
         where all rows lie in a plane. Where values are missing also those that hold fewer than two values of some
-        feature. A ``DegenerateComponentWarning`` names them.
+        feature. A ``DegenerateComponentWarning`` names them. Not known after ``partial_fit``.
     prior_ : Prior or None
         The one that was fitted with, with what the data have to say for ``'default'``; None without.
     n_fixed_parameters_ : int
         How many numbers were fixed: that ``bic`` and ``aic`` do not count.
     n_missing_ : int
-        How many values of X were missing.
+        How many values of X were missing; of the last one after ``partial_fit``.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has column names.
@@ -153,6 +160,8 @@ class GaussianMixture:
        Computational Statistics & Data Analysis 14 (1992).
     .. [5] G. Celeux and J. Diebolt, "The SEM algorithm", Computational Statistics Quarterly 2 (1985).
     .. [6] N. Ueda and R. Nakano, "Deterministic annealing EM algorithm", Neural Networks 11 (1998).
+    .. [7] O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models", JRSS B 71
+       (2009).
 
     Examples
     --------
@@ -211,6 +220,8 @@ class GaussianMixture:
         fixed: FixedOption = (),
         assignment: Assignment = "soft",
         annealing: float | None = None,
+        learning_decay: float = 0.7,
+        learning_offset: float = 2.0,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -219,13 +230,10 @@ class GaussianMixture:
         self.max_iter = max_iter
         self.n_init = n_init
         self.init_params = init_params
-        self.weights_init = weights_init
-        self.means_init = means_init
-        self.precisions_init = precisions_init
+        self.weights_init, self.means_init, self.precisions_init = weights_init, means_init, precisions_init
         self.random_state = random_state
         self.warm_start = warm_start
-        self.verbose = verbose
-        self.verbose_interval = verbose_interval
+        self.verbose, self.verbose_interval = verbose, verbose_interval
         self.n_threads = n_threads
         self.backend = backend
         self.accelerate = accelerate
@@ -235,11 +243,13 @@ class GaussianMixture:
         self.fixed = fixed
         self.assignment = assignment
         self.annealing = annealing
+        self.learning_decay, self.learning_offset = learning_decay, learning_offset
 
     # Fitting
 
     fit = fits.fit
     fit_predict = fits.fit_predict
+    partial_fit = fits.partial_fit
 
     # Its two halves, for rows in several places
 
@@ -350,6 +360,7 @@ class GaussianMixture:
     __sklearn_tags__ = estimator_protocol.sklearn_tags
     get_metadata_routing = metadata_routing.get_metadata_routing
     set_fit_request = metadata_routing.set_fit_request
+    set_partial_fit_request = metadata_routing.set_partial_fit_request
     set_score_request = metadata_routing.set_score_request
     # scikit-learn's ``clone`` and its scorers read and set it.
     _metadata_request = property(metadata_routing.get_metadata_routing, metadata_routing.keep_requests)

@@ -1,48 +1,58 @@
 """The two halves of an iteration of EM as methods of the estimator: moments of rows, and the model that follows."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.blocks.block import Block, Blocks, Form, is_blocks
 from fastgmm.data.facts import Facts
+from fastgmm.data.labels import with_labels
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
-from fastgmm.data.validation import check_sample_weight, moderate
-from fastgmm.estimator.calls import ready_to_score, require_fitted
+from fastgmm.data.weights import check_sample_weight, moderate
+from fastgmm.estimator.calls import ready_for_blocks, ready_to_score, require_fitted
+from fastgmm.estimator.of_blocks import checked_rows, require_nothing_beside
 from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
 from fastgmm.fit.fitting import suited_sweep
 from fastgmm.fit.fixed import fixed_of
-from fastgmm.fit.maximize import maximize
+from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, options_of
-from fastgmm.fit.posterior import Constraints, log_density, maximize_held
+from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
+from fastgmm.fit.update import Update
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
-from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, upper_root_of, work_on
-from fastgmm.model.scoring import Scorer, adopt
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
+from fastgmm.model.scoring import Scorer, adopt, scorer_of
 from fastgmm.moments import Moments, check_moments
-from fastgmm.parameters import Parameters
+from fastgmm.parameters import Model, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 
 Estimator = TypeVar("Estimator")
 
 
-def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None) -> Moments:
+def moments(
+    self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = None, *, labels: "ArrayLike | None" = None
+) -> Moments:
     """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features), or blocks
         NaN is missing; a row without any observed value is no row.
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
+    labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
+        What is known of the components of rows, as ``fit`` takes it. A component may be without rows here, since others
+        may have some. Labels of rows without any observed value count for nothing here, and in ``fit`` for the weights.
 
     Returns
     -------
@@ -54,7 +64,8 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     ------
     NotFittedError
     ValueError
-        For infinity, wrong shapes, attributes set by hand that make no mixture, or sums beyond 1e308.
+        For infinity, wrong shapes, attributes set by hand that make no mixture, sums beyond 1e308, or labels that
+        leave a row without a component; ``TypeError`` for those that are names.
 
     Examples
     --------
@@ -64,10 +75,22 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
     array([[10., 20.]])
     >>> gm.moments([[1.0, 2.0], [3.0, float("nan")]]).second
     array([[10.,  4.]])
+
+    A row whose component is known:
+
+    >>> gm = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [9.0]], [1.0, 1.0], "spherical")
+    >>> gm.moments([[0.0], [1.0]], labels=[-1, 1]).counts
+    array([1., 1.])
     """
-    scorer, rows = ready_to_score(self, X)
+    if is_blocks(X):
+        require_nothing_beside(sample_weight, labels)
+        return _moments_of_blocks(ready_for_blocks(self, X), X, self.n_threads)
+    scorer, rows = ready_to_score(self, cast("ArrayLike", X))
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
+    if labels is not None:
+        rows = with_labels(rows, labels, scorer.shape[0], are_all=False)
+        require_possible(Facts(rows), np.asarray(scorer.weights, np.float64))
     found = attended(lambda: _moments_of_rows(scorer, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0]))
     if weights is not None and rows.weights is not None and rows.weights is not weights:
         # Back by the power of two, so that moments of parts add up which have other weights.
@@ -75,6 +98,30 @@ def moments(self: Any, X: "ArrayLike", sample_weight: "ArrayLike | None" = None)
             found = found.scaled(float(weights.max() / rows.weights.max()))
     check_moments(found)
     return found
+
+
+def _moments_of_blocks(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Moments:
+    def work() -> Moments:
+        with closing(blocks.map(_OfBlock(scorer, blocks.form), n_threads)) as parts:
+            first = next(parts, None)
+            if first is None:
+                raise ValueError(f"{blocks.form.name}: no rows")
+            return reduce(add, parts, first)
+
+    found = attended(work)
+    check_moments(found)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class _OfBlock:
+    scorer: Scorer
+    form: Form
+
+    def __call__(self, block: Block, n_threads: int) -> Moments:
+        rows = checked_rows(block, self.form, self.scorer.shape[0] if self.form.has_labels else None)
+        require_possible(Facts(rows), np.asarray(self.scorer.weights, np.float64))
+        return _moments_of_rows(self.scorer, rows, n_threads)
 
 
 def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Moments:
@@ -136,18 +183,11 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
         )
     family = FAMILIES[before.covariance_type]
     _require_moments_of(before, family, moments)
+    scorer, regularization = scorer_of(attributes), np.full(before.n_features, float(options.reg_covar))
     constraints, held = _constraints(options, before, attributes.get("prior_"))
-
-    def work() -> dict[str, Any]:
-        how = moments, np.full(before.n_features, float(options.reg_covar))
-        if constraints is None:
-            return _maximized(partial(maximize, family, *how, before.covariances), family, moments)
-        log_prior = log_density(constraints.prior_of_free_weights, family, before, upper_root_of(attributes))
-        return _maximized(
-            partial(maximize_held, family, *how, constraints, before, before.covariances), family, moments, log_prior
-        )
-
-    fitted = attended(work, work_on(moments.second)) | held
+    update = update_of(family, regularization, np.dtype(np.float64), constraints, before)
+    model = Model(before, scorer.root, scorer.in_double)
+    fitted = attended(lambda: _maximized(update, moments, model), work_on(moments.second)) | held
     if "feature_names_in_" in attributes:
         fitted["feature_names_in_"] = attributes["feature_names_in_"]
     build: Any = type(self)
@@ -199,16 +239,14 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(
-    m_step: Callable[[], Parameters], family: CovarianceFamily, moments: Moments, log_prior: float = 0.0
-) -> dict[str, Any]:
-    """The fitted attributes that follow from moments."""
+def _maximized(update: Update, moments: Moments, model: Model) -> dict[str, Any]:
+    """The fitted attributes that follow from moments under a model."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            after = m_step()
-            roots = family.precisions_cholesky(after.covariances)
+            after = update.maximize(moments, model)
+            roots = update.family.precisions_cholesky(after.covariances)
     except NotPositiveDefiniteError as error:
         cause = "the rows that it holds are too few, or lie in a plane"
-        raise failure_of(family, after, error.component, moments.counts, cause) from error
-    bound = (moments.log_likelihood + log_prior) / moments.total_weight
+        raise failure_of(update.family, after, error.component, moments.counts, cause) from error
+    bound = update.objective(moments, model)
     return parameter_attributes(after, roots) | {"n_iter_": 1, "lower_bound_": bound, "lower_bounds_": [bound]}

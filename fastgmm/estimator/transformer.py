@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, BoolArray
 
 Estimator = TypeVar("Estimator")
@@ -81,21 +82,25 @@ def checked_names(
     return names
 
 
-def indicator_of(is_missing: BoolArray) -> Any:
-    """scikit-learn's ``MissingIndicator`` of a table of what is missing."""
+def indicator_of(values: Array) -> Any:
+    """scikit-learn's ``MissingIndicator`` of what is missing."""
     try:
         from sklearn.impute import MissingIndicator
     except ImportError as error:
         raise ImportError("add_indicator=True needs scikit-learn: pip install 'fastgmm[sklearn]'") from error
-    return MissingIndicator(error_on_new=False).fit(_as_holes(is_missing))
+    is_lacking = np.zeros(values.shape[1], np.bool_)
+    for part in pieces(len(values), values[:1].nbytes):
+        is_lacking |= np.isnan(values[part]).any(axis=0)
+    return MissingIndicator(error_on_new=False).fit(_holes(is_lacking[np.newaxis]))
 
 
-def indicated(indicator: Any, is_missing: BoolArray) -> BoolArray:
+def indicated(indicator: Any, values: Array) -> BoolArray:
     """The columns that say what is missing, of the features of which something was in the fit."""
-    return np.asarray(indicator.transform(_as_holes(is_missing)), np.bool_)
+    return np.asarray(indicator.transform(_holes(np.isnan(values))), np.bool_)
 
 
-def _as_holes(is_missing: BoolArray) -> Array:
+def _holes(is_missing: BoolArray) -> Array:
+    """NaN for what is missing, 0 for all else, whatever range the values have."""
     return np.where(is_missing, np.nan, 0.0)
 
 

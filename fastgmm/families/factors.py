@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.machine.pieces import pieces
-from fastgmm.machine.waiting import import_whole
+from fastgmm.machine.waiting import import_alone, import_whole
 from fastgmm.parameters import BoolArray, FloatArray
 
 # OpenBLAS factors larger matrices on several threads, for which it may wait for milliseconds where a core is busy. Up
@@ -133,8 +133,8 @@ def _lower_of(corner: FloatArray, below: FloatArray, last: FloatArray) -> FloatA
 
 
 def _lapack() -> Any:
-    """LAPACK, loaded when first needed: that takes longer than to load all of fastgmm."""
-    return import_whole("scipy.linalg.lapack")
+    """LAPACK, loaded when first needed, and without scipy.linalg, which takes longer to import than all of fastgmm."""
+    return import_alone("scipy.linalg._flapack", "scipy.linalg.lapack")
 
 
 def coloring(covariance: FloatArray) -> Callable[[FloatArray], FloatArray]:

@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
-from fastgmm.fit.em import Iterate, iterate_after
+from fastgmm.fit.em import Iterate, first_iterate, iterate_after
 from fastgmm.fit.update import NoModelError, Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -94,13 +94,24 @@ class Trail:
         return Trail((parameters,), longest, has_jumped=True)
 
 
-def accelerated(update: Update, start: Parameters, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What is remembered beside an iterate: the trail, and the step length where it asks for a jump."""
+
+    trail: Trail
+    step: float | None
+
+
+def accelerated(
+    update: Update, start: Parameters | Iterate, lower_bound: float = -np.inf
+) -> Generator[Iterate, Moments, None]:
     """The iterates of ``em``, some of which ask for the moments of extrapolated parameters instead of their own.
 
     An extrapolation that leads to a degenerate component counts as one that falls short.
     """
-    model = update.prepare(start)
-    iterate, trail, jump = Iterate(model, lower_bound, model), Trail((start,)), None
+    iterate = first_iterate(update, start, lower_bound)
+    memory = iterate.memory or Memory(Trail((iterate.model.parameters,)), None)
+    trail, jump = memory.trail, None if memory.step is None else Jump(iterate.asked, memory.step)
     while True:
         moments = yield iterate
         if jump is None:
@@ -110,7 +121,8 @@ def accelerated(update: Update, start: Parameters, lower_bound: float = -np.inf)
         trail = trail.after(iterate.model.parameters, jump, iterate.accepted)
         jump = extrapolate(update, trail)
         asked = iterate.model if jump is None else jump.model
-        iterate = replace(iterate, asked=asked, has_jumped=trail.has_jumped)
+        memory = Memory(trail, None if jump is None else jump.step)
+        iterate = replace(iterate, asked=asked, has_jumped=trail.has_jumped, memory=memory)
 
 
 def _iterate_after_jump(update: Update, before: Iterate, moments: Moments) -> Iterate:

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from fastgmm.fit.runs import Course, Fit
+from fastgmm.fit.runs import Course
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import Parameters
-from fastgmm.sweeps.in_memory import InMemory
-from fastgmm.sweeps.incomplete import IncompleteSweep, believing
+from fastgmm.sweeps.incomplete import believing
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 
 # That of the authors' examples is between 1.1 and 1.5 [1]_; the steps are few, since every one takes a run of EM.
 _GROWTH = 1.5
@@ -63,8 +64,10 @@ def annealed(run: Callable[[Parameters, Course], Fit], start: Parameters, first:
     return fit
 
 
-def tempered_sweep(sweep: InMemory | IncompleteSweep, exponent: float) -> InMemory | IncompleteSweep:
+def tempered_sweep(sweep: AnySweep, exponent: float) -> AnySweep:
     """The sweep over the rows, what is believed of them raised to a power."""
+    if isinstance(sweep, OverBlocks):
+        return sweep  # labels are certain, and stay so
     groups, table = sweep.facts.rows.groups, sweep.facts.rows.group_prior
     if exponent == 1.0 or groups is None or table is None:
         return sweep

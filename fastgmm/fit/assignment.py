@@ -10,12 +10,13 @@ import numpy as np
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, tempered_sweep
 from fastgmm.fit.options import Options
-from fastgmm.fit.runs import Course, Fit, Stopping
+from fastgmm.fit.runs import Course, Stopping
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import Parameters
 from fastgmm.sweeps.bounded import BoundedSweep
 from fastgmm.sweeps.drawn import DrawnSweep
 from fastgmm.sweeps.in_memory import InMemory
-from fastgmm.sweeps.incomplete import IncompleteSweep
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 
@@ -29,29 +30,33 @@ class RunEM(Protocol):
 
 def run_as_assigned(
     options: Options,
-    sweep: InMemory | IncompleteSweep,
+    sweep: AnySweep,
     start: Parameters,
     run: RunEM,
     stopping: Stopping,
     lower_bound: float,
     random_state: Callable[[], np.random.RandomState],
+    is_kept: bool = False,
 ) -> Fit:
     """The run from a start that the options ask for.
 
-    ``lower_bound`` is that of an earlier fit, which says nothing where another objective rises.
+    ``lower_bound`` is that of an earlier fit, which says nothing where another objective rises. What ``is_kept`` may go
+    on in another process, which knows nothing of bounds.
     """
     if options.assignment == "hard":
         exponent = exponent_of_hard_assignment(sweep.facts.rows.values.dtype)
-        own, until_rest = _remembering(tempered_sweep(sweep, exponent)), replace(stopping, at_rest=True)
+        own, until_rest = _remembering(tempered_sweep(sweep, exponent), is_kept), replace(stopping, at_rest=True)
         return run(own, start, stopping=until_rest, course=Course(exponent=exponent))
     if options.assignment == "stochastic":
+        if isinstance(sweep, OverBlocks):
+            raise ValueError("assignment='stochastic' keeps a label for every row: it needs rows in memory.")
         seed = int(random_state().randint(2**32, dtype=np.uint64))
         # Small changes are no convergence.
         return run(DrawnSweep(sweep, seed), start, stopping=replace(stopping, tol=0.0), course=Course(wanders=True))
 
     def soft(start: Parameters, course: Course) -> Fit:
         bound = lower_bound if options.annealing is None else -np.inf
-        own = _remembering(tempered_sweep(sweep, course.exponent))
+        own = _remembering(tempered_sweep(sweep, course.exponent), is_kept)
         return run(own, start, stopping=stopping, course=course, lower_bound=bound)
 
     def whole(is_accelerated: bool) -> Fit:
@@ -68,6 +73,6 @@ def run_as_assigned(
     return whole(is_accelerated=False)
 
 
-def _remembering(sweep: InMemory | IncompleteSweep) -> Sweep:
+def _remembering(sweep: AnySweep, is_kept: bool) -> Sweep:
     """With bounds from pass to pass, where there are any."""
-    return BoundedSweep(sweep) if isinstance(sweep, InMemory) else sweep
+    return BoundedSweep(sweep) if isinstance(sweep, InMemory) and not is_kept else sweep

@@ -22,8 +22,9 @@ from fastgmm.fit.kmeans import Labels, kmeans
 from fastgmm.fit.labelled import labelled_kmeans, labelled_members, parameters_of_labelled
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.fit.restarts import merit
-from fastgmm.fit.runs import Fit, Stopping, run_em
+from fastgmm.fit.runs import Stopping, run_em
 from fastgmm.fit.scales import deviations, deviations_within, robust_deviations
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.bounded import BoundedSweep

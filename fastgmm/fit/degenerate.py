@@ -210,14 +210,14 @@ def _eigenvalues(matrix: FloatArray) -> FloatArray:
     return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)
 
 
-def explanation_of(sweep: Sweep, error: NoModelError) -> DegenerateComponentError:
-    """Which covariance is not positive definite, and probably why."""
+def explanation_of(sweep: Sweep, error: NoModelError, advice: str = "") -> DegenerateComponentError:
+    """Which covariance is not positive definite, probably why, and some advice that is not for all fits."""
     rows, counts = sweep.facts.rows, error.counts
     if counts is None:  # a start: its weights are its counts
-        counts = error.parameters.weights * rows.total_weight
+        counts = error.parameters.weights * sweep.facts.total_weight
     cause = _probable_cause(sweep, _points_of(counts, error.component))
-    advice = _SINGLE_PRECISION if rows.values.dtype == np.float32 else ""
-    how = counts, cause, advice, int(sweep.facts.observed_together[sweep.facts.seldom_together])
+    accuracy = _SINGLE_PRECISION if rows.values.dtype == np.float32 else ""
+    how = counts, cause, accuracy, advice, int(sweep.facts.observed_together[sweep.facts.seldom_together])
     return failure_of(sweep.family, error.parameters, error.component, *how)
 
 
@@ -227,6 +227,7 @@ def failure_of(
     component: int,
     counts: FloatArray,
     cause: str,
+    accuracy: str = "",
     advice: str = "",
     n_observed_pairs: int | None = None,
 ) -> DegenerateComponentError:
@@ -234,8 +235,8 @@ def failure_of(
     points, smallest = _points_of(counts, component), _smallest_eigenvalue(family, parameters, component)
     who = "The covariance shared by all components" if component < 0 else f"Component {component}"
     message = (
-        f"{_MESSAGE}{advice} {who} has {points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
-        f"probable cause: {cause}."
+        f"{_MESSAGE}{accuracy} {who} has {points:.4g} effective points and a smallest eigenvalue of {smallest:.3g}; "
+        f"probable cause: {cause}.{advice}"
     )
     return DegenerateComponentError(message, component, points, smallest, cause, n_observed_pairs)
 
@@ -266,7 +267,7 @@ def _probable_cause(sweep: Sweep, effective_points: float) -> str:
     if constant:
         return constant
     # Weights may be in any unit; those that are counts say more points than their number.
-    unit = 1.0 if rows.weights is None else min(1.0, float(rows.weights[rows.weights > 0].mean()))
+    unit = 1.0 if rows.weights is None else min(1.0, facts.total_weight / facts.n_counted)
     if effective_points / unit <= n_features:
         return f"fewer points than dimensions ({effective_points:.4g} points in {n_features})"
     together = int(facts.observed_together[facts.seldom_together])
@@ -284,9 +285,6 @@ def _probable_cause(sweep: Sweep, effective_points: float) -> str:
 
 def _constant_columns(facts: Facts) -> str:
     """In words; empty where there are none."""
-    if facts.rows.has_missing and (facts.look.lowest < facts.look.highest).all():
-        return ""  # which a sample is enough to know
-    lowest, highest = facts.ranges
-    constant = [int(j) for j in np.flatnonzero(lowest == highest)]
+    constant = facts.constant_features
     noun = "column" if len(constant) == 1 else "columns"
     return f"constant {noun} {', '.join(map(str, constant))}" if constant else ""

@@ -5,6 +5,7 @@ Whoever drives the loop decides who visits the rows, and when to stop: ``runs.py
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Iterate:
         Whether the last moments came from an extrapolation.
     has_jumped : bool
         Whether any extrapolation of this run was accepted.
+    memory : object
+        What a loop remembers beside: with it an iterate is all that the next one depends on.
     """
 
     model: Model
@@ -42,26 +45,36 @@ class Iterate:
     accepted: bool = True
     is_jump: bool = False
     has_jumped: bool = False
+    memory: Any = None
 
 
-def em(update: Update, start: Parameters, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:
+def em(update: Update, start: Parameters | Iterate, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:
     """Iterates without end: each is sent the moments under the model that it asks for.
 
     Parameters
     ----------
+    start : Parameters or Iterate
+        Or where an earlier run was broken off.
     lower_bound : float
-        That of an earlier run which is continued.
+        That of an earlier run whose parameters are the start.
 
     Raises
     ------
     NoModelError
         Where a covariance stops being positive definite.
     """
-    model = update.prepare(start)
-    iterate = Iterate(model, lower_bound, model)
+    iterate = first_iterate(update, start, lower_bound)
     while True:
         moments = yield iterate
         iterate = iterate_after(update, iterate, moments)
+
+
+def first_iterate(update: Update, start: Parameters | Iterate, lower_bound: float) -> Iterate:
+    """Where a loop begins."""
+    if isinstance(start, Iterate):
+        return start
+    model = update.prepare(start)
+    return Iterate(model, lower_bound, model)
 
 
 def iterate_after(update: Update, iterate: Iterate, moments: Moments) -> Iterate:

@@ -17,10 +17,11 @@ from fastgmm.fit.regularization import relative_regularization
 from fastgmm.fit.update import Likelihood, NoModelError
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import check
-from fastgmm.parameters import Array, FloatArray, Parameters
+from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
-from fastgmm.sweeps.sweep import DeadlineError
+from fastgmm.sweeps.over_blocks import OverBlocks
+from fastgmm.sweeps.sweep import DeadlineError, Sweep
 
 _MOST_STEPS = 20
 # In mean log-likelihood: the default ``tol`` of a fit.
@@ -38,10 +39,12 @@ class Filled:
 def filled(sweep: IncompleteSweep, members: NDArray[np.intp]) -> Filled:
     """Some rows of a sweep, each with an observed value, less their origin."""
     some = sweep.facts.rows.take(members)
-    facts = Facts(replace(some, values=some.points().copy(order="C"), origin=None, groups=None, group_prior=None))
+    # What is taken is a copy already, which the sample's own values are written into.
+    some = replace(some, values=np.ascontiguousarray(some.points()), origin=None)
+    facts = Facts(replace(some, groups=None, group_prior=None))
     gaussian = single_gaussian(sweep, facts, facts.sample)
-    values, left_over = _expected(facts, gaussian)
-    return Filled(replace(some, values=values, origin=None, has_missing=False), left_over)
+    left_over = _fill(facts, gaussian)
+    return Filled(replace(some, has_missing=False), left_over)
 
 
 def filled_by_centers(
@@ -58,7 +61,7 @@ def filled_by_centers(
        American Statistician 70 (2016).
     """
     sample, some = filled(sweep, members), sweep.facts.rows.take(members)
-    values, unit = sample.rows.values.copy(), 1.0 if scale is None else scale
+    values, unit = sample.rows.values, 1.0 if scale is None else scale
     for part in pieces(len(values), 2 * some.values[:1].nbytes):
         block = some.take(part)
         points = block.points()
@@ -66,10 +69,10 @@ def filled_by_centers(
         if block.groups is not None:
             distances[block.log_beliefs() == -np.inf] = np.inf
         values[part] = np.where(np.isnan(points), centers[np.argmin(distances, axis=1)], points)
-    return replace(sample, rows=replace(sample.rows, values=values))
+    return sample
 
 
-def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = None) -> Parameters:
+def single_gaussian(sweep: IncompleteSweep | OverBlocks, facts: Facts, some: Rows | None = None) -> Parameters:
     """Some steps of EM with one component, on all rows or some; without correlations where the family has none.
 
     At the sweep's deadline it is where they have led to, and the fit ends at its own first sweep.
@@ -80,9 +83,7 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = No
     covariances = np.diag(variances)[np.newaxis] if family.has_matrices else variances[np.newaxis]
     center = np.where(np.isfinite(facts.center), facts.center, 0.0)  # of absurd numbers, which the fit will refuse
     start = Parameters(family.name, np.ones(1), center[np.newaxis], covariances)
-    # With one component there is nothing to believe.
-    unlabelled = replace(facts.rows if some is None else some, groups=None, group_prior=None)
-    visits = suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
+    visits = _visits_of_one(sweep, family, facts.rows if some is None else some)
     update = Likelihood(family, relative_regularization(variances), facts.rows.values.dtype)
     iterates = em(update, start)
     iterate = next(iterates)
@@ -97,16 +98,24 @@ def single_gaussian(sweep: IncompleteSweep, facts: Facts, some: Rows | None = No
     return iterate.model.parameters
 
 
-def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
-    """μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM.
+def _visits_of_one(sweep: IncompleteSweep | OverBlocks, family: CovarianceFamily, some: Rows) -> Sweep:
+    """Visits to rows of one component, of which there is nothing to believe."""
+    if isinstance(sweep, OverBlocks):
+        return sweep.of_one_gaussian(family)
+    unlabelled = replace(some, groups=None, group_prior=None)
+    return suited_to_missing(Facts(unlabelled), family, sweep.backend, sweep.n_threads, sweep.complete.deadline)
+
+
+def _fill(facts: Facts, gaussian: Parameters) -> FloatArray:
+    """Write μ_M + Σ_MO Σ_OO⁻¹ (x_O − μ_O) for what is missing; the mean of Σ_MM − Σ_MO Σ_OO⁻¹ Σ_OM.
 
     Patterns of one shape are computed together.
     """
     family, rows, order = FAMILIES[gaussian.covariance_type], facts.rows, facts.patterns.incomplete
     mean, n_features = gaussian.means[0], gaussian.n_features
     covariance = family.matrices(gaussian.covariances, 1, n_features)[0]
-    values, left_over = rows.values.copy(), np.zeros((n_features, n_features))
-    for members, missing, observed in patterns_of_one_shape(np.isnan(rows.values[order])):
+    values, left_over = rows.values, np.zeros((n_features, n_features))
+    for members, missing, observed in patterns_of_one_shape(np.isnan(values)[order]):
         for few in pieces(len(members), 8 * n_features * (n_features + members.shape[1])):
             check()
             places, of_missing, of_observed = order[members[few]], missing[few], observed[few]
@@ -117,7 +126,8 @@ def _expected(facts: Facts, gaussian: Parameters) -> tuple[Array, FloatArray]:
             conditional = _blocks(covariance, of_missing, of_missing) - np.swapaxes(across, 1, 2) @ slopes
             weights = (np.ones(places.shape) if rows.weights is None else rows.weights[places]).sum(axis=1)
             np.add.at(left_over, _pairs(of_missing, of_missing), weights[:, np.newaxis, np.newaxis] * conditional)
-    return values, (left_over + left_over.T) / (2 * rows.total_weight)  # symmetric but for rounding
+    result: FloatArray = (left_over + left_over.T) / (2 * rows.total_weight)  # symmetric but for rounding
+    return result
 
 
 def _pairs(some: NDArray[Any], others: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -10,24 +10,30 @@ from functools import partial
 
 import numpy as np
 
+from fastgmm.data.blocks.block import Blocks
+from fastgmm.data.blocks.facts import overview_of
 from fastgmm.data.facts import Facts
 from fastgmm.data.origin import counted_from_origin, less_origin, plus_origin
 from fastgmm.data.patterns import without_empty_rows
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import in_moderate_unit
+from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
+from fastgmm.fit.checkpoint import Checkpoint, Keeping, checkpoint_of
+from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
-from fastgmm.fit.labelled import require_possible
+from fastgmm.fit.identity import identity_of
+from fastgmm.fit.labelled import require_possible, rows_of_a_component
 from fastgmm.fit.options import Options, check_random_state
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
 from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.restarts import best_of_restarts
-from fastgmm.fit.runs import Fit, Observer, Step, Stopping, run_em
-from fastgmm.fit.starts import StartFunction, StartOptions, make_start
+from fastgmm.fit.runs import Stopping, run_em
+from fastgmm.fit.starts import StartFunction, StartOptions, make_start, rows_of_a_sample
+from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads
@@ -35,6 +41,7 @@ from fastgmm.parameters import Array, FloatArray, Names, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
 
 logger = logging.getLogger("fastgmm")
@@ -54,6 +61,7 @@ def fit_rows(
     earlier: EarlierFit | None,
     observers: Sequence[Observer] = (),
     of_features: Names | None = None,
+    keeping: Keeping | None = None,
 ) -> tuple[Fit, tuple[Step, ...], Warning | None]:
     """The best fit of validated rows, the steps of all starts, and what is to be said about it.
 
@@ -65,46 +73,102 @@ def fit_rows(
         Of the steps of all starts.
     of_features : ndarray of str, optional
         Their names, for warnings.
+    keeping : Keeping or None
+        Where the fit is kept, so that it can go on in another process.
     """
-    deadline = math.inf if options.deadline is None else time.perf_counter() + options.deadline
+    deadline = _deadline_of(options)
     rows, unit = in_moderate_unit(rows)
     facts = Facts(rows)
     n_missing = _count_of_missing(facts)
     if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
         rows = without_empty_rows(rows, facts.patterns)
         facts = facts if rows is facts.rows else Facts(rows)
-    facts = with_room_for_squares(facts)
-    regularization = regularization_of(options.reg_covar, facts)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
-        facts = counted_from_origin(facts)
-        origin = facts.rows.origin
+        facts = counted_from_origin(with_room_for_squares(facts))
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        held = _held(options, facts, sweep, earlier, unit)
-        shown = partial(_among_the_values, held, origin)
-        observer = _among_the_data(observers, shown) if observers else None
-        best, steps = best_of_restarts(runs_of_em(options, sweep, regularization, earlier, observer, held))
-        best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
-        fixed: tuple[int, ...] = ()
-        if held is not None:
-            n_fixed = held.constraints.fixed.n_parameters(sweep.family, facts.rows.shape[1])
-            best = replace(best, prior=held.prior, n_fixed_parameters=n_fixed)
-            fixed = tuple(np.flatnonzero(held.constraints.fixed.covariances).tolist())
-        return best, steps, warning_about(options, facts, best, regularization, fixed, of_features)
+        return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, keeping)
+
+
+def fit_blocks(
+    options: Options,
+    blocks: Blocks,
+    earlier: EarlierFit | None,
+    observers: Sequence[Observer] = (),
+    of_features: Names | None = None,
+    keeping: Keeping | None = None,
+) -> tuple[Fit, tuple[Step, ...], Warning | None]:
+    """The same of rows that come in blocks, which one pass looks at first."""
+    deadline = _deadline_of(options)
+    n_components, n_features = options.n_components, blocks.form.n_features
+    kept = rows_of_a_sample(n_components, n_features), rows_of_a_component(n_features)
+    overview = overview_of(blocks, n_components, *kept, options.n_threads)
+    facts, family = overview.facts, FAMILIES[options.covariance_type]
+    n_missing = _count_of_missing(facts)
+    backend = get_backend(options.backend, work_of(facts.n_rows, n_features, n_components))
+    what = facts, overview.for_starts, blocks, overview.reading
+    with np.errstate(over="ignore", invalid="ignore"):
+        sweep = OverBlocks(*what, family, backend, options.n_threads, deadline).with_scatter()
+        return _best_fit(options, sweep, overview.reading.unit, n_missing, earlier, observers, of_features, keeping)
+
+
+def _deadline_of(options: Options) -> float:
+    return math.inf if options.deadline is None else time.perf_counter() + options.deadline
+
+
+def _best_fit(
+    options: Options,
+    sweep: AnySweep,
+    unit: float,
+    n_missing: int,
+    earlier: EarlierFit | None,
+    observers: Sequence[Observer],
+    of_features: Names | None,
+    keeping: Keeping | None,
+) -> tuple[Fit, tuple[Step, ...], Warning | None]:
+    """That of rows which are ready to be visited, what weighs 1 as users count weighing ``unit``."""
+    facts, origin = sweep.facts, sweep.facts.rows.origin
+    regularization = regularization_of(options.reg_covar, facts)
+    held = held_of(options, facts, sweep, earlier, unit)
+    shown = partial(among_the_values, held, origin)
+    observer = _among_the_data(observers, shown) if observers else None
+    checkpoint = None if keeping is None else _checkpoint(keeping, options, sweep)
+    runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint)
+    best, steps = best_of_restarts(runs)
+    best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
+    fixed: tuple[int, ...] = ()
+    if held is not None:
+        n_fixed = held.constraints.fixed.n_parameters(sweep.family, facts.rows.shape[1])
+        best = replace(best, prior=held.prior, n_fixed_parameters=n_fixed)
+        fixed = tuple(np.flatnonzero(held.constraints.fixed.covariances).tolist())
+    return best, steps, warning_about(options, facts, best, regularization, fixed, of_features)
+
+
+def _checkpoint(keeping: Keeping, options: Options, sweep: AnySweep) -> Checkpoint:
+    if options.assignment == "stochastic":
+        raise ValueError("a fit with assignment='stochastic' cannot be kept in a checkpoint")
+    generator = partial(check_random_state, options.random_state)
+    return checkpoint_of(keeping, identity_of(options, sweep.facts, sweep.backend.name), generator)
 
 
 def _count_of_missing(facts: Facts) -> int:
     """How many values are missing, which the log tells."""
     if not facts.rows.has_missing:
         return 0
-    n_missing, n_complete = facts.patterns.n_missing, len(facts.patterns.complete)
-    n_rows, n_features = facts.rows.shape
     logger.info(
         "%s of %s values are missing, in %s of %s rows",
-        *(f"{count:,}" for count in (n_missing, n_rows * n_features, n_rows - n_complete, n_rows)),
+        *(
+            f"{count:,}"
+            for count in (
+                facts.n_missing,
+                facts.n_rows * facts.rows.shape[1],
+                facts.n_rows - facts.n_complete,
+                facts.n_rows,
+            )
+        ),
     )
-    return n_missing
+    return facts.n_missing
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +180,7 @@ class Held:
     values: Parameters
 
 
-def _held(
-    options: Options, facts: Facts, sweep: InMemory | IncompleteSweep, earlier: EarlierFit | None, unit: float
-) -> Held | None:
+def held_of(options: Options, facts: Facts, sweep: AnySweep, earlier: EarlierFit | None, unit: float) -> Held | None:
     """None where neither a prior nor anything fixed was asked for; ``ValueError`` where it makes no sense.
 
     A prior is worth rows of weight 1 as users count, which weigh ``unit`` here.
@@ -139,7 +201,7 @@ def _held(
     return Held(prior, Constraints(log_prior, fixed), values)
 
 
-def _among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
+def among_the_values(held: Held | None, origin: FloatArray | None, parameters: Parameters) -> Parameters:
     """A read-only copy with means among the values of the data, and what is fixed as it was given."""
     shown = plus_origin(parameters, origin)
     if origin is None or held is None:
@@ -166,28 +228,33 @@ def suited_sweep(
 
 def runs_of_em(
     options: Options,
-    sweep: InMemory | IncompleteSweep,
+    sweep: AnySweep,
     regularization: FloatArray,
     earlier: EarlierFit | None,
     observer: Observer | None,
     held: Held | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
     constraints, regularization_of_start = None, regularization
     if held is not None:
-        constraints, total_weight = held.constraints, sweep.facts.rows.total_weight
+        constraints, total_weight = held.constraints, sweep.facts.total_weight
         regularization_of_start = constraints.regularization_of_start(sweep.family, regularization, total_weight)
     is_fixed = constraints is not None and constraints.fixed.is_everything
     stopping, origin = Stopping(options.tol, options.max_iter, is_fixed), sweep.facts.rows.origin
     start_options = _start_options(options, sweep)
     # One stream of random numbers for all starts; to seed it takes as long as an iteration, and given starts need none.
-    random_state = functools.cache(lambda: check_random_state(options.random_state))
+    draw = partial(check_random_state, options.random_state) if checkpoint is None else checkpoint.random_state
+    random_state = functools.cache(draw)
 
     def run(start: Parameters, restart: int = 0, lower_bound: float = -np.inf) -> Fit:
-        require_possible(sweep.facts.rows, start.weights)
-        who = partial(run_em, observer=observer, restart=restart)
+        require_possible(sweep.facts, start.weights)
+        if options.max_iter > 0:
+            require_variances(sweep, start, regularization, constraints)
+        who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint)
         em = partial(who, regularization=regularization, constraints=constraints)
-        return run_as_assigned(options, sweep, start, em, stopping, lower_bound, random_state)
+        how = stopping, lower_bound, random_state, checkpoint is not None
+        return run_as_assigned(options, sweep, start, em, *how)
 
     if earlier is not None:
         means = less_origin(earlier.parameters.means, origin)

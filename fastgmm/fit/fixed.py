@@ -30,11 +30,8 @@ class Fixed:
 
     def held(self, parameters: Parameters, values: Parameters) -> Parameters:
         """The parameters with what is fixed as it is in ``values``, to the bit; other weights share what is left."""
-        weights, means, covariances = parameters.weights, parameters.means, parameters.covariances
-        if self.weights.any():
-            free = np.where(self.weights, 0.0, weights)
-            left = max(1.0 - float(values.weights[self.weights].sum()), 0.0)
-            weights = np.where(self.weights, values.weights, free * (left / max(float(free.sum()), 1e-300)))
+        means, covariances = parameters.means, parameters.covariances
+        weights = self.held_weights(parameters.weights, values.weights)
         if self.means.any():
             means = np.where(self.means[:, np.newaxis], values.means, means)
         if self.covariances.all():
@@ -43,6 +40,14 @@ class Fixed:
             covariances = covariances.copy()
             covariances[self.covariances] = values.covariances[self.covariances]
         return replace(parameters, weights=weights, means=means, covariances=covariances)
+
+    def held_weights(self, weights: FloatArray, values: FloatArray) -> FloatArray:
+        """The weights with those that are fixed as they are in ``values``; the others share what is left."""
+        if not self.weights.any():
+            return weights
+        free = np.where(self.weights, 0.0, weights)
+        left = max(1.0 - float(values[self.weights].sum()), 0.0)
+        return np.where(self.weights, values, free * (left / max(float(free.sum()), 1e-300)))
 
     def n_parameters(self, family: CovarianceFamily, n_features: int) -> int:
         """How many free numbers a mixture has less."""

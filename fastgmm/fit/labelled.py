@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.facts import Facts
 from fastgmm.fit.kmeans import (
     Labels,
     cluster_means,
@@ -47,16 +48,25 @@ def named_components(rows: Rows) -> NDArray[np.int32]:
     """The component that is believed in most for every row (n,), −1 where several are."""
     assert rows.groups is not None
     assert rows.group_prior is not None
-    table = rows.group_prior
+    table, result = rows.group_prior, np.empty(rows.shape[0], np.int32)
+    if len(table) >= len(result):  # as where each row has beliefs of its own, and a sample is asked for
+        for part in pieces(len(result), table[:1].nbytes):
+            result[part] = _largest(rows.take(part).log_beliefs())
+        return result
     named = np.full(len(table) + 1, -1, np.int32)  # the last is that of a group outside the table
     for part in pieces(len(table), table[:1].nbytes):
-        is_largest = table[part] == table[part].max(axis=1, keepdims=True)
-        named[part] = np.where(is_largest.sum(axis=1) == 1, is_largest.argmax(axis=1), -1)
-    result = np.empty(rows.shape[0], np.int32)
+        named[part] = _largest(table[part])
     for part in pieces(len(result), 8):
         groups = rows.groups[part]
         result[part] = named[np.where(are_of_table(groups, table), groups, len(table))]
     return result
+
+
+def _largest(beliefs: FloatArray) -> NDArray[np.intp]:
+    """The component of the largest belief in each row (n,), −1 where several are."""
+    by_component = np.ascontiguousarray(beliefs.T)  # NumPy takes several times as long across a few numbers of each row
+    is_largest = by_component == by_component.max(axis=0)
+    return np.where(is_largest.sum(axis=0) == 1, is_largest.argmax(axis=0), -1)
 
 
 def labelled_members(rows: Rows, n_components: int) -> NDArray[np.intp]:
@@ -158,18 +168,17 @@ def parameters_of_labelled(
     return replace(start, weights=shares / shares.sum())
 
 
-def require_possible(rows: Rows, weights: FloatArray) -> None:
+def require_possible(facts: Facts, weights: FloatArray) -> None:
     """Refuse starting weights (K,) under which a row that counts may belong to components of weight 0 alone."""
-    if rows.groups is None or weights.all():
+    rows = facts.rows
+    if rows.groups is None or rows.group_prior is None or weights.all():
         return
-    assert rows.group_prior is not None
     is_impossible = np.asarray(~(rows.group_prior[:, weights > 0] > -np.inf).any(axis=1))
-    for part in pieces(rows.shape[0], 8):
-        groups = rows.groups[part]
-        is_wrong = are_of_table(groups, rows.group_prior)
-        is_wrong &= is_impossible[np.where(is_wrong, groups, 0)]
-        if rows.weights is not None:
-            is_wrong &= rows.weights[part] > 0
-        if is_wrong.any():
-            row = part.start + int(np.argmax(is_wrong))
-            raise ValueError(f"labels[{row}] allows components of weight 0 only.")
+    groups = np.flatnonzero(is_impossible & (facts.counts_of_groups > 0))
+    if not len(groups):
+        return
+    found = np.isin(rows.groups, groups) if rows.weights is None else np.isin(rows.groups, groups) & (rows.weights > 0)
+    if facts.n_rows > rows.shape[0] or not found.any():
+        component = int(np.argmax(rows.group_prior[groups[0]]))
+        raise ValueError(f"Labels name component {component}, whose starting weight is 0.")
+    raise ValueError(f"labels[{int(np.argmax(found))}] allows components of weight 0 only.")

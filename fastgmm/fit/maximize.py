@@ -18,12 +18,18 @@ def maximize(
     μ is what the moments are about. A component that lost all its points keeps its mean, a weight of rounding size and
     no scatter. One that sees no value of a feature keeps its variance ``before`` as well.
     """
-    counts = np.maximum(moments.counts, SMALLEST_SHARE * moments.total_weight)
+    counts = counts_of(moments)
     if (of_features := moments.counts_of_features) is not None:
         return _maximize_by_feature(family, moments, of_features, counts, regularization, before)
     shifts = moments.first / counts[:, np.newaxis]
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
+
+
+def counts_of(moments: Moments) -> FloatArray:
+    """N (K,), which for no component is less than the smallest share of all."""
+    counts: FloatArray = np.maximum(moments.counts, SMALLEST_SHARE * moments.total_weight)
+    return counts
 
 
 def _maximize_by_feature(

@@ -20,8 +20,8 @@ from fastgmm.fit import rules
 from fastgmm.fit.fixed import FixedOption
 from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.rules import choice, integer_from, none_or, or_also, or_none
-from fastgmm.fit.runs import Observer
 from fastgmm.fit.starts import StartFunction
+from fastgmm.fit.steps import Observer
 from fastgmm.kernels import BACKEND_NAMES, BackendName
 
 RegCovar: TypeAlias = float | Literal["relative"]
@@ -137,6 +137,9 @@ class Options:
         metavar="EXPONENT",
         in_sklearn=False,
     )
+    # Of partial_fit, with the names and limits of scikit-learn's LatentDirichletAllocation.
+    learning_decay: float = option(0.7, rules.SHARE_OR_0, in_sklearn=False)
+    learning_offset: float = option(2.0, rules.SIZE_FROM_1, in_sklearn=False)
 
 
 def declared_in(table: type[Options]) -> Mapping[str, Option]:
@@ -181,6 +184,16 @@ def _check_assignment(options: Options, estimator: str) -> None:
             raise InvalidParameterError(
                 f"The {name!r} parameter of {estimator} must be None where assignment={options.assignment!r}: it is "
                 f"for soft assignments. Got {value!r} instead."
+            )
+
+
+def check_stepwise(options: Options, estimator: str) -> None:
+    """Refuse what makes another estimate of all rows than soft assignments do, and is no matter of batches."""
+    for name in ("assignment", "annealing"):
+        value, must_be = getattr(options, name), OPTIONS[name].default
+        if value != must_be:
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {estimator} must be {must_be!r} for partial_fit. Got {value!r} instead."
             )
 
 

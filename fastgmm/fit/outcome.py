@@ -3,13 +3,23 @@
 import numpy as np
 
 from fastgmm.data.facts import Facts
-from fastgmm.errors import DegenerateComponentWarning, UnobservedPairWarning, convergence_warning, names
+from fastgmm.errors import (
+    DegenerateComponentWarning,
+    MergedComponentsWarning,
+    UnobservedPairWarning,
+    convergence_warning,
+    names,
+)
 from fastgmm.families import FAMILIES
 from fastgmm.fit.degenerate import why_rows_are_flat
+from fastgmm.fit.merged import merged_components
 from fastgmm.fit.options import Options
 from fastgmm.fit.regularization import regularization_warning
-from fastgmm.fit.runs import Fit
+from fastgmm.fit.steps import Fit
 from fastgmm.parameters import FloatArray, Names
+
+# In the words of a warning.
+_MOST_GROUPS = 3
 
 
 def warning_about(
@@ -22,7 +32,8 @@ def warning_about(
 ) -> Warning | None:
     """The gravest of what is to say, with the rest in its words.
 
-    That is no convergence, degeneracy, pairs of features that no row has, regularization.
+    That is no convergence, degeneracy, components that are the same, pairs of features that no row has,
+    regularization.
 
     ``fixed`` are components whose covariances are, to which nothing was added.
     """
@@ -32,12 +43,27 @@ def warning_about(
     )
     if FAMILIES[options.covariance_type].has_matrices and len(fixed) < options.n_components:
         rest = _unobserved_pair(facts, of_features, rest)
+    if options.annealing is not None and options.annealing < 1.0 and not best.was_cut_short:
+        rest = _merger(best, options.annealing, rest)
     if best.degenerate:
         rest = _degeneracy(facts, best, of_features, rest)
     settles = options.assignment != "stochastic"
     if best.stop_reason == "max_iter" and options.max_iter > 0 and settles:
         return _no_convergence(best, options.tol, rest)
     return rest
+
+
+def _merger(best: Fit, annealing: float, rest: Warning | None) -> Warning | None:
+    """Of components that flat densities have made one."""
+    merged = merged_components(best.parameters, best.precisions_cholesky)
+    if not merged:
+        return rest
+    message = (
+        f"{_capital(', and '.join(names(group) for group in merged[:_MOST_GROUPS]))} of {best.parameters.n_components} "
+        f"are the same but for their weights: flat densities have merged them. Begin with a larger exponent than "
+        f"annealing={annealing:g}, or fit fewer components."
+    )
+    return MergedComponentsWarning(_joined(message, rest), merged, annealing)
 
 
 def _unobserved_pair(facts: Facts, of_features: Names | None, rest: Warning | None) -> Warning | None:

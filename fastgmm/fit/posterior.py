@@ -12,11 +12,17 @@ import numpy as np
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.degenerate import Degenerate
 from fastgmm.fit.fixed import Fixed
-from fastgmm.fit.maximize import SMALLEST_SHARE, keeping_unseen
+from fastgmm.fit.maximize import SMALLEST_SHARE, counts_of, keeping_unseen
 from fastgmm.fit.prior import LogPrior, numbers_of_a_row
-from fastgmm.fit.update import NoModelError
+from fastgmm.fit.update import Likelihood, NoModelError, Update
 from fastgmm.moments import SECOND_MOMENTS, Moments
-from fastgmm.parameters import FloatArray, Model, Parameters
+from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters
+
+# The default prior is the only one that need not be positive definite.
+_SINGULAR_SCALE = (
+    " The scale of prior='default' is the covariance of all rows, which is singular as well: drop columns that are "
+    "constant or follow from others, or give a Prior with a covariance of your own."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +38,20 @@ class Constraints:
         if not self.fixed.weights.any():
             return self.prior
         return replace(self.prior, excess=np.where(self.fixed.weights, 0.0, self.prior.excess))
+
+    @property
+    def advice(self) -> str:
+        """What to do where a covariance is singular though it has a prior; empty where it has none."""
+        is_singular = self.prior.scatter is not None and not self.prior.holds_covariances
+        return _SINGULAR_SCALE if is_singular else ""
+
+    @property
+    def kept_variances(self) -> BoolArray:
+        """Of which components and features (K, d) the variances in matrices stay above 0, whatever the rows are."""
+        kept = np.repeat(self.fixed.covariances[:, np.newaxis], self.prior.means.shape[1], axis=1)
+        if self.prior.scatter is not None:
+            kept |= np.diagonal(self.prior.scatter, axis1=-2, axis2=-1) > 0
+        return kept
 
     def of_the_rows(self, found: Degenerate) -> Degenerate:
         """Degenerate components less those whose covariance is held by something else than a few rows."""
@@ -80,10 +100,27 @@ class Posterior:
         before = model.parameters.covariances
         return maximize_held(self.family, moments, self.regularization, self.constraints, self.values, before)
 
+    def weights(self, moments: Moments) -> FloatArray:
+        counts = counts_of(moments) + self.constraints.prior.excess
+        return self.constraints.fixed.held_weights(counts / counts.sum(), self.values.weights)
+
     def objective(self, moments: Moments, model: Model) -> float:
         matrices = model.parameters, model.precisions_cholesky
         log_prior = log_density(self.constraints.prior_of_free_weights, self.family, *matrices)
         return (moments.log_likelihood + log_prior) / moments.total_weight
+
+
+def update_of(
+    family: CovarianceFamily,
+    regularization: FloatArray,
+    dtype: np.dtype[Any],
+    constraints: Constraints | None,
+    values: Parameters,
+) -> Update:
+    """Of the likelihood; of the posterior density where there is a prior, or something stays as it is in ``values``."""
+    if constraints is None:
+        return Likelihood(family, regularization, dtype)
+    return Posterior(family, regularization, dtype, constraints, values)
 
 
 def maximize_held(

@@ -23,8 +23,9 @@ from fastgmm.families.check import check_covariances
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.filling import single_gaussian
 from fastgmm.parameters import FloatArray
-from fastgmm.sweeps.in_memory import InMemory, total_scatter
+from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep
+from fastgmm.sweeps.over_blocks import AnySweep
 
 # That of mclust's `priorControl`.
 _DEFAULT_MEAN_PRECISION = 0.01
@@ -215,7 +216,7 @@ def resolved_prior(
     family: CovarianceFamily,
     n_components: int,
     facts: Facts,
-    sweep: InMemory | IncompleteSweep,
+    sweep: AnySweep,
     unit: float,
 ) -> Prior | None:
     """The prior of a fit, with means among the values of the data; the default one is found from all rows.
@@ -230,7 +231,11 @@ def resolved_prior(
 
 
 def default_prior(
-    family: CovarianceFamily, n_components: int, facts: Facts, sweep: InMemory | IncompleteSweep, unit: float
+    family: CovarianceFamily,
+    n_components: int,
+    facts: Facts,
+    sweep: AnySweep,
+    unit: float,
 ) -> Prior:
     """mclust's: as vague as it can be while covariances keep from being singular.
 
@@ -241,10 +246,14 @@ def default_prior(
     share = n_rows / (n_rows - 1.0) / n_components ** (2.0 / d)
     variances = summary.variances * share
     covariance: FloatArray
-    if family.has_matrices and isinstance(sweep, IncompleteSweep):
+    if family.has_matrices and facts.rows.has_missing:
+        assert not isinstance(sweep, InMemory)
         covariance = single_gaussian(sweep, facts).covariances[0] * share
-    elif family.has_matrices and isinstance(sweep, InMemory):
-        scatter = sweep.scatter or total_scatter(sweep.facts, sweep.backend, sweep.n_threads)
+        constant = list(facts.constant_features)
+        covariance[constant] = covariance[:, constant] = 0.0  # which steps of EM do not arrive at
+    elif family.has_matrices:
+        assert not isinstance(sweep, IncompleteSweep)
+        scatter = sweep.total_scatter()
         shift = scatter.moments.first[0] / scatter.moments.total_weight
         covariance = (scatter.moments.second[0] / scatter.moments.total_weight - np.outer(shift, shift)) * share
     elif family.kernel == "diag":

@@ -62,10 +62,10 @@ def regularization_warning(
     if not (added > 0).all():
         return None
     units, covariances = np.sqrt(added), parameters.covariances
-    is_felt = np.broadcast_to(
-        family.have_smaller_variances(covariances, roots, units, 1.0 + 1.0 / _FELT), parameters.n_components
-    )
-    components = np.setdiff1d(np.flatnonzero(is_felt), passed_over)
+    is_felt = np.zeros(parameters.n_components, bool)
+    is_felt[:] = family.have_smaller_variances(covariances, roots, units, 1.0 + 1.0 / _FELT)
+    is_felt[list(passed_over)] = False
+    components = np.flatnonzero(is_felt)
     if not len(components):
         return None
     own = covariances if family.is_shared else covariances[components]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from fastgmm.errors import DegenerateComponentError
-from fastgmm.fit.runs import Fit, Step
+from fastgmm.fit.steps import Fit, Step
 
 logger = logging.getLogger("fastgmm")
 

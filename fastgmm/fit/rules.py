@@ -84,6 +84,8 @@ def _is_size(value: Any) -> bool:
 SIZE = _readable("a float in the range [0.0, inf)", _is_size, float)
 POSITIVE_SIZE = _readable("a float in the range (0.0, inf)", lambda value: _is_size(value) and value > 0, float)
 SHARE = _readable("a float in the range (0.0, 1.0]", lambda value: _is_size(value) and 0.0 < float(value) <= 1.0, float)
+SHARE_OR_0 = _readable("a float in the range [0.0, 1.0]", lambda value: _is_size(value) and float(value) <= 1.0, float)
+SIZE_FROM_1 = _readable("a float in the range [1.0, inf)", lambda value: _is_size(value) and float(value) >= 1.0, float)
 SIZE_OR_RELATIVE = _readable(
     "a float in the range [0.0, inf) or the str 'relative'",
     lambda value: value == "relative" if isinstance(value, str) else _is_size(value),

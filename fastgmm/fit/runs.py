@@ -4,17 +4,17 @@ import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
 from fastgmm.fit.acceleration import accelerated
+from fastgmm.fit.checkpoint import Checkpoint, Standing
 from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
-from fastgmm.fit.posterior import Constraints, Posterior
-from fastgmm.fit.prior import Prior
+from fastgmm.fit.posterior import Constraints, update_of
+from fastgmm.fit.steps import Fit, Observer, Step, StopReason
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
-from fastgmm.fit.update import Likelihood, NoModelError, Tempered, Update
+from fastgmm.fit.update import NoModelError, Tempered, Update
 from fastgmm.fit.wandering import Visited, enough_points, wandering
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -24,96 +24,6 @@ logger = logging.getLogger("fastgmm")
 
 # Rounding moves a lower bound by a smaller share of it (of 1 where it is smaller) than this, by the data's dtype.
 _ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One iteration of EM, as callbacks and ``history_`` see it.
-
-    Attributes
-    ----------
-    restart, iteration : int
-        Restarts count from 0, iterations from 1.
-    lower_bound : float
-        The mean log-likelihood per unit of weight, under the parameters before this iteration's M-step; with a prior
-        the logarithm of its density, too. Of hard assignments, and while a fit is annealed, what these make rise.
-    change : float
-        Of ``lower_bound`` since the iteration before; ``inf`` in the first.
-    converged : bool
-        Whether the change was smaller than ``tol``, and no fall (but one from where an extrapolation led).
-    seconds : float
-        Duration of the iteration.
-    parameters : Parameters or None
-        After the M-step, read-only. None in ``history_``, which would otherwise hold every model of a fit.
-    accepted : bool
-        False where the iteration tried an extrapolation (``accelerate="squarem"``) that did not reach the lower bound
-        before it: ``lower_bound`` and ``parameters`` are those before it, and ``change`` is by how much it fell short.
-    fell : bool
-        Whether the lower bound fell by more than rounding, 1e-12 of it (1e-6 for float32). EM alone makes it rise; what
-        ``reg_covar`` adds to every covariance then is no part of it, and outweighs that where it is felt.
-
-    Examples
-    --------
-    A small change means that EM is slow here, not that it is near the end. On a plateau the default ``tol`` stops it;
-    a smaller one goes on, and the history shows changes that grow again:
-
-    >>> import numpy as np
-    >>> from fastgmm import GaussianMixture
-    >>> noise = np.random.RandomState(0).normal(size=(1000, 1))
-    >>> x = np.concatenate([noise - 2, noise + 2])
-    >>> start = {"means_init": [[-0.4], [0.4]], "precisions_init": [[[0.2]], [[0.2]]]}
-    >>> early = GaussianMixture(2, **start).fit(x)
-    >>> print(early.converged_, early.n_iter_, early.means_.ravel().round(1))
-    True 2 [-0.4  0.4]
-    >>> late = GaussianMixture(2, tol=1e-6, **start).fit(x)
-    >>> print([f"{step.change:.0e}" for step in late.history_[1:6]])
-    ['5e-04', '6e-06', '6e-06', '7e-06', '8e-06']
-    >>> print(late.converged_, late.n_iter_, late.means_.ravel().round(1))
-    True 53 [-2.1  1.9]
-    """
-
-    restart: int
-    iteration: int
-    lower_bound: float
-    change: float
-    converged: bool
-    seconds: float
-    parameters: Parameters | None
-    accepted: bool = True
-    fell: bool = False
-
-
-Observer = Callable[[Step], None]
-StopReason = Literal["converged", "max_iter", "deadline", "callback"]
-
-
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The outcome of one run of EM, or of the best of several; or parameters that were given (``stop_reason`` None).
-
-    Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
-    ``precisions_cholesky`` are those of the parameters. ``degenerate``, ``collapsed`` and ``unseeing`` are those of
-    :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is the one that it was fitted with, among the values of the
-    data, so many parameters were fixed, and so many values of the data missing.
-    """
-
-    parameters: Parameters
-    precisions_cholesky: FloatArray
-    lower_bound: float
-    converged: bool
-    stop_reason: StopReason | None
-    steps: tuple[Step, ...]
-    degenerate: tuple[int, ...]
-    collapsed: tuple[int, ...] = ()
-    unseeing: tuple[tuple[int, int], ...] = ()
-    prior: Prior | None = None
-    n_fixed_parameters: int = 0
-    n_missing: int = 0
-
-    @property
-    def was_cut_short(self) -> bool:
-        """Whether something outside EM ended it, which ends restarts as well."""
-        return self.stop_reason in ("deadline", "callback")
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +83,7 @@ def run_em(
     course: Course = _PLAIN,
     is_logged: bool = True,
     constraints: Constraints | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -190,6 +101,8 @@ def run_em(
         False for the steps that lead to a start, which are no iterations of the fit.
     constraints : Constraints or None
         A prior, and what stays as it is in the start.
+    checkpoint : Checkpoint or None
+        What keeps the run, so that it can go on in another process.
 
     Returns
     -------
@@ -207,34 +120,47 @@ def run_em(
         found = degenerate_components(sweep, model, regularization)
         return found if constraints is None else constraints.of_the_rows(found)
 
-    update, visited = _update_of(sweep, start, regularization, constraints, course.exponent), None
+    outcome = None if checkpoint is None else checkpoint.outcome_of_next_run()
+    if outcome is not None:
+        return outcome
+    update, visited = _update_of_rows(sweep, start, regularization, constraints, course.exponent), None
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
+    standing = None if checkpoint is None else checkpoint.standing_of_run()
     loop = wandering if course.wanders else accelerated if course.is_accelerated else em
-    iterates = loop(update, start, lower_bound)
+    iterates = loop(update, start if standing is None else standing.iterate(update), lower_bound)
     rounding = _ROUNDING[sweep.facts.rows.values.dtype]
-    run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited)
+    run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited, checkpoint)
+    if standing is not None:
+        run.go_on_from(standing)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
-        raise explanation_of(sweep, failure) from failure
+        if checkpoint is not None:
+            checkpoint.finish(None)
+        raise explanation_of(sweep, failure, "" if constraints is None else constraints.advice) from failure
     assert run.stop_reason is not None
     if is_logged and not course.wanders:  # draws make it fall
         _log_falls(run.steps)
-    model, bound = (visited and visited.best) or (run.iterate.model, run.iterate.lower_bound)
+    fit = _outcome(run, degenerate)
+    if checkpoint is not None:
+        checkpoint.finish(fit)
+    return fit
+
+
+def _outcome(run: "Run", degenerate: Callable[[Model], Degenerate]) -> Fit:
+    best = None if run.visited is None else run.visited.best
+    model, bound = best or (run.iterate.model, run.iterate.lower_bound)
     matrices, converged = (model.parameters, model.precisions_cholesky), run.stop_reason == "converged"
     found, steps = degenerate(model), tuple(run.steps)
     return Fit(*matrices, bound, converged, run.stop_reason, steps, found.components, found.collapsed, found.unseeing)
 
 
-def _update_of(
+def _update_of_rows(
     sweep: Sweep, start: Parameters, regularization: FloatArray, constraints: Constraints | None, exponent: float
 ) -> Update:
-    dtype = sweep.facts.rows.values.dtype
-    update: Update = Likelihood(sweep.family, regularization, dtype)
-    if constraints is not None:
-        update = Posterior(sweep.family, regularization, dtype, constraints, start)
+    update = update_of(sweep.family, regularization, sweep.facts.rows.values.dtype, constraints, start)
     unobserved = unobserved_of(sweep.facts)
     if unobserved is not None:
         update = WithUnobserved(update, unobserved)
@@ -270,6 +196,7 @@ class Run:
     is_logged: bool = True
     course: Course = _PLAIN
     visited: Visited | None = None
+    checkpoint: Checkpoint | None = None
     iterate: Iterate = field(init=False)
     counts: FloatArray = field(init=False, default_factory=lambda: np.empty(0))
     steps: list[Step] = field(init=False, default_factory=list)
@@ -298,13 +225,23 @@ class Run:
         self.steps.append(step)
         if self.is_logged:
             _log_step(step)
+        ending: StopReason | None = "converged" if is_settled else None
+        if len(self.steps) == self.stopping.max_iter:
+            ending = ending or "max_iter"
+        if self.checkpoint is not None and ending is None:
+            self.checkpoint.keep(self._standing())
         is_stopped = self._stops_at(step)
-        if is_settled:
-            self.stop_reason = "converged"
-        elif is_stopped:
-            self.stop_reason = "callback"
-        elif len(self.steps) == self.stopping.max_iter:
-            self.stop_reason = "max_iter"
+        self.stop_reason = "callback" if is_stopped and not is_settled else ending
+
+    def go_on_from(self, standing: Standing) -> None:
+        """Where the run stood in another process."""
+        self.steps, self.counts, self.quiet_steps = list(standing.steps), standing.counts, standing.quiet_steps
+
+    def _standing(self) -> Standing:
+        at = self.iterate
+        where = at.model.parameters, at.asked.parameters, at.lower_bound, at.change
+        marks = at.accepted, at.is_jump, at.has_jumped, at.memory
+        return Standing(*where, *marks, tuple(self.steps), self.counts, self.quiet_steps)
 
     def _go_on(self, next_iterate: Callable[[], Iterate]) -> bool:
         """Whether there is a next iterate."""

@@ -31,6 +31,7 @@ from fastgmm.parameters import Array, FloatArray, IntArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
 from fastgmm.sweeps.incomplete import IncompleteSweep
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 
 # Rows that a partition looks at, unless components need more. The number was chosen by hand; `bench.lab.starts` found
 # 4096 to do as well for choosing among candidates.
@@ -62,7 +63,7 @@ class StartOptions:
 
 
 def make_start(
-    sweep: InMemory | IncompleteSweep,
+    sweep: AnySweep,
     options: StartOptions,
     regularization: FloatArray,
     random_state: np.random.RandomState,
@@ -70,8 +71,10 @@ def make_start(
     """Starting parameters of the method; those that were given replace them.
 
     Given means decide the partition, so that weights and covariances belong to them. Where values are missing the
-    start is one of a sample that has none.
+    start is one of a sample that has none. Of rows in blocks it is one of some rows.
     """
+    if isinstance(sweep, OverBlocks):
+        return make_start(sweep.over_some(), options, regularization, random_state)
     family = sweep.family
     if isinstance(sweep, IncompleteSweep):
         start = _from_filled_sample(sweep, options, regularization, random_state)
@@ -238,9 +241,14 @@ def _believed_at_random(rows: Rows, n_components: int, random_state: np.random.R
         yield replace(block, groups=np.arange(len(prior), dtype=np.int32), group_prior=prior)
 
 
+def rows_of_a_sample(n_components: int, n_features: int) -> int:
+    """How many rows a partition looks at."""
+    return max(_SAMPLE_ROWS, n_components * rows_of_a_component(n_features))
+
+
 def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """One row drawn from each of as many equal stretches as the sample has rows, of those alone that count."""
-    wanted = max(_SAMPLE_ROWS, n_components * rows_of_a_component(rows.shape[1]))
+    wanted = rows_of_a_sample(n_components, rows.shape[1])
     counted = rows.counted
     candidates = None if counted is None else places_of_nonzero(counted, np.intp)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)

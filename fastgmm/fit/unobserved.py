@@ -2,7 +2,9 @@
 
 Their density is 1 under every component, so that a sweep need not visit them: with b what is believed of a row,
 
-r_k = b_k π_k / Σ b π,   and their share of the objective is Σ w log Σ b π.
+r_k = b_k π_k / Σ b π,   and their share of the log-likelihood is Σ w log Σ b π.
+
+The objective is per unit of weight of all rows that it is a sum over, these among them.
 
 Where joint densities are raised to a power β, as the beliefs of the sweep are, so are these: r_k ∝ (b π)^β, and
 (1/β) Σ w log Σ (b π)^β.
@@ -17,7 +19,6 @@ from fastgmm.families.family import CovarianceFamily
 from fastgmm.fit.update import Update
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
-from fastgmm.rows import are_of_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,10 @@ class Unobserved:
 
     weights: FloatArray
     log_beliefs: FloatArray
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.weights.sum())
 
     def counts(self, model: Model) -> FloatArray:
         """Σwr (K,)."""
@@ -49,12 +54,9 @@ class Unobserved:
 def unobserved_of(facts: Facts) -> Unobserved | None:
     """None where there are no such rows; of one that may belong to any component alike nothing is known."""
     rows = facts.rows
-    if not rows.has_missing or rows.groups is None or rows.group_prior is None or not len(facts.patterns.empty):
+    if not rows.has_missing or rows.groups is None or rows.group_prior is None:
         return None
-    table, empty = rows.group_prior, facts.patterns.empty
-    groups, weights = rows.groups[empty], np.ones(len(empty)) if rows.weights is None else rows.weights[empty]
-    is_known = are_of_table(groups, table)
-    totals = np.bincount(groups[is_known], weights[is_known], len(table)).astype(np.float64)
+    table, totals = rows.group_prior, facts.weights_of_unobserved
     chosen = np.flatnonzero((totals > 0) & (table.min(axis=1) < table.max(axis=1)))
     return Unobserved(totals[chosen], table[chosen]) if len(chosen) else None
 
@@ -79,11 +81,20 @@ class WithUnobserved:
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         """Of all counts there are weights, of those of rows with values means and covariances."""
-        all_counts = moments.counts + self.unobserved.counts(model)
-        weights = self.of_observed.maximize(replace(moments, counts=all_counts), model).weights
-        return replace(self.of_observed.maximize(moments, model), weights=weights)
+        found = self.of_observed.maximize(moments, model)
+        return replace(found, weights=self.weights(self._with_others(moments, model)))
+
+    def weights(self, moments: Moments) -> FloatArray:
+        return self.of_observed.weights(moments)
 
     def objective(self, moments: Moments, model: Model) -> float:
-        """Per unit of weight of the rows with values."""
-        of_others = self.unobserved.log_likelihood(model) / moments.total_weight
-        return self.of_observed.objective(moments, model) + of_others
+        return self.of_observed.objective(self._with_others(moments, model), model)
+
+    def _with_others(self, moments: Moments, model: Model) -> Moments:
+        """Those of which weights and objectives are made, of all rows."""
+        return replace(
+            moments,
+            counts=moments.counts + self.unobserved.counts(model),
+            log_likelihood=moments.log_likelihood + self.unobserved.log_likelihood(model),
+            total_weight=moments.total_weight + self.unobserved.total_weight,
+        )

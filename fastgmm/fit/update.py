@@ -7,7 +7,7 @@ import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.families.tempering import tempered
-from fastgmm.fit.maximize import maximize
+from fastgmm.fit.maximize import counts_of, maximize
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters, scales_of
 
@@ -49,6 +49,9 @@ class Update(Protocol):
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         """The parameters of the largest expected objective, from moments under a model."""
 
+    def weights(self, moments: Moments) -> FloatArray:
+        """Those (K,) alone, of which the counts decide: for who knows of more rows than have means and covariances."""
+
     def objective(self, moments: Moments, model: Model) -> float:
         """What EM makes rise, per unit of weight, under the model that the moments are from."""
 
@@ -72,6 +75,11 @@ class Likelihood:
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         return maximize(self.family, moments, self.regularization, model.parameters.covariances)
+
+    def weights(self, moments: Moments) -> FloatArray:
+        counts = counts_of(moments)
+        result: FloatArray = counts / counts.sum()
+        return result
 
     def objective(self, moments: Moments, model: Model) -> float:
         return moments.log_likelihood / moments.total_weight
@@ -112,6 +120,9 @@ class Tempered:
 
     def maximize(self, moments: Moments, model: Model) -> Parameters:
         return self.other.maximize(moments, model)
+
+    def weights(self, moments: Moments) -> FloatArray:
+        return self.other.weights(moments)
 
     def objective(self, moments: Moments, model: Model) -> float:
         log_likelihood = moments.log_likelihood / self.exponent

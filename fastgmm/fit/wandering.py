@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastgmm.families.family import CovarianceFamily
-from fastgmm.fit.em import Iterate, iterate_after
+from fastgmm.fit.em import Iterate, first_iterate, iterate_after
 from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.update import NoModelError, Update
 from fastgmm.moments import Moments
@@ -18,13 +18,15 @@ from fastgmm.parameters import FloatArray, Model, Parameters
 _ENOUGH = 2
 
 
-def wandering(update: Update, start: Parameters, lower_bound: float = -np.inf) -> Generator[Iterate, Moments, None]:
+def wandering(
+    update: Update, start: Parameters | Iterate, lower_bound: float = -np.inf
+) -> Generator[Iterate, Moments, None]:
     """The loop of :func:`fastgmm.fit.em.em`, which begins anew where draws lead to no model: the next ones are others.
 
     Such an iteration counts as one, so that a component which never gets enough points keeps no run from its end.
     """
-    first = update.prepare(start)
-    iterate = Iterate(first, lower_bound, first)
+    iterate = first_iterate(update, start, lower_bound)
+    first = iterate.model
     while True:
         moments = yield iterate
         try:

@@ -8,11 +8,14 @@ the main thread waits there, and a handler's exception ends the waiting. The wor
 """
 
 import importlib
+import importlib.util
+import os
 import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar, copy_context
 from functools import partial
+from importlib.machinery import ExtensionFileLoader, PathFinder
 from queue import Empty, SimpleQueue
 from types import FrameType, ModuleType
 from typing import Any, Generic, TypeVar
@@ -153,16 +156,49 @@ def check() -> None:
 
 def import_whole(name: str) -> ModuleType:
     """The module of that name; raises what its import raises."""
+    return _loaded(name) or uninterrupted(partial(_import, name))
+
+
+def import_alone(extension: str, public: str) -> ModuleType:
+    """An extension module without the packages it lies in, or the public module that hands on all that it has.
+
+    The latter, and what its import raises, where the file is not found in its place, or cannot be loaded before the
+    packages have prepared the process for it (on Windows they say where its libraries are).
+    """
+    return _loaded(extension) or _loaded(public) or uninterrupted(partial(_import_alone, extension, public))
+
+
+def _loaded(name: str) -> ModuleType | None:
     module = sys.modules.get(name)
     # A module that is being imported is among them already.
-    if module is None or getattr(getattr(module, "__spec__", None), "_initializing", False):
-        module = uninterrupted(partial(_import, name))
-    return module
+    return None if getattr(getattr(module, "__spec__", None), "_initializing", False) else module
 
 
 def _import(name: str) -> ModuleType:
     with IMPORTING:
         return importlib.import_module(name)
+
+
+def _import_alone(extension: str, public: str) -> ModuleType:
+    with IMPORTING:
+        return _loaded(extension) or _extension(extension) or importlib.import_module(public)
+
+
+def _extension(name: str) -> ModuleType | None:
+    """Loaded from its file under its own name, by which its package finds it when that is imported later."""
+    package, *folders, _ = name.split(".")
+    try:
+        found = importlib.util.find_spec(package)
+        places = found.submodule_search_locations if found else None
+        spec = PathFinder.find_spec(name, [os.path.join(place, *folders) for place in places or ()])
+        if spec is None or not isinstance(spec.loader, ExtensionFileLoader):
+            return None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except (ImportError, ValueError):  # the latter of a package that some program has put together by hand
+        return None
+    sys.modules[name] = module
+    return module
 
 
 def _is_import_under_way() -> bool:

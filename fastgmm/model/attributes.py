@@ -12,7 +12,7 @@ import numpy as np
 from fastgmm.errors import not_fitted
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_covariances, check_parameters
-from fastgmm.fit.runs import Fit, Step
+from fastgmm.fit.steps import Fit, Step
 from fastgmm.parameters import FloatArray, Parameters
 
 ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")

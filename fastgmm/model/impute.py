@@ -9,6 +9,7 @@ No covariance is inverted, and none comes out with a negative eigenvalue. Compon
 Where each row lacks other values a pattern is little work, so that patterns of one shape are computed together.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ class _Batch(NamedTuple):
 
 def expected(rows: Rows, scorer: Scorer, n_threads: int | None) -> Array:
     """The rows with the conditional mean for what is missing."""
-    result = _copy(rows)
+    result = _copies(rows)
     for batch in _batches(rows, scorer, n_threads):
         result[batch.cells] = _representable(_mean(batch), result)
     return result
@@ -55,7 +56,7 @@ def expected(rows: Rows, scorer: Scorer, n_threads: int | None) -> Array:
 
 def expected_with_deviations(rows: Rows, scorer: Scorer, n_threads: int | None) -> tuple[Array, Array]:
     """The same, and the conditional standard deviations: 0 of what is observed."""
-    result, deviations = _copy(rows), np.zeros(rows.shape, rows.values.dtype)
+    result, deviations = _copies(rows), np.zeros(rows.shape, rows.values.dtype)
     for batch in _batches(rows, scorer, n_threads):
         mean = _mean(batch)
         result[batch.cells] = _representable(mean, result)
@@ -67,8 +68,7 @@ def drawn(
     rows: Rows, scorer: Scorer, n_threads: int | None, n_draws: int, random_state: np.random.RandomState
 ) -> Array:
     """(n_draws, n, d): the rows with draws, independent of each other, for what is missing."""
-    result = np.empty((n_draws, *rows.shape), rows.values.dtype)
-    result[:] = rows.values
+    result = _copies(rows, n_draws)
     for batch in _batches(rows, scorer, n_threads):
         for part in pieces(
             n_draws, 8 * batch.places.size * (batch.probabilities.shape[2] + 3 * batch.missing.shape[1])
@@ -92,9 +92,12 @@ def _draws_of(batch: _Batch, n_draws: int, random_state: np.random.RandomState) 
     return values
 
 
-def _copy(rows: Rows) -> Array:
-    """In C order: indexing by rows then is quick."""
-    return np.array(rows.values, order="C")
+def _copies(rows: Rows, *numbers: int) -> Array:
+    """(*numbers, n, d) in C order, where indexing by rows is quick; in pieces, between which signals are answered."""
+    result = np.empty((*numbers, *rows.shape), rows.values.dtype)
+    for part in pieces(rows.shape[0], math.prod(numbers) * rows.values[:1].nbytes):
+        result[..., part, :] = rows.values[part]
+    return result
 
 
 def _representable(values: FloatArray, result: Array) -> FloatArray:

@@ -41,6 +41,9 @@ logger = logging.getLogger("fastgmm")
 
 Estimator = TypeVar("Estimator")
 
+# What some fits leave and others do not: names of features, and what ``partial_fit`` keeps of rows.
+_OF_SOME_FITS = ("feature_names_in_", "_stream")
+
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
@@ -57,6 +60,12 @@ class Scorer:
     root: FloatArray  # of the precisions, upper triangular, or 1/σ
     n_fixed_parameters: int = 0
     _known: dict[str, PreparedIncomplete] = field(default_factory=dict, init=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For work in another process, which loads the backend there."""
+        attributes = {"weights_": self.weights, "means_": self.means, "precisions_cholesky_": self.root}
+        options = {"covariance_type": self.covariance_type, "backend": self.backend_name}
+        return _make_scorer, (attributes | options | {"n_fixed_parameters_": self.n_fixed_parameters},)
 
     @property
     def n_parameters(self) -> int:
@@ -171,7 +180,7 @@ def adopt(estimator: Any, fitted: Mapping[str, Any]) -> Scorer:
     Whoever holds the old ``__dict__`` goes on with the old fit. Arrays become read-only: changed in place, they would
     no longer be what the scorer was made from.
     """
-    attributes = {name: value for name, value in vars(estimator).items() if name != "feature_names_in_"}
+    attributes = {name: value for name, value in vars(estimator).items() if name not in _OF_SOME_FITS}
     attributes.update(fitted)
     for name in ARRAYS:
         if name in fitted:
@@ -249,6 +258,7 @@ def restore(estimator: Any, attributes: dict[str, Any]) -> None:
     if "precisions_cholesky_" not in attributes:  # by which a scorer knows what it is of
         return
     try:
-        adopt(estimator, {name: value for name, value in attributes.items() if name.endswith("_")})
+        fitted = {name: value for name, value in attributes.items() if name.endswith("_") or name in _OF_SOME_FITS}
+        adopt(estimator, fitted)
     except (AttributeError, ValueError, BackendUnavailableError) as error:
         logger.debug("a model was read back that cannot score: %s", error)  # scoring will say so

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TextIO
 
-from fastgmm.fit.runs import Step
+from fastgmm.fit.steps import Step
 
 _SECONDS_BETWEEN_LINES = 5.0
 _SIZE_OF_NO_TERMINAL = (100, 24)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.families.component import component_matrix
-from fastgmm.fit.runs import Step
+from fastgmm.fit.steps import Step
 from fastgmm.parameters import Parameters
 
 _MOST_COMPONENTS = 50

@@ -2,7 +2,7 @@
 
 import sys
 
-from fastgmm.fit.runs import Observer, Step
+from fastgmm.fit.steps import Observer, Step
 
 
 def print_progress(verbose: int, interval: int, max_iter: int, wanders: bool = False) -> Observer:

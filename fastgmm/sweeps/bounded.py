@@ -13,8 +13,9 @@ rows have groups, since a prior may raise a component that is far from all of a 
 bounds at most 64 MB.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ from fastgmm.kernels.contract import Bounds
 from fastgmm.moments import Moments
 from fastgmm.parameters import Model, Prepared
 from fastgmm.sweeps.in_memory import InMemory, evaluate, plan_of
+from fastgmm.sweeps.sweep import Question
+
+T = TypeVar("T")
 
 # Two ordinary sweeps are made before the first look, since a start moves too much for bounds to hold. Later looks come
 # each time that the number of sweeps has doubled, so that all of them cost little however long a fit is.
@@ -76,6 +80,9 @@ class BoundedSweep:
     @property
     def n_threads(self) -> int:
         return self.sweep.n_threads
+
+    def ask(self, question: Question[T]) -> Generator[T, None, None]:
+        return self.sweep.ask(question)
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         """Moments of one model, with bounds that follow from the call before, or of several, without bounds."""

@@ -8,14 +8,16 @@ References
    the mixture problem", Computational Statistics Quarterly 2 (1985).
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.data.facts import Facts
+from fastgmm.data.random_numbers import uniform_numbers
 from fastgmm.families import CovarianceFamily
 from fastgmm.kernels.backend import Backend
 from fastgmm.machine.pieces import pieces
@@ -23,6 +25,9 @@ from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IntArray, Model
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, believing, responsibilities_of
+from fastgmm.sweeps.sweep import Question
+
+T = TypeVar("T")
 
 # Rows that are assigned at a time, at least: fewer do not repay the start of a kernel.
 _FEWEST_ROWS = 4096
@@ -59,6 +64,9 @@ class DrawnSweep:
     @property
     def n_threads(self) -> int:
         return self.sweep.n_threads
+
+    def ask(self, question: Question[T]) -> Generator[T, None, None]:
+        return self.sweep.ask(question)
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self._moments(model) for model in models]
@@ -103,27 +111,3 @@ def drawn(table: Array, numbers: FloatArray) -> IntArray:
     for sums in up_to[:-1]:
         labels += sums <= thresholds
     return labels
-
-
-def uniform_numbers(seed: int, n_pass: int, rows: NDArray[np.uint64]) -> FloatArray:
-    """A number in [0, 1 − 2⁻⁵²] for each of some rows, by the generator SplitMix64 [1]_ counted by row.
-
-    It depends on the seed, the number of the pass and that of the row alone, and so on no thread.
-
-    References
-    ----------
-    .. [1] G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA (2014).
-    """
-    stream = _mixed(_mixed(np.full(1, seed, np.uint64)) + np.uint64(n_pass))
-    bits = _mixed(stream + (rows + np.uint64(1)) * _GAMMA) >> np.uint64(12)
-    return bits.astype(np.float64) * 2.0**-52
-
-
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-
-
-def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64, modulo 2⁶⁴."""
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return numbers ^ (numbers >> np.uint64(31))

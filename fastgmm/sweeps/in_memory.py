@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -29,8 +29,9 @@ from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Model, Prepared
 from fastgmm.rows import Rows
-from fastgmm.sweeps.sweep import DeadlineError
+from fastgmm.sweeps.sweep import DeadlineError, Machinery, Question
 
+T = TypeVar("T")
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
 
 
@@ -46,7 +47,9 @@ class Scatter:
 class InMemory:
     """A :class:`Sweep` over rows in memory; over those alone that an ``order`` names, where there is one.
 
-    Raises ``DeadlineError`` once ``time.perf_counter()`` is past the ``deadline``, also in the middle of a sweep.
+    Second moments follow from the ``scatter``, where there is one; without ``has_second`` they are left out, since
+    whoever adds up the moments of parts has the scatter of all. Raises ``DeadlineError`` once ``time.perf_counter()``
+    is past the ``deadline``, also in the middle of a sweep.
     """
 
     facts: Facts
@@ -56,6 +59,7 @@ class InMemory:
     scatter: Scatter | None = None
     deadline: float = math.inf
     order: Order | None = None
+    has_second: bool = True
     plans: dict[int, ChunkPlan] = field(default_factory=dict, init=False)
 
     @property
@@ -70,6 +74,13 @@ class InMemory:
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self.moments(model.prepared) for model in models]
+
+    def ask(self, question: Question[T]) -> Generator[T, None, None]:
+        yield question(self.rows, Machinery(self.family, self.backend, self.n_threads))
+
+    def total_scatter(self) -> Scatter:
+        """That of all rows, which only some families need in their sweeps."""
+        return self.scatter or total_scatter(self.facts, self.backend, self.n_threads)
 
     def moments(self, prepared: Prepared, bounds: Bounds | None = None) -> Moments:
         """Those of all rows."""
@@ -113,7 +124,10 @@ def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
 
 def _second_shape(sweep: InMemory, prepared: Prepared, n_chunks: int) -> tuple[int, ...]:
     """The shape of the second moments in the slots: of length 0 where they follow from a scatter."""
-    return (n_chunks if sweep.scatter is None else 0, *sweep.family.covariance_shape(*prepared.means.shape))
+    return (
+        n_chunks if sweep.scatter is None and sweep.has_second else 0,
+        *sweep.family.covariance_shape(*prepared.means.shape),
+    )
 
 
 def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None) -> Moments:
@@ -148,13 +162,19 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
 
 def total_scatter(facts: Facts, backend: Backend, n_threads: int, order: Order | None = None) -> Scatter:
     """Σ w(x − c)(x − c)ᵀ by the full kernel with a single component at c, near the mean of the rows."""
-    center = facts.center
+    return Scatter(moments_about(facts.center, facts, backend, n_threads, order), facts.center)
+
+
+def moments_about(
+    center: FloatArray, facts: Facts, backend: Backend, n_threads: int, order: Order | None = None
+) -> Moments:
+    """Those of a single component at the center."""
     full = FAMILIES["full"]
     if facts.rows.groups is not None:  # their table has a column for every component, and there is one here
         facts = Facts(replace(facts.rows, groups=None, group_prior=None))
     prepared = full.assemble(np.ones(1), center[np.newaxis, :], np.eye(len(center))[np.newaxis], np.float64)
     moments = InMemory(facts, full, backend, n_threads, order=order).moments(prepared)
-    return Scatter(replace(moments, second=symmetric_from_lower(moments.second)), center)
+    return replace(moments, second=symmetric_from_lower(moments.second))
 
 
 def evaluate(rows: Rows, prepared: Prepared, backend: Backend, n_threads: int | None, wanted: Wanted) -> Array:

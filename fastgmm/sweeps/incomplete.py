@@ -4,10 +4,11 @@ Rows without any observed value say nothing, and are left out of sweeps.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,9 @@ from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IncompleteDiag, Model, Prepared, PreparedIncomplete
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, Wanted, bytes_of_a_row, evaluate, fill, make_sweep, outputs_for
-from fastgmm.sweeps.sweep import Sweep
+from fastgmm.sweeps.sweep import Machinery, Question, Sweep
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,9 @@ class IncompleteSweep:
     @property
     def n_threads(self) -> int:
         return self.complete.n_threads
+
+    def ask(self, question: Question[T]) -> Generator[T, None, None]:
+        return self.complete.ask(question)
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self.moments(*_forms_of(self.family, model)) for model in models]
@@ -82,7 +88,7 @@ def believing(
     return replace(sweep, facts=sweep.facts.believing(groups, table))
 
 
-def responsibilities_of(rows: Rows, model: Model, sweep: Sweep) -> Array:
+def responsibilities_of(rows: Rows, model: Model, sweep: Sweep | Machinery) -> Array:
     """Those of some rows (n, K) for the components of a model, by the machinery of a sweep."""
     if not rows.has_missing:
         return evaluate(rows, model.prepared, sweep.backend, sweep.n_threads, "responsibilities")

@@ -1,17 +1,35 @@
 """What the loop of EM needs of whoever visits the rows."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
 from fastgmm.kernels.backend import Backend
 from fastgmm.moments import Moments
 from fastgmm.parameters import Model
+from fastgmm.rows import Rows
+
+T = TypeVar("T")
 
 
 class DeadlineError(Exception):
     """There is no time left to finish a sweep."""
+
+
+@dataclass(frozen=True, eq=False)
+class Machinery:
+    """What computes with rows where they are."""
+
+    family: CovarianceFamily
+    backend: Backend
+    n_threads: int
+
+
+# What is asked of rows beside moments: of all in memory at once, else of every block, wherever it is. So it must be
+# picklable, and what it returns.
+Question: TypeAlias = Callable[[Rows, Machinery], T]
 
 
 class Sweep(Protocol):
@@ -33,3 +51,6 @@ class Sweep(Protocol):
     def n_threads(self) -> int: ...
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]: ...
+
+    def ask(self, question: Question[T]) -> Generator[T, None, None]:
+        """The answers of all rows, in order; whoever has heard enough closes it."""

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 import logging
 import os
@@ -20,6 +21,7 @@ from fastgmm.cli.command_line import main
 from fastgmm.data.datasets import load_old_faithful
 from fastgmm.data.tables import Table, read_points
 from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.fit.options import OPTIONS, InvalidParameterError, options_of
 from fastgmm.parameters import Parameters
 
 
@@ -80,6 +82,68 @@ def test_labels_that_are_names_are_refused(files, capsys):
         file.write("0\n\nshort\n")
     assert fit("--labels", "labels.csv") == 1
     assert "labels.csv, line 3, column 1: 'short' is not a number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({5: "7"}, "labels.csv, line 6: the label is 7, but with --components 2 a label is 0, 1, or -1 for unknown."),
+        ({5: "0.5"}, "labels.csv, line 6: the label is 0.5, but"),
+        ({271: None}, "labels.csv has 271 rows, points.npy has 272."),
+        (dict.fromkeys(range(272), "0"), "labels.csv: No row may belong to component 1: labels allow it nowhere."),
+        (dict.fromkeys(range(272), "1,2,3"), "labels.csv has 3 columns, --components is 2."),
+        (dict.fromkeys(range(272), "1,1") | {5: "0,0"}, "labels.csv, line 6: the label allows no component."),
+        (dict.fromkeys(range(272), "1,1") | {5: "1,-1"}, "labels.csv, line 6, column 2: the label is negative or not"),
+    ],
+)
+def test_what_is_wrong_with_labels_is_said_of_their_file_and_line(files, capsys, change, message):
+    lines = [change.get(row, "") for row in range(272)]
+    with open("labels.csv", "w") as file:
+        file.write("".join(f"{line}\n" for line in lines if line is not None))
+    assert fit("--labels", "labels.csv") == 1
+    assert_one_line_error(capsys, message)
+
+
+def test_labels_of_an_array_are_counted_from_0(files, capsys):
+    np.save("labels.npy", np.where(np.arange(272) == 9, 2, -1))
+    assert fit("--labels", "labels.npy") == 1
+    assert_one_line_error(capsys, "labels.npy, row 9: the label is 2, but with --components 2")
+
+
+@pytest.mark.prints
+@pytest.mark.parametrize(
+    ("source", "name", "content", "options"),
+    [
+        ("points.npy", "labels.csv", "{0};{1}\n", ["--delimiter", ";"]),
+        ("points.npy", "labels.csv", "{0},{1}\n", ["--header", "no"]),
+        ("semicolons.csv", "labels.csv", "{0};{1}\n", ["--delimiter", ";"]),
+        ("semicolons.csv", "labels.tsv", "{0}\t{1}\n", ["--delimiter", ";"]),
+        ("semicolons.csv", "labels.npy", None, ["--delimiter", ";"]),
+    ],
+)
+def test_what_is_told_of_text_holds_for_labels_too(files, points, source, name, content, options):
+    beliefs = np.ones((272, 2))
+    beliefs[:5, 0] = 0.0
+    with open("semicolons.csv", "wb") as file:
+        file.write(as_text(points, ";"))
+    if content is None:
+        np.save(name, beliefs)
+    else:
+        with open(name, "w") as file:
+            file.write("".join(content.format(*row) for row in beliefs.tolist()))
+    assert fit("--labels", name, *options, "--seed", "0", source=source) == 0
+    expected = fastgmm.GaussianMixture(2, backend="numpy", random_state=0).fit(points, labels=beliefs)
+    assert np.array_equal(fastgmm.load("model.npz").means_, expected.means_)
+
+
+@pytest.mark.prints
+def test_a_header_of_numbers_is_told_of_both_files(points):
+    with open("points.csv", "wb") as file:
+        file.write(b"2019,2020\n" + as_text(points))
+    with open("labels.csv", "w") as file:
+        file.write("2021\n" + "1\n" * 5 + "-1\n" * 267)
+    assert fit("--labels", "labels.csv", "--header", "yes", source="points.csv") == 0
+    assert list(fastgmm.load("model.npz").feature_names_in_) == ["2019", "2020"]
 
 
 def test_fit_writes_the_model_that_the_estimator_would(files, points, capsys):
@@ -276,7 +340,10 @@ def test_names_that_are_numbers_are_found_again_without_being_told(points, capsy
     ("content", "message"),
     [
         ("x,1\n2,3\n4,5\n", "p.csv, line 1, column 1: 'x' is not a number (if this row holds names: --header yes)"),
-        ("a;b\n1;2\n3;4\n", "p.csv, line 2, column 1: '1;2' is not a number (semicolons seem to separate cells: "),
+        (
+            "a;b\n1;2\n3;4\n",
+            "p.csv, line 2, column 1 ('a;b'): '1;2' is not a number (semicolons seem to separate cells: ",
+        ),
         ("2024-01-31,1\n", "p.csv, line 1, column 1: '2024-01-31' is not a number. Times as numbers are"),
         ("1,9007199254740993\n", "p.csv, line 1, column 2: 9007199254740993 is a whole number that float64 does not"),
     ],
@@ -324,6 +391,28 @@ def test_predict_probabilities(model, points, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["predict", "model.npz", "points.npy", "--proba"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(points)
+
+
+@pytest.mark.prints
+def test_results_to_parquet(model, points, monkeypatch):
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr(commands, "_BLOCK_ROWS", 100)
+    expected = {
+        ("predict",): (["label"], model.predict(points)),
+        ("predict", "--proba"): (["component_0", "component_1"], model.predict_proba(points)),
+        ("score",): (["log_density"], model.score_samples(points)),
+    }
+    for (name, *options), (columns, values) in expected.items():
+        assert main([name, "model.npz", "points.npy", *options, "-o", "out.parquet"]) == 0
+        table = read_points("out.parquet")
+        assert list(table.columns) == columns
+        np.testing.assert_array_equal(table.values, values.reshape(272, -1))
+
+
+def test_parquet_without_pyarrow_says_what_to_install(model, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert main(["predict", "model.npz", "points.npy", "-o", "out.parquet"]) == 1
+    assert_one_line_error(capsys, "writing .parquet needs pyarrow: pip install 'fastgmm[parquet]'")
 
 
 def test_bad_row_of_probabilities_is_counted_from_the_first_of_the_file(model, points, capsys, monkeypatch):
@@ -430,6 +519,25 @@ def test_impute_draws(named_model, capsys):
     assert rows[5] == ["1", "3", "1.80", "", "54"]
 
 
+@pytest.mark.prints
+def test_impute_to_parquet_has_the_columns_of_the_model(model, named_model, points):
+    pytest.importorskip("pyarrow")
+    assert main(["impute", "model.npz", "holes.csv", "-o", "filled.parquet"]) == 0
+    table = read_points("filled.parquet")
+    assert table.columns == ("eruptions", "waiting")
+    np.testing.assert_array_equal(table.values, [*named_model, [1.8, 54]])
+    options = ["--draws", "2", "--seed", "7"]
+    assert main(["impute", "model.npz", "filled.parquet", "-o", "draws.parquet", *options]) == 0
+    draws = read_points("draws.parquet")
+    assert draws.columns == ("draw", "eruptions", "waiting")
+    assert draws.values[:, 0].tolist() == [0, 0, 0, 1, 1, 1]
+    assert fit() == 0
+    points[3, 1] = np.nan
+    np.save("holes.npy", points)
+    assert main(["impute", "model.npz", "holes.npy", "-o", "filled.parquet"]) == 0
+    assert read_points("filled.parquet").columns == ("column_0", "column_1")
+
+
 def test_impute_of_other_files_has_the_names_there_are(model, named_model, points, capsys):
     points[3, 1] = np.nan
     np.save("holes.npy", points)
@@ -452,7 +560,7 @@ def test_impute_of_other_files_has_the_names_there_are(model, named_model, point
         (["holes.csv", "--draws", "0"], 2, "must be an int in the range [1, inf); got '0'"),
         (["holes.csv", "-o", "holes.csv"], 1, "the output would replace the input holes.csv"),
         (["draw.csv", "--draws", "2"], 1, "a column is called 'draw', as the one that numbers the draws: rename it"),
-        (["bad.csv"], 1, "bad.csv, line 2, column 2: 'x' is not a number"),
+        (["bad.csv"], 1, "bad.csv, line 2, column 2 ('waiting'): 'x' is not a number"),
     ],
 )
 def test_what_impute_refuses(named_model, capsys, arguments, status, message):
@@ -514,6 +622,53 @@ def test_wrong_usage_is_exit_2(arguments, capsys):
     assert "usage: fastgmm" in err
 
 
+# A value other than the default for every option that has a flag.
+TOLD = {
+    "n_components": "3",
+    "covariance_type": "diag",
+    "tol": "1e-5",
+    "reg_covar": "relative",
+    "max_iter": "7",
+    "n_init": "2",
+    "init_params": "random",
+    "random_state": "3",
+    "n_threads": "1",
+    "backend": "numpy",
+    "accelerate": "squarem",
+    "deadline": "60",
+    "prior": "default",
+    "assignment": "hard",
+    "annealing": "0.5",
+}
+
+
+def test_options_that_do_not_go_together_are_wrong_usage_in_words_of_the_command(capsys):
+    flags = {name: option.flags.split()[-1] for name, option in OPTIONS.items() if option.flags}
+    assert flags.keys() == TOLD.keys()
+    refused = set()
+    for pair in itertools.combinations(TOLD, 2):
+        try:
+            options_of({name: OPTIONS[name].rule.read(TOLD[name]) for name in pair}, "GaussianMixture")
+        except InvalidParameterError:
+            refused.add(pair)
+            told = [word for name in pair for word in (flags[name], TOLD[name])]
+            assert main(["fit", "points.npy", "-k", "2", "-o", "m.npz", *told]) == 2
+            out, err = capsys.readouterr()
+            assert out == ""
+            assert "usage: fastgmm fit" in err
+            message = err.splitlines()[-1]
+            assert message.startswith("fastgmm fit: error: --")
+            assert all(flags[name] in message for name in pair)
+            assert "parameter" not in message
+    assert refused == {("accelerate", "assignment"), ("assignment", "annealing")}
+
+
+def test_what_hard_assignment_excludes_is_said_with_its_flag(capsys):
+    assert main(["fit", "points.npy", "-k", "2", "-o", "m.npz", "--assignment", "hard", "--annealing", "0.1"]) == 2
+    words = "error: --annealing must be left out where --assignment hard: it is for soft assignments\n"
+    assert capsys.readouterr().err.endswith(words)
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["fit", "--help"]])
 def test_help_and_version_are_exit_0(arguments, capsys):
     assert main(arguments) == 0
@@ -565,7 +720,10 @@ def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
         (["score", "model.npz", "points.npy", "--header", "no"], "can be told of text only"),
         (["score", "model.npz", "points.csv", "--columns", "eruptions"], "expecting 2 features"),
         (["score", "model.npz", "points.csv", "--columns", "height"], "no column 'height'"),
-        (["score", "model.npz", "points.csv"], "line 2, column 2: 'geyser' is not a number"),
+        (
+            ["score", "model.npz", "points.csv"],
+            "'geyser' is not a number (to leave it out: --columns eruptions,waiting)",
+        ),
         (["predict", "model.npz", "points.npy", "-o", "missing/labels.npy"], "missing/labels.npy: No such file"),
         (["predict", "model.npz", "points.npy", "-o", "points.npy"], "replace the input"),
         (["fit", "points.npy", "-k", "300", "-o", "m.npz"], "n_components = 300"),

@@ -72,7 +72,16 @@ def test_summaries_of_parts_merge_to_that_of_the_whole(weighted: bool) -> None:
     means = np.average(counted, axis=0, weights=w)
     variances = np.average(np.square(counted - means), axis=0, weights=w)
     assert about_equal(
-        merged, Summary(len(counted), w.sum(), counted.min(axis=0), counted.max(axis=0), means, variances)
+        merged,
+        Summary(
+            len(counted),
+            w.sum(),
+            np.full(values.shape[1], w.sum()),
+            counted.min(axis=0),
+            counted.max(axis=0),
+            means,
+            variances,
+        ),
     )
 
 

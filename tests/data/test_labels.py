@@ -61,13 +61,42 @@ def test_tables_are_read_as_they_are(rng, repeat, order):
     for dtype in (np.float64, np.float32, np.int64):
         assert np.array_equal(beliefs(allowed.astype(dtype), rows=rows), allowed)
     soft = rng.uniform(size=allowed.shape)
+    soft[:, 0] = 1.0
     assert np.allclose(beliefs(soft, rows=rows), soft, rtol=1e-15)
+
+
+def test_the_largest_belief_of_a_row_counts_as_1(rng):
+    soft, units = rng.uniform(size=(8, 3)), 10.0 ** rng.integers(-300, 300, (8, 1))
+    soft[0, 1] = 0.0
+    assert np.allclose(beliefs(soft * units), soft / soft.max(axis=1, keepdims=True), rtol=1e-12)
+
+
+def test_a_ratio_beyond_the_range_of_numbers_is_no_certainty():
+    (row,) = with_labels(ROWS, np.tile([1e300, 1.0, 1e-300], (8, 1)), 3).log_beliefs()[:1]
+    assert np.allclose(row, np.log(10) * np.array([0.0, -300.0, -600.0]), rtol=1e-12)
 
 
 def test_few_distinct_rows_make_a_small_table(rng):
     allowed = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], bool)[rng.integers(3, size=5000)]
     for labels in (allowed, np.where(allowed, 0.7, 0.1)):
         assert len(with_labels(Rows(np.zeros((5000, 1))), labels, 3).group_prior) == 3
+
+
+@pytest.mark.parametrize("dtype", [bool, float])
+def test_few_rows_are_sorted_at_a_time(rng, dtype, monkeypatch):
+    """Which NumPy holds Python's lock for; what is distinct is so among all rows."""
+    allowed, sort, numbers = np.array([[1, 1, 0], [1, 1, 1], [0, 0, 1]], dtype), np.unique, []
+
+    def counted(keys, **options):
+        numbers.append(len(keys))
+        return sort(keys, **options)
+
+    monkeypatch.setattr(np, "unique", counted)
+    labels = allowed[np.sort(rng.integers(3, size=200_000))]
+    rows = with_labels(Rows(np.zeros((len(labels), 1))), labels, 3)
+    assert max(numbers) <= 2**15
+    assert len(rows.group_prior) == 3
+    assert np.array_equal(np.exp(rows.log_beliefs()), labels)
 
 
 @pytest.mark.parametrize("dtype", [bool, float])
@@ -84,7 +113,12 @@ def test_distinct_rows_are_kept_once(rng, dtype):
 
 @pytest.mark.parametrize(
     "labels",
-    [np.full(8, -1), np.ones((8, 3), bool), np.ones((8, 3)), np.ones((8, 3), np.float32), np.ones((8, 3), int)],
+    [
+        np.full(8, -1),
+        *(np.ones((8, 3), dtype) for dtype in (bool, float, np.float32, int)),
+        np.full((8, 3), 0.3),
+        np.repeat(np.arange(1.0, 9.0)[:, np.newaxis], 3, axis=1),
+    ],
 )
 def test_where_nothing_is_known_rows_stay_what_they_are(labels):
     assert with_labels(ROWS, labels, 3) is ROWS
@@ -132,6 +166,12 @@ def test_what_makes_no_sense_is_refused(labels, words):
 def test_names_are_no_labels(labels):
     with pytest.raises(TypeError, match="labels are component numbers; map class names to them first"):
         with_labels(ROWS, labels, 3)
+
+
+def test_a_component_may_be_without_rows_where_these_are_not_all():
+    assert with_labels(ROWS, [0, 1] * 4, 3, are_all=False).groups.tolist() == [0, 1] * 4
+    with pytest.raises(ValueError, match=r"labels\[7\] is 3"):
+        with_labels(ROWS, [0, 1, 0, 1, 0, 1, 0, 3], 3, are_all=False)
 
 
 def test_rows_of_weight_zero_do_not_count_as_rows_that_may_belong_to_a_component():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.data.validation import check_feature_names, check_rows, check_sample_weight, feature_names
+from fastgmm.data.validation import check_feature_names, check_rows, feature_names
+from fastgmm.data.weights import check_sample_weight
 from fastgmm.parameters import Array
 
 # Numbers that float16, integers and every float hold exactly.
@@ -193,6 +194,20 @@ def test_whatever_says_that_a_value_is_missing_becomes_nan(data: Callable[[], An
     rows = check_rows(data(), "GaussianMixture")
     assert rows.has_missing
     assert np.array_equal(rows.values, WITH_HOLES, equal_nan=True)
+
+
+def test_objects_are_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NumPy holds Python's lock while it makes numbers of them."""
+    whole, lengths = np.asfortranarray(np.tile(objects_with(None), (5, 1))), list[int]()
+
+    def counted(objects: Array) -> Array:
+        lengths.append(objects.size)
+        return objects
+
+    monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 1000)
+    monkeypatch.setattr("fastgmm.data.validation._with_none", counted)
+    assert np.array_equal(check_rows(whole, "GaussianMixture").values, np.tile(WITH_HOLES, (5, 1)), equal_nan=True)
+    assert max(lengths) < whole.size / 2
 
 
 def test_a_missing_truth_is_missing() -> None:

@@ -5,6 +5,7 @@ import pickle
 import signal
 import sys
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -57,7 +58,8 @@ def test_a_long_fit_works_in_a_thread_and_short_ones_and_scores_do_not(workers):
         model.score(many),
     )  # which come back to Python between two blocks of rows, and keep nothing
     assert not workers
-    for call in (lambda: model.fit(many), lambda: model.moments(many), lambda: model.sample(10**6)):
+    long_calls = model.fit, model.partial_fit, model.moments
+    for call in (*(partial(each, many) for each in long_calls), lambda: model.sample(10**6)):
         call()
         assert len(workers) == 1
         workers.clear()
@@ -76,6 +78,16 @@ def test_large_models_are_made_saved_loaded_and_copied_in_a_thread(workers, tmp_
         workers.clear()
         call()
         assert workers
+
+
+def test_what_wide_rows_lack_is_found_in_a_thread(workers):
+    weights, means, rows = np.full(10, 0.1), np.zeros((10, 400)), np.zeros((2, 400))
+    rows[:, 7] = np.nan
+    model = GaussianMixture.from_parameters(weights, means, MATRICES)
+    for wishes in ({}, {"return_std": True}, {"n_draws": 1}):
+        workers.clear()
+        model.impute(rows, **wishes)
+        assert len(workers) == 1
 
 
 def test_callbacks_starts_and_what_is_printed_run_in_the_callers_thread(workers, monkeypatch):

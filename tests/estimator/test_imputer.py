@@ -1,5 +1,6 @@
 """The imputer fills in what the mixture expects, and is a transformer as scikit-learn's are."""
 
+import importlib.util
 import pickle
 import warnings
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from fastgmm import GaussianMixture, GaussianMixtureImputer
 from fastgmm.errors import NotFittedError
 from fastgmm.parameters import FloatArray
+from tests.problems import assert_close
 
 NAN = np.nan
 
@@ -103,6 +105,26 @@ def test_a_feature_without_any_observed_value_is_kept_where_it_is_asked_for() ->
     assert np.isfinite(filled).all()
     assert imputer.transform([[5.0, 7.0, 6.0]]).tolist() == [[5.0, 7.0, 6.0]]
     assert imputer.get_feature_names_out().tolist() == ["x0", "x1", "x2"]
+
+
+def test_features_are_put_together_in_pieces(holes: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between which signals are answered; what comes out is the same."""
+    X = np.insert(holes, 1, NAN, axis=1)
+    has_indicator = importlib.util.find_spec("sklearn") is not None
+    imputer = GaussianMixtureImputer(two_components(), keep_empty_features=True, add_indicator=has_indicator)
+    whole, n_asked = imputer.fit_transform(X), 0
+
+    def count() -> None:
+        nonlocal n_asked
+        n_asked += 1
+
+    monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 10 * X[:1].nbytes)
+    monkeypatch.setattr("fastgmm.machine.pieces.check", count)
+    imputer.mixture_.impute(holes)
+    n_of_mixture, n_asked = n_asked, 0
+    assert_close(imputer.transform(X), whole, 1e-12)
+    assert n_asked >= n_of_mixture + (3 if has_indicator else 2) * len(X) // 10
+    assert_close(imputer.fit(X).transform(X), whole, 1e-9)
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def test_what_cannot_be_asked_is_refused_and_changes_nothing(value: object) -> N
 
 
 def test_nothing_is_asked_where_routing_is_off() -> None:
-    for ask in (mixture().set_fit_request, mixture().set_score_request):
+    for ask in (mixture().set_fit_request, mixture().set_partial_fit_request, mixture().set_score_request):
         with pytest.raises(RuntimeError, match="only available when metadata routing is enabled"):
             ask(sample_weight=True)
 
@@ -165,3 +165,12 @@ def test_what_was_asked_of_labels_goes_along_with_an_estimator_beside_what_was_a
     estimator = mixture().set_fit_request(labels="known").set_fit_request(sample_weight=True)
     for other in (estimator, clone(estimator), pickle.loads(pickle.dumps(estimator))):
         assert other.get_metadata_routing().fit.requests == {"sample_weight": True, "labels": "known"}
+
+
+@pytest.mark.usefixtures("routing")
+def test_partial_fit_is_asked_for_itself() -> None:
+    estimator = mixture().set_partial_fit_request(sample_weight="exposure").set_fit_request(sample_weight=True)
+    for other in (estimator, clone(estimator), pickle.loads(pickle.dumps(estimator))):
+        asked = other.get_metadata_routing()
+        assert asked.partial_fit.requests == {"sample_weight": "exposure"}
+        assert asked.fit.requests == {"sample_weight": True, "labels": None}

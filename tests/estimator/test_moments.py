@@ -33,13 +33,13 @@ def estimator_of(problem, shift: float = 0.0, **options: Any) -> GaussianMixture
     return GaussianMixture.from_parameters(*arrays, p.covariance_type, **options)
 
 
-def one_iteration(gm: GaussianMixture, X: Any, sample_weight: Any = None) -> GaussianMixture:
+def one_iteration(gm: GaussianMixture, X: Any, sample_weight: Any = None, labels: Any = None) -> GaussianMixture:
     """What ``fit`` makes of the same start in one iteration."""
     start = {"weights_init": gm.weights_, "means_init": gm.means_, "precisions_init": gm.precisions_}
     options = gm.get_params() | start | {"max_iter": 1, "warm_start": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return GaussianMixture(**options).fit(X, sample_weight=sample_weight)
+        return GaussianMixture(**options).fit(X, sample_weight=sample_weight, labels=labels)
 
 
 def assert_close_models(one: GaussianMixture, other: GaussianMixture, tolerance: float) -> None:
@@ -164,6 +164,56 @@ def test_sums_beyond_the_range_of_numbers_are_refused_without_a_warning(covarian
     problem = problem_of(covariance_type)
     with pytest.raises(ValueError, match="of moments must be"):
         estimator_of(problem).moments(problem.values, np.full(300, 1e307))
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+def some_labels(kind: str) -> Any:
+    """Of 300 rows and 4 components, of which nothing is known of every other row."""
+    rng = np.random.default_rng(5)
+    if kind == "numbers":
+        return np.where(np.arange(300) % 2, rng.integers(4, size=300), -1)
+    beliefs = rng.uniform(0.1, 1.0, (300, 4)) if kind == "beliefs" else rng.random((300, 4)) < 0.7
+    beliefs[::2] = 1
+    beliefs[:, 3] = 1
+    return beliefs
+
+
+@pytest.mark.parametrize("kind", ["numbers", "allowed", "beliefs"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("has_holes", [False, True], ids=["complete", "holes"])
+def test_of_labelled_parts_what_follows_is_an_iteration_of_a_labelled_fit(
+    covariance_type: str, kind: str, weighted: bool, has_holes: bool
+) -> None:
+    problem, labels = problem_of(covariance_type, weighted=weighted), some_labels(kind)
+    X, weights = problem.values.copy(), problem.weights
+    if has_holes:
+        X[np.arange(300) % 3 == 0, np.arange(300)[::3] % 3] = np.nan
+    gm = estimator_of(problem, reg_covar=1e-3)
+    first, second = (
+        gm.moments(X[part], None if weights is None else weights[part], labels=labels[part])
+        for part in (slice(99), slice(99, None))
+    )
+    assert_close_models(gm.maximized(first + second), one_iteration(gm, X, weights, labels), 1e-12)
+
+
+def test_a_part_may_name_one_component_alone(covariance_type: str) -> None:
+    problem = problem_of(covariance_type)
+    moments = estimator_of(problem).moments(problem.values, labels=np.full(300, 2))
+    assert moments.counts.tolist() == [0.0, 0.0, 300.0, 0.0]
+
+
+def test_labels_are_checked_as_in_a_fit() -> None:
+    problem = problem_of("diag")
+    gm = estimator_of(problem)
+    with pytest.raises(ValueError, match="labels has 2 rows, X has 300"):
+        gm.moments(problem.values, labels=[0, 1])
+    with pytest.raises(ValueError, match=r"labels\[0\] is 4, but with n_components=4"):
+        gm.moments(problem.values, labels=np.full(300, 4))
+    gm.weights_ = np.array([0.5, 0.5, 0.0, 0.0])
+    with pytest.raises(ValueError, match=r"labels\[1\] allows components of weight 0 only"):
+        gm.moments(problem.values, labels=np.arange(300) % 2 * 2)
 
 
 # --- maximized -------------------------------------------------------------------------------------------------------

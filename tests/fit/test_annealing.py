@@ -1,10 +1,13 @@
 """Annealing, and the power at its other end that makes assignments hard."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
+from fastgmm.errors import MergedComponentsWarning
 from fastgmm.families import FAMILIES
 from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, exponents_from, tempered_sweep
 from fastgmm.fit.maximize import maximize
@@ -113,6 +116,25 @@ def test_a_fit_ends_with_the_likelihood(x):
 def test_from_1_it_is_plain(x):
     plain, one = (GaussianMixture(4, random_state=0, annealing=first).fit(x) for first in (None, 1.0))
     assert np.array_equal(one.means_, plain.means_)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_fit_says_which_components_flat_densities_have_merged(x, family):
+    with pytest.warns(MergedComponentsWarning) as caught:
+        GaussianMixture(4, covariance_type=family, random_state=0, annealing=0.05, reg_covar=1.0).fit(x)
+    [warning] = caught
+    assert vars(warning.message) == {"components": ((0, 1, 2, 3),), "annealing": 0.05}
+    assert str(warning.message).startswith(
+        "Components 0, 1, 2, 3 of 4 are the same but for their weights: flat densities have merged them. Begin with a "
+        "larger exponent than annealing=0.05, or fit fewer components."
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_components_that_stay_apart_are_no_news(x, family):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GaussianMixture(4, covariance_type=family, random_state=0, annealing=0.7, max_iter=500, tol=1e-6).fit(x)
 
 
 def test_a_fit_that_is_cut_short_has_no_likelihood(x):

@@ -1,5 +1,7 @@
 """Rows of a sample without holes: what is filled, and what is left over."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,17 @@ def test_rows_without_holes_stay() -> None:
     sample = filled(sweep, np.arange(6))
     assert np.array_equal(sample.rows.values, values)
     assert not sample.left_over.any()
+
+
+def test_what_is_filled_takes_little_more_than_its_own_memory() -> None:
+    values = np.random.default_rng(0).normal(size=(4000, 50))
+    values[np.random.default_rng(1).random(values.shape) < 0.2] = np.nan
+    sweep = suited_to_missing(Facts(Rows(values, has_missing=True)), FAMILIES["diag"], get_backend("numpy"), 1)
+    assert isinstance(sweep, IncompleteSweep)
+    tracemalloc.start()
+    try:
+        filled(sweep, np.arange(len(values)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 3.0 * values.nbytes

@@ -12,7 +12,7 @@ from fastgmm.fit.fitting import fit_rows, suited_sweep
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.options import options_of
 from fastgmm.fit.prior import default_prior
-from fastgmm.fit.runs import Fit
+from fastgmm.fit.steps import Fit
 from fastgmm.moments import Moments
 from fastgmm.parameters import Parameters
 from fastgmm.rows import Rows

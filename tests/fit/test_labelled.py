@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
+from fastgmm.data.labels import with_labels
+from fastgmm.fit import labelled
+from fastgmm.rows import Rows
 from tests import naive
 from tests.conftest import BACKENDS
 
@@ -30,7 +33,7 @@ def priors_of(labels):
     """The logarithms of the beliefs of every row, as the oracle takes them."""
     table = labels if labels.ndim == 2 else (labels[:, np.newaxis] == np.arange(3)) | (labels[:, np.newaxis] < 0)
     with np.errstate(divide="ignore"):
-        return np.log(table.astype(float)).tolist()
+        return np.log(table / table.max(axis=1, keepdims=True)).tolist()
 
 
 def fitted(values, labels, **options):
@@ -128,14 +131,28 @@ def test_integer_weights_are_rows_repeated(rng):
     np.testing.assert_allclose(weighted.means_, repeated.means_, rtol=1e-7, atol=1e-7)
 
 
+def test_of_a_sample_that_names_components_no_more_beliefs_are_looked_at(rng, monkeypatch):
+    """Though its table is that of all rows."""
+    beliefs, looked_at = rng.integers(1, 4, (5000, 3)).astype(float), []
+    rows = with_labels(Rows(np.zeros((5000, 1))), beliefs + 1e-9 * np.arange(5000)[:, np.newaxis], 3)
+    of_rows, members = labelled._largest, rng.permutation(5000)[:100]
+    monkeypatch.setattr(labelled, "_largest", lambda table: looked_at.append(len(table)) or of_rows(table))
+    named = labelled.named_components(rows.take(members))
+    ranks = np.sort(beliefs[members], axis=1)
+    assert np.array_equal(named, np.where(ranks[:, 2] > ranks[:, 1], beliefs[members].argmax(axis=1), -1))
+    assert sum(looked_at) == 100
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("scale", [0.01, 1.0, 1e6])
-def test_only_ratios_of_beliefs_within_a_row_matter(rng, scale):
+def test_only_ratios_of_beliefs_within_a_row_matter(rng, family, scale):
+    """Also of rows that lack some values, or all."""
     values, of_rows = classes(rng)
-    labels = labels_of("soft", rng, of_rows)
-    scales = scale * rng.uniform(0.5, 2.0, (300, 1))
-    one, other = fitted(values, labels), fitted(values, scales * labels)
-    np.testing.assert_allclose(one.means_, other.means_, rtol=1e-9)
-    assert other.lower_bound_ - one.lower_bound_ == pytest.approx(np.log(scales).mean(), rel=1e-9, abs=1e-9)
+    values[::5, 1] = values[::20, 0] = np.nan
+    labels, units = labels_of("soft", rng, of_rows), scale * rng.uniform(0.5, 2.0, (300, 1))
+    one, other = (fitted(values, each, covariance_type=family) for each in (labels, units * labels))
+    for found, expected in zip(attributes(other), attributes(one), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("method", ["auto", "kmeans", "k-means++"])

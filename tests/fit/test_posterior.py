@@ -241,8 +241,12 @@ def test_a_column_that_is_constant_is_flat_under_the_default_prior_too() -> None
     values = np.column_stack([overlapping(), np.zeros(120)])
     with pytest.warns(DegenerateComponentWarning, match="constant column 2"):
         assert GaussianMixture(2, prior="default", random_state=0).fit(values).degenerate_components_ == (0, 1)
-    with pytest.raises(DegenerateComponentError, match="constant column 2"):
+    with pytest.raises(DegenerateComponentError, match="constant column 2") as caught:
         GaussianMixture(2, prior="default", random_state=0, reg_covar=0).fit(values)
+    assert str(caught.value).endswith(
+        "constant column 2. The scale of prior='default' is the covariance of all rows, which is singular as well: "
+        "drop columns that are constant or follow from others, or give a Prior with a covariance of your own."
+    )
 
 
 def test_any_number_of_threads_gives_the_same_bits(family: CovarianceFamily) -> None:

@@ -10,7 +10,8 @@ from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES
 from fastgmm.fit.restarts import best_of_restarts
-from fastgmm.fit.runs import Fit, Stopping, run_em
+from fastgmm.fit.runs import Stopping, run_em
+from fastgmm.fit.steps import Fit
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import make_sweep
 from tests.problems import draw_parameters

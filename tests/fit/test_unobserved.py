@@ -9,7 +9,8 @@ import pytest
 
 from fastgmm import GaussianMixture, Prior
 from fastgmm.families import CovarianceFamily
-from fastgmm.parameters import FloatArray
+from fastgmm.fit.maximize import maximize
+from fastgmm.parameters import FloatArray, Parameters
 from tests import naive
 from tests.fit.test_incomplete_fits import with_holes
 from tests.problems import assert_close
@@ -84,13 +85,29 @@ def test_a_step_is_that_of_the_oracle(values: FloatArray, family: CovarianceFami
     moments, step = (each(mixture, rows, own) for each in (naive.moments_of_observed, naive.em_step_of_observed))
     counts, terms = list(moments.counts), [moments.log_likelihood]
     for belief, weight in zip(labels[N_ROWS:].tolist(), weights[N_ROWS:].tolist(), strict=True):
-        shares = [b * w for b, w in zip(belief, mixture.weights, strict=True)]
+        shares = [b / max(belief) * w for b, w in zip(belief, mixture.weights, strict=True)]
         counts = [n + weight * share / math.fsum(shares) for n, share in zip(counts, shares, strict=True)]
         terms.append(weight * math.log(math.fsum(shares)))
     assert_close(found.weights_, np.array(counts) / math.fsum(counts), 1e-12)
     assert_close(found.means_, np.array(step.means), 1e-10)
     assert_close(found.covariances_, np.array(step.covariances), 1e-9)
-    assert found.lower_bound_ == pytest.approx(math.fsum(terms) / moments.total_weight, rel=1e-12)
+    total_weight = moments.total_weight + math.fsum(weights[N_ROWS:].tolist())
+    assert found.lower_bound_ == pytest.approx(math.fsum(terms) / total_weight, rel=1e-12)
+
+
+def test_an_iteration_has_one_m_step(values: FloatArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights alone are made of more counts than that."""
+    n_steps = 0
+
+    def counted(*arguments: Any) -> Parameters:
+        nonlocal n_steps
+        n_steps += 1
+        return maximize(*arguments)
+
+    given = {"weights_init": [0.2, 0.3, 0.5], "means_init": [[0] * 3, [3] * 3, [6] * 3], "precisions_init": [1.0] * 3}
+    monkeypatch.setattr("fastgmm.fit.update.maximize", counted)
+    found = fitted(values, labels=labels_of_the_empty([0, 1]), covariance_type="spherical", **given)
+    assert n_steps == found.n_iter_
 
 
 def test_one_that_may_belong_to_any_component_changes_no_bit(values: FloatArray) -> None:

@@ -6,7 +6,8 @@ import pytest
 import fastgmm.machine.pieces
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts, summary_of
-from fastgmm.data.validation import check_rows, check_sample_weight
+from fastgmm.data.validation import check_rows
+from fastgmm.data.weights import check_sample_weight
 from fastgmm.fit.degenerate import _constant_columns
 from fastgmm.machine.pieces import pieces, places_of_nonzero
 from fastgmm.model import attributes as fitted

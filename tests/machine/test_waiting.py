@@ -10,13 +10,14 @@ import time
 import weakref
 from contextvars import ContextVar
 from functools import partial
+from importlib.machinery import EXTENSION_SUFFIXES
 
 import numpy as np
 import pytest
 
 from fastgmm.families.factors import factor_and_inverse, smallest_eigenvalues, times_transpose
 from fastgmm.machine import waiting
-from fastgmm.machine.waiting import AbandonedError, attended, check, in_caller, uninterrupted
+from fastgmm.machine.waiting import AbandonedError, attended, check, import_alone, in_caller, uninterrupted
 
 needs_signals = pytest.mark.skipif(
     os.name != "posix" or threading.current_thread() is not threading.main_thread(), reason="POSIX signals"
@@ -259,3 +260,27 @@ def test_a_handler_runs_while_a_matrix_is_factored_or_multiplied():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("extension", ["no_such_package._fast", "json._no_such_extension", "json.decoder"])
+def test_where_there_is_no_such_extension_the_public_module_is_imported(extension, monkeypatch):
+    monkeypatch.delitem(sys.modules, extension, raising=False)
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    assert import_alone(extension, "colorsys").__name__ == "colorsys"
+    assert extension not in sys.modules
+
+
+def test_where_an_extension_does_not_load_the_public_module_is_imported(tmp_path, monkeypatch):
+    folder = tmp_path / "broken_package" / "inner"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").touch()
+    (folder / f"_fast{EXTENSION_SUFFIXES[0]}").write_bytes(b"no machine code")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    assert import_alone("broken_package.inner._fast", "colorsys").__name__ == "colorsys"
+    assert "broken_package.inner._fast" not in sys.modules
+
+
+def test_where_neither_can_be_had_the_public_modules_error_says_so():
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        import_alone("no_such_package._fast", "no_such_package.fast")

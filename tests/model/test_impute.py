@@ -2,13 +2,17 @@
 
 import math
 import tracemalloc
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.families import CovarianceFamily
+from fastgmm.model import impute as imputation
+from fastgmm.model.scoring import Scorer
 from fastgmm.parameters import FloatArray
+from fastgmm.rows import Rows
 from tests import naive
 from tests.model.test_incomplete_scores import marginal_joint, model_of, with_holes
 from tests.problems import TOLERANCE, Problem, assert_close, draw_problem
@@ -122,6 +126,26 @@ def test_pieces_of_the_rows_change_no_more_than_rounding(problem: Problem, monke
     monkeypatch.setattr("fastgmm.machine.pieces._PIECE_BYTES", 700)
     for one, other in zip(model.impute(rows, return_std=True), whole, strict=True):
         assert_close(one, other, 1e-13)
+
+
+@pytest.mark.parametrize("n_draws", [None, 5])
+def test_signals_are_answered_after_every_megabyte_of_an_answer(n_draws: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of which a copy of the rows is the first."""
+    rows, scorer, n_asked = Rows(np.zeros((200_000, 3))), cast(Scorer, None), 0
+
+    def count() -> None:
+        nonlocal n_asked
+        n_asked += 1
+
+    monkeypatch.setattr("fastgmm.model.impute._batches", lambda *arguments: iter(()))
+    monkeypatch.setattr("fastgmm.machine.pieces.check", count)
+    if n_draws is None:
+        answer = imputation.expected(rows, scorer, 1)
+        assert np.array_equal(imputation.expected_with_deviations(rows, scorer, 1)[0], answer)
+        n_asked //= 2
+    else:
+        answer = imputation.drawn(rows, scorer, 1, n_draws, np.random.RandomState(0))
+    assert n_asked >= answer.nbytes // 2**20
 
 
 def test_a_nearly_singular_covariance_has_no_negative_variance() -> None:

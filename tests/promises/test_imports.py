@@ -153,6 +153,47 @@ assert before == (len(os.listdir(tasks)) if os.path.exists(tasks) else 0)
     )
 
 
+def test_a_fit_loads_masked_arrays_no_more_than_importing_numpy_does() -> None:
+    run(
+        """
+import sys
+import numpy as np
+before = "numpy.ma" in sys.modules
+import fastgmm
+X = [[0.0], [1.0], [5.0]]
+fastgmm.GaussianMixture(backend="numpy").fit(X, sample_weight=[1, 2, 1], labels=[0, -1, 0])
+assert ("numpy.ma" in sys.modules) == before
+"""
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there scipy says where its libraries are")
+def test_a_fit_loads_lapack_and_nothing_else_of_scipy_which_finds_it_when_it_is_imported() -> None:
+    run(
+        """
+import sys
+import numpy as np, fastgmm
+X = np.random.RandomState(0).normal(size=(100, 2))
+fastgmm.GaussianMixture(2, backend="numpy", tol=0.1, random_state=0).fit(X)
+assert {name for name in sys.modules if name.startswith("scipy")} == {"scipy.linalg._flapack"}
+factor = sys.modules["scipy.linalg._flapack"].dpotrf
+import scipy.linalg.lapack
+assert scipy.linalg.lapack.dpotrf is factor
+assert scipy.linalg.cholesky([[4.0]]) == 2.0
+"""
+    )
+
+
+def test_importing_fastgmm_loads_nothing_that_reads_tables() -> None:
+    run(
+        """
+import sys
+import fastgmm
+assert not [name for name in sys.modules if name.startswith("fastgmm.data.tables")]
+"""
+    )
+
+
 def test_the_numpy_backend_never_loads_numba() -> None:
     run(
         """

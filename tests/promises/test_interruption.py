@@ -2,16 +2,21 @@
 
 import signal
 import threading
+import time
 
 import pytest
 
-from fastgmm import GaussianMixture
+from fastgmm import GaussianMixture, blocks_of
 from fastgmm.model.scoring import Scorer
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread(),
     reason="needs a timer that interrupts the main thread",
 )
+
+
+# Of our threads.
+NAMES = {"fastgmm-work", "fastgmm-ahead"}
 
 
 @pytest.fixture
@@ -62,3 +67,21 @@ def test_an_interruption_of_the_labels_of_a_fit_leaves_the_estimator_as_it_was(r
     with pytest.raises(KeyboardInterrupt):
         estimator.fit_predict(data)
     assert vars(estimator) == before
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.6])
+@pytest.mark.parametrize("is_ready", [True, False])
+def test_an_interrupted_fit_of_rows_in_blocks_leaves_nothing_behind(interrupt_after, rng, seconds, is_ready):
+    data = rng.standard_normal((300_000, 16))
+    parts = [data[begin : begin + 50_000] for begin in range(0, len(data), 50_000)]
+    blocks = blocks_of(parts if is_ready else lambda: iter(parts), block_rows=40_000)
+    estimator = GaussianMixture(40, random_state=0, max_iter=10_000, tol=0.0)
+    before = dict(vars(estimator))
+    interrupt_after(seconds)
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(blocks)
+    assert vars(estimator) == before
+    end = time.monotonic() + 60
+    while (left := {each.name for each in threading.enumerate()} & NAMES) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not left

@@ -34,6 +34,7 @@ X = rng.normal(size=(8_000, 6)) + 3.0 * rng.normal(size=(4, 6))[rng.integers(4, 
 CALLS = {
     "fit": lambda estimator: estimator.fit(X),
     "fit_predict": lambda estimator: estimator.fit_predict(X),
+    "partial_fit": lambda estimator: estimator.partial_fit(X),
     "weighted fit": lambda estimator: estimator.fit(X, sample_weight=np.ones(len(X))),
     "predict_proba": lambda estimator: [estimator.predict_proba(X) for _ in range(5)],
     "score": lambda estimator: [estimator.score(X) for _ in range(5)],

@@ -80,6 +80,21 @@ def test_a_score_needs_little_memory_above_its_answer(family, dtype, order):
     assert max(above) <= 8, above
 
 
+@pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
+def test_a_batch_needs_little_memory_above_its_rows(family, rng):
+    """Of 400,000 rows, of which a copy would take 12 MB, the first batch or a later one."""
+    X, peaks = rng.normal(size=(400_000, 4)), []
+    mixture = GaussianMixture(2, covariance_type=family, random_state=0)
+    GaussianMixture(2, covariance_type=family, random_state=0).partial_fit(X[:5_000])
+    for _ in range(2):
+        tracemalloc.start()
+        mixture.partial_fit(X)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] <= 8 * 2**20
+    assert peaks[1] <= 2**20
+
+
 @pytest.mark.parametrize("family", ["full", "diag"])
 def test_rows_with_holes_take_tens_of_bytes_each(family, rng):
     """Their order, by what they lack, and what it is found with."""

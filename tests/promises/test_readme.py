@@ -44,7 +44,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 @pytest.mark.prints
 def test_the_example_of_several_sites_finds_both(capsys):
     names: dict[str, object] = {}
-    exec(blocks("python")[3], names)
+    exec(blocks("python")[4], names)
     assert np.allclose(names["gm"].means_, [[0, 0], [4, 4]], atol=0.5)
     assert np.allclose(names["gm"].weights_, [5 / 8, 3 / 8], atol=0.05)
 
@@ -89,6 +89,81 @@ def test_the_page_of_missing_values_finds_what_it_says():
         np.testing.assert_allclose(told[name], found, atol=0.006)
     for name, table in names["spreads"].items():
         np.testing.assert_allclose(rows_of_table(spreads)[name], table[:, 1].std(), atol=0.006)
+
+
+@pytest.mark.prints
+def test_the_page_of_streams_finds_what_it_says():
+    page = (ROOT / "docs" / "streams.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    told = rows_of_table(page)
+    found = names["scores"] | names["orders"]
+    assert len(found) == 7
+    for name, score in found.items():
+        np.testing.assert_allclose(told[name], [score], atol=0.0006 if name != "sorted" else 0.01)
+
+
+def test_the_example_of_rows_beyond_memory_runs(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    np.save("points.npy", np.concatenate([rng.normal(0, 1, (5000, 2)), rng.normal(8, 1, (5000, 2))]))
+    names: dict[str, object] = {"np": np, "GaussianMixture": fastgmm.GaussianMixture}
+    exec(blocks("python")[3], names)
+    assert sorted(np.bincount(names["labels"])) == [5000, 5000]
+    assert (tmp_path / "fit.npz").exists()
+
+
+@pytest.mark.prints
+def test_the_page_of_rows_beyond_memory_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "beyond-memory.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    assert len(names["labels"]) == len(names["rows"])
+    np.testing.assert_array_equal(names["gm"].means_, names["fit"].means_)
+    assert fastgmm.GaussianMixture(4, random_state=0).fit(names["rows"]).score(names["rows"]) == pytest.approx(
+        names["gm"].score(names["rows"]), abs=1e-3
+    )
+
+
+@pytest.mark.prints
+def test_the_page_of_moments_finds_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "moments.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    assert f"both take {names['iteration']} iterations" in page
+    assert names["whole"].n_iter_ == names["iteration"]
+    assert max(names["differences"]) < 1e-12
+    np.testing.assert_allclose(names["found"], names["patient"][0], rtol=0, atol=1e-12)
+    assert [names["may_leave"](each) for each in names["moments"]] == [False, True, True]
+    assert not names["may_leave"](names["told"])
+    told = dict(re.findall(r"^\| (\w[^|]*) \| (\S+) \|$", page, flags=re.MULTILINE))
+    assert told.keys() == names["moving"].keys() | names["errors"].keys()
+    for name, mean in names["moving"].items():
+        assert float(told[name]) == pytest.approx(mean, abs=0.006)
+    for name, error in names["errors"].items():
+        assert float(told[name]) / 10 < error < float(told[name]) * 10, name
+
+
+@pytest.mark.prints
+def test_the_commands_on_the_page_of_moments_run(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "moments.md").read_text(encoding="utf-8")
+    rows = rng.normal(size=(300, 2))
+    for site, part in zip(("aarhus", "basel", "cork"), np.split(rows, [100, 150]), strict=True):
+        np.savetxt(f"{site}.csv", part, delimiter=",")
+    model = fastgmm.GaussianMixture(2, random_state=0, tol=0.1).fit(rows)
+    model.save("model.npz")
+    (block,) = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fastgmm"
+        assert main(arguments) == 0, line
+    after = model.maximized(model.moments(rows))
+    np.testing.assert_allclose(fastgmm.load("next-model.npz").means_, after.means_, rtol=1e-12)
 
 
 @pytest.mark.prints
@@ -161,7 +236,7 @@ def test_every_test_and_folder_that_is_named_exists():
     ],
 )
 def test_the_examples_of_docstrings_run(name):
-    runner = doctest.DocTestRunner()
+    runner = doctest.DocTestRunner(verbose=False)  # by default it looks for -v among the arguments of pytest
     for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
         needed = re.findall(r">>> import (sklearn|pandas)", examples.docstring)
         if all(importlib.util.find_spec(library) is not None for library in needed):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fastgmm.fit.runs import Step
+from fastgmm.fit.steps import Step
 from fastgmm.show import progress
 from fastgmm.show.progress import describe, show_progress
 

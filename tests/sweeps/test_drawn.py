@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from fastgmm.data.facts import Facts
+from fastgmm.data.random_numbers import uniform_numbers
 from fastgmm.kernels import get_backend
 from fastgmm.rows import Rows
-from fastgmm.sweeps.drawn import DrawnSweep, drawn, uniform_numbers
+from fastgmm.sweeps.drawn import DrawnSweep, drawn
 from fastgmm.sweeps.in_memory import evaluate
 from fastgmm.sweeps.incomplete import suited_to_missing
 from tests import naive

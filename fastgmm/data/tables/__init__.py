@@ -9,10 +9,18 @@ which all that was not missing is as it was read. Nothing that is read is unpick
 May be imported: the names below.
 """
 
+from fastgmm.data.table import Table
 from fastgmm.data.tables.completed import completed_rows, delimited, rows_of_numbers
 from fastgmm.data.tables.reading import INPUT_KINDS, read_points, read_points_and_layout, require_known_kind
-from fastgmm.data.tables.results import OUTPUT_SUFFIXES, rows_as_text, write_lines, write_rows
-from fastgmm.data.tables.table import Table
+from fastgmm.data.tables.results import (
+    OUTPUT_SUFFIXES,
+    output_suffix,
+    require_output,
+    rows_as_text,
+    write_columns,
+    write_lines,
+    write_rows,
+)
 from fastgmm.data.tables.text_rows import HEADERS, Layout, TextForm
 
 __all__ = [
@@ -24,11 +32,14 @@ __all__ = [
     "TextForm",
     "completed_rows",
     "delimited",
+    "output_suffix",
     "read_points",
     "read_points_and_layout",
     "require_known_kind",
+    "require_output",
     "rows_as_text",
     "rows_of_numbers",
+    "write_columns",
     "write_lines",
     "write_rows",
 ]

@@ -9,8 +9,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from fastgmm.data.choice import Choice
+from fastgmm.data.table import Table
 from fastgmm.data.tables.source import Source
-from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.times import WAY_OUT
 from fastgmm.parameters import Array
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from fastgmm.data.choice import Choice
+from fastgmm.data.table import Table
 from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.parquet_files import read_parquet
 from fastgmm.data.tables.source import Source, is_standard_input, source_of, suffix_of
-from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.tables.text_files import layout_of, read_text
 from fastgmm.data.tables.text_rows import SPACES, Layout, TextForm
 from fastgmm.machine.whole_file import AnyPath
@@ -31,6 +32,7 @@ def read_points(
     columns: Sequence[str] | None = None,
     if_named: Sequence[str] | None = None,
     form: TextForm | None = None,
+    columns_can_be_chosen: bool = True,
 ) -> Table:
     """Read points, one a row; NaN where a value is missing.
 
@@ -47,6 +49,8 @@ def read_points(
         header.
     form : TextForm, optional
         How text is to be read.
+    columns_can_be_chosen : bool
+        Whether whoever reads can choose columns, so that a message may say how.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def read_points(
     ImportError
         For ``.parquet`` without pyarrow.
     """
-    return read_points_and_layout(path, columns, if_named, form)[0]
+    return read_points_and_layout(path, columns, if_named, form, columns_can_be_chosen)[0]
 
 
 def read_points_and_layout(
@@ -70,10 +74,11 @@ def read_points_and_layout(
     columns: Sequence[str] | None = None,
     if_named: Sequence[str] | None = None,
     form: TextForm | None = None,
+    columns_can_be_chosen: bool = True,
 ) -> tuple[Table, Layout | None]:
     """Points, and of text its layout, by which it can be read again with all that is not read."""
     require_known_kind(path)
-    source, choice = source_of(path), Choice(columns, if_named)
+    source, choice = source_of(path), Choice(columns, if_named, columns_can_be_chosen)
     suffix = _kind_of_content(source) if is_standard_input(path) else suffix_of(path)
     if suffix not in _BINARY:
         layout = layout_of(source, _TEXT[suffix.removesuffix(".gz")], choice, form or TextForm())

@@ -1,32 +1,60 @@
-"""Results into files, ``.npy`` and ``.csv``, and into text."""
+"""Results into files, ``.npy``, ``.csv`` and ``.parquet``, and into text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from fastgmm.machine.whole_file import AnyPath, whole_file
+from fastgmm.data.tables.parquet_files import require_parquet, write_parquet
+from fastgmm.machine.whole_file import AnyPath, require_writable, whole_file
 from fastgmm.parameters import Array
 
-OUTPUT_SUFFIXES = (".npy", ".csv")
+OUTPUT_SUFFIXES = (".npy", ".csv", ".parquet")
 
 
-def write_rows(path: AnyPath, blocks: Iterable[Array], shape: tuple[int, ...], dtype: Any, header: str) -> None:
+def output_suffix(path: AnyPath) -> str:
+    """Which of them a name ends in."""
+    return Path(path).suffix.lower()
+
+
+def require_output(path: AnyPath) -> None:
+    """Raise now what writing to ``path`` would raise after hours of work: ``OSError``, or ``ImportError``."""
+    if output_suffix(path) == ".parquet":
+        require_parquet()
+    require_writable(path)
+
+
+def write_rows(
+    path: AnyPath, blocks: Iterable[Array], shape: tuple[int, ...], dtype: Any, names: Sequence[str]
+) -> None:
     """Write consecutive blocks of rows as one array of that shape; the file appears whole or not at all.
 
     Parameters
     ----------
     path : path-like
-        ``.npy``, or ``.csv`` with ``header`` as its first line.
+        ``.npy``, or ``.csv`` or ``.parquet`` with the ``names`` of the columns.
     """
+    if output_suffix(path) == ".parquet":
+        write_columns(path, (_columns(np.asarray(block, dtype)) for block in blocks), names)
+        return
     with whole_file(path) as file:
-        if Path(path).suffix.lower() == ".csv":
-            file.write(f"{header}\n".encode())
+        if output_suffix(path) == ".csv":
+            file.write(f"{','.join(names)}\n".encode())
             for block in blocks:
                 file.write(rows_as_text(block).encode())
         else:
             _write_npy(file, blocks, shape, np.dtype(dtype))
+
+
+def write_columns(path: AnyPath, blocks: Iterable[Sequence[Array]], names: Sequence[str]) -> None:
+    """Write blocks of rows, each given as its columns, to ``.parquet``; the file appears whole or not at all."""
+    with whole_file(path) as file:
+        write_parquet(file, blocks, names)
+
+
+def _columns(block: Array) -> Sequence[Array]:
+    return list(block.reshape(len(block), -1).T)
 
 
 def write_lines(path: AnyPath, lines: Iterable[str]) -> None:

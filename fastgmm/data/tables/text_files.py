@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from fastgmm.data.choice import Choice
+from fastgmm.data.table import Table
 from fastgmm.data.tables.cells import are_names, is_missing
 from fastgmm.data.tables.source import Source
-from fastgmm.data.tables.table import Choice, Table
 from fastgmm.data.tables.text_complaints import first_bad_cell, first_rounded_cell
 from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, TextRows
 from fastgmm.data.whole_numbers import is_any_large

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastgmm.data.tables import read_points
+from fastgmm.data.tables import parquet_files, read_points, require_output, write_columns, write_rows
 
 
 @pytest.fixture
@@ -59,8 +59,10 @@ def test_an_empty_cell_does_not_hide_a_whole_number_that_is_rounded(tmp_path):
 
 def test_bad_parquet_is_refused(tmp_path):
     path = parquet_file(tmp_path / "x.parquet", a=[1.0, 2.0], b=["x", "y"], c=[1.0, None])
-    with pytest.raises(ValueError, match=r"column 'b': holds .*string"):
+    with pytest.raises(ValueError, match=r"column 'b': holds .*string, not numbers \(to leave it out: --columns a,c\)"):
         read_points(path)
+    with pytest.raises(ValueError, match=r"column 'b': holds .*string, not numbers$"):
+        read_points(path, ["a", "b"])
     with pytest.raises(ValueError, match="no column 'd'"):
         read_points(path, ["d"])
     path.write_bytes(path.read_bytes()[:-10])
@@ -112,3 +114,59 @@ def test_the_bytes_of_a_file_are_read_from_standard_input(tmp_path, monkeypatch,
     path = parquet_file(tmp_path / "x.parquet", a=points[:, 0])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
     assert read_points("-").columns == ("a",)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["i8", "f4", "f8"])
+@pytest.mark.parametrize("shape", [(7,), (7, 2)])
+def test_blocks_of_rows_are_read_back_to_the_bit(tmp_path, shape, dtype):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    array = np.random.default_rng(0).normal(0, 100, shape).astype(dtype)
+    names = ["a", "b.c"][: len(shape)]
+    write_rows(tmp_path / "x.parquet", iter([array[:3], array[3:]]), shape, array.dtype, names)
+    table = parquet.read_table(tmp_path / "x.parquet")
+    assert table.column_names == names
+    columns = [table.column(name).to_numpy() for name in names]
+    assert {column.dtype for column in columns} == {array.dtype}
+    assert np.array_equal(np.column_stack(columns), array.reshape(7, -1))
+
+
+def test_columns_of_several_types_keep_theirs(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write_columns(tmp_path / "x.parquet", iter([[np.array([0, 1]), np.array([0.5, np.nan])]]), ["n", "x"])
+    table = parquet.read_table(tmp_path / "x.parquet")
+    assert [str(column.type) for column in table.columns] == ["int64", "double"]
+    assert np.array_equal(read_points(tmp_path / "x.parquet").values, [[0, 0.5], [1, np.nan]], equal_nan=True)
+
+
+def test_large_blocks_are_cut_into_groups_of_rows(tmp_path, monkeypatch):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    monkeypatch.setattr(parquet_files, "_NUMBERS_OF_A_GROUP", 20)
+    array = np.arange(50.0).reshape(25, 2)
+    write_rows(tmp_path / "x.parquet", iter([array[:15], array[15:]]), array.shape, array.dtype, ["a", "b"])
+    file = parquet.ParquetFile(tmp_path / "x.parquet")
+    assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [10, 5, 10]
+    assert np.array_equal(read_points(tmp_path / "x.parquet").values, array)
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    pytest.importorskip("pyarrow")
+
+    def broken_off():
+        yield np.zeros(3)
+        raise OSError("disk full")
+
+    (tmp_path / "x.parquet").write_bytes(b"old")
+    with pytest.raises(OSError, match="disk full"):
+        write_rows(tmp_path / "x.parquet", broken_off(), (6,), float, ["a"])
+    assert (tmp_path / "x.parquet").read_bytes() == b"old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_pyarrow_an_output_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"writing \.parquet needs pyarrow: pip install 'fastgmm\[parquet\]'"):
+        require_output(tmp_path / "x.parquet")
+    require_output(tmp_path / "x.csv")

@@ -10,7 +10,7 @@ from fastgmm.data.tables import rows_as_text, write_rows
 @pytest.mark.parametrize("shape", [(7,), (7, 2)])
 def test_written_npy_is_what_numpy_would_write(tmp_path, shape, dtype):
     array = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
-    write_rows(tmp_path / "a.npy", [array[:3], array[3:]], shape, array.dtype, "unused")
+    write_rows(tmp_path / "a.npy", [array[:3], array[3:]], shape, array.dtype, ["unused"])
     np.save(tmp_path / "b.npy", array)
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
 

@@ -24,6 +24,10 @@ IF_NAMES = re.escape(" (if this row holds names: --header yes)")
 IF_MISSING = re.escape(" (if it stands for a missing value: leave the cell empty, or write NA)")
 
 
+def leaving_out(kept):
+    return re.escape(f" (to leave it out: --columns {kept})")
+
+
 def complaint(path, text, columns=None, **form):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=path.name) as caught:
@@ -54,17 +58,17 @@ def test_a_column_that_begins_with_a_bad_cell_keeps_it(tmp_path, cell):
     [
         ("-,1\n2,3\n", ", line 1, column 1: '-' is not a number" + IF_MISSING),
         ("place,2019\n1,2\n", ", line 1, column 1: 'place' is not a number" + IF_NAMES),
-        ("cat,NA\ndog,3\n", ", line 1, column 1: 'cat' is not a number" + IF_NAMES),
+        ("cat,NA\ndog,3\n", ", line 1, column 1: 'cat' is not a number" + IF_NAMES + leaving_out("1")),
         ("\n\nx,1\n2,3\n", ", line 3, column 1: 'x' is not a number" + IF_NAMES),
         ("\ufeffx,1\n2,3\n", ", line 1, column 1: 'x' is not a number" + IF_NAMES),
         (",0\n0,1\n", ", line 1: the first cell is empty .* names .*--header yes.* or values .*--header no.*"),
         (",2019,2020\n0,1,2\n", ", line 1: the first cell is empty .* names .*--header yes.* or values .*"),
-        (",1.5\nx,3\n", ", line 2, column 1: 'x' is not a number"),
+        (",1.5\nx,3\n", ", line 2, column 1: 'x' is not a number" + leaving_out("1")),
         ("2019,x\n", ", line 1, column 2: 'x' is not a number" + IF_NAMES),
-        ("a,b\n1,2\n3,x\n", ", line 3, column 2: 'x' is not a number"),
+        ("a,b\n1,2\n3,x\n", ", line 3, column 2 \\('b'\\): 'x' is not a number"),
         ("1,2\n,3\n3,?\n", ", line 3, column 2: '\\?' is not a number" + IF_MISSING),
-        ("a,b\n\n1,2\n\nx,3\n", ", line 5, column 1: 'x' is not a number"),
-        ("a\n\n1\n\nx\n", ", line 5, column 1: 'x' is not a number"),
+        ("a,b\n\n1,2\n\nx,3\n", ", line 5, column 1 \\('a'\\): 'x' is not a number"),
+        ("a\n\n1\n\nx\n", ", line 5, column 1 \\('a'\\): 'x' is not a number"),
         ("1,2\n3,4,5\n", ", line 2: 3 columns, where the first row has 2"),
         ("a,b\n1\n", ", line 2: 1 columns, where the first row has 2"),
         ("1,\n2\n", ", line 2: 1 columns, where the first row has 2"),
@@ -77,7 +81,7 @@ def test_the_first_bad_cell_is_located(tmp_path, text, message):
 
 def test_a_bad_cell_far_down_is_located(tmp_path):
     text = "a,b\n" + "1,2\n" * 100_000 + "1,oops\n"
-    assert complaint(tmp_path / "x.csv", text) == ", line 100002, column 2: 'oops' is not a number"
+    assert complaint(tmp_path / "x.csv", text) == ", line 100002, column 2 ('b'): 'oops' is not a number"
 
 
 def test_names_are_refused_where_there_are_to_be_none(tmp_path):
@@ -115,6 +119,35 @@ def test_what_may_be_meant_is_said(tmp_path, name, text, hint):
     assert f" ({hint}" in complaint(tmp_path / name, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "where", "kept"),
+    [
+        ("n,kind,m\n1,cat,2\n3,dog,4\n", "line 2, column 2 ('kind'): 'cat'", "n,m"),
+        ("n,kind,m\n1,NA,2\n3,dog,?\n", "line 3, column 2 ('kind'): 'dog'", "n,m"),
+        ("kind,n,day\ncat,1,2024-01-31\n", "line 2, column 1 ('kind'): 'cat'", "n"),
+        ("day,n\n2024-01-31,1\n", "line 2, column 1 ('day'): '2024-01-31'", "n"),
+        ("1,cat\n2,dog\n", "line 1, column 2: 'cat'", "0"),
+        ("kind,a b\ncat,1\n", "line 2, column 1 ('kind'): 'cat'", "'a b'"),
+        ('kind,"a,b"\ncat,1\n', "line 2, column 1 ('kind'): 'cat'", "1"),
+        ("kind," + ",".join(f"x{i}" for i in range(30)) + "\ncat" + 30 * ",1", "line 2, column 1", "x0,x1,x2,x3,"),
+    ],
+)
+def test_of_a_column_of_text_it_is_said_how_to_leave_it_out(tmp_path, text, where, kept):
+    message = complaint(tmp_path / "x.csv", text)
+    assert message.startswith(f", {where}")
+    assert f" (to leave it out: --columns {kept}" in message
+    assert message.endswith(",...)" if "x0" in kept else f"{kept})")
+
+
+@pytest.mark.parametrize("text", ["a,b\nx,1\n2,3\n", "a,b\n-,1\n?,3\n", "a\nx\ny\n"])
+def test_columns_with_numbers_and_the_only_ones_are_not_to_be_left_out(tmp_path, text):
+    assert "--columns" not in complaint(tmp_path / "x.csv", text)
+
+
+def test_of_columns_that_were_chosen_none_is_left_out(tmp_path):
+    assert "--columns" not in complaint(tmp_path / "x.csv", "a,b\nx,1\n", ["a", "b"])
+
+
 @pytest.mark.parametrize("text", ["New York,5\n1,2\n", "a,b\n1,x y\n", "a,b\n1,2;x\n", "1,2\n3,cat\n"])
 def test_no_other_delimiter_is_guessed_without_a_reason(tmp_path, text):
     assert "--delimiter" not in complaint(tmp_path / "x.csv", text)
@@ -132,7 +165,11 @@ def test_times_are_refused_with_a_way_to_numbers(tmp_path, time, text):
     ("text", "where", "value"),
     [
         ("1700000000123456789\n", ", line 1, column 1: ", 1700000000123456789),
-        ('a,b\n1,2\n\n1,"-9007199254740993"\n1,18446744073709551615\n', ", line 4, column 2: ", -9007199254740993),
+        (
+            'a,b\n1,2\n\n1,"-9007199254740993"\n1,18446744073709551615\n',
+            ", line 4, column 2 ('b'): ",
+            -9007199254740993,
+        ),
         ("1e300, 18446744073709551615 \n", ", line 1, column 2: ", 18446744073709551615),
     ],
 )

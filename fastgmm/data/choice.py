@@ -1,34 +1,7 @@
-"""Points in memory with the names of their columns, and the choice among columns."""
+"""The choice among the columns of a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
-from fastgmm.parameters import Array
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """Points with the names of their columns, in the form that estimators take names from.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_rows, n_columns)
-        From ``.npy`` a read-only memory map of the file's own dtype, from ``.npz`` an array of that dtype, else float64
-        (float32 where all of a ``.parquet`` file's columns are).
-    columns : tuple of str, or None
-    """
-
-    values: Array
-    columns: tuple[str, ...] | None
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.values, dtype=dtype, copy=copy)
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True)
@@ -41,10 +14,13 @@ class Choice:
         By name, or by number from 0 where no column has that name. None: all, but for what follows.
     if_named : sequence of str, or None
         The columns to read instead of all where columns have names.
+    can_be_made : bool
+        Whether whoever reads can choose, so that a message may say how.
     """
 
     columns: Sequence[str] | None = None
     if_named: Sequence[str] | None = None
+    can_be_made: bool = True
 
     def positions(self, source: str, names: tuple[str, ...] | None, n_columns: int) -> list[int] | None:
         """Those of the columns asked for; None for all as they are.

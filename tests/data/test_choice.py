@@ -1,17 +1,8 @@
-"""A table is an array with names, of which columns are chosen."""
+"""Columns of a file are chosen."""
 
-import numpy as np
 import pytest
 
-from fastgmm.data.tables import Table
-from fastgmm.data.tables.table import Choice
-
-
-def test_a_table_is_an_array_without_a_copy():
-    points = np.zeros((50, 3))
-    table = Table(points, ("a", "b", "c"))
-    assert len(table) == 50
-    assert np.shares_memory(np.asarray(table), points)
+from fastgmm.data.choice import Choice
 
 
 @pytest.mark.parametrize(

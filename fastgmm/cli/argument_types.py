@@ -1,0 +1,53 @@
+"""What texts on the command line are read as; complaints become those of usage."""
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from fastgmm.data.tables import require_known_kind
+
+Result = TypeVar("Result")
+
+
+def as_argument(read: Callable[[str], Result]) -> Callable[[str], Result]:
+    """What argparse wants of a function of a text: complaints in a type of its own."""
+
+    def readable(text: str) -> Result:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    return readable
+
+
+@as_argument
+def input_file(text: str) -> str:
+    require_known_kind(text)
+    return text
+
+
+def file_that_ends_in(suffixes: Sequence[str]) -> Callable[[str], str]:
+    def file_name(text: str) -> str:
+        if Path(text).suffix.lower() not in suffixes:
+            raise ValueError(f"{text}: expected a file name that ends in {' or '.join(suffixes)}")
+        return text
+
+    return as_argument(file_name)
+
+
+@as_argument
+def delimiter(text: str) -> str:
+    character = {"tab": "\t", "\\t": "\t", "space": " "}.get(text, text)
+    if len(character) != 1 or character.isalnum() or character in '"\r\n.+-':
+        raise ValueError(f"{text!r} is not a character that separates cells, tab or space")
+    return character
+
+
+@as_argument
+def column_names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if "" in names:
+        raise ValueError(f"{text!r}: a column without a name")
+    return names

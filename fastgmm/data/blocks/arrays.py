@@ -1,0 +1,110 @@
+"""Blocks of arrays or frames: a list of them, what a function yields anew for each pass, or mapped files."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.blocks.block import Place
+from fastgmm.data.blocks.cutting import Piece
+from fastgmm.data.blocks.local import Reader
+from fastgmm.data.blocks.selection import Asked, Selection
+from fastgmm.data.choice import Choice
+from fastgmm.data.tables.numpy_files import read_numpy
+from fastgmm.data.tables.source import source_of
+from fastgmm.data.validation import as_numbers, feature_names
+from fastgmm.data.whole_numbers import first_rounded, refusal
+from fastgmm.machine.whole_file import AnyPath
+from fastgmm.parameters import Array
+
+# Whole numbers of a mapped file, some of which floats may not hold, are looked at so many bytes at a time.
+_BYTES_OF_A_PIECE = 2**22
+
+
+def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked, is_list: bool) -> Reader:
+    """Of arrays or frames that a function returns, anew for each pass.
+
+    The first says what columns there are; rows are float32 where all of a list are, else where the first is.
+    """
+    iterator = iter(each())
+    first = next(iterator, None)
+    some = [first, *iterator] if is_list else [first]
+    close = getattr(iterator, "close", None)
+    if close is not None:
+        close()
+    if first is None:
+        raise ValueError(f"{name}: no arrays")
+    if np.ndim(first) != 2:
+        raise ValueError(f"{name}, array 0: shape {np.shape(first)}, where (n_samples, n_features) is expected")
+    selection = asked.among(name, _names_of(first), np.shape(first)[1])
+    is_single = all(getattr(array, "dtype", None) == np.float32 for array in some)
+    form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
+    return Reader(form, partial(_pieces_of_arrays, name, each, selection, _columns_in_words(first)), is_list)
+
+
+def _pieces_of_arrays(
+    name: str, each: Callable[[], Iterable[Any]], selection: Selection, columns: str
+) -> Iterator[Piece]:
+    for number, data in enumerate(each()):
+        place = f"{name}, array {number}"
+        if _columns_in_words(data) != columns:
+            raise ValueError(f"{place}: {_columns_in_words(data)}, where the first has {columns}")
+        values = as_numbers(data, place)
+        yield piece_of(values, selection, Place(place, 0, len(values)))
+
+
+def _columns_in_words(data: Any) -> str:
+    names = _names_of(data)
+    if np.ndim(data) != 2:
+        return f"shape {np.shape(data)}"
+    return f"{np.shape(data)[1]} columns" + ("" if names is None else f" ({', '.join(names)})")
+
+
+def _names_of(data: Any) -> tuple[str, ...] | None:
+    names = feature_names(data)
+    return None if names is None else tuple(names)
+
+
+def piece_of(values: Array, selection: Selection, place: Place) -> Piece:
+    """The selected columns of an array (n, columns); of neighbors without a copy."""
+    first, last = selection.features[0], selection.features[-1]
+    is_range = selection.features == tuple(range(first, last + 1))
+    return Piece(
+        values[:, first : last + 1] if is_range else values[:, list(selection.features)],
+        None if selection.weight is None else values[:, selection.weight],
+        None if selection.labels is None else values[:, selection.labels],
+        place,
+    )
+
+
+def reader_of_mapped(name: str, paths: tuple[AnyPath, ...], asked: Asked) -> Reader:
+    """Of ``.npy`` files of the same columns, mapped into memory one after the other."""
+    arrays = [_mapped(path) for path in paths]
+    for path, array in zip(paths, arrays, strict=True):
+        if array.shape[1] != arrays[0].shape[1]:
+            raise ValueError(f"{path}: {array.shape[1]} columns, where {paths[0]} has {arrays[0].shape[1]}")
+    selection = asked.among(name, None, arrays[0].shape[1])
+    is_single = all(array.dtype == np.float32 for array in arrays)
+    form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
+    return Reader(form, partial(_pieces_of_mapped, paths, selection), is_ready=True)
+
+
+def _pieces_of_mapped(paths: tuple[AnyPath, ...], selection: Selection) -> Iterator[Piece]:
+    for path in paths:
+        values = _mapped(path)
+        may_be_rounded = values.dtype.kind in "iu" and values.dtype.itemsize == 8
+        n_rows = max(1, _BYTES_OF_A_PIECE // values[:1].nbytes) if may_be_rounded else len(values)
+        for begin in range(0, len(values), max(1, n_rows)):
+            some = values[begin : begin + n_rows]
+            for position in selection.positions if may_be_rounded else ():
+                row = first_rounded(some[:, position])
+                if row is not None:
+                    what = refusal(some[row, position])
+                    raise ValueError(f"{path}, row {begin + row}, column {position}: {what}")
+            yield piece_of(some, selection, Place(str(path), begin, len(some)))
+
+
+def _mapped(path: AnyPath) -> Array:
+    """The rows of a ``.npy`` file."""
+    return read_numpy(source_of(path), Choice()).values

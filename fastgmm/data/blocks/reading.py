@@ -1,0 +1,65 @@
+"""How a fit reads blocks: what it has found out about all of them decides how every single one is read."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.data.blocks.block import Block
+from fastgmm.data.labels import allowed_alone
+from fastgmm.parameters import Array, FloatArray
+from fastgmm.rows import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """Rows of blocks that have been looked at once.
+
+    Attributes
+    ----------
+    dtype : dtype
+        In which kernels compute.
+    n_components : int
+        How many there are to belong to.
+    missing : frozenset of int
+        The numbers of blocks in which values are missing.
+    power : int
+        Weights are read as 2 to this power times what they are.
+    origin : ndarray of shape (d,), or None
+        All arithmetic is about what is left of values without it.
+    is_labelled : bool
+        Whether labels say anything.
+    """
+
+    dtype: np.dtype[Any]
+    n_components: int
+    missing: frozenset[int] = frozenset()
+    power: int = 0
+    origin: FloatArray | None = None
+    is_labelled: bool = False
+
+    def __call__(self, block: Block) -> Rows:
+        groups = groups_of(block.labels) if self.is_labelled and block.labels is not None else None
+        return Rows(
+            block.values if block.values.dtype == self.dtype else block.values.astype(self.dtype),
+            self.weights(block.weights),
+            self.origin,
+            groups,
+            None if groups is None else allowed_alone(self.n_components),
+            block.number in self.missing,
+        )
+
+    def weights(self, weights: Array | None) -> FloatArray | None:
+        return weights if weights is None or self.power == 0 else np.ldexp(weights, self.power)
+
+    @property
+    def unit(self) -> float:
+        """What weighs 1 as users count weighs so much."""
+        return math.ldexp(1.0, self.power)
+
+
+def groups_of(labels: Array) -> NDArray[np.int32]:
+    """Component numbers, -1 where they are unknown."""
+    return np.where(np.isnan(labels), -1.0, labels).astype(np.int32)

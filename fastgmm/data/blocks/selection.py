@@ -1,0 +1,66 @@
+"""Which columns of a table are features, which one holds weights, and which one labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.blocks.block import Form
+from fastgmm.data.choice import Choice
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Positions of columns.
+
+    Attributes
+    ----------
+    features : tuple of int
+    weight, labels : int, or None
+    names : tuple of str, or None
+        Of the features.
+    """
+
+    features: tuple[int, ...]
+    weight: int | None
+    labels: int | None
+    names: tuple[str, ...] | None
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Of all columns to read: features first, then weights, then labels."""
+        others = (position for position in (self.weight, self.labels) if position is not None)
+        return (*self.features, *others)
+
+    def form(self, name: str, dtype: np.dtype[Any]) -> Form:
+        return Form(name, self.names, len(self.features), dtype, self.weight is not None, self.labels is not None)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The columns that were asked for, by name, or by number from 0; None: all but those of weights and labels."""
+
+    columns: Sequence[str | int] | None = None
+    weight: str | int | None = None
+    labels: str | int | None = None
+
+    def among(self, source: str, names: tuple[str, ...] | None, n_columns: int) -> Selection:
+        """The selection from a table; ``ValueError`` where a column does not exist, or is asked for twice."""
+
+        def position(column: str | int) -> int:
+            found = Choice([str(column)]).positions(source, names, n_columns)
+            assert found is not None
+            return found[0]
+
+        weight, labels = (None if column is None else position(column) for column in (self.weight, self.labels))
+        if self.columns is None:
+            features = tuple(each for each in range(n_columns) if each not in (weight, labels))
+        else:
+            features = tuple(map(position, self.columns))
+        selection = Selection(features, weight, labels, names and tuple(names[each] for each in features))
+        if len(set(selection.positions)) < len(selection.positions):
+            raise ValueError(f"{source}: a column is asked for twice")
+        if not features:
+            raise ValueError(f"{source}: no columns of features")
+        return selection

@@ -1,0 +1,96 @@
+"""What methods of the estimator do with rows that come in blocks, where it is not what they do with arrays."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.blocks.block import Block, Blocks, Form
+from fastgmm.data.blocks.looking import require_labels, require_numbers
+from fastgmm.data.blocks.reading import Reading
+from fastgmm.data.validation import NO_VALUES, check_n_features
+from fastgmm.machine.waiting import attended
+from fastgmm.model.scoring import Scorer
+from fastgmm.parameters import Array, Names
+from fastgmm.rows import Rows
+from fastgmm.sweeps.in_memory import Wanted
+
+
+def column_names(form: Form) -> Names | None:
+    """Those of features as data frames have them."""
+    return None if form.columns is None else np.array(form.columns, dtype=object)
+
+
+def require_nothing_beside(sample_weight: object, labels: object) -> None:
+    """Weights and labels are columns of a source."""
+    for name, value, option in (("sample_weight", sample_weight, "weight"), ("labels", labels, "labels")):
+        if value is not None:
+            raise ValueError(f"{name} cannot be given beside blocks: name their column, blocks_of(..., {option}=...)")
+
+
+def evaluated(scorer: Scorer, blocks: Blocks, n_threads: int | None, wanted: Wanted) -> Iterator[Array]:
+    """One output of the rows of each block, when it is asked for."""
+    with closing(blocks.map(_Evaluated(scorer, blocks.form, wanted), n_threads)) as outputs:
+        yield from outputs
+
+
+def score_of(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> tuple[float, float, int]:
+    """The score, and the numbers of rows and of free parameters: see ``calls.checked_score``."""
+
+    def work() -> tuple[float, float]:
+        total = n_rows = 0.0
+        with closing(blocks.map(_Summed(scorer, blocks.form), n_threads)) as sums:
+            for log_likelihood, weight in sums:
+                total, n_rows = total + log_likelihood, n_rows + weight
+        return total, n_rows
+
+    total, n_rows = attended(work)
+    if not n_rows:
+        raise ValueError(NO_VALUES)
+    return total / n_rows, n_rows, scorer.n_parameters
+
+
+def checked_rows(block: Block, form: Form, n_components: int | None = None) -> Rows:
+    """The rows of a block that nobody has looked at before; with their labels for so many components."""
+    has_missing = require_numbers(block, form.columns)
+    reading = Reading(form.dtype, n_components or 1, is_labelled=n_components is not None)
+    if n_components is not None:
+        require_labels(block, n_components)
+    return replace(reading(block), has_missing=has_missing)
+
+
+@dataclass(frozen=True, eq=False)
+class _Evaluated:
+    scorer: Scorer
+    form: Form
+    wanted: Wanted
+
+    def __call__(self, block: Block, n_threads: int) -> Array:
+        return self.scorer.evaluate(checked_rows(block, self.form), n_threads, self.wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class _Summed:
+    """Σ w log p(x), and Σw, of rows that count and have a value."""
+
+    scorer: Scorer
+    form: Form
+
+    def __call__(self, block: Block, n_threads: int) -> tuple[float, float]:
+        rows = checked_rows(block, self.form)
+        log_density = self.scorer.evaluate(rows, n_threads, "log_density").astype(np.float64)
+        weights = np.ones(len(log_density)) if rows.weights is None else rows.weights
+        counted: Any = slice(None) if rows.counted is None else rows.counted
+        return float(weights[counted] @ log_density[counted]), float(weights[counted].sum())
+
+
+def require_alike(form: Form, n_features: int, fitted: Names | None, estimator: str) -> None:
+    """Features of a source must be those of the fit."""
+    if form.columns is not None and fitted is not None and form.columns != tuple(fitted):
+        raise ValueError(
+            f"{form.name} has the columns {', '.join(form.columns)}, {estimator} was fitted to {', '.join(fitted)}: "
+            "choose them by blocks_of(..., columns=...)"
+        )
+    check_n_features(form.n_features, n_features, estimator)

@@ -1,0 +1,204 @@
+"""A fit that is killed goes on from its checkpoint, to the same bits."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastgmm import GaussianMixture, Step, blocks_of
+from fastgmm.errors import DegenerateComponentError, ModelFormatError
+from fastgmm.model.attributes import ARRAYS
+
+N, D, K = 3000, 3, 4
+FITS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "restarts": {"n_init": 3},
+    "squarem": {"accelerate": "squarem", "tol": 1e-7},
+    "squarem-restarts": {"accelerate": "squarem", "n_init": 2},
+    "annealed": {"annealing": 0.3},
+    "hard": {"assignment": "hard"},
+    "prior": {"prior": "default", "reg_covar": 0},
+    "tied": {"covariance_type": "tied"},
+    "diag": {"covariance_type": "diag", "init_params": "random"},
+    "spherical": {"covariance_type": "spherical"},
+    "fails": {"n_init": 3, "reg_covar": 0, "init_params": "random_from_data"},
+}
+
+
+def rows(holes: float = 0.0) -> np.ndarray:
+    rng = np.random.RandomState(0)
+    values = 1.5 * rng.standard_normal((K, D))[rng.randint(K, size=N)] + rng.standard_normal((N, D))
+    values[rng.uniform(size=values.shape) < holes] = np.nan
+    return values
+
+
+class KilledError(Exception):
+    """As though the process had ended here."""
+
+
+def fit(X: Any, checkpoint: Path | None, options: dict[str, Any], killed_after: int | None = None) -> GaussianMixture:
+    n_steps = 0
+
+    def kill(step: Step) -> None:
+        nonlocal n_steps
+        n_steps += 1
+        if n_steps == killed_after:
+            raise KilledError
+
+    how = {"tol": 0, "max_iter": 12, "random_state": 5, **options}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return GaussianMixture(K, callbacks=[kill], **how).fit(X, checkpoint=checkpoint)
+
+
+def require_same_fit(one: GaussianMixture, other: GaussianMixture) -> None:
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
+    for name in ("lower_bounds_", "lower_bound_", "n_iter_", "converged_", "stop_reason_", "degenerate_components_"):
+        assert getattr(one, name) == getattr(other, name), name
+    steps = [[(s.restart, s.iteration, s.lower_bound, s.accepted) for s in each.history_] for each in (one, other)]
+    assert steps[0] == steps[1]
+
+
+@pytest.mark.parametrize("options", FITS.values(), ids=FITS.keys())
+@pytest.mark.parametrize("in_blocks", [True, False])
+@pytest.mark.parametrize("killed_after", [1, 7])
+def test_a_fit_goes_on_to_the_same_bits(
+    tmp_path: Path, options: dict[str, Any], in_blocks: bool, killed_after: int
+) -> None:
+    X = blocks_of([rows()], block_rows=1000) if in_blocks else rows()
+    whole = fit(X, tmp_path / "whole", options)
+    n_kills = 0
+    for attempt in range(80):
+        try:  # not always after so many steps, or one that ends a run would never be over
+            resumed = fit(X, tmp_path / "killed", options, killed_after + attempt % 2)
+            break
+        except KilledError:
+            n_kills += 1
+    else:
+        pytest.fail("the fit does not end")
+    require_same_fit(whole, resumed)
+    assert n_kills <= 2 + 2 * len(whole.history_) // killed_after
+
+
+def test_a_checkpoint_changes_nothing_of_a_fit_in_blocks(tmp_path: Path) -> None:
+    X = blocks_of([rows(0.1)], block_rows=1000)
+    require_same_fit(fit(X, None, {}), fit(X, tmp_path / "kept", {}))
+
+
+def test_a_fit_that_has_ended_is_not_repeated(tmp_path: Path) -> None:
+    first = fit(rows(), tmp_path / "kept", {"n_init": 2})
+    assert first.history_
+    require_same_fit(first, fit(rows(), tmp_path / "kept", {"n_init": 2}, killed_after=1))
+
+
+def test_random_numbers_go_on_where_nobody_has_seeded_them(tmp_path: Path) -> None:
+    options = {"random_state": None, "n_init": 4, "init_params": "random_from_data"}
+    with pytest.raises(KilledError):
+        fit(rows(), tmp_path / "kept", options, killed_after=20)
+    kept = (tmp_path / "kept").read_bytes()
+    one = fit(rows(), tmp_path / "kept", options)
+    (tmp_path / "kept").write_bytes(kept)
+    require_same_fit(one, fit(rows(), tmp_path / "kept", options))
+
+
+@pytest.mark.parametrize(
+    "change", [{"n_init": 2}, {"tol": 1e-5}, {"random_state": 6}, {"reg_covar": 1e-5}, {"covariance_type": "diag"}]
+)
+def test_another_fit_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    fit(rows(), tmp_path / "kept", {})
+    with pytest.raises(ValueError, match="the checkpoint is of a fit of other rows, or with other options"):
+        fit(rows(), tmp_path / "kept", change)
+
+
+def test_other_rows_are_refused(tmp_path: Path) -> None:
+    fit(rows(), tmp_path / "kept", {})
+    other = rows()
+    other[17, 1] += 1e-9
+    with pytest.raises(ValueError, match="of other rows"):
+        fit(other, tmp_path / "kept", {})
+
+
+def test_stochastic_fits_are_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be kept in a checkpoint"):
+        fit(rows(), tmp_path / "kept", {"assignment": "stochastic"})
+
+
+def test_a_damaged_checkpoint_is_refused_and_stays(tmp_path: Path) -> None:
+    fit(rows(), tmp_path / "kept", {})
+    content = bytearray((tmp_path / "kept").read_bytes())
+    rng = np.random.RandomState(0)
+    for place in rng.randint(len(content), size=30):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << rng.randint(8)
+        (tmp_path / "kept").write_bytes(damaged)
+        with pytest.raises(ModelFormatError):
+            fit(rows(), tmp_path / "kept", {})
+        assert (tmp_path / "kept").read_bytes() == damaged
+    for length in (0, 1, 100, len(content) - 1):
+        (tmp_path / "kept").write_bytes(content[:length])
+        with pytest.raises(ModelFormatError):
+            fit(rows(), tmp_path / "kept", {})
+
+
+def test_a_model_is_no_checkpoint(tmp_path: Path) -> None:
+    fit(rows(), None, {}).save(tmp_path / "model")
+    with pytest.raises(ModelFormatError, match="not a fastgmm checkpoint"):
+        fit(rows(), tmp_path / "model", {})
+
+
+def test_a_fit_that_cannot_be_kept_does_not_begin(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no such folder"):
+        fit(rows(), tmp_path / "no such folder" / "kept", {}, killed_after=1)
+
+
+def test_a_fit_that_fails_fails_again(tmp_path: Path) -> None:
+    flat = np.column_stack([rows(), np.zeros(N)])
+    for _ in range(2):
+        with pytest.raises(DegenerateComponentError):
+            fit(flat, tmp_path / "kept", {"reg_covar": 0})
+
+
+_VICTIM = """
+import sys, warnings
+from fastgmm import GaussianMixture, blocks_of
+folder, name = sys.argv[1:]
+blocks = blocks_of(folder + "/rows.npy", block_rows=1000)
+how = dict(tol=0, max_iter=40, random_state=5, n_init=2, accelerate="squarem", backend="numpy")
+warnings.simplefilter("ignore")
+gm = GaussianMixture(4, callbacks=[lambda step: print(step.iteration, flush=True)], **how)
+gm.fit(blocks, checkpoint=f"{folder}/{name}").save(f"{folder}/{name}.model")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_after_kill_9_at_any_moment_a_fit_ends_with_the_same_bits(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", rows())
+    run = [sys.executable, "-c", textwrap.dedent(_VICTIM), str(tmp_path)]
+    subprocess.run([*run, "whole"], check=True, stdout=subprocess.DEVNULL)
+    rng = np.random.RandomState(0)
+    n_kills = 0
+    while n_kills < 50:
+        (tmp_path / "killed").unlink(missing_ok=True)
+        has_ended = False
+        while not has_ended:
+            with subprocess.Popen([*run, "killed"], stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                for _ in range(rng.randint(1, 20)):
+                    process.stdout.readline()
+                time.sleep(rng.uniform(0, 0.01))
+                if process.poll() is None:
+                    os.kill(process.pid, signal.SIGKILL)
+                process.stdout.read()
+            has_ended = process.returncode == 0
+            n_kills += not has_ended
+        assert (tmp_path / "killed.model").read_bytes() == (tmp_path / "whole.model").read_bytes()

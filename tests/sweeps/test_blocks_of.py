@@ -1,0 +1,125 @@
+"""What ``blocks_of`` takes, and what it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastgmm import GaussianMixture, Visit, blocks_of
+
+ROWS = np.random.RandomState(0).standard_normal((300, 4))
+
+
+def means(blocks: Any) -> np.ndarray:
+    return GaussianMixture().fit(blocks).means_
+
+
+def test_a_mapped_file_is_the_array(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", ROWS)
+    np.testing.assert_array_equal(means(blocks_of(tmp_path / "rows.npy")), means(blocks_of([ROWS])))
+    np.testing.assert_array_equal(means(blocks_of(str(tmp_path / "rows.npy"))), means(blocks_of([ROWS])))
+
+
+def test_whole_numbers_of_a_file_are_read(tmp_path: Path) -> None:
+    numbers = np.arange(100).reshape(50, 2) ** [1, 2]
+    np.save(tmp_path / "rows.npy", numbers)
+    np.testing.assert_array_equal(means(blocks_of(tmp_path / "rows.npy")), [numbers.mean(axis=0)])
+    numbers[7, 1] = 2**53 + 1
+    np.save(tmp_path / "rows.npy", numbers)
+    with pytest.raises(ValueError, match=r"rows\.npy, row 7, column 1: 9007199254740993 is a whole number"):
+        means(blocks_of(tmp_path / "rows.npy"))
+
+
+def test_columns_are_chosen_by_number() -> None:
+    expected = np.average(ROWS[:, [3, 1]], axis=0, weights=ROWS[:, 0] ** 2)
+    rows = ROWS.copy()
+    rows[:, 0] **= 2
+    np.testing.assert_allclose(means(blocks_of([rows], columns=[3, 1], weight=0)), [expected], rtol=1e-12)
+    np.testing.assert_allclose(means(blocks_of([rows], weight=0)).shape, (1, 3))
+
+
+def test_columns_of_frames_are_chosen_by_name() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(ROWS, columns=["a", "b", "c", "d"]).assign(d=1.0)
+    gm = GaussianMixture().fit(blocks_of([frame[:100], frame[100:]], columns=["c", "a"], weight="d"))
+    assert list(gm.feature_names_in_) == ["c", "a"]
+    np.testing.assert_allclose(gm.means_, [ROWS[:, [2, 0]].mean(axis=0)], rtol=1e-12)
+    with pytest.raises(ValueError, match="has the columns a, b, c, d"):
+        list(gm.predict(blocks_of([frame])))
+    with pytest.raises(ValueError, match=r"array 1: 4 columns \(b, a, c, d\), where the first has 4 columns"):
+        means(blocks_of([frame, frame[["b", "a", "c", "d"]]]))
+
+
+def test_rows_are_float32_where_all_arrays_are() -> None:
+    single = ROWS.astype(np.float32)
+    assert blocks_of([single, single]).form.dtype == np.float32
+    assert blocks_of([single, ROWS]).form.dtype == np.float64
+    assert blocks_of(lambda: iter([single])).form.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (iter([ROWS]), TypeError, "a list_iterator can be read only once, .* lambda"),
+        ((part for part in [ROWS]), TypeError, "a generator can be read only once"),
+        ([], ValueError, "the list: no arrays"),
+        (list, ValueError, "list: no arrays"),
+        ([ROWS[0]], ValueError, r"the list, array 0: shape \(4,\)"),
+        (7, TypeError, "int is no source of blocks"),
+        (object(), TypeError, "object is no source of blocks"),
+    ],
+)
+def test_what_is_no_source_is_refused(data: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        blocks_of(data)
+
+
+@pytest.mark.parametrize("block_rows", [0, -1, 1.5, "many"])
+def test_blocks_have_rows(block_rows: Any) -> None:
+    with pytest.raises(ValueError, match="block_rows must be a positive integer"):
+        blocks_of([ROWS], block_rows=block_rows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": [0, 7]}, "no column '7'"),
+        ({"columns": [0, 0]}, "a column is asked for twice"),
+        ({"columns": [0, 1], "weight": 1}, "a column is asked for twice"),
+        ({"columns": []}, "no columns of features"),
+        ({"weight": "w"}, "no column 'w'"),
+    ],
+)
+def test_columns_that_do_not_exist_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        blocks_of([ROWS], **options)
+
+
+def test_columns_of_later_arrays_must_be_the_same() -> None:
+    with pytest.raises(ValueError, match="array 1: 3 columns, where the first has 4 columns"):
+        means(blocks_of([ROWS, ROWS[:, :3]]))
+
+
+def test_empty_arrays_have_no_effect() -> None:
+    np.testing.assert_array_equal(means(blocks_of([ROWS[:0], ROWS, ROWS[:0]])), means(blocks_of([ROWS])))
+    with pytest.raises(ValueError, match="the list: no rows"):
+        means(blocks_of([ROWS[:0]]))
+
+
+def test_a_watcher_is_told_of_passes_and_rows() -> None:
+    visits: list[Visit] = []
+    gm = GaussianMixture().fit(blocks_of([ROWS], block_rows=128, on_block=visits.append))
+    assert visits[:3] == [Visit(1, 128, None), Visit(1, 256, None), Visit(1, 300, None)]
+    assert visits[3:6] == [Visit(2, 128, 300), Visit(2, 256, 300), Visit(2, 300, 300)]
+    assert len(visits) == 3 * (1 + gm.n_iter_)
+
+
+def test_a_watcher_may_end_a_fit_by_an_exception() -> None:
+    def stop(visit: Visit) -> None:
+        raise KeyError(visit.n_rows)
+
+    gm = GaussianMixture()
+    with pytest.raises(KeyError, match="128"):
+        gm.fit(blocks_of([ROWS], block_rows=128, on_block=stop))
+    assert not hasattr(gm, "means_")
