@@ -15,7 +15,7 @@ from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.starts import StartFunction
 from fastgmm.fit.steps import Observer, Step, StopReason
 from fastgmm.kernels import BackendName
-from fastgmm.model import algebra_parts, algebra_regression, joint
+from fastgmm.model import algebra, joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
 from fastgmm.parameters import FloatArray
 
@@ -273,12 +273,12 @@ class GaussianMixture:
     _estimate_log_weights = joint.estimate_log_weights
     _n_parameters = joint.n_parameters
 
-    # Other mixtures that follow from it
+    # Its algebra
 
-    marginal = algebra_parts.marginal
-    condition = algebra_parts.condition
-    regress = algebra_regression.regress
-    sample_conditional = algebra_regression.sample_conditional
+    marginal = algebra.marginal
+    condition = algebra.condition
+    regress = algebra.regress
+    sample_conditional = algebra.sample_conditional
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score

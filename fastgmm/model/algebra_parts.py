@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.families import FAMILIES
-from fastgmm.model.algebra import (
+from fastgmm.model.algebra_common import (
     Estimator,
     component_matrices,
     estimator_of,

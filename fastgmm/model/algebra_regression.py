@@ -20,7 +20,7 @@ from fastgmm.fit.options import check_options, check_random_state
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model import impute as imputation
-from fastgmm.model.algebra import estimator_of, fitted_names, fitted_parameters, indices_of, whole_number
+from fastgmm.model.algebra_common import estimator_of, fitted_names, fitted_parameters, indices_of, whole_number
 from fastgmm.model.algebra_parts import Conditional, Indices, conditional_of
 from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import Array, FloatArray, FloatingArray, Names
