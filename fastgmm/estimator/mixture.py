@@ -279,6 +279,9 @@ class GaussianMixture:
     condition = algebra.condition
     regress = algebra.regress
     sample_conditional = algebra.sample_conditional
+    cdf = algebra.cdf
+    quantile = algebra.quantile
+    decision_points = algebra.decision_points
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score

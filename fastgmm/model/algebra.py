@@ -7,10 +7,14 @@ distances and divergences, ``algebra_tails.py`` outliers, and ``algebra_univaria
 
 from fastgmm.model.algebra_parts import condition, marginal
 from fastgmm.model.algebra_regression import regress, sample_conditional
+from fastgmm.model.algebra_univariate import cdf, decision_points, quantile
 
 __all__ = [
+    "cdf",
     "condition",
+    "decision_points",
     "marginal",
+    "quantile",
     "regress",
     "sample_conditional",
 ]
