@@ -282,6 +282,12 @@ class GaussianMixture:
     cdf = algebra.cdf
     quantile = algebra.quantile
     decision_points = algebra.decision_points
+    mahalanobis = algebra.mahalanobis
+    merged = algebra.merged
+    reduced = algebra.reduced
+    component_kl = algebra.component_kl
+    component_bhattacharyya = algebra.component_bhattacharyya
+    kl_divergence = algebra.kl_divergence
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score

@@ -5,16 +5,24 @@
 distances and divergences, ``algebra_tails.py`` outliers, and ``algebra_univariate.py`` a feature for itself.
 """
 
+from fastgmm.model.algebra_distances import component_bhattacharyya, component_kl, kl_divergence, mahalanobis
+from fastgmm.model.algebra_merging import merged, reduced
 from fastgmm.model.algebra_parts import condition, marginal
 from fastgmm.model.algebra_regression import regress, sample_conditional
 from fastgmm.model.algebra_univariate import cdf, decision_points, quantile
 
 __all__ = [
     "cdf",
+    "component_bhattacharyya",
+    "component_kl",
     "condition",
     "decision_points",
+    "kl_divergence",
+    "mahalanobis",
     "marginal",
+    "merged",
     "quantile",
+    "reduced",
     "regress",
     "sample_conditional",
 ]
