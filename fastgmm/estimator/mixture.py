@@ -279,6 +279,8 @@ class GaussianMixture:
     condition = algebra.condition
     regress = algebra.regress
     sample_conditional = algebra.sample_conditional
+    transformed = algebra.transformed
+    product = algebra.product
     cdf = algebra.cdf
     quantile = algebra.quantile
     decision_points = algebra.decision_points

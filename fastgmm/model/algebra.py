@@ -6,6 +6,7 @@ distances and divergences, ``algebra_tails.py`` outliers, and ``algebra_univaria
 """
 
 from fastgmm.model.algebra_distances import component_bhattacharyya, component_kl, kl_divergence, mahalanobis
+from fastgmm.model.algebra_maps import product, transformed
 from fastgmm.model.algebra_merging import merged, reduced
 from fastgmm.model.algebra_parts import condition, marginal
 from fastgmm.model.algebra_regression import regress, sample_conditional
@@ -21,8 +22,10 @@ __all__ = [
     "mahalanobis",
     "marginal",
     "merged",
+    "product",
     "quantile",
     "reduced",
     "regress",
     "sample_conditional",
+    "transformed",
 ]
