@@ -284,6 +284,8 @@ class GaussianMixture:
     cdf = algebra.cdf
     quantile = algebra.quantile
     decision_points = algebra.decision_points
+    density_region = algebra.density_region
+    outlier_p_values = algebra.outlier_p_values
     mahalanobis = algebra.mahalanobis
     merged = algebra.merged
     reduced = algebra.reduced

@@ -10,6 +10,7 @@ from fastgmm.model.algebra_maps import product, transformed
 from fastgmm.model.algebra_merging import merged, reduced
 from fastgmm.model.algebra_parts import condition, marginal
 from fastgmm.model.algebra_regression import regress, sample_conditional
+from fastgmm.model.algebra_tails import density_region, outlier_p_values
 from fastgmm.model.algebra_univariate import cdf, decision_points, quantile
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "component_kl",
     "condition",
     "decision_points",
+    "density_region",
     "kl_divergence",
     "mahalanobis",
     "marginal",
     "merged",
+    "outlier_p_values",
     "product",
     "quantile",
     "reduced",
