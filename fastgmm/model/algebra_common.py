@@ -23,16 +23,28 @@ Estimator = TypeVar("Estimator")
 _KEPT_OPTIONS = ("random_state", "n_threads", "backend")
 
 
-def fitted_parameters(estimator: Any) -> Parameters:
-    """The parameters of a fitted estimator, with weights that sum to 1, also where they were set by hand."""
-    given = parameters_of(estimator._fitted())
+def attributes_of(estimator: Any) -> Mapping[str, Any]:
+    """All attributes of a fitted estimator. Whoever looks once sees one model, be it fitted anew meanwhile."""
+    attributes: Mapping[str, Any] = estimator._fitted()
+    return attributes
+
+
+def fitted_parameters(attributes: Mapping[str, Any]) -> Parameters:
+    """The parameters that the attributes hold, with weights that sum to 1, also where they were set by hand."""
+    given = parameters_of(attributes)
     return Parameters(given.covariance_type, given.weights / given.weights.sum(), given.means, given.covariances)
 
 
-def fitted_names(estimator: Any) -> Names | None:
+def fitted_names(attributes: Mapping[str, Any]) -> Names | None:
     """The names of the features, where there are any."""
-    names: Names | None = estimator._fitted().get("feature_names_in_")
+    names: Names | None = attributes.get("feature_names_in_")
     return names
+
+
+def fitted_parameters_and_names(estimator: Any) -> tuple[Parameters, Names | None]:
+    """Both, of one look."""
+    attributes = attributes_of(estimator)
+    return fitted_parameters(attributes), fitted_names(attributes)
 
 
 def estimator_of(like: Estimator, parameters: Parameters, names: Names | None) -> Estimator:

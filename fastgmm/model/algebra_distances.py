@@ -12,13 +12,14 @@ from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, sampling
 from fastgmm.model.algebra_common import (
+    attributes_of,
     component_matrices,
     fitted_parameters,
     lower_factors,
     require_mixture,
     whole_number,
 )
-from fastgmm.model.scoring import scorer_of
+from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import FloatArray, FloatingArray, Parameters
 from fastgmm.rows import Rows
 
@@ -58,6 +59,11 @@ def mahalanobis(self: Any, X: "ArrayLike") -> FloatingArray:
     """
     scorer, rows = self._ready_to_score(X)
     require_complete(rows, "mahalanobis")
+    return squared_distances(scorer, rows)
+
+
+def squared_distances(scorer: Scorer, rows: Rows) -> FloatingArray:
+    """(n, K), of differences whitened by the roots of the precisions: ‖Uᵀ(x − μ)‖²."""
     means, root = scorer.in_double.means, scorer.root
     n_components, n_features = scorer.shape
     result = np.empty((rows.shape[0], n_components), rows.values.dtype)
@@ -108,7 +114,7 @@ def component_kl(self: Any) -> FloatArray:
     array([[0., 2.],
            [2., 0.]])
     """
-    parameters = fitted_parameters(self)
+    parameters = fitted_parameters(attributes_of(self))
     return attended(lambda: _kl_of_pairs(parameters), _work_of_pairs(parameters))
 
 
@@ -157,7 +163,7 @@ def component_bhattacharyya(self: Any) -> FloatArray:
     array([[0. , 0.5],
            [0.5, 0. ]])
     """
-    parameters = fitted_parameters(self)
+    parameters = fitted_parameters(attributes_of(self))
     return attended(lambda: _bhattacharyya_of_pairs(parameters), _work_of_pairs(parameters))
 
 
@@ -234,11 +240,9 @@ def kl_divergence(
     """
     check_options({"random_state": random_state}, "kl_divergence")
     n_samples = whole_number(n_samples, "n_samples", "kl_divergence", 2)
-    parameters, own, others = (
-        fitted_parameters(self),
-        scorer_of(self._fitted()),
-        scorer_of(require_mixture(other)._fitted()),
-    )
+    attributes = attributes_of(self)
+    parameters, own = fitted_parameters(attributes), scorer_of(attributes)
+    others = scorer_of(attributes_of(require_mixture(other)))
     if own.shape[1] != others.shape[1]:
         raise ValueError(f"The other mixture has {others.shape[1]} features, and this one {own.shape[1]}.")
     source = check_random_state(self.random_state if random_state is None else random_state)

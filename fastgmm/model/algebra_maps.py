@@ -10,17 +10,18 @@ from fastgmm.families import FAMILIES
 from fastgmm.families.component import component_matrix
 from fastgmm.families.factors import ROUNDING
 from fastgmm.machine.pieces import pieces
+from fastgmm.machine.waiting import attended
 from fastgmm.model.algebra_common import (
     Estimator,
     component_matrices,
     component_variances,
     estimator_of,
-    fitted_names,
-    fitted_parameters,
+    fitted_parameters_and_names,
     lower_factors,
     require_mixture,
 )
 from fastgmm.model.algebra_distances import log_determinants_of
+from fastgmm.model.attributes import work_on
 from fastgmm.parameters import FloatArray, Parameters
 
 
@@ -65,7 +66,7 @@ def transformed(self: Estimator, A: "ArrayLike", b: "ArrayLike | None" = None) -
     >>> total.means_, total.covariances_
     (array([[3.]]), array([[5.]]))
     """
-    parameters = fitted_parameters(self)
+    parameters, names = fitted_parameters_and_names(self)
     matrix, are_factors = _matrix_of(A, parameters.n_features)
     shift = np.zeros(len(matrix)) if b is None else np.asarray(b, np.float64)
     if shift.shape not in ((), (len(matrix),)) or not np.isfinite(shift).all():
@@ -73,11 +74,11 @@ def transformed(self: Estimator, A: "ArrayLike", b: "ArrayLike | None" = None) -
             f"b should be {len(matrix)} finite numbers, one for each new feature; got shape {shift.shape}."
         )
     _require_independent(matrix, parameters)
-    name, covariances = _covariances_under(matrix, parameters)
+    name, covariances = attended(lambda: _covariances_under(matrix, parameters), work_on(parameters.covariances))
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond the range of numbers is refused
         means = parameters.means @ matrix.T + shift
     result = Parameters(name, parameters.weights, means, covariances)
-    return estimator_of(self, result, fitted_names(self) if are_factors else None)
+    return estimator_of(self, result, names if are_factors else None)
 
 
 def _matrix_of(A: Any, n_features: int) -> tuple[FloatArray, bool]:
@@ -173,15 +174,15 @@ def product(self: Estimator, other: object) -> tuple[Estimator, float]:
     >>> both.means_, both.covariances_, round(log_integral, 4)
     (array([[2.]]), array([0.5]), -5.2655)
     """
-    p, q = fitted_parameters(self), fitted_parameters(require_mixture(other))
-    names, others = fitted_names(self), fitted_names(other)
+    (p, names), (q, others) = fitted_parameters_and_names(self), fitted_parameters_and_names(require_mixture(other))
     if p.n_features != q.n_features:
         raise ValueError(f"The other mixture has {q.n_features} features, and this one {p.n_features}.")
     if names is not None and others is not None and not np.array_equal(names, others):
         raise ValueError("The other mixture has features of other names, or in another order.")
     name = _common_family(p.covariance_type, q.covariance_type)
     multiply = _product_of_matrices if FAMILIES[name].has_matrices else _product_of_variances
-    means, covariances, log_constants = multiply(p, q, name)
+    work = float(p.n_components * q.n_components) * p.n_features**3
+    means, covariances, log_constants = attended(lambda: multiply(p, q, name), work)
     with np.errstate(divide="ignore"):  # a weight of 0
         joint = np.log(p.weights)[:, np.newaxis] + np.log(q.weights) + log_constants
     largest = joint.max()

@@ -19,8 +19,7 @@ from fastgmm.model.algebra_common import (
     Estimator,
     component_matrices,
     estimator_of,
-    fitted_names,
-    fitted_parameters,
+    fitted_parameters_and_names,
     lower_factors,
     whole_number,
 )
@@ -69,9 +68,9 @@ def merged(self: Estimator, groups: "Iterable[Iterable[int]]") -> Estimator:
     >>> both.means_.ravel(), both.covariances_, both.weights_
     (array([1., 8.]), array([2., 1.]), array([0.5, 0.5]))
     """
-    parameters = fitted_parameters(self)
+    parameters, names = fitted_parameters_and_names(self)
     partition = _partition(groups, parameters.n_components)
-    return estimator_of(self, _merged(parameters, partition), fitted_names(self))
+    return estimator_of(self, _merged(parameters, partition), names)
 
 
 def _partition(groups: Any, n_components: int) -> list[list[int]]:
@@ -155,13 +154,13 @@ def reduced(self: Estimator, n_components: int) -> Estimator:
     >>> gm.reduced(2).means_.ravel()
     array([0.5, 8. ])
     """
-    parameters = fitted_parameters(self)
+    parameters, names = fitted_parameters_and_names(self)
     n_left = whole_number(n_components, "n_components", "reduced")
     if n_left > parameters.n_components:
         raise ValueError(f"n_components={n_left} is more than this mixture has, {parameters.n_components}.")
     work = float(parameters.n_components) ** 2 * float(parameters.n_features) ** 3
     partition = attended(lambda: _cheapest_groups(parameters, n_left), work)
-    return estimator_of(self, _merged(parameters, partition), fitted_names(self))
+    return estimator_of(self, _merged(parameters, partition), names)
 
 
 def _cheapest_groups(parameters: Parameters, n_left: int) -> list[list[int]]:

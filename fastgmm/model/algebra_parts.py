@@ -16,16 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.families import FAMILIES
+from fastgmm.machine.waiting import attended
 from fastgmm.model.algebra_common import (
     Estimator,
     component_matrices,
     estimator_of,
-    fitted_names,
-    fitted_parameters,
+    fitted_parameters_and_names,
     given_values,
     indices_of,
     lower_factors,
 )
+from fastgmm.model.attributes import work_on
 from fastgmm.parameters import FloatArray, Parameters
 
 Indices = NDArray[np.intp]
@@ -121,7 +122,7 @@ def marginal(self: Estimator, features: "ArrayLike") -> Estimator:
     >>> last.means_.ravel(), last.covariances_.ravel()
     (array([1., 9.]), array([4., 4.]))
     """
-    parameters, names = fitted_parameters(self), fitted_names(self)
+    parameters, names = fitted_parameters_and_names(self)
     indices = indices_of(features, parameters.n_features, names)
     return estimator_of(self, marginal_parameters(parameters, indices), None if names is None else names[indices])
 
@@ -171,9 +172,9 @@ def condition(self: Estimator, given: "Mapping[Any, float] | ArrayLike") -> Esti
     >>> rest.means_.round(2), rest.covariances_.round(2)
     (array([[1.6]]), array([[[0.36]]]))
     """
-    parameters, names = fitted_parameters(self), fitted_names(self)
+    parameters, names = fitted_parameters_and_names(self)
     indices, values = given_values(given, parameters.n_features, names)
-    known = conditional_of(parameters, indices)
+    known = attended(lambda: conditional_of(parameters, indices), work_on(parameters.covariances))
     among: Any = estimator_of(self, known.marginal, None)
     weights = among.predict_proba(values[np.newaxis])[0]
     means = known.centers

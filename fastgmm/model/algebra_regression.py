@@ -9,7 +9,7 @@ c is any point amid the means. Rows go in pieces that stay in a cache, feature b
 the work, is one matrix product of a piece: that of all Bₖ side by side and of rₖ(x_a − μ_a) one below the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,16 @@ from fastgmm.fit.options import check_options, check_random_state
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model import impute as imputation
-from fastgmm.model.algebra_common import estimator_of, fitted_names, fitted_parameters, indices_of, whole_number
+from fastgmm.model.algebra_common import (
+    attributes_of,
+    estimator_of,
+    fitted_names,
+    fitted_parameters,
+    indices_of,
+    whole_number,
+)
 from fastgmm.model.algebra_parts import Conditional, Indices, conditional_of
+from fastgmm.model.attributes import work_on
 from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import Array, FloatArray, FloatingArray, Names
 from fastgmm.rows import Rows
@@ -88,7 +96,7 @@ def regress(
         raise ValueError(
             "return_std and return_cov are both True: deviations are the roots of the diagonals of covariances."
         )
-    known, scorer, rows = _ready_to_regress(self, X_given, given)
+    known, scorer, rows = _ready_to_regress(self, attributes_of(self), X_given, given)
     n_rows, n_others = rows.shape[0], len(known.targets)
     mean = np.empty((n_rows, n_others), rows.values.dtype)
     if not (return_std or return_cov):
@@ -156,9 +164,10 @@ def sample_conditional(
     """
     check_options({"random_state": random_state}, "sample_conditional")
     n_draws = whole_number(n_draws, "n_draws", "sample_conditional")
-    known, _, rows = _ready_to_regress(self, X_given, given)
+    attributes = attributes_of(self)
+    known, _, rows = _ready_to_regress(self, attributes, X_given, given)
     source = check_random_state(self.random_state if random_state is None else random_state)
-    scorer, n_features = scorer_of(self._fitted()), len(known.given) + len(known.targets)
+    scorer, n_features = scorer_of(attributes), len(known.given) + len(known.targets)
     result = np.empty((n_draws, rows.shape[0], len(known.targets)), rows.values.dtype)
 
     def work() -> FloatingArray:
@@ -172,9 +181,11 @@ def sample_conditional(
     return attended(work, 50.0 * result.size * n_features)
 
 
-def _ready_to_regress(estimator: Any, X: Any, given: Any) -> tuple[Conditional, Scorer, Rows]:
+def _ready_to_regress(
+    estimator: Any, attributes: Mapping[str, Any], X: Any, given: Any
+) -> tuple[Conditional, Scorer, Rows]:
     """What is known of the others, a scorer of the features that are given, and validated rows of these."""
-    parameters, names = fitted_parameters(estimator), fitted_names(estimator)
+    parameters, names = fitted_parameters(attributes), fitted_names(attributes)
     indices = _given_features(X, given, parameters.n_features, names)
     if len(indices) == parameters.n_features:
         raise ValueError("given names all features, so that there is none left to be found.")
@@ -185,7 +196,7 @@ def _ready_to_regress(estimator: Any, X: Any, given: Any) -> tuple[Conditional, 
             "X_given has missing values. Where rows lack different features, impute(X) of rows of all features, with "
             "NaN for what is not known, finds the same means, deviations and draws."
         )
-    known = conditional_of(parameters, indices)
+    known = attended(lambda: conditional_of(parameters, indices), work_on(parameters.covariances))
     among: Any = estimator_of(estimator, known.marginal, None)
     return known, scorer_of(vars(among)), rows
 

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.single_precision import as_float64
 from fastgmm.fit.options import check_options, check_random_state
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended, import_whole
 from fastgmm.model import sampling
-from fastgmm.model.algebra_common import fitted_parameters, whole_number
-from fastgmm.model.algebra_distances import mahalanobis, require_complete
-from fastgmm.model.scoring import scorer_of
-from fastgmm.parameters import FloatArray
+from fastgmm.model.algebra_common import attributes_of, whole_number
+from fastgmm.model.algebra_distances import require_complete, squared_distances
+from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 
 
@@ -73,11 +74,8 @@ def outlier_p_values(
     scorer, rows = self._ready_to_score(X)
     require_complete(rows, "outlier_p_values")
     if scorer.shape[0] == 1:
-        with np.errstate(over="ignore"):
-            squares = mahalanobis(self, X)[:, 0].astype(np.float64, copy=False)
-        p_values: FloatArray = import_whole("scipy.special").gammaincc(scorer.shape[1] / 2, squares / 2)
-        return p_values
-    drawn = _log_densities_of_draws(self, n_samples, random_state)
+        return _tails_of_chi_squared(scorer, rows)
+    drawn = _log_densities_of_draws(self, scorer, n_samples, random_state)
     log_density = scorer.evaluate(rows, self.n_threads, "log_density")
     result = np.empty(len(log_density))
     for part in pieces(len(result), 16):
@@ -141,16 +139,27 @@ def density_region(
     shares = np.asarray(level, np.float64)
     if not ((shares >= 0.0) & (shares <= 1.0)).all():
         raise ValueError("level should be a probability, a number from 0 to 1.")
-    scorer = scorer_of(self._fitted())
+    scorer = scorer_of(attributes_of(self))
     if scorer.shape[0] == 1:
         halves = import_whole("scipy.special").gammaincinv(scorer.shape[1] / 2, shares)
         return np.asarray(float(scorer.in_double.log_constants[0]) - halves, np.float64)
-    return np.asarray(np.quantile(_log_densities_of_draws(self, n_samples, random_state), 1.0 - shares), np.float64)
+    drawn = _log_densities_of_draws(self, scorer, n_samples, random_state)
+    return np.asarray(np.quantile(drawn, 1.0 - shares), np.float64)
 
 
-def _log_densities_of_draws(estimator: Any, n_samples: int, random_state: Any) -> FloatArray:
-    """In ascending order."""
-    parameters, scorer = fitted_parameters(estimator), scorer_of(estimator._fitted())
+def _tails_of_chi_squared(scorer: Scorer, rows: Rows) -> FloatArray:
+    """P(χ²_d > squared distance) of every row, of the only component."""
+    result, upper_tail = np.empty(rows.shape[0]), import_whole("scipy.special").gammaincc
+    for part in pieces(rows.shape[0], 16 * rows.shape[1]):
+        squares = squared_distances(scorer, as_float64(rows.take(part)))[:, 0]
+        result[part] = upper_tail(rows.shape[1] / 2, squares / 2)
+    return result
+
+
+def _log_densities_of_draws(estimator: Any, scorer: Scorer, n_samples: int, random_state: Any) -> FloatArray:
+    """In ascending order, of rows from the mixture that scores them."""
+    weights, covariances = np.asarray(scorer.weights, np.float64), scorer.family.covariances_of_root(scorer.root)
+    parameters = Parameters(scorer.family.name, weights, scorer.in_double.means, covariances)
     source = check_random_state(estimator.random_state if random_state is None else random_state)
 
     def work() -> FloatArray:

@@ -7,7 +7,13 @@ from numpy.typing import ArrayLike
 
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import import_whole
-from fastgmm.model.algebra_common import component_variances, fitted_names, fitted_parameters, indices_of
+from fastgmm.model.algebra_common import (
+    attributes_of,
+    component_variances,
+    fitted_parameters,
+    fitted_parameters_and_names,
+    indices_of,
+)
 from fastgmm.model.scoring import scorer_of
 from fastgmm.parameters import FloatArray, IntArray, Parameters
 from fastgmm.rows import Rows
@@ -167,7 +173,8 @@ def decision_points(self: Any) -> tuple[FloatArray, IntArray]:
     >>> gm.decision_points()
     (array([4.]), array([1, 0]))
     """
-    parameters = fitted_parameters(self)
+    attributes = attributes_of(self)
+    parameters = fitted_parameters(attributes)
     if parameters.n_features != 1:
         raise ValueError(
             f"decision_points is of mixtures of one feature; this one has {parameters.n_features}. "
@@ -181,7 +188,7 @@ def decision_points(self: Any) -> tuple[FloatArray, IntArray]:
         ends = roots[:1] - beyond[0], roots[-1:] + beyond[1]
     between = np.concatenate([ends[0], 0.5 * roots[:-1] + 0.5 * roots[1:], ends[1]])
     rows = Rows(between[: len(roots) + 1, np.newaxis])
-    labels = scorer_of(self._fitted()).evaluate(rows, self.n_threads, "labels")
+    labels = scorer_of(attributes).evaluate(rows, self.n_threads, "labels")
     changes = np.flatnonzero(labels[1:] != labels[:-1])
     return roots[changes], np.concatenate([labels[:1], labels[changes + 1]])
 
@@ -211,7 +218,7 @@ def _roots_of_pairs(parameters: Parameters) -> FloatArray:
 
 def _components_of(estimator: Any, feature: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Weights, means and standard deviations of a feature, of the components that have any weight."""
-    parameters, names = fitted_parameters(estimator), fitted_names(estimator)
+    parameters, names = fitted_parameters_and_names(estimator)
     if feature is None and parameters.n_features > 1:
         raise ValueError(f"Say which of the {parameters.n_features} features is meant: feature=0, or its name.")
     (index,) = indices_of(0 if feature is None else feature, parameters.n_features, names, "feature")[:1]

@@ -21,7 +21,7 @@ def problem(family: CovarianceFamily) -> Problem:
 def test_p_values_of_one_component_are_those_of_chi_squared(family: CovarianceFamily, dtype: str) -> None:
     model = model_of(draw_problem(family.name, 60, 4, 1))
     rows = np.concatenate([draw_problem(family.name, 60, 4, 1).values, np.full((1, 4), 1e3)]).astype(dtype)
-    expected = stats.chi2.sf(model.mahalanobis(rows)[:, 0].astype(np.float64), 4)
+    expected = stats.chi2.sf(model.mahalanobis(rows.astype(np.float64))[:, 0], 4)
     found = model.outlier_p_values(rows)
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=0)
