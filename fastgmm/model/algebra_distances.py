@@ -215,7 +215,8 @@ def kl_divergence(
     Returns
     -------
     divergence : float
-        An estimate, which may be below 0 by chance.
+        An estimate, which may be below 0 by chance; infinite where the logarithm of the other density is beyond the
+        range of numbers at a draw.
     standard_error : float
 
     Raises
@@ -249,10 +250,11 @@ def kl_divergence(
 
     def work() -> tuple[float, float]:
         rows = Rows(sampling.sample(parameters, n_samples, source)[0])
-        ratios = own.evaluate(rows, self.n_threads, "log_density") - others.evaluate(
-            rows, self.n_threads, "log_density"
-        )
+        ratios = own.evaluate(rows, self.n_threads, "log_density")
+        ratios -= others.evaluate(rows, self.n_threads, "log_density")
         mean = criteria.mean(ratios, None)
+        if math.isinf(mean):
+            return mean, math.nan
         return mean, math.sqrt(criteria.mean(np.square(ratios - mean), None) / (n_samples - 1))
 
     return attended(work, 50.0 * n_samples * work_of(1, own.shape[1], 1))

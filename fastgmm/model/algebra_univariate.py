@@ -20,8 +20,8 @@ from fastgmm.rows import Rows
 
 # Each third of these halves what encloses a root, so that they suffice whatever Newton's steps do.
 _MOST_STEPS = 400
-# In units of the last place.
-_NEAR = 4 * float(np.finfo(np.float64).eps)
+# What rounding leaves of the logarithm of a sum, and so of a root that is found.
+_NEAR = 8 * float(np.finfo(np.float64).eps)
 
 
 def cdf(self: Any, x: "ArrayLike", feature: "int | str | None" = None) -> FloatArray:
@@ -121,25 +121,32 @@ def _quantiles(q: FloatArray, weights: FloatArray, means: FloatArray, deviations
     target = np.log(np.where(q <= 0.5, q, 1.0 - q))
     of_components = means + deviations * special.ndtri(q)[:, np.newaxis]
     low, high = of_components.min(axis=1), of_components.max(axis=1)
-    x, is_found = 0.5 * low + 0.5 * high, np.zeros(len(q), bool)
-    log_weights = np.log(weights) - np.log(deviations)
+    x, sought = 0.5 * low + 0.5 * high, np.arange(len(q))
     for step in range(_MOST_STEPS):
-        z = (x[:, np.newaxis] - means) / deviations
-        log_tail = special.logsumexp(special.log_ndtr(side[:, np.newaxis] * z), b=weights, axis=1)
-        log_density = special.logsumexp(log_weights - 0.5 * z**2, axis=1) - 0.5 * np.log(2 * np.pi)
-        excess = side * (log_tail - target)  # positive right of the root
-        low, high = np.where(excess <= 0, x, low), np.where(excess >= 0, x, high)
+        here, tail = x[sought], target[sought]
+        z = (here[:, np.newaxis] - means) / deviations
+        log_tail = _log_sum(special.log_ndtr(side[sought, np.newaxis] * z), weights)
+        log_density = _log_sum(-0.5 * z**2, weights / deviations) - 0.5 * np.log(2 * np.pi)
+        excess = side[sought] * (log_tail - tail)  # positive right of the root
+        below = low[sought] = np.where(excess <= 0, here, low[sought])
+        above = high[sought] = np.where(excess >= 0, here, high[sought])
         with np.errstate(over="ignore"):
-            proposed = x - excess * np.exp(log_tail - log_density)
-        is_wild = ~((proposed > low) & (proposed < high)) | (step % 3 == 2)
-        following = np.where(is_wild, 0.5 * low + 0.5 * high, proposed)
-        near = _NEAR * np.maximum(np.abs(x), 1e-3 * deviations.min())
-        is_last = (np.abs(following - x) <= near) & ~is_wild | (high - low <= near)
-        x = np.where(is_found, x, following)
-        is_found |= is_last
-        if is_found.all():
+            proposed = here - excess * np.exp(log_tail - log_density)
+        is_wild = ~((proposed >= below) & (proposed <= above))
+        is_found = (np.abs(excess) <= _NEAR * np.maximum(1.0, np.abs(tail))) | (above - below <= _NEAR * np.abs(here))
+        is_halved = is_wild | ((step % 3 == 2) & ~is_found)
+        x[sought] = np.where(is_halved, 0.5 * below + 0.5 * above, proposed)
+        sought = sought[~is_found]
+        if not len(sought):
             break
     return np.asarray(x, np.float64)
+
+
+def _log_sum(logarithms: FloatArray, weights: FloatArray) -> FloatArray:
+    """log Σ wₖ exp(aₖ) of every row (n, K)."""
+    largest = logarithms.max(axis=1)
+    result: FloatArray = largest + np.log(np.exp(logarithms - largest[:, np.newaxis]) @ weights)
+    return result
 
 
 def decision_points(self: Any) -> tuple[FloatArray, IntArray]:

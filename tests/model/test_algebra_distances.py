@@ -119,6 +119,14 @@ def test_the_divergence_of_single_components_is_that_of_the_closed_form(problem:
     assert ones[0].kl_divergence(ones[0], random_state=0) == (0.0, 0.0)
 
 
+def test_a_mixture_beyond_all_numbers_is_infinitely_far_away(problem: Problem) -> None:
+    model = model_of(problem)
+    far = model.transformed(1.0, np.full(4, 1e200))
+    divergence, error = model.kl_divergence(far, 100, random_state=0)
+    assert divergence == math.inf
+    assert math.isnan(error)
+
+
 def test_divergences_of_other_features_and_of_few_draws_are_refused(problem: Problem) -> None:
     model = model_of(problem)
     with pytest.raises(ValueError, match="The other mixture has 2 features, and this one 4"):
