@@ -1,5 +1,7 @@
 """Conditional means, spreads and draws of many rows: compared with the conditional mixtures of single ones."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,29 @@ def test_draws_are_those_of_the_seed_and_have_the_dtype_of_the_rows(problem: Pro
     assert first.shape == (1, 60, 3)
     assert np.array_equal(first, again)
     assert np.array_equal(model.set_params(random_state=4).sample_conditional(rows, GIVEN), first)
+
+
+WISHES = {
+    "means": lambda model, rows: model.regress(rows, [0, 1, 2, 3]),
+    "deviations": lambda model, rows: model.regress(rows, [0, 1, 2, 3], return_std=True),
+    "covariances": lambda model, rows: model.regress(rows, [0, 1, 2, 3], return_cov=True),
+    "draws": lambda model, rows: model.sample_conditional(rows, [0, 1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_little_memory_is_needed_above_the_answer(wish: str, rng: np.random.Generator) -> None:
+    """The probabilities of all rows would take 16 MB."""
+    rows, identity = rng.normal(size=(100_000, 4)), np.broadcast_to(np.eye(8), (20, 8, 8))
+    model = GaussianMixture.from_parameters(np.full(20, 0.05), rng.normal(size=(20, 8)), identity)
+    tracemalloc.start()
+    try:
+        answer = WISHES[wish](model, rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    answers = answer if isinstance(answer, tuple) else (answer,)
+    assert peak - sum(each.nbytes for each in answers) <= 8e6
 
 
 @pytest.mark.parametrize("n_draws", [0, True, 1.5])
