@@ -15,7 +15,7 @@ from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.starts import StartFunction
 from fastgmm.fit.steps import Observer, Step, StopReason
 from fastgmm.kernels import BackendName
-from fastgmm.model import joint
+from fastgmm.model import algebra, joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
 from fastgmm.parameters import FloatArray
 
@@ -272,6 +272,26 @@ class GaussianMixture:
     _estimate_log_prob = joint.estimate_log_prob
     _estimate_log_weights = joint.estimate_log_weights
     _n_parameters = joint.n_parameters
+
+    # Its algebra
+
+    marginal = algebra.marginal
+    condition = algebra.condition
+    regress = algebra.regress
+    sample_conditional = algebra.sample_conditional
+    transformed = algebra.transformed
+    product = algebra.product
+    cdf = algebra.cdf
+    quantile = algebra.quantile
+    decision_points = algebra.decision_points
+    density_region = algebra.density_region
+    outlier_p_values = algebra.outlier_p_values
+    mahalanobis = algebra.mahalanobis
+    merged = algebra.merged
+    reduced = algebra.reduced
+    component_kl = algebra.component_kl
+    component_bhattacharyya = algebra.component_bhattacharyya
+    kl_divergence = algebra.kl_divergence
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score
