@@ -35,7 +35,7 @@ def test_rows_are_whatever_numpy_makes_an_array_of() -> None:
     ):
         assert np.array_equal(others, labels)
     with pytest.raises(ValueError, match="Expected 2D array"):
-        gm.predict(None)  # type: ignore[arg-type]
+        gm.predict(None)  # type: ignore[call-overload]
 
 
 def test_what_is_computed_of_rows_has_their_dtype() -> None:
