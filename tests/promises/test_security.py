@@ -41,6 +41,8 @@ MAY_IMPORT = {
     # What travels between Spark's driver and its executors.
     "sweeps/on_spark.py": {"pickle"},
     "sweeps/spark_tasks.py": {"pickle"},
+    # And between a client of Dask and its workers.
+    "sweeps/on_dask.py": {"pickle"},
 }
 
 
