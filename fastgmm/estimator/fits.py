@@ -164,7 +164,7 @@ def partial_fit(
     ------
     ValueError
         As ``fit``; for rows of another number of features than before; where ``n_components`` or ``covariance_type`` is
-        another than before, ``assignment`` is not 'soft', or ``annealing`` is given.
+        another than before, ``assignment`` is not 'soft', or ``annealing`` is given. ``TypeError`` for blocks.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite.
 

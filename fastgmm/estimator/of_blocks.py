@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.data.blocks.block import Block, Blocks, Form
+from fastgmm.data.blocks.block import Block, Blocks, Form, is_blocks
 from fastgmm.data.blocks.looking import require_labels, require_numbers
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.validation import NO_VALUES, check_n_features
@@ -30,6 +30,15 @@ def require_nothing_beside(sample_weight: object, labels: object) -> None:
     for name, value, option in (("sample_weight", sample_weight, "weight"), ("labels", labels, "labels")):
         if value is not None:
             raise ValueError(f"{name} cannot be given beside blocks: name their column, blocks_of(..., {option}=...)")
+
+
+def refuse_blocks(X: object, who: str, instead: str) -> None:
+    """Raise ``TypeError`` where blocks are given to who takes arrays alone, and say what to do ``instead``."""
+    if is_blocks(X):
+        raise TypeError(
+            f"{who} takes rows in memory, not blocks: {instead}. Blocks are taken by fit, fit_predict, predict, "
+            "predict_proba, score_samples, score, bic, aic and moments."
+        )
 
 
 def evaluated(scorer: Scorer, blocks: Blocks, n_threads: int | None, wanted: Wanted) -> Iterator[Array]:

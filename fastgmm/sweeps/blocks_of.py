@@ -26,7 +26,7 @@ def blocks_of(
     cache: AnyPath | None = None,
     on_block: Callable[[Visit], object] | None = None,
 ) -> Blocks:
-    """Rows that come in blocks, for ``fit`` and whatever else takes X: they are read anew in each pass.
+    """Rows that come in blocks, for ``fit``, scores and ``moments``: they are read anew in each pass.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
 """What ``blocks_of`` takes, and what it refuses."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from fastgmm import GaussianMixture, Visit, blocks_of
+from fastgmm import GaussianMixture, GaussianMixtureImputer, Visit, blocks_of
 
 ROWS = np.random.RandomState(0).standard_normal((300, 4))
 
@@ -123,3 +124,22 @@ def test_a_watcher_may_end_a_fit_by_an_exception() -> None:
     with pytest.raises(KeyError, match="128"):
         gm.fit(blocks_of([ROWS], block_rows=128, on_block=stop))
     assert not hasattr(gm, "means_")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (GaussianMixture().partial_fit, "partial_fit takes rows in memory, not blocks: call it with one array after"),
+        (GaussianMixture().fit(ROWS).partial_fit, "or give the blocks to fit. Blocks are taken by fit, fit_predict"),
+        (GaussianMixture().fit(ROWS).impute, "impute takes rows in memory, not blocks: call it with one array of rows"),
+        (
+            GaussianMixtureImputer().fit,
+            "GaussianMixtureImputer takes rows in memory, not blocks: fit a GaussianMixture",
+        ),
+        (GaussianMixtureImputer().fit(ROWS).transform, "not blocks: call transform with one array of rows after"),
+        (GaussianMixtureImputer().fit_transform, "whose impute takes one array after another. Blocks are taken by"),
+    ],
+)
+def test_who_takes_arrays_alone_says_what_takes_blocks(call: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call(blocks_of([ROWS]))
