@@ -34,7 +34,8 @@ def blocks_of(
         A file, a directory of files (in the order of their names, without those that begin with . or _), or a list of
         files, all of one kind: ``.npy``, which is mapped into memory; ``.parquet``; ``.arrow``, ``.feather``, ``.ipc``;
         or ``.csv``, ``.tsv``, ``.txt``, ``.dat``, also with ``.gz``. An array, or a list of arrays or frames. A
-        function without arguments that returns an iterator of arrays or frames, anew for each pass. A
+        function without arguments that returns an iterator of arrays or frames, anew for each pass; it runs in the
+        thread of whoever calls us, and may fill the same memory again for each array. A
         ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them in every file. Rows of
         a Dask collection stay on the workers of the client that is current here, from the first pass until the source
         is closed (it is a context manager) or forgotten; without a client Dask computes its parts in this process, anew
