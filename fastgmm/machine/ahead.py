@@ -26,7 +26,8 @@ def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """The items, the next of which is made in a thread while one is used.
 
     Three are in memory at most: one in use, one that waits, and one in the making. The thread has ended, and the
-    iterator is closed, when this generator is.
+    iterator is closed, when this generator is; but where an exception ends it, nobody waits for an item in the making,
+    after which the thread ends by itself.
     """
     ready: Queue[T | _End] = Queue(maxsize=1)
     is_wanted = threading.Event()
@@ -49,20 +50,26 @@ def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
 
     thread = threading.Thread(target=copy_context().run, args=(make,), name="fastgmm-ahead", daemon=True)
     thread.start()
+    is_given_up = True
     try:
         while True:
             item = _next(ready)
             if isinstance(item, _End):
+                is_given_up = False
                 if item.error is not None:
                     raise item.error
                 return
             yield item
             del item
+    except GeneratorExit as closing:
+        is_given_up = closing.__context__ is not None  # closed on the way of an exception, such as Ctrl-C
+        raise
     finally:
         is_wanted.clear()
         with suppress(Empty):
             ready.get_nowait()
-        thread.join()
+        while thread.is_alive() and not is_given_up:
+            thread.join(_SECONDS_OF_WAITING)
 
 
 def _next(ready: "Queue[T | _End]") -> "T | _End":
