@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture, Visit, blocks_of
+from fastgmm.data.blocks.watched import WatchedBlocks
 
 ROWS = np.random.RandomState(0).standard_normal((300, 4))
 
@@ -123,3 +124,40 @@ def test_a_watcher_may_end_a_fit_by_an_exception() -> None:
     with pytest.raises(KeyError, match="128"):
         gm.fit(blocks_of([ROWS], block_rows=128, on_block=stop))
     assert not hasattr(gm, "means_")
+
+
+def test_passes_are_counted_over_the_life_of_a_source() -> None:
+    visits: list[Visit] = []
+    blocks = blocks_of([ROWS], on_block=visits.append)
+    gm = GaussianMixture().fit(blocks).fit(blocks)
+    assert [visit.number for visit in visits] == list(range(1, len(visits) + 1))
+    assert [visit.n_rows_of_all for visit in visits] == [None] + [300] * (2 * gm.n_iter_ + 1)
+
+
+def test_a_watcher_that_raises_stop_iteration_is_told_who_may() -> None:
+    def stop(visit: Visit) -> None:
+        raise StopIteration
+
+    blocks = blocks_of([ROWS], on_block=stop)
+    for use in (GaussianMixture().fit, GaussianMixture().fit(ROWS).score):
+        with pytest.raises(RuntimeError, match="on_block raised StopIteration.* callbacks="):
+            use(blocks)
+
+
+def test_watched_blocks_are_closed_as_others_are() -> None:
+    class Closed:
+        form = blocks_of([ROWS]).form
+        n_times = 0
+
+        def close(self) -> None:
+            self.n_times += 1
+
+        def with_scores(self, model: str, label: str) -> tuple[str, str]:
+            return model, label
+
+    source: Any = Closed()
+    with WatchedBlocks(source, print) as blocks:
+        assert blocks.with_scores("model", label="label") == ("model", "label")
+    assert source.n_times == 1
+    with WatchedBlocks(blocks_of([ROWS]), print) as local:  # which has nothing to close
+        local.close()
