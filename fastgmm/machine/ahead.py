@@ -62,7 +62,7 @@ def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
             yield item
             del item
     except GeneratorExit as closing:
-        is_given_up = closing.__context__ is not None  # closed on the way of an exception, such as Ctrl-C
+        is_given_up = _is_by_an_error(closing)
         raise
     finally:
         is_wanted.clear()
@@ -70,6 +70,13 @@ def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
             ready.get_nowait()
         while thread.is_alive() and not is_given_up:
             thread.join(_SECONDS_OF_WAITING)
+
+
+def _is_by_an_error(closing: BaseException | None) -> bool:
+    """Whether a generator is closed on the way of another exception, such as that of Ctrl-C, by whoever uses it."""
+    while isinstance(closing, GeneratorExit):
+        closing = closing.__context__
+    return closing is not None
 
 
 def _next(ready: "Queue[T | _End]") -> "T | _End":

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -72,6 +72,27 @@ def test_who_has_enough_leaves_no_thread_and_no_open_iterator() -> None:
             break
     assert is_closed.wait(60)
     wait_for_the_end_of_threads()
+
+
+def test_who_closes_what_takes_items_finds_the_thread_ended_and_the_iterator_closed() -> None:
+    ended: list[str] = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(10**9)
+        finally:
+            time.sleep(0.2)
+            ended.append("iterator")
+
+    def taking() -> Generator[int, None, None]:
+        with closing(one_ahead(items())) as ahead:
+            yield from ahead
+
+    taken = taking()
+    assert next(taken) == 0
+    taken.close()
+    assert ended == ["iterator"]
+    assert not threads()
 
 
 def test_an_exception_on_its_way_does_not_wait_for_an_item_in_the_making() -> None:
