@@ -52,11 +52,41 @@ def test_columns_of_frames_are_chosen_by_name() -> None:
         means(blocks_of([frame, frame[["b", "a", "c", "d"]]]))
 
 
+def test_a_number_is_the_position_of_a_column_whatever_columns_are_called() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(ROWS[:, :2], columns=["1", "0"])
+    assert blocks_of([frame], columns=[0]).form.columns == ("1",)
+    assert blocks_of([frame], columns=["0"]).form.columns == ("0",)
+    with pytest.raises(ValueError, match="no column '7'; there are 7, 0"):
+        blocks_of([frame.rename(columns={"1": "7"})], columns=[7])
+
+
+def test_an_array_of_one_dimension_in_a_file_is_refused_as_others_are(tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", ROWS[:, 0])
+    for source in (tmp_path / "rows.npy", ROWS[:, 0]):
+        with pytest.raises(ValueError, match=r"shape \(300,\), where \(n_samples, n_features\) is expected"):
+            blocks_of(source)
+
+
+def test_a_single_row_is_too_few_to_fit() -> None:
+    with pytest.raises(ValueError, match=r"the list: found 1 sample\(s\), while a minimum of 2 is required"):
+        means(blocks_of([ROWS[:1]]))
+
+
 def test_rows_are_float32_where_all_arrays_are() -> None:
     single = ROWS.astype(np.float32)
     assert blocks_of([single, single]).form.dtype == np.float32
     assert blocks_of([single, ROWS]).form.dtype == np.float64
     assert blocks_of(lambda: iter([single])).form.dtype == np.float32
+
+
+@pytest.mark.parametrize("later", [ROWS, (100 * ROWS).astype(np.int64)])
+def test_a_function_whose_first_array_is_float32_yields_no_other(later: np.ndarray) -> None:
+    def source() -> list[np.ndarray]:
+        return [ROWS.astype(np.float32), later]
+
+    with pytest.raises(ValueError, match=f"source, array 1: {later.dtype}, where the first is float32"):
+        means(blocks_of(source))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +106,7 @@ def test_what_is_no_source_is_refused(data: Any, error: type[Exception], message
         blocks_of(data)
 
 
-@pytest.mark.parametrize("block_rows", [0, -1, 1.5, "many"])
+@pytest.mark.parametrize("block_rows", [0, -1, 1.5, "many", True])
 def test_blocks_have_rows(block_rows: Any) -> None:
     with pytest.raises(ValueError, match="block_rows must be a positive integer"):
         blocks_of([ROWS], block_rows=block_rows)

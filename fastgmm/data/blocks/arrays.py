@@ -28,7 +28,8 @@ _BYTES_OF_A_PIECE = 2**22
 def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked, is_list: bool) -> Reader:
     """Of arrays or frames that a function returns, anew for each pass.
 
-    The first says what columns there are; rows are float32 where all of a list are, else where the first is.
+    The first says what columns there are; rows are float32 where all of a list are, else where the first is, and then
+    all must be.
 
     A function is the user's. So it runs in the caller's thread, never ahead of what is done with its rows, and may
     fill the same memory again for each array.
@@ -46,7 +47,8 @@ def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked,
     selection = asked.among(name, _names_of(first), np.shape(first)[1])
     is_single = all(getattr(array, "dtype", None) == np.float32 for array in some)
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
-    expected, arrays = _Expected(name, selection, columns_in_words(first)), each if is_list else partial(_made, each)
+    expected = _Expected(name, selection, columns_in_words(first), is_single)
+    arrays = each if is_list else partial(_made, each)
     return Reader(form, partial(_pieces_of_arrays, arrays, expected, not is_list), is_ready=True)
 
 
@@ -57,6 +59,7 @@ class _Expected:
     name: str
     selection: Selection
     columns: str
+    is_single: bool
 
 
 def _made(each: Callable[[], Iterable[Any]]) -> Generator[Any, None, None]:
@@ -78,6 +81,11 @@ def _pieces_of_arrays(arrays: Callable[[], Iterable[Any]], expected: _Expected, 
         if columns_in_words(data) != expected.columns:
             raise ValueError(f"{place}: {columns_in_words(data)}, where the first has {expected.columns}")
         values = as_numbers(data, place)
+        if expected.is_single and values.dtype != np.float32:
+            raise ValueError(
+                f"{place}: {getattr(data, 'dtype', values.dtype)}, where the first is float32, which cannot hold all of "
+                "its numbers: yield arrays that are all float32, or none"
+            )
         yield replace(piece_of(values, expected.selection, Place(place, 0, len(values))), is_lent=are_lent)
 
 
@@ -109,6 +117,10 @@ def piece_of(values: Array, selection: Selection, place: Place) -> Piece:
 def reader_of_mapped(name: str, paths: tuple[AnyPath, ...], asked: Asked) -> Reader:
     """Of ``.npy`` files of the same columns, mapped into memory one after the other."""
     arrays = [_mapped(path) for path in paths]
+    for path in paths:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        if len(shape) != 2:  # a table of one column elsewhere, as no array of one dimension is
+            raise ValueError(f"{path}: shape {shape}, where (n_samples, n_features) is expected")
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[1] != arrays[0].shape[1]:
             raise ValueError(f"{path}: {array.shape[1]} columns, where {paths[0]} has {arrays[0].shape[1]}")

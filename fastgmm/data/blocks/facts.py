@@ -12,7 +12,12 @@ from fastgmm.data.facts import Facts
 from fastgmm.data.labels import allowed_alone, require_allowed
 from fastgmm.data.origin import counted_from_origin
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import require_columns_observed, require_informative, require_rows_for_components
+from fastgmm.data.validation import (
+    require_columns_observed,
+    require_informative,
+    require_rows,
+    require_rows_for_components,
+)
 from fastgmm.rows import Rows
 
 
@@ -60,6 +65,7 @@ def overview_of(
 
 
 def _require_enough(blocks: Blocks, seen: Seen, n_components: int) -> None:
+    require_rows(seen.n_rows, blocks.form.name)
     if blocks.form.has_weights and not seen.largest_weight:
         raise ValueError(f"{blocks.form.name}: all weights are zero: there is nothing to fit.")
     if seen.missing:
