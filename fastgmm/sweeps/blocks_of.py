@@ -45,7 +45,8 @@ def blocks_of(
         ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``, the DataFrame with the
         component and the log-density of each row, and ``close()``, as that of Dask.
     columns : sequence of str or int, optional
-        The features, by name, or by number from 0; by default all columns but those of weights and labels.
+        The features, by name, or by number from 0; by default all columns but those of weights and labels. An int is
+        the position of a column, whatever columns are called.
     weight : str or int, optional
         The column of weights.
     labels : str or int, optional

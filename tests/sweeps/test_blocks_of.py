@@ -170,7 +170,7 @@ def test_a_watcher_that_raises_stop_iteration_is_told_who_may() -> None:
 
     blocks = blocks_of([ROWS], on_block=stop)
     for use in (GaussianMixture().fit, GaussianMixture().fit(ROWS).score):
-        with pytest.raises(RuntimeError, match="on_block raised StopIteration.* callbacks="):
+        with pytest.raises(RuntimeError, match=r"on_block raised StopIteration.* callbacks="):
             use(blocks)
 
 

@@ -82,9 +82,10 @@ def _pieces_of_arrays(arrays: Callable[[], Iterable[Any]], expected: _Expected, 
             raise ValueError(f"{place}: {columns_in_words(data)}, where the first has {expected.columns}")
         values = as_numbers(data, place)
         if expected.is_single and values.dtype != np.float32:
+            dtype = getattr(data, "dtype", values.dtype)
             raise ValueError(
-                f"{place}: {getattr(data, 'dtype', values.dtype)}, where the first is float32, which cannot hold all of "
-                "its numbers: yield arrays that are all float32, or none"
+                f"{place}: {dtype}, where the first is float32, which cannot hold all of its numbers: yield "
+                "arrays that are all float32, or none"
             )
         yield replace(piece_of(values, expected.selection, Place(place, 0, len(values))), is_lent=are_lent)
 

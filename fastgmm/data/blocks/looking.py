@@ -15,7 +15,7 @@ from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
 from fastgmm.data.validation import holds_missing_or
-from fastgmm.data.weights import moderating_power
+from fastgmm.data.weights import first_of_no_weight, moderating_power
 from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
 
@@ -76,8 +76,8 @@ class Looking:
     def __call__(self, block: Block, n_threads: int) -> Seen:
         has_missing = require_numbers(block, self.columns)
         require_labels(block, self.n_components)
-        reading = Reading(block.values.dtype, self.n_components, frozenset([block.number] if has_missing else []))
-        rows = replace(reading, power=self.power)(block)
+        reading = Reading(block.values.dtype, self.n_components, power=self.power)
+        rows = reading.rows(block, has_missing)
         facts = Facts(rows)
         counted = np.arange(rows.shape[0]) if rows.counted is None else np.flatnonzero(rows.counted)
         counts, counts_of_unobserved, unobserved = self._by_label(block, rows, counted)
@@ -160,9 +160,8 @@ def require_numbers(block: Block, columns: tuple[str, ...] | None) -> bool:
         )
 
     if block.weights is not None:
-        wrong = ~(np.isfinite(block.weights) & (block.weights >= 0))
-        if wrong.any():
-            row = int(np.argmax(wrong))
+        row = first_of_no_weight(block.weights)
+        if row is not None:
             raise ValueError(f"{block.where(row)}: the weight is {block.weights[row]}, negative or not finite")
     return holds_missing_or(infinite, block.values)
 

@@ -39,7 +39,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Asked:
-    """The columns that were asked for, by name, or by number from 0, also in words; None: all but those of weights and labels."""
+    """The columns that were asked for; None: all but those of weights and labels.
+
+    An int is the number of a column from 0; a string its name, or its number where none has that name.
+    """
 
     columns: Sequence[str | int] | None = None
     weight: str | int | None = None

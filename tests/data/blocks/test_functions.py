@@ -84,5 +84,5 @@ def test_an_error_of_a_function_is_what_the_fit_raises() -> None:
 
 def test_a_function_whose_iterator_is_the_same_each_time_is_told_so() -> None:
     arrays = iter([ROWS, ROWS, ROWS])
-    with pytest.raises(ValueError, match="rows counted in the first pass, none in a later one. A source must give"):
+    with pytest.raises(ValueError, match=r"rows counted in the first pass, none in a later one\. A source must give"):
         GaussianMixture().fit(blocks_of(lambda: arrays))
