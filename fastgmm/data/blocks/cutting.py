@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.data.blocks.block import Block, Place
+from fastgmm.data.blocks.block import Block, Place, joined
 from fastgmm.machine.memory import large_array
 from fastgmm.parameters import Array
 
@@ -91,7 +91,7 @@ def cut(pieces: Iterable[Piece], block_rows: int, dtype: np.dtype[Any]) -> Gener
 
 def _block(parts: list[Piece], number: int, begin: int, dtype: np.dtype[Any]) -> Block:
     places = tuple(part.place for part in parts)
-    weights, labels = (_joined([getattr(part, name) for part in parts]) for name in ("weights", "labels"))
+    weights, labels = (joined([getattr(part, name) for part in parts]) for name in ("weights", "labels"))
     return Block(number, begin, _values(parts, dtype), weights, labels, places)
 
 
@@ -115,10 +115,3 @@ def _is_readable(values: Array) -> bool:
     """Kernels step through memory in whole numbers forward."""
     steps = [divmod(stride, values.itemsize) for stride in values.strides]
     return bool(values.flags.aligned) and all(step >= 0 and rest == 0 for step, rest in steps)
-
-
-def _joined(columns: list[Array | None]) -> Array | None:
-    present = [column for column in columns if column is not None]
-    if not present:
-        return None
-    return np.ascontiguousarray(np.concatenate(present), dtype=np.float64)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from fastgmm.data.blocks.block import Blocks
-from fastgmm.data.blocks.kept import together
 from fastgmm.data.blocks.looking import Seen, look
 from fastgmm.data.blocks.reading import Reading
+from fastgmm.data.blocks.sampled_rows import together
 from fastgmm.data.facts import Facts
 from fastgmm.data.labels import require_allowed
 from fastgmm.data.origin import counted_from_origin

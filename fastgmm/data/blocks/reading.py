@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgmm.data.blocks.block import Block
-from fastgmm.data.labels import allowed_alone
+from fastgmm.data.labels import allowed_alone, groups_of
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
 
@@ -72,8 +71,3 @@ class Reading:
     def unit(self) -> float:
         """What weighs 1 as users count weighs so much."""
         return math.ldexp(1.0, self.power)
-
-
-def groups_of(labels: Array) -> NDArray[np.int32]:
-    """Component numbers, -1 where they are unknown."""
-    return np.where(np.isnan(labels), -1.0, labels).astype(np.int32)
