@@ -91,5 +91,5 @@ def _put(ready: "Queue[T | _End]", item: "T | _End", is_wanted: threading.Event)
     while is_wanted.is_set():
         with suppress(Full):
             ready.put(item, timeout=_SECONDS_OF_WAITING)
-            return True
-    return False
+            break
+    return is_wanted.is_set()

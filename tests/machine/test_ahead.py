@@ -95,6 +95,24 @@ def test_who_closes_what_takes_items_finds_the_thread_ended_and_the_iterator_clo
     assert not threads()
 
 
+def test_nothing_more_is_made_for_who_has_enough() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            made.append(number)
+            yield number
+            time.sleep(0.001)
+
+    ahead = one_ahead(items())
+    next(ahead)
+    end = time.monotonic() + 60
+    while len(made) < 3 and time.monotonic() < end:
+        time.sleep(0.001)
+    ahead.close()
+    assert made == [0, 1, 2]
+
+
 def test_an_exception_on_its_way_does_not_wait_for_an_item_in_the_making() -> None:
     is_made = threading.Event()
 
