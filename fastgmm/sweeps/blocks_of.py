@@ -36,14 +36,12 @@ def blocks_of(
         or ``.csv``, ``.tsv``, ``.txt``, ``.dat``, also with ``.gz``. An array, or a list of arrays or frames. A
         function without arguments that returns an iterator of arrays or frames, anew for each pass; it runs in the
         thread of whoever calls us, and may fill the same memory again for each array. Where the first of its arrays is
-        float32, all must be. A
-        ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them in every file. Rows of
-        a Dask collection stay on the workers of the client that is current here, from the first pass until the source
-        is closed (it is a context manager) or forgotten; without a client Dask computes its parts in this process, anew
-        for each pass.
-        Of a DataFrame of Spark the partitions are cut into blocks, one by one, in files of the executors: see
-        ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``, the DataFrame with the
-        component and the log-density of each row, and ``close()``, as that of Dask.
+        float32, all must be. A ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them
+        in every file. Rows of a Dask collection stay on the workers of the client that is current here, from the first
+        pass until the source is closed (it is a context manager) or forgotten; without a client Dask computes its parts
+        in this process, anew for each pass. Of a DataFrame of Spark the partitions are cut into blocks, one by one, in
+        files of the executors: see ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``,
+        the DataFrame with the component and the log-density of each row, and ``close()``, as that of Dask.
     columns : sequence of str or int, optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels. An int is
         the position of a column, whatever columns are called.
