@@ -21,7 +21,7 @@ _LARGEST_EXPONENT = 60
 _MOST_OF_A_UNIT = 900
 
 
-class Sums(Protocol):
+class Summable(Protocol):
     """Sums over weighted rows."""
 
     def __add__(self, other: Self) -> Self: ...
@@ -29,7 +29,7 @@ class Sums(Protocol):
     def scaled(self, factor: float) -> Self: ...
 
 
-S = TypeVar("S", bound=Sums)
+S = TypeVar("S", bound=Summable)
 
 
 @dataclass(frozen=True, eq=False)
