@@ -3,7 +3,7 @@
 import math
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from fastgmm.cli.commands import FittedPoints, fit_report, rows_report, slices, 
 from fastgmm.cli.inputs import blocks_for, blocks_in, require_fit_outputs, require_rows_output
 from fastgmm.cli.words import messages_about_blocks
 from fastgmm.data.blocks.cutting import default_block_rows
-from fastgmm.data.validation import NO_VALUES
+from fastgmm.data.weights import InModerateUnit
 from fastgmm.estimator.calls import ready_for_blocks
 from fastgmm.estimator.front import load
-from fastgmm.estimator.of_blocks import Sums, densities_and_sums, sums_of
+from fastgmm.estimator.of_blocks import NO_SUMS, Sums, densities_and_sums, sums_of
 from fastgmm.model.criteria import bic
 from fastgmm.parameters import Array, IntArray
 from fastgmm.show.reports import Report, facts_text
@@ -28,7 +28,7 @@ def fit(arguments: Namespace) -> Report:
         mixture, seconds = timed_fit(arguments, blocks)
     mixture.save(arguments.output)
     scorer, form = ready_for_blocks(mixture, blocks), blocks.form
-    sums = sums_of(scorer, blocks, mixture.n_threads)
+    sums = sums_of(scorer, blocks, mixture.n_threads).as_given()
     score = sums.log_likelihood / sums.weight
     criterion = bic(score, sums.weight, scorer.n_parameters)
     points = FittedPoints(sums.n_rows, form.n_features, f"{form.dtype}, in blocks", score, criterion)
@@ -69,10 +69,8 @@ def score(arguments: Namespace) -> Report:
         total, written = _Total(), _Written(blocks.form.name)
         rows = written.rows(total.densities(densities_and_sums(scorer, blocks, mixture.n_threads)))
         form = None, (), blocks.form.dtype, ["log_density"]
-        return rows_report(arguments, "log_densities", rows, *form, lambda: _facts_of(total.sums))
-    sums = sums_of(scorer, blocks, mixture.n_threads)
-    if not sums.weight:
-        raise ValueError(NO_VALUES)
+        return rows_report(arguments, "log_densities", rows, *form, lambda: _facts_of(total.sums.as_given()))
+    sums = sums_of(scorer, blocks, mixture.n_threads).as_given()
     per_point = f"{sums.log_likelihood / sums.weight:.10g} per point"
     return Report([facts_text({"points": f"{sums.n_rows:,}", "log-likelihood": per_point})], _facts_of(sums))
 
@@ -114,9 +112,9 @@ def _counted(labels: Iterable[Array], counts: IntArray) -> Iterator[Array]:
 class _Total:
     """Adds up sums while densities are written."""
 
-    sums: Sums = field(default_factory=Sums)
+    sums: InModerateUnit[Sums] = NO_SUMS
 
-    def densities(self, outputs: Iterable[tuple[Array, Sums]]) -> Iterator[Array]:
+    def densities(self, outputs: Iterable[tuple[Array, InModerateUnit[Sums]]]) -> Iterator[Array]:
         for densities, sums in outputs:
             self.sums += sums
             yield densities

@@ -39,8 +39,14 @@ class Facts:
 
     @classmethod
     def of_all(cls, some: Rows, **known: Any) -> "Facts":
-        """Facts about rows of which these are some, drawn at random; of all is known what depends on every row."""
+        """Facts about rows of which these are some, drawn at random; of all is known what depends on every row.
+
+        That is given by the names of attributes; ``TypeError`` for another one.
+        """
         facts = cls(some)
+        for name in known:
+            if not isinstance(getattr(cls, name, None), property):
+                raise TypeError(f"{name!r} is no fact about rows")
         facts._known.update(known)
         return facts
 

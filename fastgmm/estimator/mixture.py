@@ -74,8 +74,8 @@ class GaussianMixture:
         of EM only, and with two in a row after an extrapolation. Of several maxima it may find another than plain EM.
         A start that ends in a degenerate component is run again without, and its iterations count from 1 again.
     deadline : float, optional
-        Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start, and
-        what a covariance family computes once of all rows, are finished first.
+        Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start,
+        what a covariance family computes once of all rows, and the first pass over rows in blocks are finished first.
     callbacks : list of callables, optional
         Each is called with a :class:`fastgmm.Step` after every iteration. One that raises ``StopIteration`` ends the
         fit with the best it has found.

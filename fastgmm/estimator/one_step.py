@@ -13,7 +13,7 @@ from fastgmm.data.blocks.block import Block, Blocks, Form, is_blocks
 from fastgmm.data.facts import Facts
 from fastgmm.data.labels import with_labels
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
-from fastgmm.data.weights import check_sample_weight, moderate
+from fastgmm.data.weights import InModerateUnit, check_sample_weight, moderate, require_some_weight
 from fastgmm.estimator.calls import ready_for_blocks, ready_to_score, require_fitted
 from fastgmm.estimator.of_blocks import checked_rows, require_nothing_beside
 from fastgmm.families import FAMILIES, CovarianceFamily
@@ -93,23 +93,25 @@ def moments(
         require_possible(Facts(rows), np.asarray(scorer.weights, np.float64))
     how = scorer, rows, scorer.backend_name, self.n_threads
     found = attended(lambda: _moments_of_rows(*how), work_of(*rows.shape, scorer.shape[0]))
-    if weights is not None and rows.weights is not None and rows.weights is not weights:
-        # Back by the power of two, so that moments of parts add up which have other weights.
-        with np.errstate(over="ignore"):
-            found = found.scaled(float(weights.max() / rows.weights.max()))
+    if weights is not None:
+        # So that moments of parts add up which have other weights.
+        found = InModerateUnit(found, float(weights.max())).as_given()
     check_moments(found)
     return found
 
 
 def _moments_of_blocks(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Moments:
-    def work() -> Moments:
+    def work() -> InModerateUnit[Moments]:
         with closing(blocks.map(_OfBlock(scorer, blocks.form, scorer.backend.name), n_threads)) as parts:
             first = next(parts, None)
             if first is None:
                 raise ValueError(f"{blocks.form.name}: no rows")
             return reduce(add, parts, first)
 
-    found = attended(work)
+    summed = attended(work)
+    if blocks.form.has_weights:
+        require_some_weight(summed.largest > 0, blocks.form.name)
+    found = summed.as_given()
     check_moments(found)
     return found
 
@@ -122,10 +124,10 @@ class _OfBlock:
     form: Form
     backend: str
 
-    def __call__(self, block: Block, n_threads: int) -> Moments:
-        rows = checked_rows(block, self.form, self.scorer.shape[0] if self.form.has_labels else None)
+    def __call__(self, block: Block, n_threads: int) -> InModerateUnit[Moments]:
+        rows, largest = checked_rows(block, self.form, self.scorer.shape[0] if self.form.has_labels else None)
         require_possible(Facts(rows), np.asarray(self.scorer.weights, np.float64))
-        return _moments_of_rows(self.scorer, rows, self.backend, n_threads)
+        return InModerateUnit(_moments_of_rows(self.scorer, rows, self.backend, n_threads), largest)
 
 
 def _moments_of_rows(scorer: Scorer, rows: Rows, backend: str, n_threads: int | None) -> Moments:

@@ -34,15 +34,17 @@ def blocks_of(
         A file, a directory of files (in the order of their names, without those that begin with . or _), or a list of
         files, all of one kind: ``.npy``, which is mapped into memory; ``.parquet``; ``.arrow``, ``.feather``, ``.ipc``;
         or ``.csv``, ``.tsv``, ``.txt``, ``.dat``, also with ``.gz``. An array, or a list of arrays or frames. A
-        function without arguments that returns an iterator of arrays or frames, anew for each pass. A
-        ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them in every file. Rows of
-        Dask stay on the workers of the client that is current here, from the first pass until the source is closed (it
-        is a context manager) or forgotten; without a client Dask computes its parts in this process, anew for each
-        pass. Of a DataFrame of Spark the partitions are cut into blocks, one by one, in files of the executors: see
-        ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``, the DataFrame with the
-        component and the log-density of each row, and ``close()``, as that of Dask.
+        function without arguments that returns an iterator of arrays or frames, anew for each pass; it runs in the
+        thread of whoever calls us, and may fill the same memory again for each array. Where the first of its arrays is
+        float32, all must be. A ``pyarrow.dataset.Dataset`` or a ``pyarrow.Table``. Columns with names are found by them
+        in every file. Rows of a Dask collection stay on the workers of the client that is current here, from the first
+        pass until the source is closed (it is a context manager) or forgotten; without a client Dask computes its parts
+        in this process, anew for each pass. Of a DataFrame of Spark the partitions are cut into blocks, one by one, in
+        files of the executors: see ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``,
+        the DataFrame with the component and the log-density of each row, and ``close()``, as that of Dask.
     columns : sequence of str or int, optional
-        The features, by name, or by number from 0; by default all columns but those of weights and labels.
+        The features, by name, or by number from 0; by default all columns but those of weights and labels. An int is
+        the position of a column, whatever columns are called.
     weight : str or int, optional
         The column of weights.
     labels : str or int, optional
@@ -92,7 +94,8 @@ def blocks_of(
     >>> np.sort(gm.means_.ravel())
     array([0.5, 8.5])
     """
-    if block_rows is not None and (not isinstance(block_rows, int | np.integer) or block_rows < 1):
+    is_number = isinstance(block_rows, int | np.integer) and not isinstance(block_rows, bool)
+    if block_rows is not None and (not is_number or block_rows < 1):
         raise ValueError(f"block_rows must be a positive integer; got {block_rows!r}")
     blocks = _blocks_of(
         data, Asked(columns, weight, labels), header, delimiter, cache, None if block_rows is None else int(block_rows)

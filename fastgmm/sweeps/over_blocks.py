@@ -74,7 +74,13 @@ class OverBlocks:
 
     def _sums(self, question: Question[list[Moments]]) -> list[Moments]:
         with closing(self.ask(question)) as answers:
-            return reduce(lambda some, more: list(map(add, some, more)), answers)
+            first = next(answers, None)
+            if first is None:
+                raise ValueError(
+                    f"{self.blocks.form.name}: {self.facts.n_counted} rows counted in the first pass, none in a later "
+                    "one. A source must give the same rows each time."
+                )
+            return reduce(lambda some, more: list(map(add, some, more)), answers, first)
 
     def ask(self, question: Question[T]) -> Generator[T, None, None]:
         work = _Asked(self.reading, self.family.name, self.backend.name, question)
