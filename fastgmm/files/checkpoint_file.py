@@ -1,11 +1,11 @@
-"""Checkpoint files: what is kept of a fit that may be killed.
+"""Checkpoint files: a fit that may be killed, as far as it is saved.
 
 The archive is that of ``members.py``, with these members:
 
 ============  =====================  =================================================================
 member        type                   content
 ============  =====================  =================================================================
-header        uint8 (bytes,)         JSON: format, version, and ``kept``, a tree of records
+header        uint8 (bytes,)         JSON: format, version, and ``fit``, a tree of records
 numbers       float64 (n,)           those of all arrays in the tree, one after the other
 digest        uint8 (32,)            SHA-256 of the names and bytes of the members above
 ============  =====================  =================================================================
@@ -23,24 +23,24 @@ import numpy as np
 from fastgmm.errors import ModelFormatError
 from fastgmm.files import members
 from fastgmm.fit.acceleration import Memory, Trail
-from fastgmm.fit.checkpoint import Kept, Standing
+from fastgmm.fit.checkpoint import SavedFit, SavedRun
 from fastgmm.fit.steps import Fit, Step
 from fastgmm.machine.whole_file import AnyPath, require_writable, whole_file
 from fastgmm.parameters import FloatArray, Parameters
 
 FORMAT = members.Format("fastgmm.checkpoint", 1, "a fastgmm checkpoint", ("numbers",))
 _RECORDS: dict[str, type[Any]] = {
-    each.__name__: each for each in (Kept, Standing, Memory, Trail, Fit, Step, Parameters)
+    each.__name__: each for each in (SavedFit, SavedRun, Memory, Trail, Fit, Step, Parameters)
 }
 
 
 @dataclass(frozen=True)
 class CheckpointFile:
-    """A file, as a :class:`fastgmm.fit.checkpoint.Keeping`."""
+    """A file, as a :class:`fastgmm.fit.checkpoint.CheckpointStore`."""
 
     path: AnyPath
 
-    def load(self) -> Kept | None:
+    def load(self) -> SavedFit | None:
         """None where there is no file; ``ModelFormatError`` where it is damaged or something else.
 
         ``OSError`` where it cannot be written later on.
@@ -51,10 +51,10 @@ class CheckpointFile:
         except FileNotFoundError:
             return None
 
-    def save(self, kept: Kept) -> None:
+    def save(self, fit: SavedFit) -> None:
         numbers: list[FloatArray] = []
-        tree = _plain(kept, numbers)
-        pieces = members.encode(FORMAT, {"kept": tree}, _Numbers(np.concatenate([np.empty(0), *numbers])))
+        tree = _plain(fit, numbers)
+        pieces = members.encode(FORMAT, {"fit": tree}, _Numbers(np.concatenate([np.empty(0), *numbers])))
         with whole_file(self.path) as file:
             file.writelines(pieces)
 
@@ -83,12 +83,12 @@ def _plain(value: Any, numbers: list[FloatArray]) -> Any:
     raise TypeError(f"a checkpoint has no {type(value).__name__}")
 
 
-def _decode(content: bytes) -> Kept:
+def _decode(content: bytes) -> SavedFit:
     header, arrays = members.decode(FORMAT, content)
-    kept = _value(header["kept"], arrays["numbers"])
-    if not isinstance(kept, Kept):
+    fit = _value(header["fit"], arrays["numbers"])
+    if not isinstance(fit, SavedFit):
         raise ModelFormatError("no record of a fit", "unsound")
-    return kept
+    return fit
 
 
 def _value(plain: Any, numbers: FloatArray) -> Any:

@@ -19,8 +19,8 @@ from fastgmm.parameters import FloatArray, Parameters
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
-    """Where a run of EM stands: its iterate, as parameters, and what the run has counted."""
+class SavedRun:
+    """A run of EM where it stands: its iterate, as parameters, and what the run has counted."""
 
     parameters: Parameters
     asked: Parameters
@@ -43,8 +43,8 @@ class Standing:
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
-    """What is kept of a fit.
+class SavedFit:
+    """What a checkpoint keeps of a fit.
 
     Attributes
     ----------
@@ -54,33 +54,33 @@ class Kept:
         The state of the generator of random numbers when the fit began.
     finished : tuple of Fit or None
         The outcomes of the runs that have ended; None where one ended in an error, which it would again.
-    standing : Standing or None
+    run : SavedRun or None
         Of the run after these.
     """
 
     digest: str
     random_state: FloatArray
     finished: tuple[Fit | None, ...] = ()
-    standing: Standing | None = None
+    run: SavedRun | None = None
 
 
-class Keeping(Protocol):
-    """Where it is kept, such as a file."""
+class CheckpointStore(Protocol):
+    """Where a fit is saved, such as a file."""
 
-    def load(self) -> Kept | None:
-        """What an earlier process has kept, if anything."""
+    def load(self) -> SavedFit | None:
+        """What an earlier process has saved, if anything."""
 
-    def save(self, kept: Kept) -> None:
-        """In place of what was kept before, whole or not at all."""
+    def save(self, saved: SavedFit) -> None:
+        """In place of what was saved before, whole or not at all."""
 
 
 @dataclass(eq=False)
 class Checkpoint:
-    """Keeps what a fit has found by ``save``, and knows what an earlier process has kept."""
+    """Saves what a fit has found, and knows what an earlier process has saved."""
 
-    save: Callable[[Kept], None]
-    kept: Kept
-    earlier: Kept | None
+    save: Callable[[SavedFit], None]
+    saved: SavedFit
+    earlier: SavedFit | None
     _n_runs: int = field(default=0, init=False)
 
     def outcome_of_next_run(self) -> Fit | None:
@@ -90,44 +90,44 @@ class Checkpoint:
             return None
         fit = self.earlier.finished[self._n_runs - 1]
         if fit is not None:
-            self.kept = replace(self.kept, finished=(*self.kept.finished, fit))
+            self.saved = replace(self.saved, finished=(*self.saved.finished, fit))
         return fit
 
-    def standing_of_run(self) -> Standing | None:
+    def saved_run(self) -> SavedRun | None:
         """Where an earlier process has left the run that now begins."""
         is_under_way = self.earlier is not None and self._n_runs == len(self.earlier.finished) + 1
-        return self.earlier.standing if self.earlier is not None and is_under_way else None
+        return self.earlier.run if self.earlier is not None and is_under_way else None
 
-    def keep(self, standing: Standing) -> None:
-        self._save(replace(self.kept, standing=standing))
+    def keep(self, run: SavedRun) -> None:
+        self._save(replace(self.saved, run=run))
 
     def finish(self, fit: Fit | None) -> None:
         """The run has ended; where it was cut short it may go on another time."""
         if fit is None or not fit.was_cut_short:
-            self._save(replace(self.kept, finished=(*self.kept.finished, fit), standing=None))
+            self._save(replace(self.saved, finished=(*self.saved.finished, fit), run=None))
 
-    def _save(self, kept: Kept) -> None:
+    def _save(self, saved: SavedFit) -> None:
         """Unless an earlier process has kept more: a run that had failed fails again on the way there."""
-        self.kept = kept
+        self.saved = saved
         if self.earlier is None or self._n_runs > len(self.earlier.finished):
-            self.save(kept)
+            self.save(saved)
 
     def random_state(self) -> np.random.RandomState:
         """Random numbers from where the fit began to draw them, be it in another process."""
-        return _generator_of(self.kept.random_state)
+        return _generator_of(self.saved.random_state)
 
 
-def checkpoint_of(keeping: Keeping, digest: str, generator: Callable[[], np.random.RandomState]) -> Checkpoint:
+def checkpoint_of(store: CheckpointStore, digest: str, generator: Callable[[], np.random.RandomState]) -> Checkpoint:
     """That of a fit; ``ValueError`` where what an earlier process has kept is of another one."""
-    earlier = keeping.load()
+    earlier = store.load()
     if earlier is None:
-        return Checkpoint(keeping.save, Kept(digest, _state_of(generator())), None)
+        return Checkpoint(store.save, SavedFit(digest, _state_of(generator())), None)
     if earlier.digest != digest:
         raise ValueError(
             "the checkpoint is of a fit of other rows, or with other options or another backend: remove the file, or "
             "name another"
         )
-    return Checkpoint(keeping.save, replace(earlier, finished=(), standing=None), earlier)
+    return Checkpoint(store.save, replace(earlier, finished=(), run=None), earlier)
 
 
 # The state of NumPy's generator as numbers: 624 words, the position among them, and a normal number in hand.
