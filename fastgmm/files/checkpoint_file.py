@@ -5,17 +5,19 @@ The archive is that of ``members.py``, with these members:
 ============  =====================  =================================================================
 member        type                   content
 ============  =====================  =================================================================
-header        uint8 (bytes,)         JSON: format, version, and ``fit``, a tree of records
-numbers       float64 (n,)           those of all arrays in the tree, one after the other
+header        uint8 (bytes,)         JSON: format, version, and ``fit``, a tree of lists
+numbers       float64 (n,)           those in the tree, one after the other
 digest        uint8 (32,)            SHA-256 of the names and bytes of the members above
 ============  =====================  =================================================================
 
-A record is an object that says what it ``is`` and has a value for each field; a float is its hexadecimal text, an array
-its shape and where it begins among the numbers.
+A list says first what it is: ``["float", begin]`` and ``["array", begin, *shape]`` say where their numbers begin,
+``["steps", begin, n]`` where a table of n steps does, column by column, ``["tuple", *items]`` what it holds, and a record
+the values of its fields, in order. So a header grows with the runs of a fit, and not with their iterations.
 """
 
 import math
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -29,8 +31,17 @@ from fastgmm.machine.whole_file import AnyPath, require_writable, whole_file
 from fastgmm.parameters import FloatArray, Parameters
 
 FORMAT = members.Format("fastgmm.checkpoint", 1, "a fastgmm checkpoint", ("numbers",))
-_RECORDS: dict[str, type[Any]] = {
-    each.__name__: each for each in (SavedFit, SavedRun, Memory, Trail, Fit, Step, Parameters)
+_RECORDS: dict[str, type[Any]] = {each.__name__: each for each in (SavedFit, SavedRun, Memory, Trail, Fit, Parameters)}
+# The columns of a table of steps, whose parameters no history holds.
+_COLUMNS: dict[str, type[Any]] = {
+    "restart": int,
+    "iteration": int,
+    "lower_bound": float,
+    "change": float,
+    "converged": bool,
+    "seconds": float,
+    "accepted": bool,
+    "fell": bool,
 }
 
 
@@ -52,35 +63,52 @@ class CheckpointFile:
             return None
 
     def save(self, fit: SavedFit) -> None:
-        numbers: list[FloatArray] = []
+        numbers = _Numbers()
         tree = _plain(fit, numbers)
-        pieces = members.encode(FORMAT, {"fit": tree}, _Numbers(np.concatenate([np.empty(0), *numbers])))
+        pieces = members.encode(FORMAT, {"fit": tree}, numbers)
         with whole_file(self.path) as file:
             file.writelines(pieces)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Numbers:
-    numbers: FloatArray
+    """Numbers of arrays, one after the other."""
+
+    _parts: list[FloatArray] = field(default_factory=list)
+    _count: int = 0
+
+    def add(self, array: FloatArray) -> int:
+        """Where its numbers begin."""
+        begin, self._count = self._count, self._count + array.size
+        self._parts.append(array.ravel())
+        return begin
+
+    @property
+    def numbers(self) -> FloatArray:
+        return np.concatenate([np.empty(0), *self._parts])
 
 
-def _plain(value: Any, numbers: list[FloatArray]) -> Any:
-    """What JSON has for it; arrays go to the numbers."""
+def _plain(value: Any, numbers: _Numbers) -> Any:
+    """What JSON has for it; floats and arrays go to the numbers."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return {"float": value.hex()}
+        return ["float", numbers.add(np.array([value]))]
     if isinstance(value, np.ndarray):
-        begin = sum(map(len, numbers))
-        numbers.append(np.asarray(value, np.float64).ravel())
-        return {"shape": list(value.shape), "begin": begin}
+        return ["array", numbers.add(np.asarray(value, np.float64)), *value.shape]
+    if isinstance(value, tuple) and value and isinstance(value[0], Step):
+        return ["steps", numbers.add(_table(value)), len(value)]
     if isinstance(value, tuple):
-        return [_plain(item, numbers) for item in value]
-    if type(value).__name__ in _RECORDS:
-        return {"is": type(value).__name__} | {
-            each.name: _plain(getattr(value, each.name), numbers) for each in fields(value)
-        }
-    raise TypeError(f"a checkpoint has no {type(value).__name__}")
+        return ["tuple", *(_plain(item, numbers) for item in value)]
+    name = type(value).__name__
+    if name in _RECORDS:
+        return [name, *(_plain(getattr(value, each.name), numbers) for each in fields(value))]
+    raise TypeError(f"a checkpoint has no {name}")
+
+
+def _table(steps: Sequence[Step]) -> FloatArray:
+    """A row for each of the columns."""
+    return np.array([[getattr(step, name) for step in steps] for name in _COLUMNS], np.float64)
 
 
 def _decode(content: bytes) -> SavedFit:
@@ -92,15 +120,26 @@ def _decode(content: bytes) -> SavedFit:
 
 
 def _value(plain: Any, numbers: FloatArray) -> Any:
-    if isinstance(plain, list):
-        return tuple(_value(item, numbers) for item in plain)
-    if not isinstance(plain, dict):
+    if not isinstance(plain, list):
         return plain
-    if "float" in plain:
-        return float.fromhex(plain["float"])
-    if "shape" in plain:
-        shape, begin = tuple(plain["shape"]), int(plain["begin"])
-        array = np.array(numbers[begin : begin + math.prod(shape)].reshape(shape), np.float64)
+    kind, *items = plain
+    if kind == "float":
+        return float(numbers[items[0]])
+    if kind == "array":
+        array = _array(numbers, *items).copy()
         array.flags.writeable = False
         return array
-    return _RECORDS[plain["is"]](**{name: _value(item, numbers) for name, item in plain.items() if name != "is"})
+    if kind == "steps":
+        return _steps(_array(numbers, items[0], len(_COLUMNS), items[1]))
+    values = tuple(_value(item, numbers) for item in items)
+    return values if kind == "tuple" else _RECORDS[kind](*values)
+
+
+def _array(numbers: FloatArray, begin: int, *shape: int) -> FloatArray:
+    return numbers[begin : begin + math.prod(shape)].reshape(shape)
+
+
+def _steps(table: FloatArray) -> tuple[Step, ...]:
+    columns = {name: map(kind, row.tolist()) for (name, kind), row in zip(_COLUMNS.items(), table, strict=True)}
+    rows = zip(*columns.values(), strict=True)
+    return tuple(Step(parameters=None, **dict(zip(columns, row, strict=True))) for row in rows)

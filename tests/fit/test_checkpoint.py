@@ -100,6 +100,22 @@ def test_a_fit_that_has_ended_is_not_repeated(tmp_path: Path) -> None:
     require_same_fit(first, fit(rows(), tmp_path / "kept", {"n_init": 2}, killed_after=1))
 
 
+def test_a_fit_of_two_thousand_steps_is_saved_and_goes_on(tmp_path: Path) -> None:
+    how = {"max_iter": 2000, "init_params": "random_from_data"}
+    with pytest.raises(KilledError):
+        fit(rows()[:200], tmp_path / "kept", how, killed_after=1990)
+    resumed = fit(rows()[:200], tmp_path / "kept", how)
+    assert len(resumed.history_) == 2000
+    first = fit(rows()[:200], tmp_path / "kept", how, killed_after=1)
+    assert [vars(step) for step in first.history_] == [vars(step) for step in resumed.history_]
+
+
+def test_a_fit_of_a_thousand_starts_is_saved(tmp_path: Path) -> None:
+    how = {"max_iter": 1, "n_init": 1000, "init_params": "random_from_data", "covariance_type": "spherical"}
+    first = fit(rows()[:20, :1], tmp_path / "kept", how)
+    require_same_fit(first, fit(rows()[:20, :1], tmp_path / "kept", how, killed_after=1))
+
+
 def test_random_numbers_go_on_where_nobody_has_seeded_them(tmp_path: Path) -> None:
     options = {"random_state": None, "n_init": 4, "init_params": "random_from_data"}
     with pytest.raises(KilledError):
