@@ -46,8 +46,9 @@ def fit(
         value count towards the weights; not at all, where nothing is known of their components. Rows of beliefs that
         are mostly distinct are kept in 8 bytes for each component.
     checkpoint : str or path-like, optional
-        A file that keeps the fit after every iteration, whole or not at all: a fit that was killed goes on from there,
-        to the same bits, when it is begun again with the same rows and options. One that had ended is not repeated.
+        A file that keeps the fit, written at most every half second and at the end, whole or not at all: a fit that was
+        killed goes on from there, to the same bits, when it is begun again with the same rows and options. One that had
+        ended is not repeated.
 
     Returns
     -------

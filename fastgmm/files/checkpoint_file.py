@@ -11,7 +11,7 @@ digest        uint8 (32,)            SHA-256 of the names and bytes of the membe
 ============  =====================  =================================================================
 
 A list says first what it is: ``["float", begin]`` and ``["array", begin, *shape]`` say where their numbers begin,
-``["steps", begin, n]`` where a table of n steps does, column by column, ``["tuple", *items]`` what it holds, and a record
+``["steps", begin, n]`` where a table of n steps does, column by column; ``["tuple", *items]`` holds items, and a record
 the values of its fields, in order. So a header grows with the runs of a fit, and not with their iterations.
 """
 
@@ -50,6 +50,8 @@ class CheckpointFile:
     """A file, as a :class:`fastgmm.fit.checkpoint.CheckpointStore`."""
 
     path: AnyPath
+    # To write and flush a small file takes some ten milliseconds, so that no more than a few percent of a fit go there.
+    seconds_between: float = 0.5
 
     def load(self) -> SavedFit | None:
         """None where there is no file; ``ModelFormatError`` where it is damaged or something else.

@@ -1,11 +1,15 @@
-"""A fit that goes on where it was killed: all that the next iteration depends on is kept after each one.
+"""A fit that goes on where it was killed: all that the next iteration depends on is saved now and then.
 
 A fit is a sequence of runs of EM. Of those that have ended the outcome is kept, and of the one under way where it
 stands. A fit that begins anew, of the same rows with the same options, goes through the same sequence: it takes the
-outcomes that are kept, and the run that was broken off goes on from where it stood, to the same bits.
+outcomes that are kept, and the run that was broken off goes on from where it stood, to the same bits. To save all of a
+fit's history takes longer than a short iteration. So it is done no sooner than some time after the last, and when the
+fit ends, be it by an exception; a process that is killed loses the iterations of that time.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -67,21 +71,30 @@ class SavedFit:
 class CheckpointStore(Protocol):
     """Where a fit is saved, such as a file."""
 
+    @property
+    def seconds_between(self) -> float:
+        """No sooner after it was saved is a fit that goes on saved again."""
+
     def load(self) -> SavedFit | None:
         """What an earlier process has saved, if anything."""
 
-    def save(self, saved: SavedFit) -> None:
+    def save(self, fit: SavedFit) -> None:
         """In place of what was saved before, whole or not at all."""
 
 
 @dataclass(eq=False)
 class Checkpoint:
-    """Saves what a fit has found, and knows what an earlier process has saved."""
+    """Saves what a fit has found now and then, and knows what an earlier process has saved.
 
-    save: Callable[[SavedFit], None]
+    What is not saved yet is one attribute, so that a signal between two instructions finds it whole.
+    """
+
+    store: CheckpointStore
     saved: SavedFit
     earlier: SavedFit | None
     _n_runs: int = field(default=0, init=False)
+    _pending: Callable[[], SavedFit] | None = field(default=None, init=False)
+    _saved_at: float = field(default_factory=time.perf_counter, init=False)
 
     def outcome_of_next_run(self) -> Fit | None:
         """That of the run which now begins, where an earlier process has ended it."""
@@ -98,19 +111,40 @@ class Checkpoint:
         is_under_way = self.earlier is not None and self._n_runs == len(self.earlier.finished) + 1
         return self.earlier.run if self.earlier is not None and is_under_way else None
 
-    def keep(self, run: SavedRun) -> None:
-        self._save(replace(self.saved, run=run))
+    def keep(self, run: Callable[[], SavedRun]) -> None:
+        """Where the run stands, which is asked for only where it is saved."""
+        before = self.saved
+        self._put(lambda: replace(before, run=run()))
 
     def finish(self, fit: Fit | None) -> None:
         """The run has ended; where it was cut short it may go on another time."""
         if fit is None or not fit.was_cut_short:
-            self._save(replace(self.saved, finished=(*self.saved.finished, fit), run=None))
+            saved = self.saved = replace(self.saved, finished=(*self.saved.finished, fit))
+            self._put(lambda: saved)
 
-    def _save(self, saved: SavedFit) -> None:
-        """Unless an earlier process has kept more: a run that had failed fails again on the way there."""
-        self.saved = saved
-        if self.earlier is None or self._n_runs > len(self.earlier.finished):
-            self.save(saved)
+    @contextmanager
+    def saved_at_the_end(self) -> Iterator[None]:
+        """Whatever ends the block, what was found last is saved then."""
+        try:
+            yield
+        except BaseException:
+            with suppress(OSError):  # what has ended the fit matters more than a disk that is full
+                self._save_pending()
+            raise
+        self._save_pending()
+
+    def _put(self, pending: Callable[[], SavedFit]) -> None:
+        """Unless an earlier process has saved more: a run that had failed fails again on the way there."""
+        if self.earlier is not None and self._n_runs <= len(self.earlier.finished):
+            return
+        self._pending = pending
+        if time.perf_counter() - self._saved_at >= self.store.seconds_between:
+            self._save_pending()
+
+    def _save_pending(self) -> None:
+        if self._pending is not None:
+            self.store.save(self._pending())
+            self._pending, self._saved_at = None, time.perf_counter()
 
     def random_state(self) -> np.random.RandomState:
         """Random numbers from where the fit began to draw them, be it in another process."""
@@ -121,13 +155,13 @@ def checkpoint_of(store: CheckpointStore, digest: str, generator: Callable[[], n
     """That of a fit; ``ValueError`` where what an earlier process has kept is of another one."""
     earlier = store.load()
     if earlier is None:
-        return Checkpoint(store.save, SavedFit(digest, _state_of(generator())), None)
+        return Checkpoint(store, SavedFit(digest, _state_of(generator())), None)
     if earlier.digest != digest:
         raise ValueError(
             "the checkpoint is of a fit of other rows, or with other options or another backend: remove the file, or "
             "name another"
         )
-    return Checkpoint(store.save, replace(earlier, finished=(), run=None), earlier)
+    return Checkpoint(store, replace(earlier, finished=(), run=None), earlier)
 
 
 # The state of NumPy's generator as numbers: 624 words, the position among them, and a normal number in hand.

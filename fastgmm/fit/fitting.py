@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -135,7 +136,8 @@ def _best_fit(
     observer = _among_the_data(observers, shown) if observers else None
     checkpoint = None if store is None else _checkpoint(store, options, sweep)
     runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint)
-    best, steps = best_of_restarts(runs)
+    with nullcontext() if checkpoint is None else checkpoint.saved_at_the_end():
+        best, steps = best_of_restarts(runs)
     best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
     fixed: tuple[int, ...] = ()
     if held is not None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
@@ -229,7 +230,8 @@ class Run:
         if len(self.steps) == self.stopping.max_iter:
             ending = ending or "max_iter"
         if self.checkpoint is not None and ending is None:
-            self.checkpoint.keep(self._saved())
+            at = self.iterate, len(self.steps), self.counts, self.quiet_steps
+            self.checkpoint.keep(partial(self._saved, *at))
         is_stopped = self._stops_at(step)
         self.stop_reason = "callback" if is_stopped and not is_settled else ending
 
@@ -237,11 +239,11 @@ class Run:
         """Where the run stood in another process."""
         self.steps, self.counts, self.quiet_steps = list(saved.steps), saved.counts, saved.quiet_steps
 
-    def _saved(self) -> SavedRun:
-        at = self.iterate
+    def _saved(self, at: Iterate, n_steps: int, counts: FloatArray, quiet_steps: int) -> SavedRun:
+        """The run after so many steps, where it stood at that iterate."""
         where = at.model.parameters, at.asked.parameters, at.lower_bound, at.change
         marks = at.accepted, at.is_jump, at.has_jumped, at.memory
-        return SavedRun(*where, *marks, tuple(self.steps), self.counts, self.quiet_steps)
+        return SavedRun(*where, *marks, tuple(self.steps[:n_steps]), counts, quiet_steps)
 
     def _go_on(self, next_iterate: Callable[[], Iterate]) -> bool:
         """Whether there is a next iterate."""

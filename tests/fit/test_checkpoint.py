@@ -7,6 +7,8 @@ import sys
 import textwrap
 import time
 import warnings
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,10 @@ import pytest
 
 from fastgmm import GaussianMixture, Step, blocks_of
 from fastgmm.errors import DegenerateComponentError, ModelFormatError
+from fastgmm.estimator import calls
+from fastgmm.files.checkpoint_file import CheckpointFile
+from fastgmm.fit.checkpoint import SavedFit
+from fastgmm.machine.waiting import AbandonedError
 from fastgmm.model.attributes import ARRAYS
 
 N, D, K = 3000, 3, 4
@@ -72,8 +78,13 @@ def require_same_fit(one: GaussianMixture, other: GaussianMixture) -> None:
 @pytest.mark.parametrize("in_blocks", [True, False])
 @pytest.mark.parametrize("killed_after", [1, 7])
 def test_a_fit_goes_on_to_the_same_bits(
-    tmp_path: Path, options: dict[str, Any], in_blocks: bool, killed_after: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    in_blocks: bool,
+    killed_after: int,
 ) -> None:
+    monkeypatch.setattr(calls, "CheckpointFile", partial(CheckpointFile, seconds_between=0.0))
     X = blocks_of([rows()], block_rows=1000) if in_blocks else rows()
     whole = fit(X, tmp_path / "whole", options)
     n_kills = 0
@@ -100,14 +111,82 @@ def test_a_fit_that_has_ended_is_not_repeated(tmp_path: Path) -> None:
     require_same_fit(first, fit(rows(), tmp_path / "kept", {"n_init": 2}, killed_after=1))
 
 
+class Store:
+    """Remembers all that was saved."""
+
+    def __init__(self, seconds_between: float) -> None:
+        self.seconds_between = seconds_between
+        self.saved: list[SavedFit] = []
+
+    def load(self) -> SavedFit | None:
+        return self.saved[-1] if self.saved else None
+
+    def save(self, fit: SavedFit) -> None:
+        self.saved.append(fit)
+
+
+def fit_into(store: Store, monkeypatch: pytest.MonkeyPatch, **how: Any) -> GaussianMixture:
+    monkeypatch.setattr(calls, "CheckpointFile", lambda path: store)
+    return fit(rows(), Path(), how.pop("options", {}), **how)
+
+
+def test_a_fit_is_saved_no_sooner_than_some_time_after_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    always, seldom = Store(0.0), Store(np.inf)
+    require_same_fit(fit_into(always, monkeypatch), fit_into(seldom, monkeypatch))
+    assert len(always.saved) == 12
+    assert len(seldom.saved) == 1
+    assert always.saved[3].run is not None
+    assert len(always.saved[3].run.steps) == 4
+
+
+@pytest.mark.parametrize("error", [KilledError, KeyboardInterrupt, AbandonedError, StopIteration])
+def test_what_was_found_last_is_saved_whatever_ends_the_fit(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    def end(step: Step) -> None:
+        if step.iteration == 5:
+            raise error
+
+    store = Store(np.inf)
+    monkeypatch.setattr(calls, "CheckpointFile", lambda path: store)
+    gm = GaussianMixture(K, random_state=0, tol=0, callbacks=[end])
+    with nullcontext() if error is StopIteration else pytest.raises(error):
+        gm.fit(rows(), checkpoint="kept")
+    (saved,) = store.saved
+    assert saved.run is not None
+    assert len(saved.run.steps) == 5
+
+
+def test_what_was_found_last_is_saved_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(np.inf)
+    monkeypatch.setattr(calls, "CheckpointFile", lambda path: store)
+    gm = GaussianMixture(K, random_state=0, tol=0, max_iter=10**6, deadline=0.3).fit(rows(), checkpoint="kept")
+    (saved,) = store.saved
+    assert gm.stop_reason_ == "deadline"
+    assert saved.run is not None
+    assert len(saved.run.steps) == gm.n_iter_
+
+
+def test_a_full_disk_does_not_hide_what_ended_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Store):
+        def save(self, fit: SavedFit) -> None:
+            raise OSError("no space left")
+
+    with pytest.raises(KilledError):
+        fit_into(Full(np.inf), monkeypatch, killed_after=3)
+    with pytest.raises(OSError, match="no space left"):
+        fit_into(Full(np.inf), monkeypatch)
+
+
 def test_a_fit_of_two_thousand_steps_is_saved_and_goes_on(tmp_path: Path) -> None:
     how = {"max_iter": 2000, "init_params": "random_from_data"}
     with pytest.raises(KilledError):
         fit(rows()[:200], tmp_path / "kept", how, killed_after=1990)
     resumed = fit(rows()[:200], tmp_path / "kept", how)
     assert len(resumed.history_) == 2000
-    first = fit(rows()[:200], tmp_path / "kept", how, killed_after=1)
-    assert [vars(step) for step in first.history_] == [vars(step) for step in resumed.history_]
+    require_same_fit(resumed, fit(rows()[:200], tmp_path / "whole", how))
+    read = fit(rows()[:200], tmp_path / "kept", how, killed_after=1)
+    assert [vars(step) for step in read.history_] == [vars(step) for step in resumed.history_]
 
 
 def test_a_fit_of_a_thousand_starts_is_saved(tmp_path: Path) -> None:
@@ -185,7 +264,11 @@ def test_a_fit_that_fails_fails_again(tmp_path: Path) -> None:
 
 _VICTIM = """
 import sys, warnings
+from functools import partial
 from fastgmm import GaussianMixture, blocks_of
+from fastgmm.estimator import calls
+from fastgmm.files.checkpoint_file import CheckpointFile
+calls.CheckpointFile = partial(CheckpointFile, seconds_between=0.0)
 folder, name = sys.argv[1:]
 blocks = blocks_of(folder + "/rows.npy", block_rows=1000)
 how = dict(tol=0, max_iter=40, random_state=5, n_init=2, accelerate="squarem", backend="numpy")
