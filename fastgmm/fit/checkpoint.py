@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -54,8 +54,8 @@ class SavedFit:
     ----------
     digest : str
         Of the rows and the options.
-    random_state : ndarray
-        The state of the generator of random numbers when the fit began.
+    seed : int
+        Of its random numbers.
     finished : tuple of Fit or None
         The outcomes of the runs that have ended; None where one ended in an error, which it would again.
     run : SavedRun or None
@@ -63,7 +63,7 @@ class SavedFit:
     """
 
     digest: str
-    random_state: FloatArray
+    seed: int
     finished: tuple[Fit | None, ...] = ()
     run: SavedRun | None = None
 
@@ -148,33 +148,20 @@ class Checkpoint:
 
     def random_state(self) -> np.random.RandomState:
         """Random numbers from where the fit began to draw them, be it in another process."""
-        return _generator_of(self.saved.random_state)
+        return np.random.RandomState(self.saved.seed)
 
 
-def checkpoint_of(store: CheckpointStore, digest: str, generator: Callable[[], np.random.RandomState]) -> Checkpoint:
-    """That of a fit; ``ValueError`` where what an earlier process has kept is of another one."""
+def checkpoint_of(store: CheckpointStore, digest: str, draw_seed: Callable[[], int]) -> Checkpoint:
+    """That of a fit; ``ValueError`` where what an earlier process has saved is of another one.
+
+    A seed is drawn also where one was saved: so what a program draws next is the same, whether its fit goes on or not.
+    """
     earlier = store.load()
-    if earlier is None:
-        return Checkpoint(store, SavedFit(digest, _state_of(generator())), None)
-    if earlier.digest != digest:
+    if earlier is not None and earlier.digest != digest:
         raise ValueError(
             "the checkpoint is of a fit of other rows, or with other options or another backend: remove the file, or "
             "name another"
         )
-    return Checkpoint(store, replace(earlier, finished=(), run=None), earlier)
-
-
-# The state of NumPy's generator as numbers: 624 words, the position among them, and a normal number in hand.
-
-
-def _state_of(generator: np.random.RandomState) -> FloatArray:
-    state: dict[str, Any] = generator.get_state(legacy=False)
-    words, position = state["state"]["key"], state["state"]["pos"]
-    return np.concatenate([words, [position, state["has_gauss"], state["gauss"]]]).astype(np.float64)
-
-
-def _generator_of(state: FloatArray) -> np.random.RandomState:
-    generator = np.random.RandomState(0)
-    words, (position, has_gauss, gauss) = state[:-3].astype(np.uint32), state[-3:]
-    generator.set_state(("MT19937", words, int(position), int(has_gauss), float(gauss)))
-    return generator
+    seed = draw_seed()
+    saved = SavedFit(digest, seed) if earlier is None else replace(earlier, finished=(), run=None)
+    return Checkpoint(store, saved, earlier)

@@ -26,7 +26,7 @@ from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.identity import identity_of
 from fastgmm.fit.labelled import require_possible, rows_of_a_component
-from fastgmm.fit.options import Options, check_random_state
+from fastgmm.fit.options import Options, check_random_state, seed_of
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
@@ -150,8 +150,8 @@ def _best_fit(
 def _checkpoint(store: CheckpointStore, options: Options, sweep: AnySweep) -> Checkpoint:
     if options.assignment == "stochastic":
         raise ValueError("a fit with assignment='stochastic' cannot be kept in a checkpoint")
-    generator = partial(check_random_state, options.random_state)
-    return checkpoint_of(store, identity_of(options, sweep.facts, sweep.backend.name), generator)
+    draw_seed = partial(seed_of, options.random_state)
+    return checkpoint_of(store, identity_of(options, sweep.facts, sweep.backend.name), draw_seed)
 
 
 def _count_of_missing(facts: Facts) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import fields
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ _OF_NO_EFFECT = ("verbose", "verbose_interval", "n_threads", "deadline", "callba
 def identity_of(options: Options, facts: Facts, backend: str) -> str:
     """Of all that a fit's result depends on: of rows what was seen of all, and a sample."""
     sha = hashlib.sha256()
-    seed = options.random_state if isinstance(options.random_state, int) else None
+    seed = int(options.random_state) if isinstance(options.random_state, Integral) else None
     said = {each.name: getattr(options, each.name) for each in fields(options) if each.name not in _OF_NO_EFFECT}
     for name, value in (said | {"seed": seed, "backend": backend}).items():
         sha.update(f"{name}={_in_words(value)};".encode())

@@ -205,6 +205,32 @@ def test_random_numbers_go_on_where_nobody_has_seeded_them(tmp_path: Path) -> No
     require_same_fit(one, fit(rows(), tmp_path / "kept", options))
 
 
+def test_fits_that_nobody_has_seeded_differ(tmp_path: Path) -> None:
+    options = {"random_state": None, "init_params": "random"}
+    one, other = (fit(rows(), tmp_path / name, options) for name in ("one", "other"))
+    assert not np.array_equal(one.means_, other.means_)
+
+
+@pytest.mark.parametrize("bits", [np.random.MT19937, np.random.PCG64])
+def test_a_generator_that_is_shared_goes_on(tmp_path: Path, bits: type[Any]) -> None:
+    generator = np.random.RandomState(bits(0))
+    options = {"random_state": generator, "init_params": "random"}
+    one, other = (fit(rows(), tmp_path / name, options) for name in ("one", "other"))
+    assert not np.array_equal(one.means_, other.means_)
+    again = np.random.RandomState(bits(0))
+    # The fit that has ended answers, and the generator is where it was after it.
+    require_same_fit(one, fit(rows(), tmp_path / "one", options | {"random_state": again}, killed_after=1))
+    require_same_fit(other, fit(rows(), tmp_path / "third", options | {"random_state": again}))
+    assert generator.randint(2**31) == again.randint(2**31)
+
+
+def test_a_seed_is_one_with_a_checkpoint_and_without(tmp_path: Path) -> None:
+    for seed in (3, np.int64(3)):
+        options = {"random_state": seed, "init_params": "random", "backend": "numpy"}
+        blocks = blocks_of([rows()], block_rows=1000)
+        require_same_fit(fit(blocks, None, options), fit(blocks, tmp_path / "kept", options))
+
+
 @pytest.mark.parametrize(
     "change", [{"n_init": 2}, {"tol": 1e-5}, {"random_state": 6}, {"reg_covar": 1e-5}, {"covariance_type": "diag"}]
 )
