@@ -159,8 +159,8 @@ def checkpoint_of(store: CheckpointStore, digest: str, draw_seed: Callable[[], i
     earlier = store.load()
     if earlier is not None and earlier.digest != digest:
         raise ValueError(
-            "the checkpoint is of a fit of other rows, or with other options or another backend: remove the file, or "
-            "name another"
+            "the checkpoint is of a fit of other rows, with other options or another backend, or from another start: "
+            "remove the file, or name another"
         )
     seed = draw_seed()
     saved = SavedFit(digest, seed) if earlier is None else replace(earlier, finished=(), run=None)

@@ -104,7 +104,7 @@ def fit_blocks(
     deadline = _deadline_of(options)
     n_components, n_features = options.n_components, blocks.form.n_features
     kept = rows_of_a_sample(n_components, n_features), rows_of_a_component(n_features)
-    overview = overview_of(blocks, n_components, *kept, options.n_threads)
+    overview = overview_of(blocks, n_components, *kept, options.n_threads, with_digest=store is not None)
     facts, family = overview.facts, FAMILIES[options.covariance_type]
     n_missing = _count_of_missing(facts)
     backend = get_backend(options.backend, work_of(facts.n_rows, n_features, n_components))
@@ -134,7 +134,7 @@ def _best_fit(
     held = held_of(options, facts, sweep, earlier, unit)
     shown = partial(among_the_values, held, origin)
     observer = _among_the_data(observers, shown) if observers else None
-    checkpoint = None if store is None else _checkpoint(store, options, sweep)
+    checkpoint = None if store is None else _checkpoint(store, options, sweep, unit, earlier)
     runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint)
     with nullcontext() if checkpoint is None else checkpoint.saved_at_the_end():
         best, steps = best_of_restarts(runs)
@@ -147,11 +147,14 @@ def _best_fit(
     return best, steps, warning_about(options, facts, best, regularization, fixed, of_features)
 
 
-def _checkpoint(store: CheckpointStore, options: Options, sweep: AnySweep) -> Checkpoint:
+def _checkpoint(
+    store: CheckpointStore, options: Options, sweep: AnySweep, unit: float, earlier: EarlierFit | None
+) -> Checkpoint:
     if options.assignment == "stochastic":
         raise ValueError("a fit with assignment='stochastic' cannot be kept in a checkpoint")
-    draw_seed = partial(seed_of, options.random_state)
-    return checkpoint_of(store, identity_of(options, sweep.facts, sweep.backend.name), draw_seed)
+    start = None if earlier is None else (earlier.parameters, earlier.lower_bound)
+    identity = identity_of(options, sweep.facts.digest, unit=unit, backend=sweep.backend.name, start=start)
+    return checkpoint_of(store, identity, partial(seed_of, options.random_state))
 
 
 def _count_of_missing(facts: Facts) -> int:

@@ -231,21 +231,96 @@ def test_a_seed_is_one_with_a_checkpoint_and_without(tmp_path: Path) -> None:
         require_same_fit(fit(blocks, None, options), fit(blocks, tmp_path / "kept", options))
 
 
-@pytest.mark.parametrize(
-    "change", [{"n_init": 2}, {"tol": 1e-5}, {"random_state": 6}, {"reg_covar": 1e-5}, {"covariance_type": "diag"}]
-)
-def test_another_fit_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    fit(rows(), tmp_path / "kept", {})
-    with pytest.raises(ValueError, match="the checkpoint is of a fit of other rows, or with other options"):
-        fit(rows(), tmp_path / "kept", change)
+def first_rows(X: np.ndarray, n_components: int, random_state: Any) -> np.ndarray:
+    return X[:n_components]
 
 
-def test_other_rows_are_refused(tmp_path: Path) -> None:
-    fit(rows(), tmp_path / "kept", {})
-    other = rows()
-    other[17, 1] += 1e-9
-    with pytest.raises(ValueError, match="of other rows"):
-        fit(other, tmp_path / "kept", {})
+def last_rows(X: np.ndarray, n_components: int, random_state: Any) -> np.ndarray:
+    return X[-n_components:]
+
+
+REFUSED = "the checkpoint is of a fit of other rows, with other options or another backend, or from another start"
+
+
+@pytest.mark.parametrize("in_blocks", [True, False])
+@pytest.mark.parametrize("change", [{"n_init": 2}, {"random_state": np.int64(6)}, {"means_init": rows()[:K]}])
+def test_another_fit_is_refused(tmp_path: Path, change: dict[str, Any], in_blocks: bool) -> None:
+    X = blocks_of([rows()], block_rows=1000) if in_blocks else rows()
+    fit(X, tmp_path / "kept", {"random_state": np.int64(5)})
+    with pytest.raises(ValueError, match=REFUSED):
+        fit(X, tmp_path / "kept", change)
+
+
+def test_another_start_of_the_user_is_refused(tmp_path: Path) -> None:
+    fit(rows(), tmp_path / "kept", {"init_params": first_rows})
+    with pytest.raises(ValueError, match=REFUSED):
+        fit(rows(), tmp_path / "kept", {"init_params": last_rows})
+
+
+def test_what_changes_nothing_of_a_fit_is_not_asked_for(tmp_path: Path) -> None:
+    one = fit(rows(), tmp_path / "kept", {"verbose": 0, "n_threads": 1})
+    how = {"verbose_interval": 3, "n_threads": 2, "deadline": 60.0, "learning_decay": 0.6, "learning_offset": 3.0}
+    require_same_fit(one, fit(rows(), tmp_path / "kept", how, killed_after=1))
+
+
+def numbers_of_rows() -> dict[str, np.ndarray]:
+    rng = np.random.RandomState(1)
+    labels = np.where(rng.uniform(size=10_000) < 0.1, rng.randint(0, K, 10_000), -1)
+    return {"X": rng.standard_normal((10_000, D)), "sample_weight": rng.uniform(1, 2, 10_000), "labels": labels}
+
+
+@pytest.mark.parametrize("in_blocks", [True, False])
+@pytest.mark.parametrize("changed", ["X", "sample_weight", "labels", "order", "no labels", "no sample_weight"])
+def test_other_rows_are_refused(tmp_path: Path, changed: str, in_blocks: bool) -> None:
+    """Other in one number, which no sample holds and no sum shows."""
+
+    def fitted(data: dict[str, np.ndarray]) -> GaussianMixture:
+        gm = GaussianMixture(K, random_state=0, max_iter=3, init_params="random_from_data")
+        if not in_blocks:
+            return gm.fit(**data, checkpoint=tmp_path / "kept")
+        names = [name for name in ("sample_weight", "labels") if name in data]
+        places = {name.removeprefix("sample_"): D + i for i, name in enumerate(names)}
+        table = np.column_stack(list(data.values()))
+        return gm.fit(blocks_of([table], block_rows=3000, **places), checkpoint=tmp_path / "kept")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        require_same_fit(fitted(numbers_of_rows()), fitted(numbers_of_rows()))
+        data = numbers_of_rows()
+        if changed.startswith("no "):
+            del data[changed.removeprefix("no ")]
+        elif changed == "order":
+            data = {name: np.concatenate([array[1::-1], array[2:]]) for name, array in data.items()}
+        elif changed == "labels":
+            unknown = np.flatnonzero(data["labels"] < 0)[0]
+            known = np.flatnonzero(data["labels"] >= 0)[0]
+            data["labels"][[unknown, known]] = data["labels"][[known, unknown]]
+        elif changed == "X":
+            data["X"][7777] *= 1 + 1e-15
+        else:
+            data["sample_weight"][[17, 18]] = data["sample_weight"][[18, 17]]
+        with pytest.raises(ValueError, match=REFUSED):
+            fitted(data)
+
+
+@pytest.mark.parametrize("in_blocks", [True, False])
+def test_a_warm_start_from_another_fit_is_refused(tmp_path: Path, in_blocks: bool) -> None:
+    X = blocks_of([rows()], block_rows=1000) if in_blocks else rows()
+
+    def warm(n_before: int) -> GaussianMixture:
+        gm = GaussianMixture(K, random_state=0, tol=0, warm_start=True, max_iter=n_before).fit(X)
+        return gm.set_params(max_iter=4).fit(X, checkpoint=tmp_path / "kept")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        require_same_fit(warm(2), warm(2))
+        with pytest.raises(ValueError, match=REFUSED):
+            warm(3)
+
+
+def test_the_layout_of_rows_is_no_matter(tmp_path: Path) -> None:
+    one = fit(rows(), tmp_path / "kept", {})
+    require_same_fit(one, fit(np.asfortranarray(rows()), tmp_path / "kept", {}, killed_after=1))
 
 
 def test_stochastic_fits_are_not_kept(tmp_path: Path) -> None:
