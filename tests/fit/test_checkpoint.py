@@ -16,14 +16,13 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture, Step, blocks_of
-from fastgmm.errors import DegenerateComponentError, ModelFormatError
+from fastgmm.errors import DegenerateComponentError
 from fastgmm.estimator import calls
 from fastgmm.files.checkpoint_file import CheckpointFile
 from fastgmm.fit.checkpoint import SavedFit
 from fastgmm.machine.waiting import AbandonedError
-from fastgmm.model.attributes import ARRAYS
+from tests.checkpoints import D, K, KilledError, N, fit, require_same_fit, rows
 
-N, D, K = 3000, 3, 4
 FITS: dict[str, dict[str, Any]] = {
     "plain": {},
     "restarts": {"n_init": 3},
@@ -37,41 +36,6 @@ FITS: dict[str, dict[str, Any]] = {
     "spherical": {"covariance_type": "spherical"},
     "fails": {"n_init": 3, "reg_covar": 0, "init_params": "random_from_data"},
 }
-
-
-def rows(holes: float = 0.0) -> np.ndarray:
-    rng = np.random.RandomState(0)
-    values = 1.5 * rng.standard_normal((K, D))[rng.randint(K, size=N)] + rng.standard_normal((N, D))
-    values[rng.uniform(size=values.shape) < holes] = np.nan
-    return values
-
-
-class KilledError(Exception):
-    """As though the process had ended here."""
-
-
-def fit(X: Any, checkpoint: Path | None, options: dict[str, Any], killed_after: int | None = None) -> GaussianMixture:
-    n_steps = 0
-
-    def kill(step: Step) -> None:
-        nonlocal n_steps
-        n_steps += 1
-        if n_steps == killed_after:
-            raise KilledError
-
-    how = {"tol": 0, "max_iter": 12, "random_state": 5, **options}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return GaussianMixture(K, callbacks=[kill], **how).fit(X, checkpoint=checkpoint)
-
-
-def require_same_fit(one: GaussianMixture, other: GaussianMixture) -> None:
-    for name in ARRAYS:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), name)
-    for name in ("lower_bounds_", "lower_bound_", "n_iter_", "converged_", "stop_reason_", "degenerate_components_"):
-        assert getattr(one, name) == getattr(other, name), name
-    steps = [[(s.restart, s.iteration, s.lower_bound, s.accepted) for s in each.history_] for each in (one, other)]
-    assert steps[0] == steps[1]
 
 
 @pytest.mark.parametrize("options", FITS.values(), ids=FITS.keys())
@@ -167,6 +131,25 @@ def test_what_was_found_last_is_saved_at_the_deadline(monkeypatch: pytest.Monkey
     assert len(saved.run.steps) == gm.n_iter_
 
 
+@pytest.mark.parametrize("in_blocks", [True, False])
+def test_a_fit_that_a_callback_has_stopped_goes_on_in_the_same_call(tmp_path: Path, in_blocks: bool) -> None:
+    X = blocks_of([rows()], block_rows=1000) if in_blocks else rows()
+    seen: list[int] = []
+
+    def stop_at_times(step: Step) -> None:
+        seen.append(step.iteration)
+        if len(seen) in (5, 9):
+            raise StopIteration
+
+    gm = GaussianMixture(K, random_state=5, tol=0, max_iter=12, callbacks=[stop_at_times])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reasons = [gm.fit(X, checkpoint=tmp_path / "kept").stop_reason_ for _ in range(4)]
+    assert reasons == ["callback", "callback", "max_iter", "max_iter"]
+    assert seen == list(range(1, 13))
+    require_same_fit(gm, fit(X, tmp_path / "whole", {}))
+
+
 def test_a_full_disk_does_not_hide_what_ended_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(Store):
         def save(self, fit: SavedFit) -> None:
@@ -176,23 +159,6 @@ def test_a_full_disk_does_not_hide_what_ended_the_fit(monkeypatch: pytest.Monkey
         fit_into(Full(np.inf), monkeypatch, killed_after=3)
     with pytest.raises(OSError, match="no space left"):
         fit_into(Full(np.inf), monkeypatch)
-
-
-def test_a_fit_of_two_thousand_steps_is_saved_and_goes_on(tmp_path: Path) -> None:
-    how = {"max_iter": 2000, "init_params": "random_from_data"}
-    with pytest.raises(KilledError):
-        fit(rows()[:200], tmp_path / "kept", how, killed_after=1990)
-    resumed = fit(rows()[:200], tmp_path / "kept", how)
-    assert len(resumed.history_) == 2000
-    require_same_fit(resumed, fit(rows()[:200], tmp_path / "whole", how))
-    read = fit(rows()[:200], tmp_path / "kept", how, killed_after=1)
-    assert [vars(step) for step in read.history_] == [vars(step) for step in resumed.history_]
-
-
-def test_a_fit_of_a_thousand_starts_is_saved(tmp_path: Path) -> None:
-    how = {"max_iter": 1, "n_init": 1000, "init_params": "random_from_data", "covariance_type": "spherical"}
-    first = fit(rows()[:20, :1], tmp_path / "kept", how)
-    require_same_fit(first, fit(rows()[:20, :1], tmp_path / "kept", how, killed_after=1))
 
 
 def test_random_numbers_go_on_where_nobody_has_seeded_them(tmp_path: Path) -> None:
@@ -326,29 +292,6 @@ def test_the_layout_of_rows_is_no_matter(tmp_path: Path) -> None:
 def test_stochastic_fits_are_not_kept(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be kept in a checkpoint"):
         fit(rows(), tmp_path / "kept", {"assignment": "stochastic"})
-
-
-def test_a_damaged_checkpoint_is_refused_and_stays(tmp_path: Path) -> None:
-    fit(rows(), tmp_path / "kept", {})
-    content = bytearray((tmp_path / "kept").read_bytes())
-    rng = np.random.RandomState(0)
-    for place in rng.randint(len(content), size=30):
-        damaged = bytearray(content)
-        damaged[place] ^= 1 << rng.randint(8)
-        (tmp_path / "kept").write_bytes(damaged)
-        with pytest.raises(ModelFormatError):
-            fit(rows(), tmp_path / "kept", {})
-        assert (tmp_path / "kept").read_bytes() == damaged
-    for length in (0, 1, 100, len(content) - 1):
-        (tmp_path / "kept").write_bytes(content[:length])
-        with pytest.raises(ModelFormatError):
-            fit(rows(), tmp_path / "kept", {})
-
-
-def test_a_model_is_no_checkpoint(tmp_path: Path) -> None:
-    fit(rows(), None, {}).save(tmp_path / "model")
-    with pytest.raises(ModelFormatError, match="not a fastgmm checkpoint"):
-        fit(rows(), tmp_path / "model", {})
 
 
 def test_a_fit_that_cannot_be_kept_does_not_begin(tmp_path: Path) -> None:
