@@ -122,13 +122,17 @@ def test_what_was_found_last_is_saved_whatever_ends_the_fit(
 
 
 def test_what_was_found_last_is_saved_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pass_time(step: Step) -> None:
+        if step.iteration == 3:
+            monkeypatch.setattr(time, "perf_counter", lambda: 1e12)
+
     store = Store(np.inf)
     monkeypatch.setattr(calls, "CheckpointFile", lambda path: store)
-    gm = GaussianMixture(K, random_state=0, tol=0, max_iter=10**6, deadline=0.3).fit(rows(), checkpoint="kept")
+    gm = GaussianMixture(K, random_state=0, tol=0, deadline=1e6, callbacks=[pass_time]).fit(rows(), checkpoint="kept")
     (saved,) = store.saved
     assert gm.stop_reason_ == "deadline"
     assert saved.run is not None
-    assert len(saved.run.steps) == gm.n_iter_
+    assert len(saved.run.steps) == gm.n_iter_ == 3
 
 
 @pytest.mark.parametrize("in_blocks", [True, False])
