@@ -10,14 +10,14 @@ numbers       float64 (n,)           those in the tree, one after the other
 digest        uint8 (32,)            SHA-256 of the names and bytes of the members above
 ============  =====================  =================================================================
 
-A list says first what it is: ``["float", begin]`` and ``["array", begin, *shape]`` say where their numbers begin,
-``["steps", begin, n]`` where a table of n steps does, column by column; ``["tuple", *items]`` holds items, and a record
-the values of its fields, in order. So a header grows with the runs of a fit, and not with their iterations.
+A list says first what it is: ``["float"]`` and ``["array", *shape]`` take their numbers, ``["steps", n]`` a table of n
+steps, column by column, each those after the last; ``["tuple", *items]`` holds items, and a record the values of its
+fields, in order. So a header grows with the runs of a fit, and not with their iterations, and no number is taken twice.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -65,46 +65,57 @@ class CheckpointFile:
             return None
 
     def save(self, fit: SavedFit) -> None:
-        numbers = _Numbers()
-        tree = _plain(fit, numbers)
-        pieces = members.encode(FORMAT, {"fit": tree}, numbers)
+        arrays: list[FloatArray] = []
+        tree = _plain(fit, arrays)
+        pieces = members.encode(FORMAT, {"fit": tree}, _Written(arrays))
         with whole_file(self.path) as file:
             file.writelines(pieces)
 
 
-@dataclass(eq=False)
-class _Numbers:
-    """Numbers of arrays, one after the other."""
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """Arrays whose numbers stand one after the other."""
 
-    _parts: list[FloatArray] = field(default_factory=list)
-    _count: int = 0
-
-    def add(self, array: FloatArray) -> int:
-        """Where its numbers begin."""
-        begin, self._count = self._count, self._count + array.size
-        self._parts.append(array.ravel())
-        return begin
+    arrays: list[FloatArray]
 
     @property
     def numbers(self) -> FloatArray:
-        return np.concatenate([np.empty(0), *self._parts])
+        return np.concatenate([np.empty(0), *map(np.ravel, self.arrays)])
 
 
-def _plain(value: Any, numbers: _Numbers) -> Any:
-    """What JSON has for it; floats and arrays go to the numbers."""
+@dataclass(eq=False)
+class _Reader:
+    """Takes numbers one after the other."""
+
+    numbers: FloatArray
+    _begin: int = 0
+
+    def take(self, *shape: int) -> FloatArray:
+        """The next ones, as an array of that shape; ``ValueError`` where there are not so many."""
+        if min(shape, default=0) < 0:
+            raise ValueError(f"an array of shape {shape}")
+        begin, self._begin = self._begin, self._begin + math.prod(shape)
+        return self.numbers[begin : self._begin].reshape(shape)
+
+
+def _plain(value: Any, arrays: list[FloatArray]) -> Any:
+    """What JSON has for it; floats go to the arrays."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return ["float", numbers.add(np.array([value]))]
+        arrays.append(np.array([value]))
+        return ["float"]
     if isinstance(value, np.ndarray):
-        return ["array", numbers.add(np.asarray(value, np.float64)), *value.shape]
+        arrays.append(np.asarray(value, np.float64))
+        return ["array", *value.shape]
     if isinstance(value, tuple) and value and isinstance(value[0], Step):
-        return ["steps", numbers.add(_table(value)), len(value)]
+        arrays.append(_table(value))
+        return ["steps", len(value)]
     if isinstance(value, tuple):
-        return ["tuple", *(_plain(item, numbers) for item in value)]
+        return ["tuple", *(_plain(item, arrays) for item in value)]
     name = type(value).__name__
     if name in _RECORDS:
-        return [name, *(_plain(getattr(value, each.name), numbers) for each in fields(value))]
+        return [name, *(_plain(getattr(value, each.name), arrays) for each in fields(value))]
     raise TypeError(f"a checkpoint has no {name}")
 
 
@@ -115,30 +126,26 @@ def _table(steps: Sequence[Step]) -> FloatArray:
 
 def _decode(content: bytes) -> SavedFit:
     header, arrays = members.decode(FORMAT, content)
-    fit = _value(header["fit"], arrays["numbers"])
+    fit = _value(header["fit"], _Reader(arrays["numbers"]))
     if not isinstance(fit, SavedFit):
         raise ModelFormatError("no record of a fit", "unsound")
     return fit
 
 
-def _value(plain: Any, numbers: FloatArray) -> Any:
+def _value(plain: Any, reader: _Reader) -> Any:
     if not isinstance(plain, list):
         return plain
     kind, *items = plain
     if kind == "float":
-        return float(numbers[items[0]])
+        return float(reader.take())
     if kind == "array":
-        array = _array(numbers, *items).copy()
+        array = reader.take(*items).copy()
         array.flags.writeable = False
         return array
     if kind == "steps":
-        return _steps(_array(numbers, items[0], len(_COLUMNS), items[1]))
-    values = tuple(_value(item, numbers) for item in items)
+        return _steps(reader.take(len(_COLUMNS), *items))
+    values = tuple(_value(item, reader) for item in items)
     return values if kind == "tuple" else _RECORDS[kind](*values)
-
-
-def _array(numbers: FloatArray, begin: int, *shape: int) -> FloatArray:
-    return numbers[begin : begin + math.prod(shape)].reshape(shape)
 
 
 def _steps(table: FloatArray) -> tuple[Step, ...]:

@@ -1,11 +1,14 @@
 """Files of fits that may be killed: long ones, damaged ones, and others."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fastgmm.errors import ModelFormatError
+from fastgmm.files import members
+from fastgmm.files.checkpoint_file import FORMAT, CheckpointFile
 from tests.checkpoints import KilledError, fit, require_same_fit, rows
 
 
@@ -47,3 +50,29 @@ def test_a_model_is_no_checkpoint(tmp_path: Path) -> None:
     fit(rows(), None, {}).save(tmp_path / "model")
     with pytest.raises(ModelFormatError, match="not a fastgmm checkpoint"):
         fit(rows(), tmp_path / "model", {})
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [[], ["array", 10**9], ["array", -1], ["array", "1"], ["steps", 10**9], ["steps"], [[]], ["Step"], ["tuple"], 1],
+)
+def test_what_is_no_record_of_a_fit_is_refused(tmp_path: Path, tree: Any) -> None:
+    class Numbers:
+        numbers = np.zeros(3)
+
+    (tmp_path / "kept").write_bytes(b"".join(members.encode(FORMAT, {"fit": tree}, Numbers())))
+    with pytest.raises(ModelFormatError):
+        CheckpointFile(tmp_path / "kept").load()
+
+
+def test_numbers_are_taken_once(tmp_path: Path) -> None:
+    """So that a short header makes no more of them than a file has."""
+    tree = ["tuple", ["array", 3], ["array", 3]]
+    for n, reason in ((5, "cannot reshape"), (6, "no record of a fit")):
+
+        class Numbers:
+            numbers = np.zeros(n)
+
+        (tmp_path / "kept").write_bytes(b"".join(members.encode(FORMAT, {"fit": tree}, Numbers())))
+        with pytest.raises(ModelFormatError, match=reason):
+            CheckpointFile(tmp_path / "kept").load()
