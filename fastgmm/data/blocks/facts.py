@@ -34,10 +34,18 @@ class Overview:
 
 
 def overview_of(
-    blocks: Blocks, n_components: int, n_sampled: int, n_of_a_label: int, n_threads: int | None
+    blocks: Blocks,
+    n_components: int,
+    n_sampled: int,
+    n_of_a_label: int,
+    n_threads: int | None,
+    with_digest: bool = False,
 ) -> Overview:
-    """The overview of all rows; raises ``ValueError`` where they cannot be fitted by so many components."""
-    seen, power = look(blocks, n_components, n_sampled, n_of_a_label, n_threads)
+    """The overview of all rows; raises ``ValueError`` where they cannot be fitted by so many components.
+
+    The facts have a digest where it is asked for.
+    """
+    seen, power = look(blocks, n_components, n_sampled, n_of_a_label, n_threads, with_digest)
     _require_enough(blocks, seen, n_components)
     is_labelled = bool((seen.counts + seen.counts_of_unobserved).any())
     if is_labelled and seen.counts.sum() == seen.summary.n_rows:
@@ -56,6 +64,7 @@ def overview_of(
         weights_of_unobserved=seen.unobserved,
         summary=seen.summary,
         ranges=(lowest, highest),
+        digest=seen.digest.to_bytes(32, "little"),
     )
     facts = counted_from_origin(with_room_for_squares(facts))
     reading = replace(reading, dtype=facts.rows.values.dtype, origin=facts.rows.origin)

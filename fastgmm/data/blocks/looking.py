@@ -12,12 +12,16 @@ import numpy as np
 from fastgmm.data.blocks.block import Block, Blocks
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.blocks.sampled_rows import SampledRows, keys_of, rows_at, together
+from fastgmm.data.digest import digest_of
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
 from fastgmm.data.validation import holds_missing_or
 from fastgmm.data.weights import first_of_no_weight, moderating_power
 from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
+
+# Of sums of digests.
+_MODULUS = 2**256
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,9 @@ class Seen:
     sample, extremes, labelled : SampledRows
         Rows that count: some at random, those that hold the smallest and the largest number of each feature, and some
         of each label.
+    digest : int
+        The sum, modulo 2²⁵⁶, of a digest of the number, values, weights and labels of each block; 0 where it was not
+        asked for.
     """
 
     n_rows: int
@@ -58,12 +65,14 @@ class Seen:
     sample: SampledRows
     extremes: SampledRows
     labelled: SampledRows
+    digest: int
 
 
 @dataclass(frozen=True)
 class Looking:
     """The work of looking at a block: for so many components, with so many rows to be kept, and of each label.
 
+    A digest takes as long as a third to a half of all else, so that ``with_digest`` asks for it.
     It raises ``ValueError``, with the place, for infinity, and for what is no weight and no label.
     """
 
@@ -72,6 +81,7 @@ class Looking:
     n_of_a_label: int
     columns: tuple[str, ...] | None
     power: int
+    with_digest: bool = False
 
     def __call__(self, block: Block, n_threads: int) -> Seen:
         has_missing = require_numbers(block, self.columns)
@@ -96,6 +106,7 @@ class Looking:
             sample=self._sample(block, counted),
             extremes=rows_at(block, facts.extreme_rows if len(counted) else counted),
             labelled=self._labelled(block, counted),
+            digest=_digest_of(block) if self.with_digest else 0,
         )
 
     def _by_label(self, block: Block, rows: Rows, counted: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
@@ -146,6 +157,7 @@ class Looking:
             together([one.labelled, other.labelled]).thinned_by_label(self.n_of_a_label)
             if one.labelled.labels is not None
             else one.labelled,
+            (one.digest + other.digest) % _MODULUS,
         )
 
 
@@ -175,6 +187,12 @@ def require_labels(block: Block, n_components: int) -> None:
         raise ValueError(f"{block.where(row)}: the label {of_no_component(float(block.labels[row]), n_components)}")
 
 
+def _digest_of(block: Block) -> int:
+    """With its number, so that digests may be added up in any order."""
+    number = np.array([block.number], np.int64)
+    return int.from_bytes(digest_of(number, block.values, block.weights, block.labels), "little")
+
+
 def _extreme_places(kept: SampledRows) -> IntArray:
     if not len(kept.values):
         return np.empty(0, np.int64)
@@ -182,13 +200,18 @@ def _extreme_places(kept: SampledRows) -> IntArray:
 
 
 def look(
-    blocks: Blocks, n_components: int, n_sampled: int, n_of_a_label: int, n_threads: int | None
+    blocks: Blocks,
+    n_components: int,
+    n_sampled: int,
+    n_of_a_label: int,
+    n_threads: int | None,
+    with_digest: bool = False,
 ) -> tuple[Seen, int]:
     """What one pass over all rows sees, and the power of two by which weights are read.
 
     Weights far from 1 take another pass, in a moderate unit.
     """
-    looking = Looking(n_components, n_sampled, n_of_a_label, blocks.form.columns, 0)
+    looking = Looking(n_components, n_sampled, n_of_a_label, blocks.form.columns, 0, with_digest)
     seen = _seen(blocks, looking, n_threads)
     power = moderating_power(seen.largest_weight) if seen.largest_weight > 0 else 0
     return (_seen(blocks, replace(looking, power=power), n_threads) if power else seen), power
