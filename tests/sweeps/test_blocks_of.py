@@ -211,3 +211,18 @@ def test_watched_blocks_are_closed_as_others_are() -> None:
     assert source.n_times == 1
     with WatchedBlocks(blocks_of([ROWS]), print) as local:  # which has nothing to close
         local.close()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_columns_that_are_not_chosen_may_hold_anything(library: str) -> None:
+    module = pytest.importorskip(library)
+    columns = {"name": ["a"] * 300, **{letter: ROWS[:, j] for j, letter in enumerate("wxyz")}}
+    frame = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "table"}[library]
+    expected = np.average(ROWS[:, [3, 1]], axis=0, weights=np.square(ROWS[:, 0]))
+    columns["w"] = np.square(ROWS[:, 0])
+    table = getattr(module, frame)(columns)
+    parts = [table[:100], table[100:]]
+    gm = GaussianMixture().fit(blocks_of(parts, columns=["z", "x"], weight="w"))
+    np.testing.assert_allclose(gm.means_, [expected], rtol=1e-12)
+    with pytest.raises((TypeError, ValueError), match="the list, array 0"):
+        means(blocks_of(parts))

@@ -47,7 +47,7 @@ def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked,
     selection = asked.among(name, _names_of(first), np.shape(first)[1])
     is_single = all(getattr(array, "dtype", None) == np.float32 for array in some)
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
-    expected = _Expected(name, selection, columns_in_words(first), is_single)
+    expected = _Expected(name, selection, columns_in_words(first), is_single, _names_of(first) is not None)
     arrays = each if is_list else partial(_made, each)
     return Reader(form, partial(_pieces_of_arrays, arrays, expected, not is_list), is_ready=True)
 
@@ -60,6 +60,7 @@ class _Expected:
     selection: Selection
     columns: str
     is_single: bool
+    has_names: bool
 
 
 def _made(each: Callable[[], Iterable[Any]]) -> Generator[Any, None, None]:
@@ -76,18 +77,30 @@ def _made(each: Callable[[], Iterable[Any]]) -> Generator[Any, None, None]:
 
 
 def _pieces_of_arrays(arrays: Callable[[], Iterable[Any]], expected: _Expected, are_lent: bool) -> Iterator[Piece]:
+    selection = expected.selection.of_chosen if expected.has_names else expected.selection
     for number, data in enumerate(arrays()):
         place = f"{expected.name}, array {number}"
         if columns_in_words(data) != expected.columns:
             raise ValueError(f"{place}: {columns_in_words(data)}, where the first has {expected.columns}")
-        values = as_numbers(data, place)
+        values = as_numbers(_chosen(data, expected.selection) if expected.has_names else data, place)
         if expected.is_single and values.dtype != np.float32:
             dtype = getattr(data, "dtype", values.dtype)
             raise ValueError(
                 f"{place}: {dtype}, where the first is float32, which cannot hold all of its numbers: yield "
                 "arrays that are all float32, or none"
             )
-        yield replace(piece_of(values, expected.selection, Place(place, 0, len(values))), is_lent=are_lent)
+        yield replace(piece_of(values, selection, Place(place, 0, len(values))), is_lent=are_lent)
+
+
+def _chosen(frame: Any, selection: Selection) -> Any:
+    """The chosen columns of a frame, in their order: others may hold what is no number."""
+    positions = list(selection.positions)
+    if hasattr(frame, "iloc"):
+        return frame.iloc[:, positions]
+    names = _names_of(frame)
+    if names is None or not hasattr(frame, "select"):
+        return frame
+    return frame.select([names[position] for position in positions])
 
 
 def columns_in_words(data: Any) -> str:
@@ -99,7 +112,7 @@ def columns_in_words(data: Any) -> str:
 
 
 def _names_of(data: Any) -> tuple[str, ...] | None:
-    names = feature_names(data)
+    names = getattr(data, "column_names", None) or feature_names(data)  # those of pyarrow's tables, or of frames
     return None if names is None else tuple(names)
 
 

@@ -33,6 +33,14 @@ class Selection:
         others = (position for position in (self.weight, self.labels) if position is not None)
         return (*self.features, *others)
 
+    @property
+    def of_chosen(self) -> "Selection":
+        """The same in a table that has these columns alone, as ``positions`` orders them."""
+        n_features = len(self.features)
+        weight = None if self.weight is None else n_features
+        labels = None if self.labels is None else n_features + (weight is not None)
+        return Selection(tuple(range(n_features)), weight, labels, self.names)
+
     def form(self, name: str, dtype: np.dtype[Any]) -> Form:
         return Form(name, self.names, len(self.features), dtype, self.weight is not None, self.labels is not None)
 
