@@ -1,4 +1,4 @@
-"""The command ``fastgmm``: ``command_line.py`` reads it; ``commands.py``, ``moments.py`` and ``demo.py`` do it.
+"""The command ``fastgmm``: ``parser.py`` reads it; ``commands.py``, ``in_blocks.py`` and others do it.
 
 ``inputs.py`` is what they read, ``words.py`` how the estimator's complaints become the command's.
 """

@@ -6,8 +6,9 @@ They neither print nor exit; ``command_line.py`` does that.
 import math
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ import numpy as np
 from fastgmm.cli.imputation import imputed
 from fastgmm.cli.inputs import (
     forms_of,
-    keep_inputs,
     points_and_layout_for,
     points_for,
+    require_fit_outputs,
     require_one_standard_input,
     require_rows_output,
 )
 from fastgmm.cli.words import messages_about
+from fastgmm.data.blocks.block import is_blocks
+from fastgmm.data.blocks.watched import WatchedBlocks
 from fastgmm.data.tables import Table, read_points, rows_as_text, write_rows
 from fastgmm.data.tables.label_files import read_labels
 from fastgmm.data.validation import NO_VALUES, check_rows
@@ -30,13 +33,11 @@ from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import SavedModel, load_model
-from fastgmm.fit.steps import Observer
-from fastgmm.machine.whole_file import require_writable
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array
 from fastgmm.rows import Rows
-from fastgmm.show.progress import show_progress
+from fastgmm.show.progress import Progress, show_progress
 from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
 
 EXIT_NOT_CONVERGED = 3
@@ -49,19 +50,22 @@ def timed_fit(
 ) -> tuple[GaussianMixture, float]:
     """A fit with the options of the command line and others, and its seconds; shown unless ``--quiet``."""
     options |= {name: getattr(arguments, name) for name in arguments.options}
-    objective = _objective(options, labels)
-    progress: AbstractContextManager[Sequence[Observer]] = (
+    objective = _objective(options, labels is not None or (is_blocks(points) and points.form.has_labels))
+    progress: AbstractContextManager[Sequence[Progress]] = (
         nullcontext([]) if arguments.quiet else show_progress(options["max_iter"], objective=objective)
     )
     began = time.perf_counter()
     with progress as shown:
-        mixture = GaussianMixture(**options, callbacks=list(shown)).fit(points, labels=labels)
+        if is_blocks(points) and shown:
+            points = WatchedBlocks(points, shown[0].visited)
+        mixture = GaussianMixture(**options, callbacks=list(shown))
+        mixture.fit(points, labels=labels, checkpoint=getattr(arguments, "checkpoint", None))
     return mixture, time.perf_counter() - began
 
 
-def _objective(options: Mapping[str, Any], labels: Array | None) -> str:
+def _objective(options: Mapping[str, Any], has_labels: bool) -> str:
     """What the iterations of a fit make rise, in a word."""
-    is_likelihood = options.get("prior") is None and options.get("annealing") is None and labels is None
+    is_likelihood = options.get("prior") is None and options.get("annealing") is None and not has_labels
     return "log-likelihood" if is_likelihood and options.get("assignment") != "hard" else "objective"
 
 
@@ -70,8 +74,7 @@ def _objective(options: Mapping[str, Any], labels: Array | None) -> str:
 
 def fit(arguments: Namespace) -> Report:
     """``fastgmm fit``: a model file from points."""
-    require_writable(arguments.output)
-    keep_inputs(arguments, *(path for path in (arguments.points, arguments.labels) if path is not None))
+    require_fit_outputs(arguments)
     require_one_standard_input(arguments)
     form, form_of_labels = forms_of(arguments)
     points = read_points(arguments.points, arguments.columns, form=form)
@@ -79,26 +82,39 @@ def fit(arguments: Namespace) -> Report:
     with messages_about(labels, arguments.points):
         mixture, seconds = timed_fit(arguments, points, None if labels is None else labels.values)
     mixture.save(arguments.output)
-    return _fit_report(arguments, mixture, points, seconds)
-
-
-def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, seconds: float) -> Report:
     n_points, n_features = points.values.shape
     score = mixture.score(points)
     n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
     bic = information_criterion(score, _n_informative(points.values), n_parameters)
+    fitted = FittedPoints(n_points, n_features, str(points.values.dtype), score, bic)
+    return fit_report(arguments, mixture, fitted, seconds)
+
+
+@dataclass(frozen=True)
+class FittedPoints:
+    """What a report says of points, in words how they lie in memory, and of the model as theirs."""
+
+    n_points: int
+    n_features: int
+    layout: str
+    score: float
+    bic: float
+
+
+def fit_report(arguments: Namespace, mixture: GaussianMixture, points: FittedPoints, seconds: float) -> Report:
+    """The report of a fit that took so many seconds."""
     per_iteration = typical_seconds(mixture.history_)
     facts: dict[str, object] = {
         "model": arguments.output,
-        "points": n_points,
-        "features": n_features,
+        "points": points.n_points,
+        "features": points.n_features,
         "components": mixture.n_components,
         "covariance_type": mixture.covariance_type,
         "converged": bool(mixture.converged_),
         "stop_reason": mixture.stop_reason_,
         "iterations": mixture.n_iter_,
-        "log_likelihood_per_point": score,
-        "bic": bic,
+        "log_likelihood_per_point": points.score,
+        "bic": points.bic,
         "degenerate_components": list(mixture.degenerate_components_),
         "missing": mixture.n_missing_,
         "seconds": seconds,
@@ -107,12 +123,13 @@ def _fit_report(arguments: Namespace, mixture: GaussianMixture, points: Table, s
     degenerate = mixture.degenerate_components_
     text = facts_text(
         {
-            "points": f"{n_points:,} x {n_features}, {points.values.dtype}",
+            "points": f"{points.n_points:,} x {points.n_features}, {points.layout}",
             "model": f"{mixture.n_components} components, {mixture.covariance_type} covariances",
             "iterations": f"{mixture.n_iter_}, {ending(mixture)[0]}",
-            "log-likelihood": f"{score:.6g} per point",
-            "BIC": f"{bic:,.2f}",
-            "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, {rate(n_points, per_iteration)}",
+            "log-likelihood": f"{points.score:.6g} per point",
+            "BIC": f"{points.bic:,.2f}",
+            "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, "
+            f"{rate(points.n_points, per_iteration)}",
             "written": arguments.output,
         }
         | ({"degenerate": f"{names(degenerate)}: the likelihood is that of reg_covar"} if degenerate else {})
@@ -149,11 +166,13 @@ def predict(arguments: Namespace) -> Report:
         columns = [f"component_{component}" for component in range(n_components)]
         dtype = np.float32 if _values(points).dtype == np.float32 else np.float64
         blocks = _probabilities(mixture, points)
-        return _rows_report(arguments, facts, "probabilities", blocks, (len(points), n_components), dtype, columns)
+        of_probabilities = len(points), (n_components,), dtype, columns
+        return rows_report(arguments, "probabilities", blocks, *of_probabilities, lambda: facts)
     labels = mixture.predict(points)
     counts = np.bincount(labels, minlength=len(mixture.weights_))
     facts["counts"] = counts.tolist()
-    return _rows_report(arguments, facts, "labels", _slices(labels), labels.shape, labels.dtype, ["label"])
+    of_labels = len(labels), (), labels.dtype, ["label"]
+    return rows_report(arguments, "labels", slices(labels), *of_labels, lambda: facts)
 
 
 def _values(points: Table | Array) -> Array:
@@ -167,33 +186,39 @@ def _n_informative(values: Array) -> int:
 
 def _probabilities(mixture: GaussianMixture, points: Table | Array) -> Iterator[Array]:
     """The n x K probabilities, a block of rows at a time."""
-    for block in _slices(_values(points)):
+    for block in slices(_values(points)):
         yield mixture.predict_proba(Table(block, points.columns) if isinstance(points, Table) else block)
 
 
-def _slices(values: Array) -> Iterator[Array]:
+def slices(values: Array) -> Iterator[Array]:
+    """Some rows after the other, so that their text takes little memory."""
     for begin in range(0, len(values), _BLOCK_ROWS):
         yield values[begin : begin + _BLOCK_ROWS]
 
 
-def _rows_report(
+def rows_report(
     arguments: Namespace,
-    facts: dict[str, object],
     noun: str,
     blocks: Iterator[Array],
-    shape: tuple[int, ...],
+    n_rows: int | None,
+    shape_of_row: tuple[int, ...],
     dtype: Any,
     columns: Sequence[str],
+    facts: Callable[[], dict[str, object]],
 ) -> Report:
-    """Results row by row: into the output file where there is one, else to standard output."""
+    """Results row by row: into the output file where there is one, else to standard output.
+
+    The facts are asked for once the rows are there: they count points.
+    """
     if arguments.output is not None:
-        write_rows(arguments.output, blocks, shape, dtype, columns)
-        text = f"{noun} of {shape[0]:,} points written to {arguments.output}\n"
-        return Report([text], facts | {"output": arguments.output})
+        write_rows(arguments.output, blocks, n_rows, shape_of_row, dtype, columns)
+        found = facts()
+        text = f"{noun} of {found['points']:,} points written to {arguments.output}\n"
+        return Report([text], found | {"output": arguments.output})
     if arguments.json:
         rows = [row for block in blocks for row in block.tolist()]
-        return Report([], facts | {noun: rows})
-    return Report((rows_as_text(block) for block in blocks), facts)
+        return Report([], facts() | {noun: rows})
+    return Report((rows_as_text(block) for block in blocks), {})
 
 
 # --- score -----------------------------------------------------------------------------------------------------------
@@ -217,8 +242,8 @@ def score(arguments: Namespace) -> Report:
         "log_likelihood": log_likelihood,
     }
     if are_wanted:
-        form = densities.shape, densities.dtype, ["log_density"]
-        return _rows_report(arguments, facts, "log_densities", _slices(densities), *form)
+        form = len(densities), (), densities.dtype, ["log_density"]
+        return rows_report(arguments, "log_densities", slices(densities), *form, lambda: facts)
     text = facts_text({"points": f"{len(densities):,}", "log-likelihood": f"{per_point:.10g} per point"})
     return Report([text], facts)
 

@@ -36,7 +36,7 @@ def imputed(arguments: Namespace, mixture: GaussianMixture, points: Table | Arra
     tables = found[np.newaxis] if n_draws is None else found
     suffix = None if arguments.output is None else output_suffix(arguments.output)
     if suffix == ".npy":
-        write_rows(arguments.output, iter(tables), found.shape, found.dtype, names=())
+        write_rows(arguments.output, iter(tables), len(found), found.shape[1:], found.dtype, names=())
     elif suffix == ".parquet":
         _write_parquet(arguments, _names_of_read(mixture, points, layout), tables)
     else:

@@ -2,13 +2,19 @@
 
 import os
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 
+from fastgmm.data.blocks.block import Blocks
+from fastgmm.data.blocks.files import names_in
 from fastgmm.data.tables import Layout, Table, TextForm, read_points_and_layout, require_output
 from fastgmm.data.tables.reading import delimiter_of
 from fastgmm.data.tables.source import is_standard_input
+from fastgmm.data.tables.text_rows import Header
 from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.machine.whole_file import require_writable
 from fastgmm.parameters import Array
+from fastgmm.sweeps.blocks_of import blocks_of
 
 
 def require_rows_output(arguments: Namespace) -> None:
@@ -18,10 +24,29 @@ def require_rows_output(arguments: Namespace) -> None:
         keep_inputs(arguments, arguments.model, arguments.points)
 
 
+def require_fit_outputs(arguments: Namespace) -> None:
+    """Complain now about a model file or a checkpoint that cannot be written, or that would replace something else."""
+    checkpoint, inputs = arguments.checkpoint, [arguments.points, *filter(None, [arguments.labels])]
+    require_writable(arguments.output)
+    keep_inputs(arguments, *inputs)
+    if checkpoint is not None:
+        require_writable(checkpoint)
+        for path in inputs:
+            _require_apart("the checkpoint", checkpoint, path)
+        if os.path.realpath(checkpoint) == os.path.realpath(arguments.output):
+            raise ValueError(f"the output would replace the checkpoint {checkpoint}")
+
+
 def keep_inputs(arguments: Namespace, *inputs: str) -> None:
     for path in inputs:
-        if os.path.exists(arguments.output) and os.path.exists(path) and os.path.samefile(arguments.output, path):
-            raise ValueError(f"the output would replace the input {path}")
+        _require_apart("the output", arguments.output, path)
+
+
+def _require_apart(what: str, written: str, read: str) -> None:
+    if os.path.isdir(read) and os.path.realpath(read) == os.path.dirname(os.path.realpath(written)):
+        raise ValueError(f"{what} would be one of the inputs in {read}")
+    if os.path.exists(written) and os.path.exists(read) and os.path.samefile(written, read):
+        raise ValueError(f"{what} would replace the input {read}")
 
 
 def require_one_standard_input(arguments: Namespace) -> None:
@@ -56,3 +81,40 @@ def points_and_layout_for(mixture: GaussianMixture, arguments: Namespace) -> tup
     points, layout = read_points_and_layout(arguments.points, arguments.columns, if_named, form)
     # A model without names does not care for those of the file.
     return points.values if fitted is None or points.columns is None else points, layout
+
+
+def blocks_in(
+    arguments: Namespace, columns: Sequence[str] | None, header: Header, block_rows: int | None = None
+) -> Blocks:
+    """The points in blocks, of so many rows or of as many as are asked for."""
+    cache = arguments.cache
+    if (
+        cache is not None
+        and os.path.isdir(arguments.points)
+        and os.path.realpath(cache) == os.path.realpath(arguments.points)
+    ):
+        raise ValueError(f"what the cache keeps would be among the inputs in {arguments.points}")
+    return blocks_of(
+        arguments.points,
+        columns=columns,
+        weight=getattr(arguments, "weight", None),
+        labels=getattr(arguments, "label_column", None),
+        block_rows=block_rows or arguments.block_rows,
+        header=header,
+        delimiter=arguments.delimiter,
+        cache=cache,
+    )
+
+
+def blocks_for(mixture: GaussianMixture, arguments: Namespace, block_rows: int | None = None) -> Blocks:
+    """The points to score, in blocks: the columns that ``points_for`` finds."""
+    fitted, columns, header = getattr(mixture, "feature_names_in_", None), arguments.columns, arguments.header
+    if fitted is not None and columns is None:
+        form = TextForm(header, arguments.delimiter)
+        names = names_in(arguments.points, form)
+        if names is None and (names := names_in(arguments.points, form, list(fitted))) is not None:
+            header = "yes"
+        # Where they are all there is, they are not chosen: a cache holds them as the fit has read them.
+        if names is not None and [name for name in names if name != getattr(arguments, "weight", None)] != list(fitted):
+            columns = list(fitted)
+    return blocks_in(arguments, columns, header, block_rows)

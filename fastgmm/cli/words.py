@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fastgmm.data.tables.label_files import LabelFile
 from fastgmm.fit.options import OPTIONS
 
+_ARGUMENT_OF_BLOCKS = re.compile(r"blocks_of\(\.\.\., (\w+)=\.\.\.\)")
 _PLACE = re.compile(r"labels\[(\d+)(?:, (\d+))?\]")
 
 
@@ -36,6 +37,20 @@ def messages_about(labels: LabelFile | None, points: str) -> Iterator[None]:
         if labels is None or (message := with_places(str(error), labels, points)) == str(error):
             raise
         raise ValueError(with_flags(message)) from error
+
+
+@contextmanager
+def messages_about_blocks() -> Iterator[None]:
+    """A ``ValueError`` that says what to ask of ``blocks_of``, or what is wrong with a label, says it with flags."""
+    try:
+        yield
+    except ValueError as error:
+        message = _ARGUMENT_OF_BLOCKS.sub(r"--\1", str(error))
+        if ": the label is " in message:
+            message = with_flags(message)
+        if message == str(error):
+            raise
+        raise ValueError(message) from error
 
 
 def with_places(message: str, labels: LabelFile, points: str) -> str:

@@ -5,5 +5,5 @@ floats would falsify, and ``weights.py`` of weights; ``tables/`` reads files, ``
 columns, ``datasets.py`` has data of our own, ``blocks/`` rows beyond memory. ``facts.py`` says what is known of rows at
 a look: ranges, variances, quantiles, a center; ``origin.py`` from where a fit counts, ``single_precision.py`` where
 float32 has no room, ``patterns.py`` which rows lack which values, ``labels.py`` what is known of their components.
-``random_numbers.py`` has those of rows, by their numbers.
+``random_numbers.py`` has those of rows, by their numbers; ``digest.py`` tells whether rows are those of another time.
 """

@@ -33,16 +33,18 @@ class Choice:
         wanted = self.columns if self.columns is not None or names is None else self.if_named
         if wanted is None:
             return None
-        found = [_position(source, column, names, n_columns) for column in wanted]
+        found = [position_of(source, column, names, n_columns) for column in wanted]
         if len(set(found)) < len(found):
             raise ValueError(f"{source}: a column is asked for twice: {', '.join(wanted)}")
         return found
 
 
-def _position(source: str, column: str, names: tuple[str, ...] | None, n_columns: int) -> int:
-    if names is not None and column in names:
+def position_of(source: str, column: str | int, names: tuple[str, ...] | None, n_columns: int) -> int:
+    """That of a column: a string is its name, or else its number in words; a number is never a name."""
+    if isinstance(column, str) and names is not None and column in names:
         return names.index(column)
-    if column.isdecimal() and int(column) < n_columns:
-        return int(column)
+    digits = str(column)
+    if digits.isdecimal() and int(digits) < n_columns:
+        return int(digits)
     known = ", ".join(names) if names is not None else f"0 to {n_columns - 1}"
-    raise ValueError(f"{source}: no column {column!r}; there are {known}")
+    raise ValueError(f"{source}: no column {digits!r}; there are {known}")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.digest import digest_of
 from fastgmm.data.patterns import Patterns, observed_together, patterns_of
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import FloatArray, IntArray
@@ -39,8 +40,14 @@ class Facts:
 
     @classmethod
     def of_all(cls, some: Rows, **known: Any) -> "Facts":
-        """Facts about rows of which these are some, drawn at random; of all is known what depends on every row."""
+        """Facts about rows of which these are some, drawn at random; of all is known what depends on every row.
+
+        That is given by the names of attributes; ``TypeError`` for another one.
+        """
         facts = cls(some)
+        for name in known:
+            if not isinstance(getattr(cls, name, None), property):
+                raise TypeError(f"{name!r} is no fact about rows")
         facts._known.update(known)
         return facts
 
@@ -66,7 +73,7 @@ class Facts:
     def believing(self, groups: NDArray[np.int32], table: FloatArray) -> "Facts":
         """Those of the same rows, of whose components something else is believed."""
         facts = self.read_as(replace(self.rows, groups=groups, group_prior=table))
-        for name in ("counts_of_groups", "weights_of_unobserved"):
+        for name in ("counts_of_groups", "weights_of_unobserved", "digest"):
             facts._known.pop(name, None)
         return facts
 
@@ -98,6 +105,15 @@ class Facts:
     def weights_of_unobserved(self) -> FloatArray:
         """Σw of the rows without any value of each group that the table has (G,)."""
         return self._once("weights_of_unobserved", lambda: _weights_of_groups(self.rows, self.patterns.empty)[1])
+
+    @property
+    def digest(self) -> bytes:
+        """Of all numbers of the rows: values, weights, and what is believed of components.
+
+        Of rows in blocks it is known where it was asked for (see ``Overview``).
+        """
+        rows = self.rows
+        return self._once("digest", lambda: digest_of(rows.values, rows.weights, rows.groups, rows.group_prior))
 
     @property
     def n_counted(self) -> int:

@@ -99,8 +99,13 @@ def _numbers(labels: Array, n_components: int) -> tuple[NDArray[np.int32], Float
         raise ValueError(f"labels[{row}] {of_no_component(labels[row].item(), n_components)}")
     groups = np.empty(len(labels), np.int32)
     for part in pieces(len(labels), 3 * labels.itemsize):
-        groups[part] = _with_unknown(labels[part])
+        groups[part] = groups_of(labels[part])
     return groups, allowed_alone(n_components)
+
+
+def groups_of(labels: Array) -> NDArray[np.int32]:
+    """Component numbers, some of which may be NaN, as groups: -1 where they are unknown."""
+    return _with_unknown(labels).astype(np.int32)
 
 
 def _with_unknown(labels: Array) -> Array:

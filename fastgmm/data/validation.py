@@ -303,6 +303,12 @@ def check_observed(rows: Rows, names: NDArray[np.object_] | None) -> None:
     require_columns_observed(have_values(rows), names)
 
 
+def require_rows(n_rows: int, source: str) -> None:
+    """Enough rows that come in blocks, whatever they weigh or hold."""
+    if n_rows < _FEWEST_ROWS_OF_A_FIT:
+        raise ValueError(f"{source}: found {n_rows} sample(s), while a minimum of {_FEWEST_ROWS_OF_A_FIT} is required.")
+
+
 def require_informative(n_rows: int) -> None:
     """Enough rows with an observed value."""
     if n_rows < _FEWEST_ROWS_OF_A_FIT:

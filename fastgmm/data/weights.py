@@ -3,15 +3,15 @@
 import math
 import warnings
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
 from fastgmm.data.validation import CALLER_OF_A_METHOD, as_float
 from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import FloatArray
+from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
 
 # Weights are used as they are where the largest is between 2⁻⁶⁰ and 2⁶⁰: a billion of these sum to 2⁹⁰, well within the
@@ -19,6 +19,47 @@ from fastgmm.rows import Rows
 _LARGEST_EXPONENT = 60
 # What is counted in the unit of weights is scaled by no more than two to this power, lest it leave float64's range.
 _MOST_OF_A_UNIT = 900
+
+
+class Summable(Protocol):
+    """Sums over weighted rows."""
+
+    def __add__(self, other: Self) -> Self: ...
+
+    def scaled(self, factor: float) -> Self: ...
+
+
+S = TypeVar("S", bound=Summable)
+
+
+@dataclass(frozen=True, eq=False)
+class InModerateUnit(Generic[S]):
+    """Sums over rows with ``moderate`` weights, the largest of which was ``largest``; 0 of rows that weigh nothing.
+
+    Those of other rows add up with them in the unit of the larger weights, beside which nothing overflows or counts.
+    """
+
+    sums: S
+    largest: float
+
+    def __add__(self, other: "InModerateUnit[S]") -> "InModerateUnit[S]":
+        largest = max(self.largest, other.largest)
+        power = moderating_power(largest)
+        return InModerateUnit(self._read_with(power) + other._read_with(power), largest)
+
+    def _read_with(self, power: int) -> S:
+        change = power - moderating_power(self.largest)
+        if change == 0 or not self.largest:
+            return self.sums
+        return self.sums.scaled(math.ldexp(1.0, max(-_MOST_OF_A_UNIT, change)))
+
+    def as_given(self) -> S:
+        """In the unit of the weights as they were; infinite where they add up to more than float64 holds."""
+        power = -moderating_power(self.largest)
+        if power == 0:
+            return self.sums
+        with np.errstate(over="ignore", under="ignore"):  # in two steps, either of which is within float64's range
+            return self.sums.scaled(math.ldexp(1.0, power // 2)).scaled(math.ldexp(1.0, power - power // 2))
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
@@ -35,17 +76,30 @@ def check_sample_weight(sample_weight: Any, n_rows: int) -> FloatArray | None:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     if weights.shape != (n_rows,):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}!")
-    for part in pieces(n_rows, weights.itemsize):
-        some = weights[part]
-        if not np.isfinite(some).all():
-            row = part.start + int(np.argmin(np.isfinite(some)))
-            raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
-        if (some < 0).any():
-            row = part.start + int(np.argmax(some < 0))
+    row = first_of_no_weight(weights)
+    if row is not None:
+        if weights[row] < 0 and np.isfinite(weights[row]):
             raise ValueError(f"Negative values in data passed to `sample_weight`: row {row}.")
-    if not weights.any():
-        raise ValueError("All values of sample_weight are zero: there is nothing to fit.")
+        raise ValueError(f"Input sample_weight contains NaN or infinity. The first is at row {row}.")
+    require_some_weight(bool(weights.any()))
     return np.ascontiguousarray(weights)
+
+
+def first_of_no_weight(weights: Array) -> int | None:
+    """The first row whose weight is negative or not finite."""
+    for part in pieces(len(weights), weights.itemsize):
+        some = weights[part]
+        are_sound = np.isfinite(some) & (some >= 0)
+        if not are_sound.all():
+            return int(part.start + np.argmin(are_sound))
+    return None
+
+
+def require_some_weight(is_any_positive: bool, source: str | None = None) -> None:
+    """A positive weight among those of ``sample_weight``, or of a source of blocks."""
+    if not is_any_positive:
+        what = "All values of sample_weight" if source is None else f"{source}: all weights"
+        raise ValueError(f"{what} are zero: there is nothing to fit.")
 
 
 def warn_of_weights(y: Any, n_rows: int) -> None:

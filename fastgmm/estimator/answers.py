@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastgmm.data.blocks.block import Blocks, is_blocks
 from fastgmm.estimator.calls import checked_score, ready_for_blocks, ready_to_score, require_fitted
-from fastgmm.estimator.of_blocks import evaluated, require_nothing_beside, score_of
+from fastgmm.estimator.of_blocks import evaluated, refuse_blocks, require_nothing_beside, score_of
 from fastgmm.fit.options import check_n_draws, check_n_samples, check_options, check_random_state
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
@@ -316,7 +316,7 @@ def impute(
     ------
     NotFittedError
     ValueError
-        As ``predict``; for fewer draws than one, and for standard deviations of draws.
+        As ``predict``; for fewer draws than one, and for standard deviations of draws. ``TypeError`` for blocks.
 
     Examples
     --------
@@ -342,6 +342,7 @@ def impute(
     """
     if n_draws is not None and return_std:
         raise ValueError("return_std=True is for means: draws have no standard deviation, only the spread among them.")
+    refuse_blocks(X, "impute", "call it with one array of rows after another")
     check_options({"random_state": random_state}, "impute")
     scorer, rows = ready_to_score(self, X)
     how = rows, scorer, self.n_threads

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from fastgmm.data.validation import check_feature_names, check_rows, feature_names
 from fastgmm.data.weights import check_sample_weight, warn_of_weights
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, earlier_fit, rows_of_a_start, with_start_in_caller
+from fastgmm.estimator.of_blocks import refuse_blocks
 from fastgmm.fit.options import check_stepwise, options_of
 from fastgmm.fit.steps import Fit
 from fastgmm.fit.stepwise import Earlier, Stream, start_of, step_of_batch
@@ -23,6 +24,7 @@ def checked_step(estimator: object, X: ArrayLike, y: object, sample_weight: Arra
     attributes, name = vars(estimator), type(estimator).__name__
     options = options_of(attributes, name)
     check_stepwise(options, name)
+    refuse_blocks(X, "partial_fit", "call it with one array after another, or give the blocks to fit")
     names, earlier = feature_names(X), None
     if not has_parameters(attributes):
         rows = rows_of_a_start(X, sample_weight, options.n_components, name, names)

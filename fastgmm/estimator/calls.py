@@ -61,7 +61,7 @@ def checked_fit(
         warn_of_weights(y, rows.shape[0])
     # Factors of d features take as long as d rows do.
     operations = SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
-    fit = partial(fit_rows, rows=rows, keeping=_keeping(checkpoint))
+    fit = partial(fit_rows, rows=rows, store=_store(checkpoint))
     return rows, _fitted(estimator, options, fit, operations, rows.shape[1], names)
 
 
@@ -71,11 +71,11 @@ def checked_fit_of_blocks(
     """The attributes of a fit to rows in blocks."""
     options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
     require_nothing_beside(sample_weight, labels)
-    fit = partial(fit_blocks, blocks=blocks, keeping=_keeping(checkpoint))
+    fit = partial(fit_blocks, blocks=blocks, store=_store(checkpoint))
     return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form))
 
 
-def _keeping(checkpoint: AnyPath | None) -> CheckpointFile | None:
+def _store(checkpoint: AnyPath | None) -> CheckpointFile | None:
     return None if checkpoint is None else CheckpointFile(checkpoint)
 
 

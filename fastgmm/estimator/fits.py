@@ -46,8 +46,9 @@ def fit(
         value count towards the weights; not at all, where nothing is known of their components. Rows of beliefs that
         are mostly distinct are kept in 8 bytes for each component.
     checkpoint : str or path-like, optional
-        A file that keeps the fit after every iteration, whole or not at all: a fit that was killed goes on from there,
-        to the same bits, when it is begun again with the same rows and options. One that had ended is not repeated.
+        A file that keeps the fit, written at most every half second and at the end, whole or not at all: a fit that was
+        killed goes on from there, to the same bits, when it is begun again with the same rows and options. So does one
+        that a callback or the deadline had ended; one that had ended by itself is not repeated. Another fit is refused.
 
     Returns
     -------
@@ -58,10 +59,12 @@ def fit(
     ------
     ValueError
         For infinity, integers that float64 does not hold, wrong shapes, a feature without any observed value, fewer
-        rows than components, or labels that leave a row without a component or a component without rows;
-        ``TypeError`` for those that are names.
+        rows than components, labels that leave a row without a component or a component without rows, or a checkpoint
+        of another fit; ``TypeError`` for labels that are names.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite, in every start.
+    ModelFormatError, OSError
+        For a checkpoint that is damaged or no such file, and one that cannot be written.
 
     Examples
     --------
@@ -164,7 +167,7 @@ def partial_fit(
     ------
     ValueError
         As ``fit``; for rows of another number of features than before; where ``n_components`` or ``covariance_type`` is
-        another than before, ``assignment`` is not 'soft', or ``annealing`` is given.
+        another than before, ``assignment`` is not 'soft', or ``annealing`` is given. ``TypeError`` for blocks.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite.
 

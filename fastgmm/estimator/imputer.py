@@ -20,6 +20,7 @@ from fastgmm.errors import not_fitted
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator import transformer
 from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.estimator.of_blocks import refuse_blocks
 from fastgmm.fit import rules
 from fastgmm.fit.options import Option, check_options
 from fastgmm.machine.pieces import pieces
@@ -239,6 +240,9 @@ class GaussianMixtureImputer:
 
 def _fit(imputer: GaussianMixtureImputer, X: ArrayLike) -> None:
     check_options(vars(imputer), type(imputer).__name__, _OPTIONS)
+    refuse_blocks(
+        X, type(imputer).__name__, "fit a GaussianMixture to them, whose impute takes one array after another"
+    )
     mixture = _unfitted(imputer.mixture)
     names = feature_names(X)
     rows = check_rows(X, type(imputer).__name__, min_rows=2)
@@ -287,6 +291,7 @@ def _without(values: Array, empty: NDArray[np.intp], names: NDArray[np.object_] 
 def _transform(imputer: GaussianMixtureImputer, X: ArrayLike) -> Any:
     fitted, name = _fitted(imputer), type(imputer).__name__
     names, empty, indicator = fitted.get("feature_names_in_"), fitted["empty_features_"], fitted["indicator_"]
+    refuse_blocks(X, name, "call transform with one array of rows after another")
     check_feature_names(X, names, name)
     rows = check_rows(X, name)
     check_n_features(rows.shape[1], fitted["n_features_in_"], name)

@@ -15,7 +15,7 @@ from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.starts import StartFunction
 from fastgmm.fit.steps import Observer, Step, StopReason
 from fastgmm.kernels import BackendName
-from fastgmm.model import joint
+from fastgmm.model import algebra, joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
 from fastgmm.parameters import FloatArray
 
@@ -74,8 +74,8 @@ class GaussianMixture:
         of EM only, and with two in a row after an extrapolation. Of several maxima it may find another than plain EM.
         A start that ends in a degenerate component is run again without, and its iterations count from 1 again.
     deadline : float, optional
-        Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start, and
-        what a covariance family computes once of all rows, are finished first.
+        Seconds from the call of ``fit`` after which it ends with the best it has found, be it the start. The start,
+        what a covariance family computes once of all rows, and the first pass over rows in blocks are finished first.
     callbacks : list of callables, optional
         Each is called with a :class:`fastgmm.Step` after every iteration. One that raises ``StopIteration`` ends the
         fit with the best it has found.
@@ -272,6 +272,26 @@ class GaussianMixture:
     _estimate_log_prob = joint.estimate_log_prob
     _estimate_log_weights = joint.estimate_log_weights
     _n_parameters = joint.n_parameters
+
+    # Its algebra
+
+    marginal = algebra.marginal
+    condition = algebra.condition
+    regress = algebra.regress
+    sample_conditional = algebra.sample_conditional
+    transformed = algebra.transformed
+    product = algebra.product
+    cdf = algebra.cdf
+    quantile = algebra.quantile
+    decision_points = algebra.decision_points
+    density_region = algebra.density_region
+    outlier_p_values = algebra.outlier_p_values
+    mahalanobis = algebra.mahalanobis
+    merged = algebra.merged
+    reduced = algebra.reduced
+    component_kl = algebra.component_kl
+    component_bhattacharyya = algebra.component_bhattacharyya
+    kl_divergence = algebra.kl_divergence
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score

@@ -13,7 +13,7 @@ from fastgmm.data.blocks.block import Block, Blocks, Form, is_blocks
 from fastgmm.data.facts import Facts
 from fastgmm.data.labels import with_labels
 from fastgmm.data.single_precision import as_float64, with_room_for_squares
-from fastgmm.data.weights import check_sample_weight, moderate
+from fastgmm.data.weights import InModerateUnit, check_sample_weight, moderate, require_some_weight
 from fastgmm.estimator.calls import ready_for_blocks, ready_to_score, require_fitted
 from fastgmm.estimator.of_blocks import checked_rows, require_nothing_beside
 from fastgmm.families import FAMILIES, CovarianceFamily
@@ -91,41 +91,47 @@ def moments(
     if labels is not None:
         rows = with_labels(rows, labels, scorer.shape[0], are_all=False)
         require_possible(Facts(rows), np.asarray(scorer.weights, np.float64))
-    found = attended(lambda: _moments_of_rows(scorer, rows, self.n_threads), work_of(*rows.shape, scorer.shape[0]))
-    if weights is not None and rows.weights is not None and rows.weights is not weights:
-        # Back by the power of two, so that moments of parts add up which have other weights.
-        with np.errstate(over="ignore"):
-            found = found.scaled(float(weights.max() / rows.weights.max()))
+    how = scorer, rows, scorer.backend_name, self.n_threads
+    found = attended(lambda: _moments_of_rows(*how), work_of(*rows.shape, scorer.shape[0]))
+    if weights is not None:
+        # So that moments of parts add up which have other weights.
+        found = InModerateUnit(found, float(weights.max())).as_given()
     check_moments(found)
     return found
 
 
 def _moments_of_blocks(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Moments:
-    def work() -> Moments:
-        with closing(blocks.map(_OfBlock(scorer, blocks.form), n_threads)) as parts:
+    def work() -> InModerateUnit[Moments]:
+        with closing(blocks.map(_OfBlock(scorer, blocks.form, scorer.backend.name), n_threads)) as parts:
             first = next(parts, None)
             if first is None:
                 raise ValueError(f"{blocks.form.name}: no rows")
             return reduce(add, parts, first)
 
-    found = attended(work)
+    summed = attended(work)
+    if blocks.form.has_weights:
+        require_some_weight(summed.largest > 0, blocks.form.name)
+    found = summed.as_given()
     check_moments(found)
     return found
 
 
 @dataclass(frozen=True, eq=False)
 class _OfBlock:
+    """All blocks have one backend, whatever their shapes and wherever they lie: that of scores."""
+
     scorer: Scorer
     form: Form
+    backend: str
 
-    def __call__(self, block: Block, n_threads: int) -> Moments:
-        rows = checked_rows(block, self.form, self.scorer.shape[0] if self.form.has_labels else None)
+    def __call__(self, block: Block, n_threads: int) -> InModerateUnit[Moments]:
+        rows, largest = checked_rows(block, self.form, self.scorer.shape[0] if self.form.has_labels else None)
         require_possible(Facts(rows), np.asarray(self.scorer.weights, np.float64))
-        return _moments_of_rows(self.scorer, rows, n_threads)
+        return InModerateUnit(_moments_of_rows(self.scorer, rows, self.backend, n_threads), largest)
 
 
-def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Moments:
-    """One sweep, with the backend and the threads that a fit of these rows would have.
+def _moments_of_rows(scorer: Scorer, rows: Rows, backend: str, n_threads: int | None) -> Moments:
+    """One sweep, with the threads that a fit of these rows would have, and its backend where that is "auto".
 
     The rows need no origin, as a fit has: that keeps digits of means which move, and these stand still.
     """
@@ -136,7 +142,7 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, n_threads: int | None) -> Momen
     assert prepared is not None
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):
-        sweep = suited_sweep(facts, family.name, scorer.shape[0], scorer.backend_name, n_threads)
+        sweep = suited_sweep(facts, family.name, scorer.shape[0], backend, n_threads)
         found = sweep.moments(prepared) if isinstance(sweep, InMemory) else sweep.moments(prepared, scorer.incomplete)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())

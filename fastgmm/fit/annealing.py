@@ -11,8 +11,6 @@ import numpy as np
 from fastgmm.fit.runs import Course
 from fastgmm.fit.steps import Fit
 from fastgmm.parameters import Parameters
-from fastgmm.sweeps.incomplete import believing
-from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 
 # That of the authors' examples is between 1.1 and 1.5 [1]_; the steps are few, since every one takes a run of EM.
 _GROWTH = 1.5
@@ -62,13 +60,3 @@ def annealed(run: Callable[[Parameters, Course], Fit], start: Parameters, first:
             return replace(fit, lower_bound=-np.inf)
     assert fit is not None, "there is an exponent of 1 at least"
     return fit
-
-
-def tempered_sweep(sweep: AnySweep, exponent: float) -> AnySweep:
-    """The sweep over the rows, what is believed of them raised to a power."""
-    if isinstance(sweep, OverBlocks):
-        return sweep  # labels are certain, and stay so
-    groups, table = sweep.facts.rows.groups, sweep.facts.rows.group_prior
-    if exponent == 1.0 or groups is None or table is None:
-        return sweep
-    return believing(sweep, groups, table * exponent)

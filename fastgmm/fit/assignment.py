@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from fastgmm.errors import DegenerateComponentError
-from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, tempered_sweep
+from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment
 from fastgmm.fit.options import Options
 from fastgmm.fit.runs import Course, Stopping
 from fastgmm.fit.steps import Fit
@@ -36,16 +36,16 @@ def run_as_assigned(
     stopping: Stopping,
     lower_bound: float,
     random_state: Callable[[], np.random.RandomState],
-    is_kept: bool = False,
+    has_checkpoint: bool = False,
 ) -> Fit:
     """The run from a start that the options ask for.
 
-    ``lower_bound`` is that of an earlier fit, which says nothing where another objective rises. What ``is_kept`` may go
-    on in another process, which knows nothing of bounds.
+    ``lower_bound`` is that of an earlier fit, which says nothing where another objective rises. What
+    ``has_checkpoint`` may go on in another process, which knows nothing of bounds.
     """
     if options.assignment == "hard":
         exponent = exponent_of_hard_assignment(sweep.facts.rows.values.dtype)
-        own, until_rest = _remembering(tempered_sweep(sweep, exponent), is_kept), replace(stopping, at_rest=True)
+        own, until_rest = _remembering(sweep.tempered(exponent), has_checkpoint), replace(stopping, at_rest=True)
         return run(own, start, stopping=until_rest, course=Course(exponent=exponent))
     if options.assignment == "stochastic":
         if isinstance(sweep, OverBlocks):
@@ -56,7 +56,7 @@ def run_as_assigned(
 
     def soft(start: Parameters, course: Course) -> Fit:
         bound = lower_bound if options.annealing is None else -np.inf
-        own = _remembering(tempered_sweep(sweep, course.exponent), is_kept)
+        own = _remembering(sweep.tempered(course.exponent), has_checkpoint)
         return run(own, start, stopping=stopping, course=course, lower_bound=bound)
 
     def whole(is_accelerated: bool) -> Fit:
@@ -73,6 +73,6 @@ def run_as_assigned(
     return whole(is_accelerated=False)
 
 
-def _remembering(sweep: AnySweep, is_kept: bool) -> Sweep:
+def _remembering(sweep: AnySweep, has_checkpoint: bool) -> Sweep:
     """With bounds from pass to pass, where there are any."""
-    return BoundedSweep(sweep) if isinstance(sweep, InMemory) and not is_kept else sweep
+    return BoundedSweep(sweep) if isinstance(sweep, InMemory) and not has_checkpoint else sweep

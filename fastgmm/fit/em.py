@@ -1,6 +1,6 @@
 """Expectation-maximization: a model asks for its moments, and moments make the next model.
 
-Whoever drives the loop decides who visits the rows, and when to stop: ``runs.py`` for one array in memory.
+Whoever drives the loop decides who visits the rows, and when to stop: ``runs.py``, with the sweep that it is given.
 """
 
 from collections.abc import Generator

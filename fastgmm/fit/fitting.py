@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,12 +21,12 @@ from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
 from fastgmm.fit.assignment import run_as_assigned
-from fastgmm.fit.checkpoint import Checkpoint, Keeping, checkpoint_of
+from fastgmm.fit.checkpoint import Checkpoint, CheckpointStore, checkpoint_of
 from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.identity import identity_of
 from fastgmm.fit.labelled import require_possible, rows_of_a_component
-from fastgmm.fit.options import Options, check_random_state
+from fastgmm.fit.options import Options, check_random_state, seed_of
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
 from fastgmm.fit.prior import Prior, log_prior_of, resolved_prior
@@ -61,7 +62,7 @@ def fit_rows(
     earlier: EarlierFit | None,
     observers: Sequence[Observer] = (),
     of_features: Names | None = None,
-    keeping: Keeping | None = None,
+    store: CheckpointStore | None = None,
 ) -> tuple[Fit, tuple[Step, ...], Warning | None]:
     """The best fit of validated rows, the steps of all starts, and what is to be said about it.
 
@@ -73,8 +74,8 @@ def fit_rows(
         Of the steps of all starts.
     of_features : ndarray of str, optional
         Their names, for warnings.
-    keeping : Keeping or None
-        Where the fit is kept, so that it can go on in another process.
+    store : CheckpointStore or None
+        Where the fit is saved, so that it can go on in another process.
     """
     deadline = _deadline_of(options)
     rows, unit = in_moderate_unit(rows)
@@ -88,7 +89,7 @@ def fit_rows(
         facts = counted_from_origin(with_room_for_squares(facts))
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
-        return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, keeping)
+        return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, store)
 
 
 def fit_blocks(
@@ -97,20 +98,20 @@ def fit_blocks(
     earlier: EarlierFit | None,
     observers: Sequence[Observer] = (),
     of_features: Names | None = None,
-    keeping: Keeping | None = None,
+    store: CheckpointStore | None = None,
 ) -> tuple[Fit, tuple[Step, ...], Warning | None]:
     """The same of rows that come in blocks, which one pass looks at first."""
     deadline = _deadline_of(options)
     n_components, n_features = options.n_components, blocks.form.n_features
     kept = rows_of_a_sample(n_components, n_features), rows_of_a_component(n_features)
-    overview = overview_of(blocks, n_components, *kept, options.n_threads)
+    overview = overview_of(blocks, n_components, *kept, options.n_threads, with_digest=store is not None)
     facts, family = overview.facts, FAMILIES[options.covariance_type]
     n_missing = _count_of_missing(facts)
     backend = get_backend(options.backend, work_of(facts.n_rows, n_features, n_components))
     what = facts, overview.for_starts, blocks, overview.reading
     with np.errstate(over="ignore", invalid="ignore"):
         sweep = OverBlocks(*what, family, backend, options.n_threads, deadline).with_scatter()
-        return _best_fit(options, sweep, overview.reading.unit, n_missing, earlier, observers, of_features, keeping)
+        return _best_fit(options, sweep, overview.reading.unit, n_missing, earlier, observers, of_features, store)
 
 
 def _deadline_of(options: Options) -> float:
@@ -125,7 +126,7 @@ def _best_fit(
     earlier: EarlierFit | None,
     observers: Sequence[Observer],
     of_features: Names | None,
-    keeping: Keeping | None,
+    store: CheckpointStore | None,
 ) -> tuple[Fit, tuple[Step, ...], Warning | None]:
     """That of rows which are ready to be visited, what weighs 1 as users count weighing ``unit``."""
     facts, origin = sweep.facts, sweep.facts.rows.origin
@@ -133,9 +134,10 @@ def _best_fit(
     held = held_of(options, facts, sweep, earlier, unit)
     shown = partial(among_the_values, held, origin)
     observer = _among_the_data(observers, shown) if observers else None
-    checkpoint = None if keeping is None else _checkpoint(keeping, options, sweep)
+    checkpoint = None if store is None else _checkpoint(store, options, sweep, unit, earlier)
     runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint)
-    best, steps = best_of_restarts(runs)
+    with nullcontext() if checkpoint is None else checkpoint.saved_at_the_end():
+        best, steps = best_of_restarts(runs)
     best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
     fixed: tuple[int, ...] = ()
     if held is not None:
@@ -145,11 +147,14 @@ def _best_fit(
     return best, steps, warning_about(options, facts, best, regularization, fixed, of_features)
 
 
-def _checkpoint(keeping: Keeping, options: Options, sweep: AnySweep) -> Checkpoint:
+def _checkpoint(
+    store: CheckpointStore, options: Options, sweep: AnySweep, unit: float, earlier: EarlierFit | None
+) -> Checkpoint:
     if options.assignment == "stochastic":
         raise ValueError("a fit with assignment='stochastic' cannot be kept in a checkpoint")
-    generator = partial(check_random_state, options.random_state)
-    return checkpoint_of(keeping, identity_of(options, sweep.facts, sweep.backend.name), generator)
+    start = None if earlier is None else (earlier.parameters, earlier.lower_bound)
+    identity = identity_of(options, sweep.facts.digest, unit=unit, backend=sweep.backend.name, start=start)
+    return checkpoint_of(store, identity, partial(seed_of, options.random_state))
 
 
 def _count_of_missing(facts: Facts) -> int:

@@ -206,6 +206,13 @@ def check_random_state(random_state: Any) -> np.random.RandomState:
     return np.random.RandomState(int(random_state))
 
 
+def seed_of(random_state: int | np.random.RandomState | None) -> int:
+    """A seed for all that a fit draws: the int given, or one that is drawn from the generator."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**32, dtype=np.uint64))
+
+
 def check_n_samples(n_samples: Any) -> int:
     """How many points to draw: a whole number from 1, be it a float such as 1e3.
 

@@ -4,11 +4,12 @@ import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from fastgmm.fit.acceleration import accelerated
-from fastgmm.fit.checkpoint import Checkpoint, Standing
+from fastgmm.fit.checkpoint import Checkpoint, SavedRun
 from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, update_of
@@ -127,13 +128,13 @@ def run_em(
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
-    standing = None if checkpoint is None else checkpoint.standing_of_run()
+    saved = None if checkpoint is None else checkpoint.saved_run()
     loop = wandering if course.wanders else accelerated if course.is_accelerated else em
-    iterates = loop(update, start if standing is None else standing.iterate(update), lower_bound)
+    iterates = loop(update, start if saved is None else saved.iterate(update), lower_bound)
     rounding = _ROUNDING[sweep.facts.rows.values.dtype]
     run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited, checkpoint)
-    if standing is not None:
-        run.go_on_from(standing)
+    if saved is not None:
+        run.go_on_from(saved)
     drive(sweep, [run])
     if run.failure is not None:
         failure, run.failure = run.failure, None  # whose frames know the run
@@ -229,19 +230,20 @@ class Run:
         if len(self.steps) == self.stopping.max_iter:
             ending = ending or "max_iter"
         if self.checkpoint is not None and ending is None:
-            self.checkpoint.keep(self._standing())
+            at = self.iterate, len(self.steps), self.counts, self.quiet_steps
+            self.checkpoint.keep(partial(self._saved, *at))
         is_stopped = self._stops_at(step)
         self.stop_reason = "callback" if is_stopped and not is_settled else ending
 
-    def go_on_from(self, standing: Standing) -> None:
+    def go_on_from(self, saved: SavedRun) -> None:
         """Where the run stood in another process."""
-        self.steps, self.counts, self.quiet_steps = list(standing.steps), standing.counts, standing.quiet_steps
+        self.steps, self.counts, self.quiet_steps = list(saved.steps), saved.counts, saved.quiet_steps
 
-    def _standing(self) -> Standing:
-        at = self.iterate
+    def _saved(self, at: Iterate, n_steps: int, counts: FloatArray, quiet_steps: int) -> SavedRun:
+        """The run after so many steps, where it stood at that iterate."""
         where = at.model.parameters, at.asked.parameters, at.lower_bound, at.change
         marks = at.accepted, at.is_jump, at.has_jumped, at.memory
-        return Standing(*where, *marks, tuple(self.steps), self.counts, self.quiet_steps)
+        return SavedRun(*where, *marks, tuple(self.steps[:n_steps]), counts, quiet_steps)
 
     def _go_on(self, next_iterate: Callable[[], Iterate]) -> bool:
         """Whether there is a next iterate."""

@@ -51,22 +51,24 @@ class Stream:
     ----------
     moments : Moments
         Per unit of weight, about the means of the model that they have led to, less the origin.
-    means : ndarray of shape (K, d)
-        The same means among the values of the data.
+    weights, means, covariances : ndarray
+        All of that model among the values of the data, so that others, set by hand, are told from them.
     origin : ndarray of shape (d,) or None
         From which all batches count: that of the first (``data/origin.py``).
     regularization : ndarray of shape (d,)
         That of the first batch, which a share of the variances is taken of.
-    weight : float
+    total_weight : float
         Σw of all rows.
     n_batches : int
     """
 
     moments: Moments
+    weights: FloatArray
     means: FloatArray
+    covariances: FloatArray
     origin: FloatArray | None
     regularization: FloatArray
-    weight: float
+    total_weight: float
     n_batches: int
 
     def is_of(self, parameters: Parameters) -> bool:
@@ -77,6 +79,8 @@ class Stream:
             and self.moments.about.shape == parameters.means.shape
             and all(vector.shape == parameters.means.shape[1:] for vector in vectors)
             and np.array_equal(self.means, parameters.means)
+            and np.array_equal(self.weights, parameters.weights)
+            and np.array_equal(self.covariances, parameters.covariances)
         )
 
 
@@ -100,9 +104,9 @@ class Earlier:
             return 1.0
         t = max(self.n_steps, 1) - 1
         share: float = float(t + options.learning_offset) ** -float(options.learning_decay)
-        if self.stream is None or not self.stream.weight < np.inf:
+        if self.stream is None or not self.stream.total_weight < np.inf:
             return share
-        return share * min(1.0, weight * self.stream.n_batches / self.stream.weight)
+        return share * min(1.0, weight * self.stream.n_batches / self.stream.total_weight)
 
 
 def start_of(options: Options, rows: Rows, of_features: Names | None) -> tuple[Earlier, Warning | None]:
@@ -124,7 +128,7 @@ def step_of_batch(options: Options, rows: Rows, earlier: Earlier) -> tuple[Fit, 
     """
     (rows, unit), given = in_moderate_unit(rows), rows
     stream, weight = earlier.stream, _weight_of(given, rows)
-    total, n_batches = (weight, 1) if stream is None else (stream.weight + weight, stream.n_batches + 1)
+    total, n_batches = (weight, 1) if stream is None else (stream.total_weight + weight, stream.n_batches + 1)
     with np.errstate(over="ignore", invalid="ignore"):
         facts = with_room_for_squares(Facts(rows))
         origin = origin_of(facts) if stream is None else stream.origin
@@ -141,7 +145,8 @@ def step_of_batch(options: Options, rows: Rows, earlier: Earlier) -> tuple[Fit, 
         iterate, moments = _step(sweep, update, before, stream, earlier.share(options, weight))
         shown = among_the_values(held, origin, iterate.model.parameters)
     fit = _fit_of(iterate, shown, held, facts)
-    return fit, Stream(moments, shown.means, origin, regularization, total, n_batches)
+    led_to = shown.weights, shown.means, shown.covariances
+    return fit, Stream(moments, *led_to, origin, regularization, total, n_batches)
 
 
 def _weight_of(given: Rows, moderate: Rows) -> float:

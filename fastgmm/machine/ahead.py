@@ -26,7 +26,8 @@ def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
     """The items, the next of which is made in a thread while one is used.
 
     Three are in memory at most: one in use, one that waits, and one in the making. The thread has ended, and the
-    iterator is closed, when this generator is.
+    iterator is closed, when this generator is; but where an exception ends it, nobody waits for an item in the making,
+    after which the thread ends by itself.
     """
     ready: Queue[T | _End] = Queue(maxsize=1)
     is_wanted = threading.Event()
@@ -49,20 +50,33 @@ def one_ahead(items: Iterator[T]) -> Generator[T, None, None]:
 
     thread = threading.Thread(target=copy_context().run, args=(make,), name="fastgmm-ahead", daemon=True)
     thread.start()
+    is_given_up = True
     try:
         while True:
             item = _next(ready)
             if isinstance(item, _End):
+                is_given_up = False
                 if item.error is not None:
                     raise item.error
                 return
             yield item
             del item
+    except GeneratorExit as closing:
+        is_given_up = _is_by_an_error(closing)
+        raise
     finally:
         is_wanted.clear()
         with suppress(Empty):
             ready.get_nowait()
-        thread.join()
+        while thread.is_alive() and not is_given_up:
+            thread.join(_SECONDS_OF_WAITING)
+
+
+def _is_by_an_error(closing: BaseException | None) -> bool:
+    """Whether a generator is closed on the way of another exception, such as that of Ctrl-C, by whoever uses it."""
+    while isinstance(closing, GeneratorExit):
+        closing = closing.__context__
+    return closing is not None
 
 
 def _next(ready: "Queue[T | _End]") -> "T | _End":
@@ -77,5 +91,5 @@ def _put(ready: "Queue[T | _End]", item: "T | _End", is_wanted: threading.Event)
     while is_wanted.is_set():
         with suppress(Full):
             ready.put(item, timeout=_SECONDS_OF_WAITING)
-            return True
-    return False
+            break
+    return is_wanted.is_set()

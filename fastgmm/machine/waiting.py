@@ -35,6 +35,9 @@ _STACK_BYTES = 16 * 2**20
 # Whoever waits looks up twenty times a second, since on Windows no signal interrupts the waiting: so late an answer to
 # Ctrl-C is not noticed.
 _SECONDS_OF_WAITING = 0.05
+# An extension without its packages has a name of its own: under its own a later import would find it, and not make it
+# an attribute of its package, as an import does.
+_ALONE = "fastgmm.machine.alone."
 # What the work may have to import.
 _PACKAGES = ("numba", "llvmlite", "scipy", "numpy", "fastgmm")
 
@@ -165,7 +168,8 @@ def import_alone(extension: str, public: str) -> ModuleType:
     The latter, and what its import raises, where the file is not found in its place, or cannot be loaded before the
     packages have prepared the process for it (on Windows they say where its libraries are).
     """
-    return _loaded(extension) or _loaded(public) or uninterrupted(partial(_import_alone, extension, public))
+    found = _loaded(_ALONE + extension) or _loaded(extension) or _loaded(public)
+    return found or uninterrupted(partial(_import_alone, extension, public))
 
 
 def _loaded(name: str) -> ModuleType | None:
@@ -181,23 +185,24 @@ def _import(name: str) -> ModuleType:
 
 def _import_alone(extension: str, public: str) -> ModuleType:
     with IMPORTING:
-        return _loaded(extension) or _extension(extension) or importlib.import_module(public)
+        found = _loaded(_ALONE + extension) or _loaded(extension)
+        return found or _extension(extension) or importlib.import_module(public)
 
 
 def _extension(name: str) -> ModuleType | None:
-    """Loaded from its file under its own name, by which its package finds it when that is imported later."""
+    """Loaded from its file, once; a later import of its package makes another module of the same machine code."""
     package, *folders, _ = name.split(".")
     try:
         found = importlib.util.find_spec(package)
         places = found.submodule_search_locations if found else None
-        spec = PathFinder.find_spec(name, [os.path.join(place, *folders) for place in places or ()])
+        spec = PathFinder.find_spec(_ALONE + name, [os.path.join(place, *folders) for place in places or ()])
         if spec is None or not isinstance(spec.loader, ExtensionFileLoader):
             return None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     except (ImportError, ValueError):  # the latter of a package that some program has put together by hand
         return None
-    sys.modules[name] = module
+    sys.modules[_ALONE + name] = module
     return module
 
 

@@ -12,7 +12,7 @@ AnyPath: TypeAlias = str | os.PathLike[str]
 
 
 @contextmanager
-def whole_file(path: AnyPath) -> Iterator[BinaryIO]:
+def whole_file(path: AnyPath, is_durable: bool = True) -> Iterator[BinaryIO]:
     """Open a binary file for writing that takes its name only when the block ends without an exception.
 
     Until then the bytes go to a temporary file in the same directory; on any exception, Ctrl-C included, that one is
@@ -22,6 +22,8 @@ def whole_file(path: AnyPath) -> Iterator[BinaryIO]:
     ----------
     path : path-like
         A symbolic link is followed. A device or pipe, which cannot be half a file, is written directly.
+    is_durable : bool, default=True
+        Whether it waits for the disk, so that the file is there after a failure of the machine as well.
 
     Yields
     ------
@@ -42,7 +44,8 @@ def whole_file(path: AnyPath) -> Iterator[BinaryIO]:
         with _create(temporary, target) as file:
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if is_durable:
+                os.fsync(file.fileno())
         if target.exists():
             os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
         os.replace(temporary, target)

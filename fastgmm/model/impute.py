@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from fastgmm.data.patterns import patterns_of, patterns_of_one_shape
 from fastgmm.data.single_precision import as_float64
 from fastgmm.machine.pieces import pieces
+from fastgmm.machine.small_products import product
+from fastgmm.model.orthogonal import inverse_of_triangle, orthogonal_and_triangle
 from fastgmm.model.scoring import Scorer
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
@@ -87,7 +89,7 @@ def _draws_of(batch: _Batch, n_draws: int, random_state: np.random.RandomState) 
     normal = random_state.standard_normal((n_draws, *batch.means.shape[1:]))
     values = np.empty(normal.shape)
     for k in np.unique(components):
-        of_component = batch.means[k] + normal @ np.swapaxes(batch.roots[k], 1, 2)
+        of_component = batch.means[k] + product(normal, np.swapaxes(batch.roots[k], 1, 2))
         np.copyto(values, of_component, where=(components == k)[..., np.newaxis])
     return values
 
@@ -157,9 +159,31 @@ def _conditional(
         shape = (n_components, *values.shape[:2], n_missing)
         return np.broadcast_to(centers, shape), np.eye(n_missing) * deviations[:, :, np.newaxis, :]
     root = scorer.root.reshape(-1, *scorer.root.shape[-2:])  # one for all components where they share it
-    q, r = np.linalg.qr(np.swapaxes(root[:, missing], 2, 3))
-    inverse = np.linalg.inv(r)
-    coefficients = root[:, observed] @ q @ np.swapaxes(inverse, 2, 3)
+    q, r = orthogonal_and_triangle(np.swapaxes(root[:, missing], 2, 3))
+    inverse = inverse_of_triangle(r)
     differences = values - means[:, observed][:, :, np.newaxis, :]
-    conditional = _representable(centers - differences @ coefficients, values)
+    if values.shape[1] < n_missing:  # than coefficients, rows are fewer
+        units = _powers_of_two(differences)
+        whitened = _whitened(differences / units, root, observed)
+        shifts = units * product(product(whitened, q), np.swapaxes(inverse, 2, 3))
+    else:
+        coefficients = product(product(root[:, observed], q), np.swapaxes(inverse, 2, 3))
+        shifts = product(differences, coefficients)
+    conditional = _representable(centers - shifts, values)
     return conditional, np.broadcast_to(inverse, (n_components, *inverse.shape[1:]))
+
+
+def _powers_of_two(differences: FloatArray) -> FloatArray:
+    """(K, P, r, 1): units in which a row's differences are between -2 and 2, so that whitened they are numbers, too."""
+    _, exponents = np.frexp(np.abs(differences).max(axis=3, keepdims=True, initial=0.0))
+    units: FloatArray = np.ldexp(1.0, exponents - 1)
+    return units
+
+
+def _whitened(differences: FloatArray, root: FloatArray, observed: NDArray[np.intp]) -> FloatArray:
+    """U_Oᵀδ_O of every row (K, P, r, d), without the many copies of U that patterns would take."""
+    n_components, n_patterns, n_rows, _ = differences.shape
+    n_features = root.shape[-1]
+    filled = np.zeros((n_components, n_patterns, n_rows, n_features))
+    filled[:, np.arange(n_patterns)[:, np.newaxis], :, observed] = np.moveaxis(differences, (1, 3), (0, 1))
+    return product(filled.reshape(n_components, -1, n_features), root).reshape(filled.shape)

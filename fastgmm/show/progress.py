@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TextIO
 
+from fastgmm.data.blocks.watched import Visit
 from fastgmm.fit.steps import Step
 
 _SECONDS_BETWEEN_LINES = 5.0
+_SECONDS_BETWEEN_VISITS = 0.1
 _SIZE_OF_NO_TERMINAL = (100, 24)
 
 
 class Progress(Protocol):
-    """An observer of EM that has to be closed."""
+    """An observer of EM, and of passes over rows in blocks, that has to be closed."""
 
     def __call__(self, step: Step) -> None: ...
+
+    def visited(self, visit: Visit) -> None: ...
 
     def close(self) -> None: ...
 
@@ -32,6 +36,8 @@ def show_progress(
     objective: str = "log-likelihood",
 ) -> Iterator[list[Progress]]:
     """Callbacks for ``GaussianMixture(callbacks=...)`` that show its iterations, the log-likelihood and its change.
+
+    What is yielded may also be told of passes, by ``blocks_of(..., on_block=callback.visited)``.
 
     Parameters
     ----------
@@ -81,6 +87,14 @@ def describe(step: Step, objective: str = "log-likelihood") -> str:
     return f"{objective} {step.lower_bound:.6g}{change}"
 
 
+def describe_visit(visit: Visit) -> str:
+    """Which pass it is, and how far it has come."""
+    how_far = f"{visit.n_rows:,} rows"
+    if visit.n_rows_of_all:
+        how_far = f"{visit.n_rows / visit.n_rows_of_all:.0%} of {visit.n_rows_of_all:,} rows"
+    return f"pass {visit.number}: {how_far}"
+
+
 class ProgressBar:
     """A bar for each restart, by tqdm.
 
@@ -92,6 +106,7 @@ class ProgressBar:
 
     def __init__(self, tqdm: Callable[..., Any], max_iter: int, title: str, file: TextIO, objective: str) -> None:
         self._tqdm, self._max_iter, self._title, self._file, self._objective = tqdm, max_iter, title, file, objective
+        self._said, self._last_shown = "", 0.0
         # Shown before the first iteration, since start and compilation take their time too.
         self._restart = 0
         self._bar = self._new_bar()
@@ -108,8 +123,16 @@ class ProgressBar:
             self.close()
             self._restart = step.restart
             self._bar = self._new_bar()
-        self._bar.set_postfix_str(describe(step, self._objective), refresh=False)
+        self._said = describe(step, self._objective)
+        self._bar.set_postfix_str(self._said, refresh=False)
         self._bar.update()
+
+    def visited(self, visit: Visit) -> None:
+        now = time.monotonic()
+        if now - self._last_shown < _SECONDS_BETWEEN_VISITS:
+            return
+        self._last_shown = now
+        self._bar.set_postfix_str(", ".join(filter(None, [self._said, describe_visit(visit)])))
 
     def close(self) -> None:
         # A fit that converged early has done all its work: the bar ends full.
@@ -132,17 +155,23 @@ class ProgressLines:
 
     def __init__(self, max_iter: int, title: str, file: TextIO, objective: str) -> None:
         self._max_iter, self._title, self._file, self._objective = max_iter, title, file, objective
-        self._last_shown = time.monotonic()
+        self._said, self._last_shown = "", time.monotonic()
 
     def __call__(self, step: Step) -> None:
+        where = f"restart {step.restart}, " if step.restart else ""
+        what = describe(step, self._objective)
+        self._said = f"{where}iteration {step.iteration} of at most {self._max_iter}, {what}"
+        self._show_if_due(self._said)
+
+    def visited(self, visit: Visit) -> None:
+        self._show_if_due(", ".join(filter(None, [self._said, describe_visit(visit)])))
+
+    def _show_if_due(self, what: str) -> None:
         now = time.monotonic()
         if now - self._last_shown < _SECONDS_BETWEEN_LINES:
             return
         self._last_shown = now
-        where = f"restart {step.restart}, " if step.restart else ""
-        what = describe(step, self._objective)
-        line = f"{self._title}: {where}iteration {step.iteration} of at most {self._max_iter}, {what}\n"
-        self._file.write(line)
+        self._file.write(f"{self._title}: {what}\n")
         self._file.flush()
 
     def close(self) -> None:

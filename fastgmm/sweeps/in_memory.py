@@ -78,6 +78,13 @@ class InMemory:
     def ask(self, question: Question[T]) -> Generator[T, None, None]:
         yield question(self.rows, Machinery(self.family, self.backend, self.n_threads))
 
+    def tempered(self, exponent: float) -> "InMemory":
+        """The same, what is believed of rows raised to a power."""
+        groups, table = self.rows.groups, self.rows.group_prior
+        if exponent == 1.0 or groups is None or table is None:
+            return self
+        return replace(self, facts=self.facts.believing(groups, table * exponent))
+
     def total_scatter(self) -> Scatter:
         """That of all rows, which only some families need in their sweeps."""
         return self.scatter or total_scatter(self.facts, self.backend, self.n_threads)

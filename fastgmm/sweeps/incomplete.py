@@ -59,6 +59,10 @@ class IncompleteSweep:
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self.moments(*_forms_of(self.family, model)) for model in models]
 
+    def tempered(self, exponent: float) -> "IncompleteSweep":
+        """The same, what is believed of rows raised to a power."""
+        return IncompleteSweep(self.complete.tempered(exponent))
+
     def moments(self, prepared: Prepared, incomplete: PreparedIncomplete) -> Moments:
         """Those of all rows under one model, given in both of its forms."""
         patterns = self.facts.patterns

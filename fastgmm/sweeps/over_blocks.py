@@ -74,7 +74,13 @@ class OverBlocks:
 
     def _sums(self, question: Question[list[Moments]]) -> list[Moments]:
         with closing(self.ask(question)) as answers:
-            return reduce(lambda some, more: list(map(add, some, more)), answers)
+            first = next(answers, None)
+            if first is None:
+                raise ValueError(
+                    f"{self.blocks.form.name}: {self.facts.n_counted} rows counted in the first pass, none in a later "
+                    "one. A source must give the same rows each time."
+                )
+            return reduce(lambda some, more: list(map(add, some, more)), answers, first)
 
     def ask(self, question: Question[T]) -> Generator[T, None, None]:
         work = _Asked(self.reading, self.family.name, self.backend.name, question)
@@ -84,6 +90,10 @@ class OverBlocks:
                 if time.perf_counter() > self.deadline:
                     raise DeadlineError
                 yield answer
+
+    def tempered(self, exponent: float) -> "OverBlocks":
+        """The same: labels are certain, and stay so when they are raised to a power."""
+        return self
 
     def total_scatter(self) -> Scatter:
         """That of all rows."""

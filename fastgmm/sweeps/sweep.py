@@ -27,8 +27,8 @@ class Machinery:
     n_threads: int
 
 
-# What is asked of rows beside moments: of all in memory at once, else of every block, wherever it is. So it must be
-# picklable, and what it returns.
+# What is asked of rows, moments among others: of all in memory at once, else of every block, wherever it is. So it must
+# be picklable, and what it returns.
 Question: TypeAlias = Callable[[Rows, Machinery], T]
 
 

@@ -102,3 +102,8 @@ def test_the_center_lies_amid_the_rows(offset: float) -> None:
 def test_the_center_of_rows_without_weight_is_some_number() -> None:
     rows = Rows(np.random.default_rng(0).normal(size=(10, 3)), np.zeros(10))
     assert np.isfinite(Facts(rows).center).all()
+
+
+def test_what_is_no_fact_cannot_be_known_of_rows() -> None:
+    with pytest.raises(TypeError, match="'n_rowz' is no fact about rows"):
+        Facts.of_all(Rows(np.zeros((2, 1))), n_rowz=7)

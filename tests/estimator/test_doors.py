@@ -90,6 +90,23 @@ def test_what_wide_rows_lack_is_found_in_a_thread(workers):
         assert len(workers) == 1
 
 
+def test_other_mixtures_that_follow_from_a_large_one_are_made_in_a_thread(workers):
+    model = GaussianMixture.from_parameters(np.full(10, 0.1), np.zeros((10, 400)), MATRICES)
+    for call in (
+        lambda: model.marginal(range(1, 400)),
+        lambda: model.condition({0: 1.0}),
+        lambda: model.regress(np.zeros((2, 1)), [0]),
+        lambda: model.transformed(2.0),
+        lambda: model.product(model.merged([[0]])),
+        lambda: model.reduced(9),
+        model.component_kl,
+        model.component_bhattacharyya,
+    ):
+        workers.clear()
+        call()
+        assert workers
+
+
 def test_callbacks_starts_and_what_is_printed_run_in_the_callers_thread(workers, monkeypatch):
     threads = []
 

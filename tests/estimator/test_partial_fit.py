@@ -269,13 +269,22 @@ def test_it_goes_on_from_parameters_that_were_given(covariance_type: str, n_rows
     assert not np.array_equal(gm.means_, given.means_)
 
 
-def test_parameters_that_are_set_by_hand_between_batches_count(covariance_type: str) -> None:
-    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0).partial_fit(clusters(500))
+@pytest.mark.parametrize("name", ["weights_", "means_", "covariances_"])
+def test_parameters_that_are_set_by_hand_between_batches_count(covariance_type: str, name: str) -> None:
+    gm = GaussianMixture(3, covariance_type=covariance_type, random_state=0)
+    for seed in range(4):
+        gm.partial_fit(clusters(500, seed))
+    others = {
+        "weights_": np.array([0.8, 0.1, 0.1]),
+        "means_": gm.means_[::-1].copy(),
+        "covariances_": 9 * gm.covariances_,
+    }
     by_hand = copy.copy(gm)
-    by_hand.means_ = gm.means_[::-1].copy()
-    fresh = GaussianMixture.from_parameters(gm.weights_, by_hand.means_, gm.covariances_, covariance_type)
-    fresh.n_iter_ = 1
-    assert_close_models(by_hand.partial_fit(clusters(500, 1)), fresh.partial_fit(clusters(500, 1)), 1e-13)
+    setattr(by_hand, name, others[name])
+    arrays = by_hand.weights_, by_hand.means_, by_hand.covariances_
+    fresh = GaussianMixture.from_parameters(*arrays, covariance_type)
+    fresh.n_iter_ = 4
+    assert_close_models(by_hand.partial_fit(clusters(10, 9)), fresh.partial_fit(clusters(10, 9)), 1e-13)
 
 
 def test_a_fit_after_it_starts_anew_and_keeps_nothing(covariance_type: str) -> None:

@@ -9,7 +9,7 @@ from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
 from fastgmm.errors import MergedComponentsWarning
 from fastgmm.families import FAMILIES
-from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, exponents_from, tempered_sweep
+from fastgmm.fit.annealing import annealed, exponent_of_hard_assignment, exponents_from
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.runs import Stopping, run_em
 from fastgmm.fit.update import Likelihood, Tempered
@@ -35,7 +35,7 @@ def believing(problem, dtype="float64", share=0.3):
 def tempered_moments(rows, problem, backend, exponent, dtype="float64"):
     update = Tempered(Likelihood(problem.family, np.zeros(rows.shape[1]), np.dtype(dtype)), exponent)
     model = update.prepare(problem.parameters)
-    sweep = tempered_sweep(suited_to_missing(Facts(rows), problem.family, backend, 1), exponent)
+    sweep = suited_to_missing(Facts(rows), problem.family, backend, 1).tempered(exponent)
     (moments,) = sweep([model])
     return moments, update.objective(moments, model)
 
@@ -86,7 +86,7 @@ def test_each_run_begins_where_the_one_before_has_ended(family):
 
     def run(start, course):
         starts.append((start, course.exponent))
-        own = tempered_sweep(sweep, course.exponent)
+        own = sweep.tempered(course.exponent)
         return run_em(own, start, np.zeros(2), Stopping(1e-4, 4), course=course)
 
     whole = annealed(run, problem.parameters, 0.4)

@@ -136,7 +136,7 @@ def test_a_batch_that_weighs_less_than_those_before_it_has_less_of_a_share(famil
     problem = draw_problem(family.name, 240, 3, 3)
     (parameters, stream) = walk(options_of(problem), problem.parameters, batches_of(problem.rows()))[1]
     earlier = Earlier(parameters, stream, 2)
-    assert (stream.weight, stream.n_batches) == (120.0, 2)
+    assert (stream.total_weight, stream.n_batches) == (120.0, 2)
     whole = 3.0**-0.7
     shares = [earlier.share(Options(), weight) for weight in (600.0, 60.0, 30.0, 1.0)]
     assert shares == pytest.approx([whole, whole, whole / 2, whole / 60], rel=1e-15)
@@ -202,7 +202,7 @@ def test_a_weight_of_two_is_the_row_twice_and_of_zero_none(family: CovarianceFam
     expected = walk(options_of(problem), problem.parameters, repeated)
     for name in ARRAYS:
         assert_close(getattr(weighted[-1][0], name), getattr(expected[-1][0], name), 1e-12)
-    assert weighted[-1][1].weight == expected[-1][1].weight == weights.sum()
+    assert weighted[-1][1].total_weight == expected[-1][1].total_weight == weights.sum()
     assert weighted[-1][1].moments.n_rows == np.count_nonzero(weights)
 
 

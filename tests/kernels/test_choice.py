@@ -127,6 +127,19 @@ def test_a_fit_is_judged_by_one_sweep_of_its_rows(monkeypatch, rng):
     assert asked == [("auto", work_of(300, 3, 2))]
 
 
+def test_moments_of_all_blocks_are_of_one_backend(monkeypatch, rng):
+    """A short block at the end would be lighter work than the others."""
+    model, asked = GaussianMixture(2, tol=1, random_state=0).fit(rng.normal(size=(300, 3))), set()
+
+    def record(name, sweep_work=0.0):
+        asked.add(name)
+        return get_backend(name, sweep_work)
+
+    monkeypatch.setattr("fastgmm.fit.fitting.get_backend", record)
+    model.moments(fastgmm.blocks_of(rng.normal(size=(300, 3)), block_rows=290))
+    assert asked == {vars(model)["_scorer"].backend.name}
+
+
 @needs_c
 @needs_numba
 @pytest.mark.parametrize(("heavy_from", "fitted_by"), [(1.0, "numba"), (HEAVY_SWEEP, "c")])

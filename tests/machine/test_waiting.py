@@ -4,6 +4,7 @@ import contextlib
 import gc
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -284,3 +285,26 @@ def test_where_an_extension_does_not_load_the_public_module_is_imported(tmp_path
 def test_where_neither_can_be_had_the_public_modules_error_says_so():
     with pytest.raises(ModuleNotFoundError, match="no_such_package"):
         import_alone("no_such_package._fast", "no_such_package.fast")
+
+
+IMPORTS_AFTERWARDS = """
+import sys
+from fastgmm.families.factors import factor_and_inverse
+from fastgmm.machine.waiting import import_alone
+import numpy as np
+
+factor_and_inverse(4.0 * np.eye(3))
+alone = import_alone("scipy.linalg._flapack", "scipy.linalg.lapack")
+assert "scipy.linalg" not in sys.modules
+import scipy.linalg._flapack
+
+print(scipy.linalg._flapack.dpotrf(4.0 * np.eye(1)), scipy.linalg.cholesky(4.0 * np.eye(1)))
+assert scipy.linalg.lapack._flapack is scipy.linalg._flapack
+assert import_alone("scipy.linalg._flapack", "scipy.linalg.lapack") is alone
+factor_and_inverse(4.0 * np.eye(3))
+"""
+
+
+def test_a_package_that_is_imported_after_its_extension_has_it_as_an_attribute():
+    finished = subprocess.run([sys.executable, "-c", IMPORTS_AFTERWARDS], capture_output=True, text=True, check=False)
+    assert (finished.stdout, finished.stderr) == ("(array([[2.]]), 0) [[2.]]\n", "")

@@ -203,3 +203,23 @@ def test_patterns_of_any_numbers_of_rows_are_those_of_rows_alone(problem: Proble
     alone = [np.concatenate(each) for each in zip(*(model.impute(r[None], return_std=True) for r in rows), strict=True)]
     for together, one_by_one in zip(model.impute(rows, return_std=True), alone, strict=True):
         assert_close(together, one_by_one, 1e-12)
+
+
+def test_of_wide_rows_lapack_gets_no_more_than_one_thread_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it waits for other threads where all cores are busy: minutes for twenty rows of 500 features."""
+    rng, largest = np.random.default_rng(0), []
+    for name in ("qr", "inv"):
+        compute = getattr(np.linalg, name)
+        recorded = lambda array, compute=compute: largest.append(array[0, 0].size) or compute(array)  # noqa: E731
+        monkeypatch.setattr(np.linalg, name, recorded)
+    gm = GaussianMixture.from_parameters([1.0], np.zeros((1, 200)), [0.5 * np.eye(200) + 0.5])
+    X = np.where(rng.uniform(size=(3, 200)) < 0.4, np.nan, rng.normal(size=(3, 200)))
+    mean = np.nansum(X, axis=1) / (1 + (~np.isnan(X)).sum(axis=1))
+    np.testing.assert_allclose(gm.impute(X), np.where(np.isnan(X), mean[:, np.newaxis], X), atol=1e-12)
+    assert max(largest) <= 2**13
+
+
+def test_a_value_far_beyond_its_unit_is_answered() -> None:
+    """Whitened, 1e300 of a feature in units of 1e-20 would be infinite."""
+    gm = GaussianMixture.from_parameters([1.0], [[0.0] * 3], [1e-40 * (0.5 * np.eye(3) + 0.5)])
+    np.testing.assert_allclose(gm.impute([[1e300, np.nan, np.nan]]), [[1e300, 5e299, 5e299]])

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -70,11 +71,13 @@ def test_an_interruption_of_the_labels_of_a_fit_leaves_the_estimator_as_it_was(r
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.6])
-@pytest.mark.parametrize("is_ready", [True, False])
-def test_an_interrupted_fit_of_rows_in_blocks_leaves_nothing_behind(interrupt_after, rng, seconds, is_ready):
+@pytest.mark.parametrize("source", ["list", "function", "decoded ahead"])
+def test_an_interrupted_fit_of_rows_in_blocks_leaves_nothing_behind(interrupt_after, rng, seconds, source):
     data = rng.standard_normal((300_000, 16))
     parts = [data[begin : begin + 50_000] for begin in range(0, len(data), 50_000)]
-    blocks = blocks_of(parts if is_ready else lambda: iter(parts), block_rows=40_000)
+    blocks = blocks_of((lambda: iter(parts)) if source == "function" else parts, block_rows=40_000)
+    if source == "decoded ahead":
+        blocks = replace(blocks, reader=replace(blocks.reader, is_ready=False))
     estimator = GaussianMixture(40, random_state=0, max_iter=10_000, tol=0.0)
     before = dict(vars(estimator))
     interrupt_after(seconds)

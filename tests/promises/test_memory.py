@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,43 +11,70 @@ import pytest
 from fastgmm import GaussianMixture
 from fastgmm.kernels import get_backend
 
-MEASURE = """
-import resource, sys, warnings
+STATUS = Path("/proc/self/status")
+needs_the_peak = pytest.mark.skipif(
+    not STATUS.exists() or "VmHWM" not in STATUS.read_text(), reason="the system does not say how much memory was used"
+)
+# A process that is started has inherited ``ru_maxrss`` from this one, which is larger than it will ever be.
+PEAK = """
+def peak():
+    "The most memory that this process has had, in bytes."
+    with open("/proc/self/status") as lines:
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+"""
+MEASURE = (
+    PEAK
+    + """
+import sys, warnings
 import numpy as np
 from fastgmm import GaussianMixture
 
 warnings.simplefilter("ignore")
-family, n_rows, distance = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+family, n_rows, distance, megabytes_more = sys.argv[1], *map(int, sys.argv[2:])
 rng = np.random.default_rng(0)
 small = rng.standard_normal((20_000, 10)) + distance * rng.standard_normal((20, 10))[rng.integers(20, size=20_000)]
 GaussianMixture(20, covariance_type=family, max_iter=2, random_state=0).fit(small)
 data = np.empty((n_rows, 10))
 for begin in range(0, n_rows, 20_000):
     data[begin : begin + 20_000] = small + begin / n_rows
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-GaussianMixture(20, covariance_type=family, max_iter=6, tol=0.0, random_state=0).fit(data)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before) // 1024)
+more = lambda step: np.ones(megabytes_more * 2**17)
+before = peak()
+GaussianMixture(20, covariance_type=family, max_iter=6, tol=0.0, random_state=0, callbacks=[more]).fit(data)
+print((peak() - before) / 2**20)
 """
+)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere")
+def megabytes_of_a_fit(family: str, n_rows: int, distance: int, more: int = 0) -> float:
+    """Of a process of its own; ``more`` are taken during the fit."""
+    command = [sys.executable, "-c", MEASURE, family, str(n_rows), str(distance), str(more)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@needs_the_peak
 @pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
-@pytest.mark.parametrize("distance", ["0", "20"], ids=["overlapping", "apart"])
+@pytest.mark.parametrize("distance", [0, 20], ids=["overlapping", "apart"])
 def test_a_fit_needs_little_memory_above_the_data(family, distance):
     """Half a million rows and 20 components: responsibilities alone would take 80 MB, a copy of the data 40.
 
     Of components that lie apart, the order of the rows takes four bytes each, which is 2 MB.
     """
-    if distance != "0" and get_backend().bounded_sweep is None:
+    if distance and get_backend().bounded_sweep is None:
         pytest.skip("reorders no rows: what lies apart is treated like what overlaps")
-    command = [sys.executable, "-c", MEASURE, family, "500000", distance]
-    finished = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(finished.stdout) <= 16
+    assert megabytes_of_a_fit(family, 500_000, distance) <= 16
 
 
-SCORE = """
-import resource, sys
+@needs_the_peak
+def test_what_a_fit_takes_besides_is_seen_however_large_the_process_that_measures():
+    memory = np.ones(25 * 2**20)
+    assert 40 <= megabytes_of_a_fit("spherical", 40_000, 0, more=40) <= 40 + 16
+    del memory
+
+
+SCORE = (
+    PEAK
+    + """
+import sys
 import numpy as np
 from fastgmm import GaussianMixture
 
@@ -61,14 +89,14 @@ for begin in range(0, len(data), len(small)):
     data[begin : begin + len(small)] = small
 answers = []
 for method in ("predict", "score_samples", "predict_proba", "score"):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     answers.append(getattr(estimator, method)(data))
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print((after - before) / 1024 - getattr(answers[-1], "nbytes", data.itemsize * len(data)) / 2**20)
+    print((peak() - before - getattr(answers[-1], "nbytes", data.itemsize * len(data))) / 2**20)
 """
+)
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units elsewhere")
+@needs_the_peak
 @pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
 @pytest.mark.parametrize(("dtype", "order"), [("float64", "C"), ("float32", "F")])
 def test_a_score_needs_little_memory_above_its_answer(family, dtype, order):

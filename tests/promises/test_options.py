@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.cli.command_line import _parser
+from fastgmm.cli.parser import make_parser
 from fastgmm.estimator.interchange import from_saved_model, to_saved_model
 from fastgmm.files.model_file import load_model, save_model
 from fastgmm.fit.options import OPTIONS, InvalidParameterError, Options, check_options, declared_in, option
@@ -42,7 +42,7 @@ def test_a_new_option_is_checked_by_its_rule() -> None:
 
 
 def test_a_new_option_is_a_flag_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
-    parser = _parser(WITH_PATIENCE)
+    parser = make_parser(WITH_PATIENCE)
     assert parser.parse_args(FIT).patience == 3
     told = parser.parse_args([*FIT, "--patience", "7"])
     assert (told.patience, told.options[-1]) == (7, "patience")
@@ -81,4 +81,4 @@ def test_a_default_obeys_its_rule_and_the_command_line_gives_it_or_its_own(name:
     assert declared.rule.allows(declared.default)
     if declared.flags and name != "n_components":  # which is asked for
         expected = declared.default if declared.default_of_flags is None else declared.default_of_flags
-        assert getattr(_parser().parse_args(FIT), name) == expected
+        assert getattr(make_parser().parse_args(FIT), name) == expected

@@ -125,6 +125,14 @@ def test_the_page_of_rows_beyond_memory_runs(tmp_path, monkeypatch):
     assert fastgmm.GaussianMixture(4, random_state=0).fit(names["rows"]).score(names["rows"]) == pytest.approx(
         names["gm"].score(names["rows"]), abs=1e-3
     )
+    (commands,) = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+    for line in commands.splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fastgmm"
+        assert main(arguments) == 0, line
+    np.testing.assert_array_equal(fastgmm.load("model.npz").means_, names["of_two"].means_)
+    np.testing.assert_array_equal(fastgmm.load("model-of-rows.npz").means_, names["gm"].means_)
+    np.testing.assert_array_equal(np.load("probabilities.npy").argmax(axis=1), names["labels"])
 
 
 @pytest.mark.prints
@@ -146,6 +154,27 @@ def test_the_page_of_moments_finds_what_it_says(tmp_path, monkeypatch):
         assert float(told[name]) == pytest.approx(mean, abs=0.006)
     for name, error in names["errors"].items():
         assert float(told[name]) / 10 < error < float(told[name]) * 10, name
+
+
+@pytest.mark.prints
+def test_the_page_of_the_algebra_finds_what_it_says():
+    page = (ROOT / "docs" / "algebra.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    told = rows_of_table(page)
+    for hour, mean, std in zip((8, 12, 18), names["mean"][:, 0], names["std"][:, 0], strict=True):
+        np.testing.assert_allclose(told[f"at {hour}"], [mean, std], atol=0.06)
+    assert names["late"][8.0] < 1e-6 < 0.3 < names["late"][18.0]
+    assert names["is_inside"].tolist() == [True, False, False]
+    assert np.array_equal(names["p_values"] >= 0.01, names["is_inside"])
+    assert "at 12.1 hours" in page
+    np.testing.assert_allclose(names["cuts"], [-8.9, 12.1], atol=0.06)
+    assert names["components"][0] == names["components"][2] != names["components"][1]
+    assert "loses 1.3 nats" in page
+    assert abs(names["lost"] - 1.3) < 0.05
+    methods = re.findall(r"`(\w+)\(", page.split("## All methods")[1].split("A mixture that leaves")[0])
+    assert set(methods) == set(fastgmm.model.algebra.__all__)
 
 
 @pytest.mark.prints

@@ -29,9 +29,21 @@ CHANGING = """
     savetxt memmap
 """
 CACHE = "kernels/numba_/cache.py"
-MAY_CHANGE = {"machine/whole_file.py": {"unlink", "chmod"}, CACHE: {"mkdir", "unlink"}}
+MAY_CHANGE = {
+    "machine/whole_file.py": {"unlink", "chmod"},
+    CACHE: {"mkdir", "unlink"},
+    "data/blocks/partition_files.py": {"memmap", "unlink"},  # maps for reading, and removes what it has written
+}
 # The name of an exception.
-MAY_IMPORT = {CACHE: {"pickle"}, "data/tables/numpy_files.py": {"zipfile"}}
+MAY_IMPORT = {
+    CACHE: {"pickle"},
+    "data/tables/numpy_files.py": {"zipfile"},
+    # What travels between Spark's driver and its executors.
+    "sweeps/on_spark.py": {"pickle"},
+    "sweeps/spark_tasks.py": {"pickle"},
+    # And between a client of Dask and its workers.
+    "sweeps/on_dask.py": {"pickle"},
+}
 
 
 def name_of(path: Path) -> str:

@@ -35,7 +35,7 @@ def test_rows_are_whatever_numpy_makes_an_array_of() -> None:
     ):
         assert np.array_equal(others, labels)
     with pytest.raises(ValueError, match="Expected 2D array"):
-        gm.predict(None)  # type: ignore[arg-type]
+        gm.predict(None)  # type: ignore[call-overload]
 
 
 def test_what_is_computed_of_rows_has_their_dtype() -> None:
@@ -52,7 +52,8 @@ def test_a_subclass_stays_one() -> None:
         pass
 
     gm = Mixture.from_parameters([1.0], [[0.0]], [[[1.0]]], reg_covar=0.0)
-    for other in (gm.fit(ROWS), gm.set_params(tol=0.1), gm.maximized(gm.moments(ROWS, sample_weight=2.0))):
+    following = gm.marginal(0), gm.transformed(2.0), gm.product(gm)[0], gm.merged([[0]]), gm.reduced(1)
+    for other in (gm.fit(ROWS), gm.set_params(tol=0.1), gm.maximized(gm.moments(ROWS, sample_weight=2.0)), *following):
         assert_type(other, Mixture)
         assert type(other) is Mixture
 

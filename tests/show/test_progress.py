@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
+from fastgmm.data.blocks.watched import Visit
 from fastgmm.fit.steps import Step
 from fastgmm.show import progress
-from fastgmm.show.progress import describe, show_progress
+from fastgmm.show.progress import describe, describe_visit, show_progress
 
 
 def step(iteration, restart=0, change=1e-3):
@@ -19,6 +20,11 @@ def test_description():
     assert describe(step(2)) == "log-likelihood -4.155, change 1.0e-03"
     assert describe(step(1, change=float("inf"))) == "log-likelihood -4.155"
     assert describe(step(2), "objective") == "objective -4.155, change 1.0e-03"
+
+
+def test_description_of_a_pass():
+    assert describe_visit(Visit(1, 524_288, None)) == "pass 1: 524,288 rows"
+    assert describe_visit(Visit(3, 524_288, 2_000_000)) == "pass 3: 26% of 2,000,000 rows"
 
 
 def test_nothing_is_shown_where_there_is_no_terminal():
@@ -70,6 +76,37 @@ def test_lines_where_tqdm_is_missing(monkeypatch):
     assert file.getvalue().splitlines() == [
         "fit: iteration 2 of at most 50, log-likelihood -4.155, change 1.0e-03",
         "fit: restart 1, iteration 1 of at most 50, log-likelihood -4.155, change 1.0e-03",
+    ]
+
+
+def test_bar_shows_how_far_a_pass_has_come_but_not_every_block(monkeypatch):
+    pytest.importorskip("tqdm")
+    times = iter([1.0, 1.01, 2.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    file = io.StringIO()
+    with show_progress(50, file=file, force=True) as (callback,):
+        callback.visited(Visit(1, 100, None))
+        callback.visited(Visit(1, 200, None))
+        callback(step(1, change=float("inf")))
+        callback.visited(Visit(3, 100, 400))
+    shown = file.getvalue()
+    assert "pass 1: 100 rows" in shown
+    assert "200 rows" not in shown
+    assert "log-likelihood -4.155, pass 3: 25% of 400 rows" in shown
+
+
+def test_lines_say_how_far_a_pass_has_come(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    times = iter([0.0, 6.0, 7.0, 12.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    file = io.StringIO()
+    with show_progress(50, file=file, force=True) as (callback,):
+        callback.visited(Visit(1, 100, None))
+        callback(step(1, change=float("inf")))
+        callback.visited(Visit(3, 100, 400))
+    assert file.getvalue().splitlines() == [
+        "fit: pass 1: 100 rows",
+        "fit: iteration 1 of at most 50, log-likelihood -4.155, pass 3: 25% of 400 rows",
     ]
 
 

@@ -1,6 +1,8 @@
 """Blocks of arrays or frames: a list of them, what a function yields anew for each pass, or mapped files."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +17,7 @@ from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.source import source_of
 from fastgmm.data.validation import as_numbers, feature_names
 from fastgmm.data.whole_numbers import first_rounded, refusal
+from fastgmm.machine.waiting import AbandonedError, in_caller
 from fastgmm.machine.whole_file import AnyPath
 from fastgmm.parameters import Array
 
@@ -25,7 +28,11 @@ _BYTES_OF_A_PIECE = 2**22
 def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked, is_list: bool) -> Reader:
     """Of arrays or frames that a function returns, anew for each pass.
 
-    The first says what columns there are; rows are float32 where all of a list are, else where the first is.
+    The first says what columns there are; rows are float32 where all of a list are, else where the first is, and then
+    all must be.
+
+    A function is the user's. So it runs in the caller's thread, never ahead of what is done with its rows, and may
+    fill the same memory again for each array.
     """
     iterator = iter(each())
     first = next(iterator, None)
@@ -40,21 +47,64 @@ def reader_of_arrays(name: str, each: Callable[[], Iterable[Any]], asked: Asked,
     selection = asked.among(name, _names_of(first), np.shape(first)[1])
     is_single = all(getattr(array, "dtype", None) == np.float32 for array in some)
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
-    return Reader(form, partial(_pieces_of_arrays, name, each, selection, _columns_in_words(first)), is_list)
+    expected = _Expected(name, selection, columns_in_words(first), is_single, _names_of(first) is not None)
+    arrays = each if is_list else partial(_made, each)
+    return Reader(form, partial(_pieces_of_arrays, arrays, expected, not is_list), is_ready=True)
 
 
-def _pieces_of_arrays(
-    name: str, each: Callable[[], Iterable[Any]], selection: Selection, columns: str
-) -> Iterator[Piece]:
-    for number, data in enumerate(each()):
-        place = f"{name}, array {number}"
-        if _columns_in_words(data) != columns:
-            raise ValueError(f"{place}: {_columns_in_words(data)}, where the first has {columns}")
-        values = as_numbers(data, place)
-        yield piece_of(values, selection, Place(place, 0, len(values)))
+@dataclass(frozen=True, eq=False)
+class _Expected:
+    """What all arrays of a source have in common: what messages call it, and their columns, also in words."""
+
+    name: str
+    selection: Selection
+    columns: str
+    is_single: bool
+    has_names: bool
 
 
-def _columns_in_words(data: Any) -> str:
+def _made(each: Callable[[], Iterable[Any]]) -> Generator[Any, None, None]:
+    """What a user's function yields, made in the thread where the user has called us."""
+    iterator, end = in_caller(lambda: iter(each())), object()
+    try:
+        while (data := in_caller(next, iterator, end)) is not end:
+            yield data
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            with suppress(AbandonedError):  # where nobody waits there, it is closed as soon as it is forgotten
+                in_caller(close)
+
+
+def _pieces_of_arrays(arrays: Callable[[], Iterable[Any]], expected: _Expected, are_lent: bool) -> Iterator[Piece]:
+    selection = expected.selection.of_chosen if expected.has_names else expected.selection
+    for number, data in enumerate(arrays()):
+        place = f"{expected.name}, array {number}"
+        if columns_in_words(data) != expected.columns:
+            raise ValueError(f"{place}: {columns_in_words(data)}, where the first has {expected.columns}")
+        values = as_numbers(_chosen(data, expected.selection) if expected.has_names else data, place)
+        if expected.is_single and values.dtype != np.float32:
+            dtype = getattr(data, "dtype", values.dtype)
+            raise ValueError(
+                f"{place}: {dtype}, where the first is float32, which cannot hold all of its numbers: yield "
+                "arrays that are all float32, or none"
+            )
+        yield replace(piece_of(values, selection, Place(place, 0, len(values))), is_lent=are_lent)
+
+
+def _chosen(frame: Any, selection: Selection) -> Any:
+    """The chosen columns of a frame, in their order: others may hold what is no number."""
+    positions = list(selection.positions)
+    if hasattr(frame, "iloc"):
+        return frame.iloc[:, positions]
+    names = _names_of(frame)
+    if names is None or not hasattr(frame, "select"):
+        return frame
+    return frame.select([names[position] for position in positions])
+
+
+def columns_in_words(data: Any) -> str:
+    """How many there are, and their names: what must be the same of all parts of a source."""
     names = _names_of(data)
     if np.ndim(data) != 2:
         return f"shape {np.shape(data)}"
@@ -62,7 +112,7 @@ def _columns_in_words(data: Any) -> str:
 
 
 def _names_of(data: Any) -> tuple[str, ...] | None:
-    names = feature_names(data)
+    names = getattr(data, "column_names", None) or feature_names(data)  # those of pyarrow's tables, or of frames
     return None if names is None else tuple(names)
 
 
@@ -81,6 +131,10 @@ def piece_of(values: Array, selection: Selection, place: Place) -> Piece:
 def reader_of_mapped(name: str, paths: tuple[AnyPath, ...], asked: Asked) -> Reader:
     """Of ``.npy`` files of the same columns, mapped into memory one after the other."""
     arrays = [_mapped(path) for path in paths]
+    for path in paths:
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        if len(shape) != 2:  # a table of one column elsewhere, as no array of one dimension is
+            raise ValueError(f"{path}: shape {shape}, where (n_samples, n_features) is expected")
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[1] != arrays[0].shape[1]:
             raise ValueError(f"{path}: {array.shape[1]} columns, where {paths[0]} has {arrays[0].shape[1]}")

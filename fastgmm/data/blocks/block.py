@@ -1,6 +1,6 @@
 """A block of rows, and what a source of blocks is."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeGuard, TypeVar
 
@@ -52,6 +52,16 @@ class Block:
                 return f"{place.name}, row {place.first + row}"
             row -= place.n_rows
         raise IndexError(row)
+
+    def __sizeof__(self) -> int:
+        """In bytes, which those ask who hold it: they should know when their memory is full."""
+        return sum(array.nbytes for array in (self.values, self.weights, self.labels) if array is not None)
+
+
+def joined(columns: Sequence[Array | None]) -> Array | None:
+    """Weights or labels of some rows after each other, in float64; None where there are none."""
+    present = [column for column in columns if column is not None]
+    return np.ascontiguousarray(np.concatenate(present), dtype=np.float64) if present else None
 
 
 # What is to be done with a block, by so many threads. It must be picklable, and what it returns.

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm.data.blocks.block import Block, Place
+from fastgmm.data.blocks.block import Block, Place, joined
+from fastgmm.machine.memory import large_array
 from fastgmm.parameters import Array
 
 # A block is so many bytes: large beside what it costs to begin one, some hundred microseconds, and small beside memory.
@@ -33,12 +34,15 @@ class Piece:
         Of any real dtype.
     weights, labels : ndarray of shape (n,), or None
     place : Place
+    is_lent : bool
+        Whether its memory may hold something else as soon as the next piece is asked for.
     """
 
     values: Array | list[Array]
     weights: Array | None
     labels: Array | None
     place: Place
+    is_lent: bool = False
 
     def part(self, begin: int, end: int) -> "Piece":
         values = self.values
@@ -47,11 +51,26 @@ class Piece:
             None if self.weights is None else self.weights[begin:end],
             None if self.labels is None else self.labels[begin:end],
             Place(self.place.name, self.place.first + begin, end - begin),
+            self.is_lent,
+        )
+
+    def owned(self) -> "Piece":
+        """In memory of its own."""
+        values = self.values
+        return Piece(
+            [column.copy() for column in values] if isinstance(values, list) else values.copy(),
+            None if self.weights is None else self.weights.copy(),
+            None if self.labels is None else self.labels.copy(),
+            self.place,
         )
 
 
 def cut(pieces: Iterable[Piece], block_rows: int, dtype: np.dtype[Any]) -> Generator[Block, None, None]:
-    """Blocks of ``block_rows`` rows, of which only the last may have fewer."""
+    """Blocks of ``block_rows`` rows, of which only the last may have fewer.
+
+    A block is used up before the next one is asked for where pieces are lent: then only what waits for the next piece
+    is copied.
+    """
     held: list[Piece] = []
     n_held = number = 0
     for piece in pieces:
@@ -64,13 +83,15 @@ def cut(pieces: Iterable[Piece], block_rows: int, dtype: np.dtype[Any]) -> Gener
             if n_held == block_rows:
                 yield _block(held, number, number * block_rows, dtype)
                 held, n_held, number = [], 0, number + 1
+        if held and held[-1].is_lent:
+            held[-1] = held[-1].owned()
     if held:
         yield _block(held, number, number * block_rows, dtype)
 
 
 def _block(parts: list[Piece], number: int, begin: int, dtype: np.dtype[Any]) -> Block:
     places = tuple(part.place for part in parts)
-    weights, labels = (_joined([getattr(part, name) for part in parts]) for name in ("weights", "labels"))
+    weights, labels = (joined([getattr(part, name) for part in parts]) for name in ("weights", "labels"))
     return Block(number, begin, _values(parts, dtype), weights, labels, places)
 
 
@@ -81,7 +102,7 @@ def _values(parts: list[Piece], dtype: np.dtype[Any]) -> Array:
         return first
     # Feature by feature, in one stretch of memory each, as columns are decoded.
     n_rows = sum(part.place.n_rows for part in parts)
-    result, begin = np.empty((len(first) if isinstance(first, list) else first.shape[1], n_rows), dtype), 0
+    result, begin = large_array((len(first) if isinstance(first, list) else first.shape[1], n_rows), dtype), 0
     for part in parts:
         end = begin + part.place.n_rows
         for line, column in zip(result, part.values if isinstance(part.values, list) else part.values.T, strict=True):
@@ -94,10 +115,3 @@ def _is_readable(values: Array) -> bool:
     """Kernels step through memory in whole numbers forward."""
     steps = [divmod(stride, values.itemsize) for stride in values.strides]
     return bool(values.flags.aligned) and all(step >= 0 and rest == 0 for step, rest in steps)
-
-
-def _joined(columns: list[Array | None]) -> Array | None:
-    present = [column for column in columns if column is not None]
-    if not present:
-        return None
-    return np.ascontiguousarray(np.concatenate(present), dtype=np.float64)

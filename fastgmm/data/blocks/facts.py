@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from fastgmm.data.blocks.block import Blocks
-from fastgmm.data.blocks.kept import Kept, together
 from fastgmm.data.blocks.looking import Seen, look
-from fastgmm.data.blocks.reading import Reading, groups_of
+from fastgmm.data.blocks.reading import Reading
+from fastgmm.data.blocks.sampled_rows import together
 from fastgmm.data.facts import Facts
-from fastgmm.data.labels import allowed_alone, require_allowed
+from fastgmm.data.labels import require_allowed
 from fastgmm.data.origin import counted_from_origin
 from fastgmm.data.single_precision import with_room_for_squares
-from fastgmm.data.validation import require_columns_observed, require_informative, require_rows_for_components
+from fastgmm.data.validation import (
+    require_columns_observed,
+    require_informative,
+    require_rows,
+    require_rows_for_components,
+)
+from fastgmm.data.weights import require_some_weight
 from fastgmm.rows import Rows
 
 
@@ -30,10 +34,18 @@ class Overview:
 
 
 def overview_of(
-    blocks: Blocks, n_components: int, n_sampled: int, n_of_a_label: int, n_threads: int | None
+    blocks: Blocks,
+    n_components: int,
+    n_sampled: int,
+    n_of_a_label: int,
+    n_threads: int | None,
+    with_digest: bool = False,
 ) -> Overview:
-    """The overview of all rows; raises ``ValueError`` where they cannot be fitted by so many components."""
-    seen, power = look(blocks, n_components, n_sampled, n_of_a_label, n_threads)
+    """The overview of all rows; raises ``ValueError`` where they cannot be fitted by so many components.
+
+    The facts have a digest where it is asked for.
+    """
+    seen, power = look(blocks, n_components, n_sampled, n_of_a_label, n_threads, with_digest)
     _require_enough(blocks, seen, n_components)
     is_labelled = bool((seen.counts + seen.counts_of_unobserved).any())
     if is_labelled and seen.counts.sum() == seen.summary.n_rows:
@@ -41,7 +53,7 @@ def overview_of(
     reading = Reading(blocks.form.dtype, n_components, frozenset(seen.missing), power, None, is_labelled)
     (lowest, highest), has_missing = (seen.summary.lowest, seen.summary.highest), bool(seen.missing)
     facts = Facts.of_all(
-        _rows_of(seen.sample, reading, has_missing),
+        reading.rows(seen.sample, has_missing),
         n_rows=seen.n_rows,
         n_counted=seen.summary.n_rows,
         total_weight=seen.summary.total_weight,
@@ -52,30 +64,19 @@ def overview_of(
         weights_of_unobserved=seen.unobserved,
         summary=seen.summary,
         ranges=(lowest, highest),
+        digest=seen.digest.to_bytes(32, "little"),
     )
     facts = counted_from_origin(with_room_for_squares(facts))
     reading = replace(reading, dtype=facts.rows.values.dtype, origin=facts.rows.origin)
-    for_starts = _rows_of(together([seen.sample, seen.extremes, seen.labelled]), reading, has_missing)
+    for_starts = reading.rows(together([seen.sample, seen.extremes, seen.labelled]), has_missing)
     return Overview(facts, for_starts, reading)
 
 
 def _require_enough(blocks: Blocks, seen: Seen, n_components: int) -> None:
-    if blocks.form.has_weights and not seen.largest_weight:
-        raise ValueError(f"{blocks.form.name}: all weights are zero: there is nothing to fit.")
+    require_rows(seen.n_rows, blocks.form.name)
+    if blocks.form.has_weights:
+        require_some_weight(seen.largest_weight > 0, blocks.form.name)
     if seen.missing:
         require_informative(seen.n_observed)
         require_columns_observed(seen.summary.weights > 0, blocks.form.columns)
     require_rows_for_components(seen.summary.n_rows, n_components)
-
-
-def _rows_of(kept: Kept, reading: Reading, has_missing: bool) -> Rows:
-    """Kept rows as blocks are read."""
-    groups = groups_of(kept.labels) if reading.is_labelled and kept.labels is not None else None
-    return Rows(
-        np.asarray(kept.values, reading.dtype),
-        reading.weights(kept.weights),
-        reading.origin,
-        groups,
-        None if groups is None else allowed_alone(reading.n_components),
-        has_missing,
-    )

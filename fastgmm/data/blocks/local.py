@@ -41,8 +41,13 @@ class LocalBlocks:
         return cut(self.reader.pieces(), self.block_rows, self.form.dtype)
 
     def map(self, work: Work[T], n_threads: int | None) -> Generator[T, None, None]:
-        threads = resolve_n_threads(n_threads)
-        with closing(self.blocks() if self.reader.is_ready else one_ahead(self.blocks())) as blocks:
-            for block in blocks:
-                check()
-                yield work(block, threads)
+        return worked_on(self.blocks() if self.reader.is_ready else one_ahead(self.blocks()), work, n_threads)
+
+
+def worked_on(blocks: Generator[Block, None, None], work: Work[T], n_threads: int | None) -> Generator[T, None, None]:
+    """What the work returns of each block, which is closed with the generator."""
+    threads = resolve_n_threads(n_threads)
+    with closing(blocks):
+        for block in blocks:
+            check()
+            yield work(block, threads)

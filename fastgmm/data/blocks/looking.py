@@ -10,14 +10,18 @@ from functools import reduce
 import numpy as np
 
 from fastgmm.data.blocks.block import Block, Blocks
-from fastgmm.data.blocks.kept import Kept, kept_of, keys_of, together
 from fastgmm.data.blocks.reading import Reading
+from fastgmm.data.blocks.sampled_rows import SampledRows, keys_of, rows_at, together
+from fastgmm.data.digest import digest_of
 from fastgmm.data.facts import Facts, Summary, summary_of
 from fastgmm.data.labels import first_of_no_component, of_no_component
 from fastgmm.data.validation import holds_missing_or
-from fastgmm.data.weights import moderating_power
+from fastgmm.data.weights import first_of_no_weight, moderating_power
 from fastgmm.parameters import Array, FloatArray, IntArray
 from fastgmm.rows import Rows
+
+# Of sums of digests.
+_MODULUS = 2**256
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +43,12 @@ class Seen:
         How many rows that count have a value of both of two features.
     counts, counts_of_unobserved, unobserved : ndarray of shape (K,)
         Rows that count whose label is each component; those without any value, and their Σw.
-    sample, extremes, labelled : Kept
+    sample, extremes, labelled : SampledRows
         Rows that count: some at random, those that hold the smallest and the largest number of each feature, and some
         of each label.
+    digest : int
+        The sum, modulo 2²⁵⁶, of a digest of the number, values, weights and labels of each block; 0 where it was not
+        asked for.
     """
 
     n_rows: int
@@ -55,15 +62,17 @@ class Seen:
     counts: IntArray
     counts_of_unobserved: IntArray
     unobserved: FloatArray
-    sample: Kept
-    extremes: Kept
-    labelled: Kept
+    sample: SampledRows
+    extremes: SampledRows
+    labelled: SampledRows
+    digest: int
 
 
 @dataclass(frozen=True)
 class Looking:
     """The work of looking at a block: for so many components, with so many rows to be kept, and of each label.
 
+    A digest takes as long as a third to a half of all else, so that ``with_digest`` asks for it.
     It raises ``ValueError``, with the place, for infinity, and for what is no weight and no label.
     """
 
@@ -72,12 +81,13 @@ class Looking:
     n_of_a_label: int
     columns: tuple[str, ...] | None
     power: int
+    with_digest: bool = False
 
     def __call__(self, block: Block, n_threads: int) -> Seen:
         has_missing = require_numbers(block, self.columns)
         require_labels(block, self.n_components)
-        reading = Reading(block.values.dtype, self.n_components, frozenset([block.number] if has_missing else []))
-        rows = replace(reading, power=self.power)(block)
+        reading = Reading(block.values.dtype, self.n_components, power=self.power)
+        rows = reading.rows(block, has_missing)
         facts = Facts(rows)
         counted = np.arange(rows.shape[0]) if rows.counted is None else np.flatnonzero(rows.counted)
         counts, counts_of_unobserved, unobserved = self._by_label(block, rows, counted)
@@ -94,8 +104,9 @@ class Looking:
             counts_of_unobserved=counts_of_unobserved,
             unobserved=unobserved,
             sample=self._sample(block, counted),
-            extremes=kept_of(block, facts.extreme_rows if len(counted) else counted),
+            extremes=rows_at(block, facts.extreme_rows if len(counted) else counted),
             labelled=self._labelled(block, counted),
+            digest=_digest_of(block) if self.with_digest else 0,
         )
 
     def _by_label(self, block: Block, rows: Rows, counted: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
@@ -114,17 +125,17 @@ class Looking:
     def _count(self, labels: Array) -> IntArray:
         return np.bincount(labels.astype(np.int64), minlength=self.n_components).astype(np.int64)
 
-    def _sample(self, block: Block, counted: IntArray) -> Kept:
+    def _sample(self, block: Block, counted: IntArray) -> SampledRows:
         places = counted
         if len(counted) > self.n_sampled:
             keys = keys_of(block.begin + counted)
             places = np.sort(counted[np.argpartition(keys, self.n_sampled - 1)[: self.n_sampled]])
-        return kept_of(block, places)
+        return rows_at(block, places)
 
-    def _labelled(self, block: Block, counted: IntArray) -> Kept:
+    def _labelled(self, block: Block, counted: IntArray) -> SampledRows:
         if block.labels is None:
-            return kept_of(block, counted[:0])
-        return kept_of(block, counted[block.labels[counted] >= 0]).thinned_by_label(self.n_of_a_label)
+            return rows_at(block, counted[:0])
+        return rows_at(block, counted[block.labels[counted] >= 0]).thinned_by_label(self.n_of_a_label)
 
     def merged(self, one: Seen, other: Seen) -> Seen:
         """What was seen of both."""
@@ -146,6 +157,7 @@ class Looking:
             together([one.labelled, other.labelled]).thinned_by_label(self.n_of_a_label)
             if one.labelled.labels is not None
             else one.labelled,
+            (one.digest + other.digest) % _MODULUS,
         )
 
 
@@ -160,9 +172,8 @@ def require_numbers(block: Block, columns: tuple[str, ...] | None) -> bool:
         )
 
     if block.weights is not None:
-        wrong = ~(np.isfinite(block.weights) & (block.weights >= 0))
-        if wrong.any():
-            row = int(np.argmax(wrong))
+        row = first_of_no_weight(block.weights)
+        if row is not None:
             raise ValueError(f"{block.where(row)}: the weight is {block.weights[row]}, negative or not finite")
     return holds_missing_or(infinite, block.values)
 
@@ -176,20 +187,31 @@ def require_labels(block: Block, n_components: int) -> None:
         raise ValueError(f"{block.where(row)}: the label {of_no_component(float(block.labels[row]), n_components)}")
 
 
-def _extreme_places(kept: Kept) -> IntArray:
+def _digest_of(block: Block) -> int:
+    """With its number, so that digests may be added up in any order."""
+    number = np.array([block.number], np.int64)
+    return int.from_bytes(digest_of(number, block.values, block.weights, block.labels), "little")
+
+
+def _extreme_places(kept: SampledRows) -> IntArray:
     if not len(kept.values):
         return np.empty(0, np.int64)
     return Facts(Rows(kept.values, has_missing=bool(np.isnan(kept.values).any()))).extreme_rows.astype(np.int64)
 
 
 def look(
-    blocks: Blocks, n_components: int, n_sampled: int, n_of_a_label: int, n_threads: int | None
+    blocks: Blocks,
+    n_components: int,
+    n_sampled: int,
+    n_of_a_label: int,
+    n_threads: int | None,
+    with_digest: bool = False,
 ) -> tuple[Seen, int]:
     """What one pass over all rows sees, and the power of two by which weights are read.
 
     Weights far from 1 take another pass, in a moderate unit.
     """
-    looking = Looking(n_components, n_sampled, n_of_a_label, blocks.form.columns, 0)
+    looking = Looking(n_components, n_sampled, n_of_a_label, blocks.form.columns, 0, with_digest)
     seen = _seen(blocks, looking, n_threads)
     power = moderating_power(seen.largest_weight) if seen.largest_weight > 0 else 0
     return (_seen(blocks, replace(looking, power=power), n_threads) if power else seen), power

@@ -2,15 +2,27 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgmm.data.blocks.block import Block
-from fastgmm.data.labels import allowed_alone
+from fastgmm.data.labels import allowed_alone, groups_of
 from fastgmm.parameters import Array, FloatArray
 from fastgmm.rows import Rows
+
+
+class Read(Protocol):
+    """Rows as they were read, with weights and labels (n,) beside them, or None."""
+
+    @property
+    def values(self) -> Array: ...
+
+    @property
+    def weights(self) -> Array | None: ...
+
+    @property
+    def labels(self) -> Array | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,25 +53,21 @@ class Reading:
     is_labelled: bool = False
 
     def __call__(self, block: Block) -> Rows:
-        groups = groups_of(block.labels) if self.is_labelled and block.labels is not None else None
+        return self.rows(block, block.number in self.missing)
+
+    def rows(self, read: Read, has_missing: bool) -> Rows:
+        """Those of a block, or some that were kept."""
+        groups = groups_of(read.labels) if self.is_labelled and read.labels is not None else None
         return Rows(
-            block.values if block.values.dtype == self.dtype else block.values.astype(self.dtype),
-            self.weights(block.weights),
+            read.values if read.values.dtype == self.dtype else read.values.astype(self.dtype),
+            read.weights if read.weights is None or self.power == 0 else np.ldexp(read.weights, self.power),
             self.origin,
             groups,
             None if groups is None else allowed_alone(self.n_components),
-            block.number in self.missing,
+            has_missing,
         )
-
-    def weights(self, weights: Array | None) -> FloatArray | None:
-        return weights if weights is None or self.power == 0 else np.ldexp(weights, self.power)
 
     @property
     def unit(self) -> float:
         """What weighs 1 as users count weighs so much."""
         return math.ldexp(1.0, self.power)
-
-
-def groups_of(labels: Array) -> NDArray[np.int32]:
-    """Component numbers, -1 where they are unknown."""
-    return np.where(np.isnan(labels), -1.0, labels).astype(np.int32)

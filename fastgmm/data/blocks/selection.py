@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Form
-from fastgmm.data.choice import Choice
+from fastgmm.data.choice import position_of
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,24 @@ class Selection:
         others = (position for position in (self.weight, self.labels) if position is not None)
         return (*self.features, *others)
 
+    @property
+    def of_chosen(self) -> "Selection":
+        """The same in a table that has these columns alone, as ``positions`` orders them."""
+        n_features = len(self.features)
+        weight = None if self.weight is None else n_features
+        labels = None if self.labels is None else n_features + (weight is not None)
+        return Selection(tuple(range(n_features)), weight, labels, self.names)
+
     def form(self, name: str, dtype: np.dtype[Any]) -> Form:
         return Form(name, self.names, len(self.features), dtype, self.weight is not None, self.labels is not None)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The columns that were asked for, by name, or by number from 0; None: all but those of weights and labels."""
+    """The columns that were asked for; None: all but those of weights and labels.
+
+    An int is the number of a column from 0; a string its name, or its number where none has that name.
+    """
 
     columns: Sequence[str | int] | None = None
     weight: str | int | None = None
@@ -49,9 +60,7 @@ class Asked:
         """The selection from a table; ``ValueError`` where a column does not exist, or is asked for twice."""
 
         def position(column: str | int) -> int:
-            found = Choice([str(column)]).positions(source, names, n_columns)
-            assert found is not None
-            return found[0]
+            return position_of(source, column, names, n_columns)
 
         weight, labels = (None if column is None else position(column) for column in (self.weight, self.labels))
         if self.columns is None:

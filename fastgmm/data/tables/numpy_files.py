@@ -1,10 +1,14 @@
-"""Points in NumPy's files: ``.npy``, memory-mapped, and ``.npz`` with one array. Neither is ever unpickled."""
+"""Points in NumPy's files: ``.npy``, memory-mapped, and ``.npz`` with one array. Neither is ever unpickled.
+
+``.npy`` is also written here, with as many rows as come.
+"""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from tokenize import TokenError
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import BadZipFile
 
 import numpy as np
@@ -73,3 +77,29 @@ def _only_array(source: Source, archive: Any) -> Array:
     if not isinstance(values, np.ndarray):
         raise ValueError(f"{source.name}: {names[0]} is no array")
     return values
+
+
+def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """What stands before the numbers of a ``.npy`` file: as long for any number of rows, since NumPy leaves room."""
+    file = BytesIO()
+    descr = np.lib.format.dtype_to_descr(dtype)
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
+@contextmanager
+def growing_array(
+    file: BinaryIO, shape_of_row: tuple[int, ...], dtype: np.dtype[Any]
+) -> Iterator[Callable[[Array], None]]:
+    """Yield what adds rows to a ``.npy`` file, whose header says in the end how many there are."""
+    n_rows = 0
+
+    def add(rows: Array) -> None:
+        nonlocal n_rows
+        n_rows += len(rows)
+        file.write(np.ascontiguousarray(rows, dtype).data)
+
+    file.write(npy_header((0, *shape_of_row), dtype))
+    yield add
+    file.seek(0)
+    file.write(npy_header((n_rows, *shape_of_row), dtype))

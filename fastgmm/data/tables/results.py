@@ -6,6 +6,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from fastgmm.data.tables.numpy_files import growing_array, npy_header
 from fastgmm.data.tables.parquet_files import require_parquet, write_parquet
 from fastgmm.machine.whole_file import AnyPath, require_writable, whole_file
 from fastgmm.parameters import Array
@@ -26,14 +27,22 @@ def require_output(path: AnyPath) -> None:
 
 
 def write_rows(
-    path: AnyPath, blocks: Iterable[Array], shape: tuple[int, ...], dtype: Any, names: Sequence[str]
+    path: AnyPath,
+    blocks: Iterable[Array],
+    n_rows: int | None,
+    shape_of_row: tuple[int, ...],
+    dtype: Any,
+    names: Sequence[str],
 ) -> None:
-    """Write consecutive blocks of rows as one array of that shape; the file appears whole or not at all.
+    """Write consecutive blocks of rows as one array; the file appears whole or not at all.
 
     Parameters
     ----------
     path : path-like
         ``.npy``, or ``.csv`` or ``.parquet`` with the ``names`` of the columns.
+    n_rows : int, or None
+        None where nobody knows how many will come.
+    shape_of_row : tuple of int
     """
     if output_suffix(path) == ".parquet":
         write_columns(path, (_columns(np.asarray(block, dtype)) for block in blocks), names)
@@ -44,7 +53,7 @@ def write_rows(
             for block in blocks:
                 file.write(rows_as_text(block).encode())
         else:
-            _write_npy(file, blocks, shape, np.dtype(dtype))
+            _write_npy(path, file, blocks, n_rows, shape_of_row, np.dtype(dtype))
 
 
 def write_columns(path: AnyPath, blocks: Iterable[Sequence[Array]], names: Sequence[str]) -> None:
@@ -63,11 +72,24 @@ def write_lines(path: AnyPath, lines: Iterable[str]) -> None:
         file.writelines(line.encode() for line in lines)
 
 
-def _write_npy(file: BinaryIO, blocks: Iterable[Array], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    descr = np.lib.format.dtype_to_descr(dtype)
-    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
-    for block in blocks:
-        file.write(np.ascontiguousarray(block, dtype).tobytes())
+def _write_npy(
+    path: AnyPath,
+    file: BinaryIO,
+    blocks: Iterable[Array],
+    n_rows: int | None,
+    shape_of_row: tuple[int, ...],
+    dtype: np.dtype[Any],
+) -> None:
+    if n_rows is not None:
+        file.write(npy_header((n_rows, *shape_of_row), dtype))
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype).tobytes())
+        return
+    if not file.seekable():
+        raise ValueError(f"{path}: a .npy file begins with how many rows there are, so that a pipe takes .csv alone")
+    with growing_array(file, shape_of_row, dtype) as add:
+        for block in blocks:
+            add(block)
 
 
 def rows_as_text(block: Array) -> str:

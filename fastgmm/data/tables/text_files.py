@@ -1,7 +1,7 @@
 """Points in text: ``.csv`` and its kin."""
 
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from fastgmm.data.table import Table
 from fastgmm.data.tables.cells import are_names, is_missing
 from fastgmm.data.tables.source import Source
 from fastgmm.data.tables.text_complaints import first_bad_cell, first_rounded_cell
-from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, TextRows
+from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, TextRows, is_empty_line
 from fastgmm.data.whole_numbers import is_any_large
 from fastgmm.parameters import Array
 
@@ -25,15 +25,20 @@ def layout_of(source: Source, delimiter: str, choice: Choice, form: TextForm) ->
 
 def read_text(layout: Layout) -> Table:
     """The columns that are chosen; NaN where a cell is empty, or stands for a missing value."""
-    source = layout.rows.source
-    values = _parse(layout)
+    values = values_of(layout)
     if not len(values):
         below = "" if layout.names is None else f" below the header: {', '.join(layout.names)}"
-        raise ValueError(f"{source.name}: no rows of numbers{below}")
+        raise ValueError(f"{layout.rows.source.name}: no rows of numbers{below}")
+    return Table(values, None if layout.names is None else tuple(layout.names[position] for position in layout.read))
+
+
+def values_of(layout: Layout) -> Array:
+    """The same as an array (n, d), which may have no rows."""
+    values = _parse(layout)
     rounded = first_rounded_cell(layout) if is_any_large(values) else None
     if rounded is not None:
         raise ValueError(rounded)
-    return Table(values, None if layout.names is None else tuple(layout.names[position] for position in layout.read))
+    return values
 
 
 def _layout(rows: TextRows, choice: Choice, header: Header) -> Layout:
@@ -87,7 +92,8 @@ def _parse(layout: Layout) -> Array:
 def _parse_complete(layout: Layout) -> Array:
     with layout.rows.opened() as text:
         delimiter = None if layout.rows.delimiter == SPACES else layout.rows.delimiter
-        return _loadtxt(text, delimiter, '"', layout.n_header_lines, layout.positions)
+        n_skipped = max(0, layout.n_header_lines - layout.rows.n_lines_before)
+        return _loadtxt(text, delimiter, '"', n_skipped, layout.positions)
 
 
 def _parse_missing(layout: Layout) -> Array:
@@ -109,14 +115,15 @@ def _loadtxt(
     n_header_lines: int = 0,
     positions: list[int] | None = None,
 ) -> Array:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "loadtxt: input contained no data", UserWarning)
-        return np.loadtxt(
-            lines,
-            delimiter=delimiter,
-            quotechar=quote,
-            comments=None,
-            skiprows=n_header_lines,
-            usecols=positions,
-            ndmin=2,
-        )
+    below = islice(lines, n_header_lines, None)
+    first = next((line for line in below if not is_empty_line(line, delimiter or SPACES)), None)
+    if first is None:
+        return np.empty((0, 0))  # of which NumPy would warn
+    return np.loadtxt(
+        chain([first], below),
+        delimiter=delimiter,
+        quotechar=quote,
+        comments=None,
+        usecols=positions,
+        ndmin=2,
+    )

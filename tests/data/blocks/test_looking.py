@@ -98,3 +98,21 @@ def test_what_is_wrong_is_named_with_its_place(change: object, message: str) -> 
     blocks = blocks_of([rows[:2500], rows[2500:]], weight=D, labels=D + 1, block_rows=900)
     with pytest.raises(ValueError, match=message):
         overview_of(blocks, 4, 100, 10, 1)
+
+
+def test_a_digest_of_blocks_is_that_of_all_numbers_in_their_blocks() -> None:
+    def digest(array: np.ndarray, block_rows: int = 900, **columns: int) -> bytes:
+        return overview_of(
+            blocks_of([array], block_rows=block_rows, **columns), 4, 100, 10, 1, with_digest=True
+        ).facts.digest
+
+    array, columns = table(*problem()), {"weight": D, "labels": D + 1}
+    assert digest(array, **columns) == digest(array.copy(), **columns)
+    swapped = array.copy()
+    swapped[:1800] = np.concatenate([array[900:1800], array[:900]])
+    others = [digest(swapped, **columns), digest(array, 901, **columns), digest(array[:, : D + 1], weight=D)]
+    for column in range(D + 2):
+        other = array.copy()
+        other[np.flatnonzero(array[:, column] == 0 if column == D else ~np.isnan(array[:, column]))[-1], column] = 1
+        others.append(digest(other, **columns))
+    assert len({digest(array, **columns), *others}) == 1 + len(others)

@@ -125,7 +125,7 @@ def test_blocks_of_rows_are_read_back_to_the_bit(tmp_path, shape, dtype):
     parquet = pytest.importorskip("pyarrow.parquet")
     array = np.random.default_rng(0).normal(0, 100, shape).astype(dtype)
     names = ["a", "b.c"][: len(shape)]
-    write_rows(tmp_path / "x.parquet", iter([array[:3], array[3:]]), shape, array.dtype, names)
+    write_rows(tmp_path / "x.parquet", iter([array[:3], array[3:]]), shape[0], shape[1:], array.dtype, names)
     table = parquet.read_table(tmp_path / "x.parquet")
     assert table.column_names == names
     columns = [table.column(name).to_numpy() for name in names]
@@ -145,7 +145,9 @@ def test_large_blocks_are_cut_into_groups_of_rows(tmp_path, monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr(parquet_files, "_NUMBERS_OF_A_GROUP", 20)
     array = np.arange(50.0).reshape(25, 2)
-    write_rows(tmp_path / "x.parquet", iter([array[:15], array[15:]]), array.shape, array.dtype, ["a", "b"])
+    write_rows(
+        tmp_path / "x.parquet", iter([array[:15], array[15:]]), len(array), array.shape[1:], array.dtype, ["a", "b"]
+    )
     file = parquet.ParquetFile(tmp_path / "x.parquet")
     assert [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)] == [10, 5, 10]
     assert np.array_equal(read_points(tmp_path / "x.parquet").values, array)
@@ -160,7 +162,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 
     (tmp_path / "x.parquet").write_bytes(b"old")
     with pytest.raises(OSError, match="disk full"):
-        write_rows(tmp_path / "x.parquet", broken_off(), (6,), float, ["a"])
+        write_rows(tmp_path / "x.parquet", broken_off(), 6, (), float, ["a"])
     assert (tmp_path / "x.parquet").read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
 

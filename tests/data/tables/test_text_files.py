@@ -21,7 +21,9 @@ def write(path, text):
 
 
 def test_csv_round_trip_is_bitwise(tmp_path, points):
-    write_rows(tmp_path / "x.csv", [points[:20], points[20:]], points.shape, points.dtype, ["a", "b", "c"])
+    write_rows(
+        tmp_path / "x.csv", [points[:20], points[20:]], len(points), points.shape[1:], points.dtype, ["a", "b", "c"]
+    )
     table = read_points(tmp_path / "x.csv")
     assert table.columns == ("a", "b", "c")
     np.testing.assert_array_equal(table.values, points)
@@ -170,7 +172,7 @@ def test_the_delimiter_is_given_or_follows_from_the_name(tmp_path, name, text, d
 
 @pytest.mark.parametrize("name", ["x.csv.gz", "x.CSV.GZ", "x.csv"])
 def test_gzipped_text_is_read(tmp_path, points, name):
-    write_rows(tmp_path / "plain.csv", [points], points.shape, points.dtype, ["a", "b", "c"])
+    write_rows(tmp_path / "plain.csv", [points], len(points), points.shape[1:], points.dtype, ["a", "b", "c"])
     (tmp_path / name).write_bytes(gzip.compress((tmp_path / "plain.csv").read_bytes()))
     table = read_points(tmp_path / name, ["c", "a"])
     assert table.columns == ("c", "a")

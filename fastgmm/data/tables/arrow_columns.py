@@ -1,0 +1,74 @@
+"""Columns of Arrow, in which pyarrow reads files, as numbers."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fastgmm.data.times import WAY_OUT, kind_of_time
+from fastgmm.data.whole_numbers import first_rounded, refusal
+from fastgmm.parameters import Array
+
+
+def require_pyarrow(doing: str) -> Any:
+    """The module, or an ``ImportError`` that says what to install."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise ImportError(f"{doing} needs pyarrow: pip install 'fastgmm[parquet]'") from error
+    return pyarrow
+
+
+@contextmanager
+def arrow_errors(name: str, kind: str) -> Iterator[None]:
+    """What pyarrow says of a damaged file names it."""
+    from pyarrow import ArrowException
+
+    try:
+        yield
+    except (ArrowException, OSError) as error:
+        # It calls damage of compressed bytes an OSError, too, but one without a number of the system's.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"{name}: not a readable {kind} file ({error})") from error
+
+
+def names_of_columns(names: Sequence[str]) -> tuple[str, ...]:
+    """pandas stores the labels of its rows among the columns; they are no feature."""
+    return tuple(name for name in names if not name.startswith("__index_level_"))
+
+
+def holds_numbers(column: Any) -> bool:
+    return str(column.type).startswith(("int", "uint", "bool", "float", "double", "halffloat", "null"))
+
+
+def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", first_row: int = 0) -> Array:
+    """Numbers, with NaN for empty cells, of a chunked array whose first cell is in that row of a place.
+
+    They are float64, or float32 where the column is. ``remedy`` is for a column of anything else.
+    """
+    if str(column.type) == "null":
+        return np.full(len(column), np.nan)
+    is_empty = column.is_null().to_numpy() if column.null_count else None
+    if is_empty is not None and str(column.type).startswith(("int", "uint", "bool")):
+        column = column.fill_null(False if str(column.type) == "bool" else 0)  # else NumPy would make floats of all
+    array: Array = column.to_numpy()
+    if array.dtype.kind not in "fiub":
+        way_out = f". {WAY_OUT}" if kind_of_time(array) or _is_of_times(column.type) else ""
+        raise ValueError(f"{place}, column {name!r}: holds {column.type}, not numbers{way_out}{remedy}")
+    if array.dtype == np.float32:
+        return array
+    rounded = first_rounded(array)
+    if rounded is not None:
+        raise ValueError(f"{place}, row {first_row + rounded}, column {name!r}: {refusal(array[rounded])}")
+    if is_empty is None:
+        return array.astype(np.float64, copy=False)
+    values = array.astype(np.float64)
+    values[is_empty] = np.nan
+    return values
+
+
+def _is_of_times(kind: Any) -> bool:
+    """Where no cell is there to be looked at."""
+    return str(kind).startswith(("date", "time", "duration"))

@@ -1,0 +1,166 @@
+"""What all of the algebra of fitted mixtures shares: parameters in, which features are meant, an estimator out.
+
+What a method gives is a mixture of the smallest family that holds it exactly. Which one that is follows from the
+family and from what is asked, never from the numbers of the covariances, so that a program may rely on it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.families import FAMILIES
+from fastgmm.families.family import NotPositiveDefiniteError
+from fastgmm.machine.waiting import attended
+from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
+from fastgmm.model.scoring import adopt
+from fastgmm.parameters import FloatArray, Names, Parameters
+
+Estimator = TypeVar("Estimator")
+
+# What of the options says how to compute, and not how to fit.
+_KEPT_OPTIONS = ("random_state", "n_threads", "backend")
+
+
+def attributes_of(estimator: Any) -> Mapping[str, Any]:
+    """All attributes of a fitted estimator. Whoever looks once sees one model, be it fitted anew meanwhile."""
+    attributes: Mapping[str, Any] = estimator._fitted()
+    return attributes
+
+
+def fitted_parameters(attributes: Mapping[str, Any]) -> Parameters:
+    """The parameters that the attributes hold, with weights that sum to 1, also where they were set by hand."""
+    given = parameters_of(attributes)
+    return Parameters(given.covariance_type, given.weights / given.weights.sum(), given.means, given.covariances)
+
+
+def fitted_names(attributes: Mapping[str, Any]) -> Names | None:
+    """The names of the features, where there are any."""
+    names: Names | None = attributes.get("feature_names_in_")
+    return names
+
+
+def fitted_parameters_and_names(estimator: Any) -> tuple[Parameters, Names | None]:
+    """Both, of one look."""
+    attributes = attributes_of(estimator)
+    return fitted_parameters(attributes), fitted_names(attributes)
+
+
+def estimator_of(like: Estimator, parameters: Parameters, names: Names | None) -> Estimator:
+    """A fitted estimator of the class of another one, with the options of that one that say how to compute.
+
+    Raises
+    ------
+    ValueError
+        Where the parameters are beyond the range of numbers, or a covariance has no factor.
+    """
+    for what, array in (("means", parameters.means), ("covariances", parameters.covariances)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"The {what} of the result are beyond the range of numbers (1.8e308).")
+    build: Any = type(like)
+    options = {name: vars(like)[name] for name in _KEPT_OPTIONS}
+    result: Estimator = build(parameters.n_components, covariance_type=parameters.covariance_type, **options)
+    try:
+        attributes = attended(lambda: parameter_attributes(parameters), work_on(parameters.covariances))
+    except NotPositiveDefiniteError as error:
+        raise ValueError(f"There is no such mixture: {error}, be it for rounding.") from None
+    adopt(result, no_history() | attributes | ({} if names is None else {"feature_names_in_": names}))
+    return result
+
+
+def require_mixture(other: object) -> Any:
+    """The other one of two mixtures; ``TypeError`` where it is none of ours."""
+    if not hasattr(other, "_fitted"):
+        raise TypeError(
+            f"The other mixture should be a fastgmm.GaussianMixture, which from_sklearn makes of scikit-learn's; got "
+            f"{type(other).__name__}."
+        )
+    return other
+
+
+def whole_number(value: Any, name: str, method: str, least: int = 1) -> int:
+    """An argument that counts something; ``ValueError`` where it is no whole number, or too small."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ValueError(f"The {name!r} parameter of {method} must be a whole number from {least}. Got {value!r}.")
+    return int(value)
+
+
+def component_matrices(parameters: Parameters) -> FloatArray:
+    """The covariances of all components as matrices (K, d, d)."""
+    family = FAMILIES[parameters.covariance_type]
+    return family.matrices(parameters.covariances, parameters.n_components, parameters.n_features)
+
+
+def component_variances(parameters: Parameters) -> FloatArray:
+    """The variance of every feature in every component (K, d)."""
+    family, covariances = FAMILIES[parameters.covariance_type], parameters.covariances
+    diagonals = np.diagonal(covariances, axis1=-2, axis2=-1) if family.has_matrices else covariances
+    by_component = diagonals if family.is_shared else diagonals.reshape(parameters.n_components, -1)
+    return np.broadcast_to(by_component, parameters.means.shape)
+
+
+def lower_factors(matrices: FloatArray) -> FloatArray:
+    """L (..., d, d) with LLᵀ the matrices; ``ValueError`` where one is not positive definite."""
+    try:
+        return np.asarray(np.linalg.cholesky(matrices), np.float64)
+    except np.linalg.LinAlgError:
+        raise ValueError("A covariance of the mixture is not positive definite.") from None
+
+
+def indices_of(features: Any, n_features: int, names: Names | None, what: str = "features") -> NDArray[np.intp]:
+    """Which features are meant by numbers, counted from 0, or by names; one alone or several, each once.
+
+    Raises
+    ------
+    ValueError
+        Where one is not among the features of the fit, is there twice, or where there is none.
+    TypeError
+        Where one is neither a number nor a name.
+    """
+    several = [features] if isinstance(features, str) or np.ndim(features) == 0 else list(features)
+    found = [_index_of(each, n_features, names, what) for each in several]
+    if not found:
+        raise ValueError(f"{what} is empty: name one feature at least.")
+    if len(set(found)) < len(found):
+        twice = next(each for place, each in enumerate(found) if each in found[:place])
+        raise ValueError(f"{what} names feature {twice} twice.")
+    return np.array(found, np.intp)
+
+
+def _index_of(feature: Any, n_features: int, names: Names | None, what: str) -> int:
+    if isinstance(feature, str):
+        if names is None:
+            raise ValueError(f"{what} names {feature!r}, but the mixture was fitted without feature names.")
+        places = np.flatnonzero(names == feature)
+        if not len(places):
+            raise ValueError(f"{what} names {feature!r}, which is none of the features: {', '.join(map(repr, names))}.")
+        return int(places[0])
+    if isinstance(feature, bool | np.bool_) or not isinstance(feature, int | np.integer):
+        raise TypeError(f"{what} should hold numbers of features, counted from 0, or their names; got {feature!r}.")
+    if not -n_features <= feature < n_features:
+        raise ValueError(f"{what} names feature {feature}, but there are {n_features}, counted from 0.")
+    return int(feature) % n_features
+
+
+def given_values(given: Any, n_features: int, names: Names | None) -> tuple[NDArray[np.intp], FloatArray]:
+    """Which features are given, and their values: of a mapping from features to values, or a row with NaN elsewhere."""
+    if isinstance(given, Mapping):
+        indices = indices_of(list(given), n_features, names, "given")
+        values = np.array([float(each) for each in given.values()])
+    else:
+        row = np.array(given, np.float64)
+        if row.shape != (n_features,):
+            raise ValueError(
+                f"given should be a mapping from features to values, or one row of {n_features} values with NaN for "
+                f"what is not given; got an array of shape {row.shape}."
+            )
+        indices = np.flatnonzero(~np.isnan(row))
+        values = row[indices]
+    if not len(indices):
+        raise ValueError("given holds no value: give that of one feature at least.")
+    if not np.isfinite(values).all():
+        raise ValueError("given holds a value that is not finite.")
+    if len(indices) == n_features:
+        raise ValueError("given holds the values of all features, so that there is nothing left to be distributed.")
+    return indices, values
