@@ -177,7 +177,7 @@ def test_a_checkpoint_of_another_fit_is_refused(files, capsys):
     assert fit("--checkpoint", "fit.npz") == 0
     capsys.readouterr()
     assert fit("--checkpoint", "fit.npz", "--seed", "5") == 1
-    assert_one_line_error(capsys, "the checkpoint is of a fit of other rows, or with other options")
+    assert_one_line_error(capsys, "the checkpoint is of a fit of other rows, with other options or another backend")
 
 
 # --- predict, score --------------------------------------------------------------------------------------------------
