@@ -1,6 +1,7 @@
 # Sourced by the scripts beside it: a fresh virtual environment, and caches of this run alone.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root="$PWD"
 work="${CI_WORK:-$(mktemp -d)}"
 export CI_WORK="$work"
 export NUMBA_CACHE_DIR="$work/numba-cache"
@@ -41,8 +42,8 @@ for name in kernels/test_{panels,groups,c_fuzz,c_instruction_sets,c_process,cont
     estimator/test_{moments,partial_fit} fit/test_{checkpoint,stepwise} sweeps/test_{on_dask,on_spark,placement}; do
     other_environment+=(--ignore "tests/$name.py")
 done
-for name in data/tables cli/test_command_line.py files/test_model_file.py estimator/test_pickles.py show/test_plots.py \
-    promises/test_security.py data/blocks sweeps/test_over_blocks.py cli/test_in_blocks.py; do
+for name in cli data files machine show promises/test_{imports,options,public,readme,security,signals}.py \
+    estimator/test_{interchange,metadata_routing,pickles,sklearn_mistakes}.py sweeps/test_over_blocks.py; do
     other_backend+=(--ignore "tests/$name")
 done
 for ignored in "${other_environment[@]}" "${other_backend[@]}"; do

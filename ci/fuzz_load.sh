@@ -16,6 +16,6 @@ must_choose c
 mkdir -p "$work/fuzz-corpus" "$work/fuzz-temporary"
 found="$(mktemp -d -t fastgmm-fuzz.XXXXXX)"
 TMPDIR="$work/fuzz-temporary" python -m tests.fuzz_load "$work/fuzz-corpus" "-artifact_prefix=$found/" \
-    "-max_total_time=${FUZZ_SECONDS:-60}" -max_len=16384 -timeout=10 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 ||
+    "-max_total_time=${FUZZ_SECONDS:-30}" -max_len=16384 -timeout=10 -rss_limit_mb=512 -verbosity=0 -print_final_stats=1 ||
     { echo "found: $found"; exit 1; }
 rmdir "$found"

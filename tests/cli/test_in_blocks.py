@@ -343,10 +343,8 @@ print((peak() - before) // 1024, file=sys.stderr)
     ("command", "most"),
     [
         ("fit {} -k 2 -o m.npz --max-iter 1 --quiet --block-rows 16384", 8),
-        ("predict model.npz {} -o out.npy --block-rows 16384", 2),
         ("predict model.npz {} --proba -o out.csv --block-rows 16384", 4),
         ("score model.npz {} -o out.npy --block-rows 16384", 2),
-        ("predict model.npz {} --proba --block-rows 16384", 4),
     ],
 )
 def test_memory_does_not_grow_with_points(monkeypatch, command, most):
