@@ -8,6 +8,6 @@ FASTGMM_REQUIRE_C=0 CC=no-such-compiler python -m pip install --no-deps -e .
 must_be_missing numba fastgmm.kernels.c._kernels
 must_choose numpy
 python -c "import fastgmm; fastgmm.show_backend()" | grep "backend c: its extension was not built: .*no-such-compiler"
-# Memory is measured with kernels.
-python -m pytest -m 'not slow' "${other_environment[@]}" "${other_backend[@]}" --ignore tests/promises/test_memory.py
+# What a fit does with its sums is tested in the other environments.
+python -m pytest -m 'not slow' "${other_environment[@]}" "${other_backend[@]}" tests/{families,model,sweeps,estimator,kernels}
 fastgmm demo
