@@ -48,11 +48,11 @@ def mixture(**options):
 
 def test_a_long_fit_works_in_a_thread_and_short_ones_and_scores_do_not(workers):
     model = mixture().fit(SHORT)
-    model.predict(SHORT), model.score(SHORT), model.sample(100), model.moments(SHORT)
-    workers.clear()  # what was imported
+    many = np.concatenate([LONG] * 5)
+    model.predict(SHORT), model.score(SHORT), model.sample(100), model.moments(SHORT), model.predict_proba(many)
+    workers.clear()  # what was imported, and compiled
     mixture().fit(SHORT).predict(SHORT)
     assert not workers
-    many = np.concatenate([LONG] * 5)
     (
         model.predict_proba(many),
         model.score(many),
