@@ -50,6 +50,12 @@ for ignored in "${other_environment[@]}" "${other_backend[@]}"; do
     [ "$ignored" = --ignore ] || [ -e "$ignored" ] || { echo "there is no $ignored"; exit 1; }
 done
 
+environment_of_the_readme() { # this checkout, installed once: others may run what is built here
+    fresh_environment readme
+    [ -e "$work/readme/complete" ] || python -m pip install --quiet -e '.[test]'
+    touch "$work/readme/complete"
+}
+
 must_be_missing() { # modules
     for module in "$@"; do
         if python -c "import $module" 2>/dev/null; then echo "$module is installed here"; exit 1; fi

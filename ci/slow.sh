@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # The tests that the README's command leaves out.
 source "$(dirname "$0")/common.sh"
-fresh_environment readme
-python -m pip install --quiet -e '.[test]'
+environment_of_the_readme
 python -m pytest -n auto --dist loadfile -m slow
