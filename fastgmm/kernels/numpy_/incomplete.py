@@ -45,7 +45,8 @@ def _factors(prepared: PreparedIncomplete, run: _Run) -> _Factors:
     if isinstance(prepared, IncompleteDiag):
         deviations = np.sqrt(prepared.covariances[:, run.observed])
         lower = deviations[:, :, np.newaxis] * np.eye(len(run.observed))
-        return _Factors(lower, run.differences / deviations[:, np.newaxis, :])
+        with np.errstate(over="ignore"):
+            return _Factors(lower, run.differences / deviations[:, np.newaxis, :])
     block = np.ix_(run.observed, run.observed)
     covariances = prepared.covariances.reshape(-1, *prepared.covariances.shape[-2:])
     lower = np.stack([_cholesky(covariance[block]) for covariance in covariances])
@@ -63,9 +64,10 @@ def _cholesky(matrix: FloatArray) -> FloatArray:
 def _solve(lower: FloatArray, right: FloatArray) -> FloatArray:
     """L⁻¹ of every row of right (K, n, |O|). Row by row of L, so that the number of rows changes no bit."""
     result = np.empty(right.shape)
-    for i in range(right.shape[2]):
-        known = (lower[:, np.newaxis, i, :i] * result[:, :, :i]).sum(axis=2)
-        result[:, :, i] = (right[:, :, i] - known) / lower[:, np.newaxis, i, i]
+    with np.errstate(over="ignore", invalid="ignore"):  # rows far beyond a component's unit have a density of 0
+        for i in range(right.shape[2]):
+            known = (lower[:, np.newaxis, i, :i] * result[:, :, :i]).sum(axis=2)
+            result[:, :, i] = (right[:, :, i] - known) / lower[:, np.newaxis, i, i]
     return result
 
 
