@@ -77,20 +77,12 @@ def _parts_of_frame(frame: Any, asked: Asked, block_rows: int | None) -> tuple[F
     name, names = "the Dask data frame", feature_names(frame)
     selection = asked.among(name, None if names is None else tuple(names), len(frame.columns))
     if selection.positions != tuple(range(len(frame.columns))):
-        frame, selection = frame.iloc[:, list(selection.positions)], _of_chosen(selection)  # files are read no further
+        frame, selection = frame.iloc[:, list(selection.positions)], selection.of_chosen  # files are read no further
     is_single = all(dtype == np.float32 for dtype in frame.dtypes.iloc[list(selection.features)])
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
     block_rows = block_rows or default_block_rows(form.n_features, form.dtype)
     cutting = _Cutting(selection, columns_in_words(frame), form.dtype, block_rows)
     return form, _parts(cutting, frame.to_delayed(), name)
-
-
-def _of_chosen(selection: Selection) -> Selection:
-    """The same of a table that has the columns of its positions alone."""
-    n_features = len(selection.features)
-    weight = None if selection.weight is None else n_features
-    labels = None if selection.labels is None else len(selection.positions) - 1
-    return Selection(tuple(range(n_features)), weight, labels, selection.names)
 
 
 def _parts(cutting: _Cutting, rows: Sequence[Delayed], name: str, size: int | None = None) -> Parts:
