@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 
 from fastgmm.data.blocks.block import Form, Place
-from fastgmm.data.blocks.cutting import Piece, cut
+from fastgmm.data.blocks.cutting import Piece, cut, piece_of_columns
 from fastgmm.data.blocks.partition_files import Part, block_of_part, remove_parts, write_part
 from fastgmm.data.blocks.selection import Selection
 from fastgmm.data.table import Table
@@ -84,19 +84,13 @@ def write_partition(layout: Layout, partition: int, tables: Iterable[Any]) -> Wr
 
 
 def _pieces(layout: Layout, place: str, tables: Iterable[Any]) -> Iterator[Piece]:
-    begin, n_features, selection = 0, layout.form.n_features, layout.selection
+    begin = 0
     for table in tables:
         columns = [
             numbers_of_column(place, name, column, first_row=begin)
             for name, column in zip(layout.names, table.columns, strict=True)
         ]
-        others = columns[n_features:]
-        yield Piece(
-            columns[:n_features],
-            None if selection.weight is None else others[0],
-            None if selection.labels is None else others[-1],
-            Place(place, begin, table.num_rows),
-        )
+        yield piece_of_columns(columns, layout.selection, Place(place, begin, table.num_rows))
         begin += table.num_rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Place
-from fastgmm.data.blocks.cutting import Piece
+from fastgmm.data.blocks.cutting import Piece, piece_of
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
 from fastgmm.data.choice import Choice
@@ -114,18 +114,6 @@ def columns_in_words(data: Any) -> str:
 def _names_of(data: Any) -> tuple[str, ...] | None:
     names = getattr(data, "column_names", None) or feature_names(data)  # those of pyarrow's tables, or of frames
     return None if names is None else tuple(names)
-
-
-def piece_of(values: Array, selection: Selection, place: Place) -> Piece:
-    """The selected columns of an array (n, columns); of neighbors without a copy."""
-    first, last = selection.features[0], selection.features[-1]
-    is_range = selection.features == tuple(range(first, last + 1))
-    return Piece(
-        values[:, first : last + 1] if is_range else values[:, list(selection.features)],
-        None if selection.weight is None else values[:, selection.weight],
-        None if selection.labels is None else values[:, selection.labels],
-        place,
-    )
 
 
 def reader_of_mapped(name: str, paths: tuple[AnyPath, ...], asked: Asked) -> Reader:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastgmm.data.blocks.alike import Columns, selected
 from fastgmm.data.blocks.block import Place
-from fastgmm.data.blocks.cutting import Piece
+from fastgmm.data.blocks.cutting import Piece, piece_of_columns
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
 from fastgmm.data.tables.arrow_columns import arrow_errors, names_of_columns, numbers_of_column, require_pyarrow
@@ -62,20 +62,13 @@ def _dtypes(part: Part, names: Sequence[str]) -> list[np.dtype[Any]]:
 def _pieces(parts: Sequence[Part], names: list[str], selection: Selection) -> Iterator[Piece]:
     from pyarrow import Table
 
-    n_features = len(selection.features)
     for part in parts:
         n_rows = 0
         for batch in part.batches(names):
             for begin in range(0, batch.num_rows, rows_of_a_piece(len(names))):
                 some = Table.from_batches([batch.slice(begin, rows_of_a_piece(len(names)))])
                 columns = [numbers_of_column(part.name, name, some.column(name), first_row=n_rows) for name in names]
-                others = columns[n_features:]
-                yield Piece(
-                    columns[:n_features],
-                    None if selection.weight is None else others[0],
-                    None if selection.labels is None else others[-1],
-                    Place(part.name, n_rows, some.num_rows),
-                )
+                yield piece_of_columns(columns, selection, Place(part.name, n_rows, some.num_rows))
                 n_rows += some.num_rows
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.data.blocks.block import Block, Place, joined
+from fastgmm.data.blocks.selection import Selection
 from fastgmm.machine.memory import large_array
 from fastgmm.parameters import Array
 
@@ -63,6 +64,29 @@ class Piece:
             None if self.labels is None else self.labels.copy(),
             self.place,
         )
+
+
+def piece_of(values: Array, selection: Selection, place: Place) -> Piece:
+    """The selected columns of an array (n, columns); of neighbors without a copy."""
+    first, last = selection.features[0], selection.features[-1]
+    is_range = selection.features == tuple(range(first, last + 1))
+    return Piece(
+        values[:, first : last + 1] if is_range else values[:, list(selection.features)],
+        None if selection.weight is None else values[:, selection.weight],
+        None if selection.labels is None else values[:, selection.labels],
+        place,
+    )
+
+
+def piece_of_columns(columns: list[Array], selection: Selection, place: Place) -> Piece:
+    """The same of the selected columns alone, each (n,), as ``positions`` orders them."""
+    chosen = selection.of_chosen
+    return Piece(
+        columns[: len(chosen.features)],
+        None if chosen.weight is None else columns[chosen.weight],
+        None if chosen.labels is None else columns[chosen.labels],
+        place,
+    )
 
 
 def cut(pieces: Iterable[Piece], block_rows: int, dtype: np.dtype[Any]) -> Generator[Block, None, None]:

@@ -6,9 +6,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from fastgmm.data.blocks.arrays import columns_in_words, piece_of
+from fastgmm.data.blocks.arrays import columns_in_words
 from fastgmm.data.blocks.block import Block, Form, Place
-from fastgmm.data.blocks.cutting import cut, default_block_rows
+from fastgmm.data.blocks.cutting import cut, default_block_rows, piece_of
 from fastgmm.data.blocks.selection import Asked, Selection
 from fastgmm.data.validation import as_numbers, feature_names
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgmm.data.blocks.alike import Columns, selected
 from fastgmm.data.blocks.block import Place
-from fastgmm.data.blocks.cutting import Piece
+from fastgmm.data.blocks.cutting import Piece, piece_of_columns
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
 from fastgmm.data.choice import Choice
@@ -50,7 +50,6 @@ def _text_file(path: AnyPath, form: TextForm) -> _TextFile | None:
 
 
 def _pieces(files: Sequence[tuple[_TextFile, tuple[int, ...]]], selection: Selection) -> Iterator[Piece]:
-    n_features = len(selection.features)
     for file, positions in files:
         # A row of too many cells is found only where no columns are chosen.
         reads_all = len(positions) == len(file.layout.first)
@@ -62,11 +61,5 @@ def _pieces(files: Sequence[tuple[_TextFile, tuple[int, ...]]], selection: Selec
             if not len(values):
                 continue
             columns = [values[:, position] for position in order]
-            others = columns[n_features:]
-            yield Piece(
-                columns[:n_features],
-                None if selection.weight is None else others[0],
-                None if selection.labels is None else others[-1],
-                Place(file.rows.source.name, n_rows, len(values)),
-            )
+            yield piece_of_columns(columns, selection, Place(file.rows.source.name, n_rows, len(values)))
             n_rows += len(values)
