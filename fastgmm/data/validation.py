@@ -233,12 +233,18 @@ def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
         )
 
 
-def _readable_in_place(values: Array) -> Array:
-    """Kernels step through memory in whole numbers forward; any other array is copied."""
-    if values.flags.c_contiguous and values.flags.aligned:
-        return np.asarray(values)
+def is_readable_in_place(values: Array) -> bool:
+    """Whether kernels can read an array where it is: they step through memory in whole numbers forward."""
+    flags = values.flags
+    if not flags.aligned or flags.c_contiguous:
+        return flags.aligned
     steps = [divmod(stride, values.itemsize) for stride in values.strides]
-    if values.flags.aligned and all(step >= 0 and rest == 0 for step, rest in steps):
+    return all(step >= 0 and rest == 0 for step, rest in steps)
+
+
+def _readable_in_place(values: Array) -> Array:
+    """The array itself where kernels can read it, else a copy."""
+    if is_readable_in_place(values):
         return np.asarray(values)
     return attended(lambda: values.copy(order="C"), _WORK_OF_A_COPY * values.size)
 

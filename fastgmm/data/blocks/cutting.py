@@ -11,6 +11,7 @@ import numpy as np
 
 from fastgmm.data.blocks.block import Block, Place, joined
 from fastgmm.data.blocks.selection import Selection
+from fastgmm.data.validation import is_readable_in_place
 from fastgmm.machine.memory import large_array
 from fastgmm.parameters import Array
 
@@ -122,7 +123,7 @@ def _block(parts: list[Piece], number: int, begin: int, dtype: np.dtype[Any]) ->
 def _values(parts: list[Piece], dtype: np.dtype[Any]) -> Array:
     """Those of a single array without a copy, where kernels can read it."""
     first = parts[0].values
-    if len(parts) == 1 and isinstance(first, np.ndarray) and first.dtype == dtype and _is_readable(first):
+    if len(parts) == 1 and isinstance(first, np.ndarray) and first.dtype == dtype and is_readable_in_place(first):
         return first
     # Feature by feature, in one stretch of memory each, as columns are decoded.
     n_rows = sum(part.place.n_rows for part in parts)
@@ -133,9 +134,3 @@ def _values(parts: list[Piece], dtype: np.dtype[Any]) -> Array:
             line[begin:end] = column
         begin = end
     return result.T
-
-
-def _is_readable(values: Array) -> bool:
-    """Kernels step through memory in whole numbers forward."""
-    steps = [divmod(stride, values.itemsize) for stride in values.strides]
-    return bool(values.flags.aligned) and all(step >= 0 and rest == 0 for step, rest in steps)
