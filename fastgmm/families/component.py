@@ -1,4 +1,6 @@
-"""The covariance matrix of a single component, whatever the family."""
+"""The covariances and variances of components, whatever the family."""
+
+import numpy as np
 
 from fastgmm.families import FAMILIES
 from fastgmm.parameters import FloatArray, Parameters
@@ -10,3 +12,17 @@ def component_matrix(parameters: Parameters, component: int) -> FloatArray:
     own = parameters.covariances if family.is_shared else parameters.covariances[component : component + 1]
     matrix: FloatArray = family.matrices(own, 1, parameters.n_features)[0]
     return matrix
+
+
+def component_matrices(parameters: Parameters) -> FloatArray:
+    """The covariances of all components as matrices (K, d, d)."""
+    family = FAMILIES[parameters.covariance_type]
+    return family.matrices(parameters.covariances, parameters.n_components, parameters.n_features)
+
+
+def component_variances(parameters: Parameters) -> FloatArray:
+    """The variance of every feature in every component (K, d)."""
+    family, covariances = FAMILIES[parameters.covariance_type], parameters.covariances
+    diagonals = np.diagonal(covariances, axis1=-2, axis2=-1) if family.has_matrices else covariances
+    by_component = diagonals if family.is_shared else diagonals.reshape(parameters.n_components, -1)
+    return np.broadcast_to(by_component, parameters.means.shape)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fastgmm.families import FAMILIES
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
@@ -84,20 +83,6 @@ def whole_number(value: Any, name: str, method: str, least: int = 1) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise ValueError(f"The {name!r} parameter of {method} must be a whole number from {least}. Got {value!r}.")
     return int(value)
-
-
-def component_matrices(parameters: Parameters) -> FloatArray:
-    """The covariances of all components as matrices (K, d, d)."""
-    family = FAMILIES[parameters.covariance_type]
-    return family.matrices(parameters.covariances, parameters.n_components, parameters.n_features)
-
-
-def component_variances(parameters: Parameters) -> FloatArray:
-    """The variance of every feature in every component (K, d)."""
-    family, covariances = FAMILIES[parameters.covariance_type], parameters.covariances
-    diagonals = np.diagonal(covariances, axis1=-2, axis2=-1) if family.has_matrices else covariances
-    by_component = diagonals if family.is_shared else diagonals.reshape(parameters.n_components, -1)
-    return np.broadcast_to(by_component, parameters.means.shape)
 
 
 def lower_factors(matrices: FloatArray) -> FloatArray:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.families.component import component_matrices
 from fastgmm.fit.options import check_options, check_random_state
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.pieces import pieces
@@ -13,7 +14,6 @@ from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, sampling
 from fastgmm.model.algebra_common import (
     attributes_of,
-    component_matrices,
     fitted_parameters,
     lower_factors,
     require_mixture,

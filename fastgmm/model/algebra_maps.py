@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.families import FAMILIES
-from fastgmm.families.component import component_matrix
+from fastgmm.families.component import component_matrices, component_matrix, component_variances
 from fastgmm.families.factors import ROUNDING
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model.algebra_common import (
     Estimator,
-    component_matrices,
-    component_variances,
     estimator_of,
     fitted_parameters_and_names,
     lower_factors,

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from fastgmm.families import FAMILIES
+from fastgmm.families.component import component_matrices
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model.algebra_common import (
     Estimator,
-    component_matrices,
     estimator_of,
     fitted_parameters_and_names,
     lower_factors,

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.families import FAMILIES
+from fastgmm.families.component import component_matrices
 from fastgmm.machine.waiting import attended
 from fastgmm.model.algebra_common import (
     Estimator,
-    component_matrices,
     estimator_of,
     fitted_parameters_and_names,
     given_values,

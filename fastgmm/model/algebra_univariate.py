@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.families.component import component_variances
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import import_whole
 from fastgmm.model.algebra_common import (
     attributes_of,
-    component_variances,
     fitted_parameters,
     fitted_parameters_and_names,
     indices_of,
