@@ -7,7 +7,7 @@ summaries of blocks can be merged, wherever the blocks are.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ _NUMBERS_OF_A_SAMPLE = 2**16
 _FEWEST_ROWS_OF_A_SAMPLE = 512
 
 T = TypeVar("T")
+# The smallest and the largest number of every feature, each (d,).
+Ranges: TypeAlias = tuple[FloatArray, FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,10 +180,10 @@ class Facts:
     @property
     def summary(self) -> "Summary":
         """The summary of all rows, from one pass over them."""
-        return self._once("summary", lambda: summary_of(self.rows))
+        return self._once("summary", lambda: summary_of(self.rows, self.ranges))
 
     @property
-    def ranges(self) -> tuple[FloatArray, FloatArray]:
+    def ranges(self) -> Ranges:
         """The smallest and the largest number of every feature, each (d,), among all rows that count."""
         # Found for themselves, which takes a third of the work of a summary.
         return self._once("ranges", lambda: (self._extremes[0][0], self._extremes[0][1]))
@@ -256,21 +258,23 @@ def _weights_of_groups(rows: Rows, places: NDArray[np.int32] | None) -> tuple[In
     return counts, weights
 
 
-def summary_of(rows: Rows) -> Summary:
-    """The summary of all rows, made from those of blocks."""
+def summary_of(rows: Rows, ranges: Ranges | None = None) -> Summary:
+    """The summary of all rows, made from those of blocks; their ranges are found where they are not known."""
+    lowest, highest = _extremes(rows)[0] if ranges is None else ranges
     with np.errstate(over="ignore", invalid="ignore"):
         if rows.has_missing:
-            return _summary_of_observed(rows)
-        summaries = (_summary(rows.take(part)) for part in pieces(rows.shape[0], 8 * rows.shape[1]))
-        return reduce(Summary.merged, summaries)
+            return _summary_of_observed(rows, (lowest, highest))
+        parts = pieces(rows.shape[0], 8 * rows.shape[1])
+        return reduce(Summary.merged, (_summary(rows.take(part), (lowest, highest)) for part in parts))
 
 
-def _summary_of_observed(rows: Rows) -> Summary:
+def _summary_of_observed(rows: Rows, ranges: Ranges) -> Summary:
     """That of every feature from the rows that have it."""
-    columns = [
-        reduce(Summary.merged, (_summary(_observed(rows.take(part), j)) for part in pieces(rows.shape[0], 8)))
-        for j in range(rows.shape[1])
-    ]
+    columns = list[Summary]()
+    for j, (lowest, highest) in enumerate(zip(*ranges, strict=True)):
+        range_of_it = np.array([lowest]), np.array([highest])
+        parts = (_observed(rows.take(part), j) for part in pieces(rows.shape[0], 8))
+        columns.append(reduce(Summary.merged, (_summary(part, range_of_it) for part in parts)))
     features = map(np.concatenate, list(zip(*columns, strict=True))[2:])
     return Summary(rows.n_counted, rows.total_weight, *features)
 
@@ -282,7 +286,8 @@ def _observed(rows: Rows, feature: int) -> Rows:
     return Rows(values, None if rows.weights is None else rows.weights[has])
 
 
-def _summary(rows: Rows) -> Summary:
+def _summary(rows: Rows, ranges: Ranges) -> Summary:
+    """That of some rows among others of these ranges."""
     values, weights = rows.values, rows.weights
     if weights is None:
         weights = np.ones(len(values))
@@ -296,9 +301,7 @@ def _summary(rows: Rows) -> Summary:
     differences = np.subtract(values, first, order="C")
     shift = weights @ differences / total
     variances = np.maximum(weights @ np.square(differences) / total - shift**2, 0.0)
-    (lowest, highest), _ = _extremes(Rows(values))
-    each = np.full(len(shift), total)
-    return Summary(len(values), total, each, lowest, highest, first + shift, variances)
+    return Summary(len(values), total, np.full(len(shift), total), *ranges, first + shift, variances)
 
 
 def _center(rows: Rows) -> FloatArray:

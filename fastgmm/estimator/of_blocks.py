@@ -129,7 +129,8 @@ class _Scored:
         found = self.scorer.evaluate(rows, n_threads, "log_density")
         log_density = found.astype(np.float64, copy=False)
         weights = np.ones(len(log_density)) if rows.weights is None else rows.weights
-        counted: Any = slice(None) if rows.counted is None else rows.counted
+        are_counted = rows.counted
+        counted: Any = slice(None) if are_counted is None else are_counted
         total, weight = float(weights[counted] @ log_density[counted]), float(weights[counted].sum())
         return found, InModerateUnit(Sums(len(log_density), total, weight), largest)
 

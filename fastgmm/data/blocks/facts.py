@@ -51,7 +51,7 @@ def overview_of(
     if is_labelled and seen.counts.sum() == seen.summary.n_rows:
         require_allowed(seen.counts > 0)
     reading = Reading(blocks.form.dtype, n_components, frozenset(seen.missing), power, None, is_labelled)
-    (lowest, highest), has_missing = (seen.summary.lowest, seen.summary.highest), bool(seen.missing)
+    has_missing = bool(seen.missing)
     facts = Facts.of_all(
         reading.rows(seen.sample, has_missing),
         n_rows=seen.n_rows,
@@ -63,7 +63,7 @@ def overview_of(
         counts_of_groups=seen.counts + seen.counts_of_unobserved,
         weights_of_unobserved=seen.unobserved,
         summary=seen.summary,
-        ranges=(lowest, highest),
+        ranges=(seen.summary.lowest, seen.summary.highest),
         digest=seen.digest.to_bytes(32, "little"),
     )
     facts = counted_from_origin(with_room_for_squares(facts))

@@ -13,7 +13,7 @@ from fastgmm.data.blocks.block import Block, Blocks
 from fastgmm.data.blocks.reading import Reading
 from fastgmm.data.blocks.sampled_rows import SampledRows, keys_of, rows_at, together
 from fastgmm.data.digest import digest_of
-from fastgmm.data.facts import Facts, Summary, summary_of
+from fastgmm.data.facts import Facts, Summary
 from fastgmm.data.labels import first_of_no_component, of_no_component
 from fastgmm.data.validation import holds_missing_or
 from fastgmm.data.weights import first_of_no_weight, moderating_power
@@ -89,7 +89,8 @@ class Looking:
         reading = Reading(block.values.dtype, self.n_components, power=self.power)
         rows = reading.rows(block, has_missing)
         facts = Facts(rows)
-        counted = np.arange(rows.shape[0]) if rows.counted is None else np.flatnonzero(rows.counted)
+        are_counted = rows.counted
+        counted = np.arange(rows.shape[0]) if are_counted is None else np.flatnonzero(are_counted)
         counts, counts_of_unobserved, unobserved = self._by_label(block, rows, counted)
         return Seen(
             n_rows=rows.shape[0],
@@ -98,7 +99,7 @@ class Looking:
             n_missing=facts.patterns.n_missing if has_missing else 0,
             missing=(block.number,) if has_missing else (),
             largest_weight=0.0 if block.weights is None else float(block.weights.max(initial=0.0)),
-            summary=summary_of(rows),
+            summary=facts.summary,
             observed_together=facts.observed_together,
             counts=counts,
             counts_of_unobserved=counts_of_unobserved,
