@@ -53,7 +53,9 @@ from fastgmm import GaussianMixture
 rng = np.random.default_rng(0)
 GaussianMixture(3, random_state=0).fit(rng.normal(size=(1000, 4)) + 5.0 * np.eye(4)[rng.integers(3, size=1000)])
 """
-SCORED = Problem("full", 50_000, 8, 16)
+FITTED = Problem("full", 50_000, 8, 16)
+# Its answers stay in a core's own cache: the speed of memory, which is not the yardstick's, changes with the neighbors.
+SCORED = Problem("full", 5_000, 8, 16)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def _score(wanted: Any, backend: str) -> Job:
 
 def _fit(init_params: str, max_iter: int) -> Job:
     """A start, and so many iterations; none is the start alone."""
-    data, _ = generate(SCORED)
+    data, _ = generate(FITTED)
     estimator = GaussianMixture(
-        SCORED.n_components, init_params=init_params, max_iter=max_iter, tol=0.0, random_state=0, n_threads=1
+        FITTED.n_components, init_params=init_params, max_iter=max_iter, tol=0.0, random_state=0, n_threads=1
     )
 
     def fit() -> None:
@@ -150,11 +152,11 @@ def all_figures() -> tuple[Figure, ...]:
             limit = Limit(f"sweep-{problem.name}-{backend}", least_seconds=5e-4)
             found.append(Figure(limit, yardstick, partial(_sweep, problem, backend)))
         for wanted in ("log_density", "responsibilities"):
-            limit = Limit(f"{wanted}-{SCORED.name}-{backend}", least_seconds=5e-4)
+            limit = Limit(f"{wanted}-{SCORED.name}-{backend}", least_seconds=5e-5)
             found.append(Figure(limit, "dgemm", partial(_score, wanted, backend)))
-    found.append(Figure(Limit(f"start-{SCORED.name}", 1e-3), "dgemm", partial(_fit, "kmeans", 0)))
-    found.append(Figure(Limit(f"fit-{SCORED.name}", 2e-3), "dgemm", partial(_fit, "kmeans", 10)))
-    found.append(Figure(Limit(f"default-start-{SCORED.name}", 2e-3), "dgemm", partial(_fit, "auto", 0)))
+    found.append(Figure(Limit(f"start-{FITTED.name}", 1e-3), "dgemm", partial(_fit, "kmeans", 0)))
+    found.append(Figure(Limit(f"fit-{FITTED.name}", 2e-3), "dgemm", partial(_fit, "kmeans", 10)))
+    found.append(Figure(Limit(f"default-start-{FITTED.name}", 2e-3), "dgemm", partial(_fit, "auto", 0)))
     found.append(Figure(Limit("thousand-single-rows", 1e-3), "python", _single_row))
     found.append(Figure(Limit("first-fit-of-a-process", 0.05), "python", _first_fit))
     return tuple(found)

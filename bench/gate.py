@@ -23,24 +23,32 @@ RESULT = Path(__file__).parent / "results" / "gate.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.gate", description=__doc__)
-    parser.add_argument("--renew", action="store_true", help="make this run the baseline of this CPU")
+    parser.add_argument(
+        "--renew", nargs="*", metavar="FIGURE", help="make this run the baseline of this CPU, or these figures of it"
+    )
     parser.add_argument("--baseline", type=Path, default=BASELINE)
     parser.add_argument("--output", type=Path, default=RESULT, help="where the result is kept, as JSON")
     arguments = parser.parse_args()
     about = machine.describe(n_threads=1)
     baselines = _read(arguments.baseline)
-    known = {} if arguments.renew else baselines.get(about["cpu"], {})
+    known = baselines.get(about["cpu"], {})
     figures = {figure.limit.name: figure for figure in all_figures()}
+    if unknown := set(arguments.renew or ()) - set(figures):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    if renewing := arguments.renew is not None:
+        figures = {name: figures[name] for name in arguments.renew or figures}
     limits = tuple(figure.limit for figure in figures.values())
-    rounds = RENEWALS if arguments.renew else 1
-    verdicts = judge(limits, lambda name: measure_often(figures[name], rounds), known.get("figures", {}))
+    rounds = RENEWALS if renewing else 1
+    expected = {} if renewing else known.get("figures", {})
+    verdicts = judge(limits, lambda name: measure_often(figures[name], rounds), expected)
     for verdict in verdicts:
         print(line_of(verdict))
     _write(arguments.output, {"machine": about, "figures": [_as_json(verdict) for verdict in verdicts]})
-    if arguments.renew:
+    if renewing:
         ratios = {verdict.name: float(f"{verdict.reading.ratio:.4g}") for verdict in verdicts}
-        _write(arguments.baseline, baselines | {about["cpu"]: {"machine": about, "figures": ratios}})
-        print(f"This run is the baseline of {about['cpu']} now.")
+        kept = known.get("figures", {}) if arguments.renew else {}
+        _write(arguments.baseline, baselines | {about["cpu"]: {"machine": about, "figures": kept | ratios}})
+        print(f"This run is the baseline of {about['cpu']} now{', for these figures' if arguments.renew else ''}.")
         return 0
     for remark in remarks(about, known, verdicts):
         print(remark)

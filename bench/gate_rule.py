@@ -62,15 +62,17 @@ def compare(limit: Limit, reading: Reading, baseline_ratio: float | None) -> Ver
 def judge(
     limits: Sequence[Limit], measure: Callable[[str], Reading], baseline: Mapping[str, float]
 ) -> tuple[Verdict, ...]:
-    """Measure every figure; the failing ones again, with the best of all rounds counting."""
-    verdicts = []
-    for limit in limits:
-        reading = measure(limit.name)
-        verdict = compare(limit, reading, baseline.get(limit.name))
-        for _ in range(RETRIES):
-            if not verdict.failed:
-                break
-            reading = reading.best_of(measure(limit.name))
-            verdict = compare(limit, reading, baseline.get(limit.name))
-        verdicts.append(verdict)
-    return tuple(verdicts)
+    """Measure every figure; then the failing ones again, with the best of all rounds counting.
+
+    They come after all the others, since other work that disturbs one measurement is there for seconds.
+    """
+    readings = {limit.name: measure(limit.name) for limit in limits}
+
+    def verdicts() -> tuple[Verdict, ...]:
+        return tuple(compare(limit, readings[limit.name], baseline.get(limit.name)) for limit in limits)
+
+    for _ in range(RETRIES):
+        for verdict in verdicts():
+            if verdict.failed:
+                readings[verdict.name] = verdict.reading.best_of(measure(verdict.name))
+    return verdicts()

@@ -59,6 +59,12 @@ def test_one_disturbed_measurement_is_taken_again():
     assert verdict.reading.seconds == 0.016
 
 
+def test_what_fails_is_measured_again_after_all_the_others():
+    order = []
+    judge([LIMIT, Limit("start", 5e-4)], lambda name: order.append(name) or Reading(0.030, 0.040), BASELINE)
+    assert order == ["sweep", "start"] + RETRIES * ["sweep"]
+
+
 def test_a_slow_kernel_is_measured_a_few_times_and_no_more():
     measured = []
     (verdict,) = judge([LIMIT], lambda name: measured.append(name) or Reading(0.030, 0.040), BASELINE)
@@ -103,6 +109,25 @@ def test_a_renewed_baseline_holds_from_then_on(gate, capsys):
     assert gate(Reading(0.017, 0.040)) == 0
     assert gate(Reading(0.020, 0.040)) == 1
     assert "sweep" in capsys.readouterr().out.splitlines()[-2]
+
+
+@pytest.mark.prints
+def test_one_figure_is_renewed_and_the_others_stay(gate, tmp_path):
+    path = tmp_path / "baseline.json"
+    assert gate(Reading(0.016, 0.040), "--renew") == 0
+    baseline = json.loads(path.read_text())
+    (of_this_cpu,) = baseline.values()
+    of_this_cpu["figures"]["start"] = 1.0
+    path.write_text(json.dumps(baseline))
+    assert gate(Reading(0.020, 0.040), "--renew", "sweep") == 0
+    (of_this_cpu,) = json.loads(path.read_text()).values()
+    assert of_this_cpu["figures"] == {"sweep": 0.5, "start": 1.0}
+
+
+@pytest.mark.prints
+def test_a_figure_that_does_not_exist_is_not_renewed(gate):
+    with pytest.raises(SystemExit):
+        gate(Reading(0.016, 0.040), "--renew", "sweeep")
 
 
 @pytest.mark.prints
