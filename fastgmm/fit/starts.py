@@ -103,7 +103,7 @@ def _from_filled_sample(
     if callable(options.method) and options.means is None:
         means, labels = _answer_of(options.method, rows, options.n_components, random_state)
         options = replace(options, means=means)
-    members = _sample(rows, options.n_components, random_state)
+    members = sampled(rows, options.n_components, random_state)
     if len(members) < sweep.facts.n_counted:
         members = np.union1d(members, sweep.facts.extreme_rows)
         if rows.groups is not None:
@@ -131,7 +131,7 @@ def _from_partition(
         drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
         means = drawn.points().astype(np.float64)
     shift = sweep.facts.center
-    members = _sample(sweep.rows, n_components, random_state)
+    members = sampled(sweep.rows, n_components, random_state)
     is_default = means is None and options.method == "auto" and n_components > 1
     if is_default and len(members) < sweep.facts.n_counted:
         # One row far from all others is worth a component, and a sample would most often miss it.
@@ -139,7 +139,7 @@ def _from_partition(
     is_labelled = sweep.rows.groups is not None and options.means is None
     if is_labelled and len(members) < sweep.facts.n_counted:
         members = np.union1d(members, labelled_members(sweep.rows, n_components))
-    sample = _centered(sweep.rows, members, shift)
+    sample = centered(sweep.rows, members, shift)
     if is_default:
         start = likeliest_candidate(sweep, sample, n_components, regularization, random_state)
     else:
@@ -246,7 +246,7 @@ def rows_of_a_sample(n_components: int, n_features: int) -> int:
     return max(_SAMPLE_ROWS, n_components * rows_of_a_component(n_features))
 
 
-def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+def sampled(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
     """One row drawn from each of as many equal stretches as the sample has rows, of those alone that count."""
     wanted = rows_of_a_sample(n_components, rows.shape[1])
     counted = rows.counted
@@ -260,7 +260,7 @@ def _sample(rows: Rows, n_components: int, random_state: np.random.RandomState) 
     return positions if candidates is None else candidates[positions]
 
 
-def _centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
+def centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:
     """Some of the rows less the shift, in C order whatever that of the data, which would decide the order of sums."""
     values = np.empty((len(members), rows.shape[1]), rows.values.dtype)
     for part in pieces(len(members), shift.nbytes):

@@ -70,7 +70,7 @@ def merged(self: Estimator, groups: "Iterable[Iterable[int]]") -> Estimator:
     """
     parameters, names = fitted_parameters_and_names(self)
     partition = _partition(groups, parameters.n_components)
-    return estimator_of(self, _merged(parameters, partition), names)
+    return estimator_of(self, parameters_merged(parameters, partition), names)
 
 
 def _partition(groups: Any, n_components: int) -> list[list[int]]:
@@ -91,7 +91,8 @@ def _component(number: Any, n_components: int) -> int:
     return int(number)
 
 
-def _merged(parameters: Parameters, partition: list[list[int]]) -> Parameters:
+def parameters_merged(parameters: Parameters, partition: list[list[int]]) -> Parameters:
+    """Those of the mixture in which every group is one component; full, unless its family holds all of them."""
     family, given = FAMILIES[parameters.covariance_type], parameters
     weights = np.array([given.weights[group].sum() for group in partition])
     if all(len(group) == 1 for group in partition):
@@ -159,11 +160,11 @@ def reduced(self: Estimator, n_components: int) -> Estimator:
     if n_left > parameters.n_components:
         raise ValueError(f"n_components={n_left} is more than this mixture has, {parameters.n_components}.")
     work = float(parameters.n_components) ** 2 * float(parameters.n_features) ** 3
-    partition = attended(lambda: _cheapest_groups(parameters, n_left), work)
-    return estimator_of(self, _merged(parameters, partition), names)
+    partition = attended(lambda: cheapest_groups(parameters, n_left), work)
+    return estimator_of(self, parameters_merged(parameters, partition), names)
 
 
-def _cheapest_groups(parameters: Parameters, n_left: int) -> list[list[int]]:
+def cheapest_groups(parameters: Parameters, n_left: int) -> list[list[int]]:
     """Which components to merge. All costs are computed once, and after a merger those of the new component."""
     n_components = parameters.n_components
     weights, means = parameters.weights.copy(), parameters.means.copy()

@@ -94,10 +94,14 @@ def believing(
 
 def responsibilities_of(rows: Rows, model: Model, sweep: Sweep | Machinery) -> Array:
     """Those of some rows (n, K) for the components of a model, by the machinery of a sweep."""
+    return output_of(rows, model, sweep, "responsibilities")
+
+
+def output_of(rows: Rows, model: Model, sweep: Sweep | Machinery, wanted: Wanted) -> Array:
+    """What a model says of some rows, by the machinery of a sweep: see ``in_memory.evaluate``."""
     if not rows.has_missing:
-        return evaluate(rows, model.prepared, sweep.backend, sweep.n_threads, "responsibilities")
-    forms = _forms_of(sweep.family, model)
-    return evaluate_incomplete(rows, *forms, sweep.backend, sweep.n_threads, "responsibilities")
+        return evaluate(rows, model.prepared, sweep.backend, sweep.n_threads, wanted)
+    return evaluate_incomplete(rows, *_forms_of(sweep.family, model), sweep.backend, sweep.n_threads, wanted)
 
 
 def _forms_of(family: CovarianceFamily, model: Model) -> tuple[Prepared, PreparedIncomplete]:

@@ -1,0 +1,122 @@
+"""A candidate: a family and a number of components, the best fit that was found, and what the criteria say of it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastgmm.fit.steps import Fit
+from fastgmm.selection import criteria
+from fastgmm.selection.criteria import UNKNOWN, Judge, Sums
+
+Status: TypeAlias = Literal["exact", "estimated", "hopeless", "degenerate", "skipped"]
+
+TABLE = np.dtype(
+    [
+        ("covariance_type", "U9"),
+        ("n_components", np.int64),
+        ("n_parameters", np.int64),
+        *((name, np.float64) for name in ("log_likelihood", "entropy", "bic", "aic", "icl", "nec", "cv")),
+        ("criterion", np.float64),
+        ("uncertainty", np.float64),
+        ("status", "U10"),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """What is known of a candidate; criteria are NaN where nothing is, as of a degenerate one.
+
+    Attributes
+    ----------
+    covariance_type : str
+    n_components : int
+    n_parameters : int
+        Free ones.
+    n_rows : float
+        The sum of the weights of all rows.
+    status : {'exact', 'estimated', 'hopeless', 'degenerate', 'skipped'}
+        Whether the criteria are those of a fit to all rows, or follow from a sample of them; of a fit that was given up
+        on the way, since it could not become the best; or why there are none: in every fit a component has collapsed,
+        or no time was left.
+    fit : Fit or None
+    sums : Sums
+        Of all rows.
+    held_out : float
+        −2 Σ log p(x) of rows that were left out of the fit, where ``criterion="cv"`` asks for it.
+    log_likelihood_of_one : float
+        That of a single component, for ``nec``.
+    uncertainty : float
+        The standard error of the difference of the criterion to that of the best, where that is estimated.
+    """
+
+    covariance_type: str
+    n_components: int
+    n_parameters: int
+    n_rows: float
+    status: Status
+    fit: Fit | None = field(default=None, repr=False)
+    sums: Sums = UNKNOWN
+    held_out: float = math.nan
+    log_likelihood_of_one: float = math.nan
+    uncertainty: float = math.nan
+
+    @property
+    def name(self) -> tuple[str, int]:
+        """By which it is known among the others."""
+        return self.covariance_type, self.n_components
+
+    @property
+    def is_sound(self) -> bool:
+        return self.status in ("exact", "estimated")
+
+    @property
+    def log_likelihood(self) -> float:
+        return self.sums.log_likelihood
+
+    @property
+    def entropy(self) -> float:
+        return self.sums.entropy
+
+    @property
+    def bic(self) -> float:
+        return criteria.bic(self.sums, self.n_rows, self.n_parameters)
+
+    @property
+    def aic(self) -> float:
+        return criteria.aic(self.sums, self.n_rows, self.n_parameters)
+
+    @property
+    def icl(self) -> float:
+        return criteria.icl(self.sums, self.n_rows, self.n_parameters)
+
+    @property
+    def nec(self) -> float:
+        return criteria.nec(self.sums, self.n_components, self.log_likelihood_of_one) if self.is_sound else math.nan
+
+    @property
+    def cv(self) -> float:
+        return self.held_out
+
+    def judged_by(self, criterion: Judge) -> float:
+        """The lower, the better; infinity where nothing is known."""
+        if not self.is_sound:
+            return math.inf
+        value = float(criterion(self)) if callable(criterion) else float(getattr(self, criterion))
+        return math.inf if math.isnan(value) else value
+
+
+def table_of(candidates: Sequence[Candidate], criterion: Judge) -> NDArray[Any]:
+    """One line for each candidate, the best first."""
+    judged = [(each.judged_by(criterion), number, each) for number, each in enumerate(candidates)]
+    table = np.empty(len(judged), TABLE)
+    for line, (value, _, each) in zip(table, sorted(judged, key=lambda one: one[:2]), strict=True):
+        for name in TABLE.names or ():
+            if name != "criterion":
+                line[name] = getattr(each, name)
+        line["criterion"] = value if math.isfinite(value) else math.nan
+    return table

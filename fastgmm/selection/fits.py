@@ -1,0 +1,163 @@
+"""Fits of all candidates to some rows, each of which helps the others."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from fastgmm.data.facts import Facts
+from fastgmm.families import FAMILIES
+from fastgmm.fit.steps import Fit, Observer
+from fastgmm.kernels.backend import Backend
+from fastgmm.model.criteria import free_parameters
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.selection.climbing import Patience, Slope, climb
+from fastgmm.selection.criteria import Judge
+from fastgmm.selection.starts import (
+    Partitions,
+    fewer_components,
+    in_family,
+    partitions_of,
+    start_of_rows_with_holes,
+    with_heaviest_split,
+    without,
+)
+from fastgmm.sweeps.incomplete import suited_to_missing
+
+# Of so few rows every number of components has partitions of its own. Of more k-means begins anew at every fourth
+# number only: mergers do as well between.
+FEW_ROWS = 2000
+_FRESH_START_EVERY = 4
+FEW = Patience(first_steps=5, n_kept=2, units=0.5, most_steps=1000, to_the_end=True)
+SOME = Patience(first_steps=5, n_kept=1, units=0.5, most_steps=100, to_the_end=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """What to choose from, and by what.
+
+    ``n_components`` are distinct and in order, ``families`` names of families.
+    """
+
+    n_components: tuple[int, ...]
+    families: tuple[str, ...]
+    criterion: Judge
+    deadline: float = math.inf
+
+    @property
+    def is_late(self) -> bool:
+        return time.perf_counter() > self.deadline
+
+    @property
+    def wants_entropy(self) -> bool:
+        return self.criterion in ("icl", "nec") or callable(self.criterion)
+
+    def most_parameters(self, n_features: int) -> int:
+        """Of the largest candidate."""
+        return max(free_parameters(family, self.n_components[-1], n_features) for family in self.families)
+
+
+@dataclass(frozen=True, eq=False)
+class Field:
+    """Where candidates are fitted: to some rows in memory, for a slope each family has of its own.
+
+    ``found`` are the sound fits so far, from which others start.
+    """
+
+    facts: Facts
+    backend: Backend
+    n_threads: int
+    regularization: FloatArray
+    deadline: float
+    slopes: dict[str, Slope] = field(default_factory=dict, init=False)
+    found: dict[tuple[str, int], Fit] = field(default_factory=dict, init=False)
+
+    def slope(self, family: str) -> Slope:
+        if family not in self.slopes:
+            sweep = suited_to_missing(self.facts, FAMILIES[family], self.backend, self.n_threads, self.deadline)
+            self.slopes[family] = Slope(sweep, self.regularization)
+        return self.slopes[family]
+
+
+# What sees the steps of a candidate, and may end its climb; None where nothing does.
+GiveUp: TypeAlias = Callable[[str, int], Observer | None]
+
+
+def fits_of(
+    field: Field,
+    wanted: Range,
+    random_state: np.random.RandomState,
+    give_up: GiveUp | None = None,
+) -> Iterator[tuple[str, int, Fit | None]]:
+    """The best fit of every candidate, from many components to few; None where there is none.
+
+    Once it is late there are no more: but the last one, of which there may be no other.
+    """
+    most, n_counted = wanted.n_components[-1], field.facts.n_counted
+    is_small = n_counted <= FEW_ROWS
+    patience, partitions = FEW if is_small else SOME, None
+    if not field.facts.rows.has_missing:
+        partitions = partitions_of(field.slope("full").sweep, field.regularization, most, random_state)
+    families = sorted(wanted.families, key=list(FAMILIES).index)
+    for place, k in enumerate(reversed(wanted.n_components)):
+        shared = _Shared(partitions, k, is_small or place % _FRESH_START_EVERY == 0)
+        for family in families:
+            is_last = k == wanted.n_components[0] and family == families[-1]
+            if wanted.is_late and (field.found or not is_last):
+                yield family, k, None
+                continue
+            slope, starts = field.slope(family), list(_of_neighbors(field, family, k))
+            starts += shared.starts(slope, has_others=bool(starts), random_state=random_state)
+            observer = None if give_up is None else give_up(family, k)
+            fit = climb(slope, starts, patience, observer)
+            if fit is not None and not slope.is_sound(fit) and not is_small:
+                fit = _mended(field, slope, fit, patience)
+            if fit is not None and slope.is_sound(fit):
+                field.found[family, k] = fit
+            yield family, k, fit
+
+
+@dataclass(eq=False)
+class _Shared:
+    """The partitions into ``k`` clusters, made once for all families; of k-means where the start is to be fresh."""
+
+    partitions: Partitions | None
+    k: int
+    is_fresh: bool
+    made: list[Parameters] | None = None
+
+    def starts(self, slope: Slope, has_others: bool, random_state: np.random.RandomState) -> list[Parameters]:
+        is_fresh = self.is_fresh or not has_others
+        if self.partitions is None:
+            return [start_of_rows_with_holes(slope, self.k, random_state)] if is_fresh else []
+        if self.made is None:
+            if not is_fresh and not self.partitions.trees:
+                return []
+            self.made = list(self.partitions.starts(self.k, is_fresh, random_state))
+        return [in_family(start, slope.sweep.family.name) for start in self.made]
+
+
+def _of_neighbors(field: Field, family: str, k: int) -> Iterator[Parameters]:
+    """What the fits of the full family, and with more components, lead to."""
+    if family != "full" and ("full", k) in field.found:
+        yield in_family(field.found["full", k].parameters, family)
+    more = [n_components for name, n_components in field.found if name == family and n_components > k]
+    if more:
+        parameters = field.found[family, min(more)].parameters
+        while parameters.n_components > k:
+            parameters = fewer_components(parameters)
+        yield parameters
+
+
+def _mended(field: Field, slope: Slope, fit: Fit, patience: Patience) -> Fit:
+    """A fit in which others have split in place of components that have collapsed, if that is sound."""
+    unsound = slope.unsound_components(fit)
+    if not 0 < len(unsound) < fit.parameters.n_components:
+        return fit
+    parameters = without(fit.parameters, unsound)
+    while parameters.n_components < fit.parameters.n_components:
+        parameters = with_heaviest_split(parameters)
+    return climb(slope, [parameters], patience) or fit

@@ -1,0 +1,288 @@
+"""From rows and a range of candidates to all of them, judged: few rows at once, many rows by a race."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+
+from fastgmm.data.blocks.block import Blocks
+from fastgmm.data.blocks.facts import overview_of
+from fastgmm.data.facts import Facts
+from fastgmm.data.origin import counted_from_origin
+from fastgmm.data.patterns import without_empty_rows
+from fastgmm.data.single_precision import with_room_for_squares
+from fastgmm.data.weights import in_moderate_unit
+from fastgmm.families import FAMILIES
+from fastgmm.fit.degenerate import why_rows_are_flat
+from fastgmm.fit.labelled import rows_of_a_component
+from fastgmm.fit.options import RegCovar, check_random_state
+from fastgmm.fit.regularization import regularization_of
+from fastgmm.fit.steps import Fit, Step
+from fastgmm.fit.steps import Observer as StepObserver
+from fastgmm.kernels import get_backend
+from fastgmm.kernels.backend import Backend
+from fastgmm.kernels.contract import can_be_shared, work_of
+from fastgmm.machine.threads import resolve_n_threads
+from fastgmm.model.criteria import free_parameters
+from fastgmm.parameters import FloatArray
+from fastgmm.rows import Rows
+from fastgmm.selection.candidate import Candidate
+from fastgmm.selection.climbing import Patience, Slope, go_on
+from fastgmm.selection.criteria import Sums, sums_over
+from fastgmm.selection.cross_validation import held_out_deviance
+from fastgmm.selection.fits import FEW_ROWS, Field, Range, fits_of
+from fastgmm.selection.race import Race, drawn, rows_of_a_sample
+from fastgmm.sweeps.incomplete import suited_to_missing
+from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
+
+# How much of −2 log-likelihood may be left to gain where candidates are compared on many rows, and for the best.
+_COMPARED = Patience(first_steps=0, n_kept=1, units=2.0, most_steps=200, to_the_end=False)
+_SETTLED = replace(_COMPARED, units=0.02, most_steps=1000)
+# Finalists of a race are fitted until so many in a row were no better.
+_WITHOUT_SUCCESS = 3
+# An iteration of EM gains no more than so many times as much later as it does now.
+_GAIN_TO_COME, _STEPS_BEFORE_GIVING_UP = 20.0, 3
+
+Observer: TypeAlias = Callable[[Candidate], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Manner:
+    """How candidates are fitted: what is added to variances, by what, and whether every one to ``all_rows``."""
+
+    reg_covar: RegCovar
+    backend: str
+    n_threads: int | None
+    random_state: int | np.random.RandomState | None
+    all_rows: bool = False
+    observer: Observer | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class AllRows:
+    """All rows, wherever they are: a sweep over them for every family, and some of them in memory."""
+
+    facts: Facts
+    some: Rows
+    sweep_of: Callable[[str], AnySweep]
+    backend: Backend
+    n_threads: int
+    unit: float
+
+    @property
+    def n_rows(self) -> float:
+        """The sum of weights, as users count them."""
+        return float(self.facts.total_weight / self.unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """All candidates, and which of them is the best; parameters are less ``facts.rows.origin``."""
+
+    candidates: tuple[Candidate, ...]
+    best: Candidate
+    facts: Facts
+    was_cut_short: bool
+
+
+def search_rows(rows: Rows, wanted: Range, manner: Manner) -> Chosen:
+    """The choice for validated rows in memory."""
+    rows, unit = in_moderate_unit(rows)
+    facts = Facts(rows)
+    if rows.has_missing:
+        rows = without_empty_rows(rows, facts.patterns)
+        facts = facts if rows is facts.rows else Facts(rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        facts = counted_from_origin(with_room_for_squares(facts))
+        backend = get_backend(manner.backend, work_of(*facts.rows.shape, wanted.n_components[-1]))
+        n_threads = resolve_n_threads(manner.n_threads, can_be_shared(facts.rows.shape[0]))
+
+        def sweep_of(family: str) -> AnySweep:
+            return suited_to_missing(facts, FAMILIES[family], backend, n_threads, wanted.deadline)
+
+        return _search(AllRows(facts, facts.rows, sweep_of, backend, n_threads, unit), wanted, manner)
+
+
+def search_blocks(blocks: Blocks, wanted: Range, manner: Manner) -> Chosen:
+    """The choice for rows that come in blocks, which one pass looks at first."""
+    n_features, most = blocks.form.n_features, wanted.n_components[-1]
+    kept = 2 * rows_of_a_sample(wanted, n_features), rows_of_a_component(n_features)
+    overview = overview_of(blocks, most, *kept, manner.n_threads)
+    facts, reading = overview.facts, overview.reading
+    backend = get_backend(manner.backend, work_of(facts.n_rows, n_features, most))
+
+    def sweep_of(family: str) -> AnySweep:
+        what = facts, overview.for_starts, blocks, reading, FAMILIES[family], backend
+        return OverBlocks(*what, manner.n_threads, wanted.deadline).with_scatter()
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        n_threads = resolve_n_threads(manner.n_threads)
+        return _search(AllRows(facts, facts.rows, sweep_of, backend, n_threads, reading.unit), wanted, manner)
+
+
+def _search(rows: AllRows, wanted: Range, manner: Manner) -> Chosen:
+    random_state = check_random_state(manner.random_state)
+    regularization = regularization_of(manner.reg_covar, rows.facts)
+    field_of = partial(
+        Field,
+        backend=rows.backend,
+        n_threads=rows.n_threads,
+        regularization=regularization,
+        deadline=wanted.deadline,
+    )
+    n_sampled = rows_of_a_sample(wanted, rows.facts.rows.shape[1])
+    if rows.facts.n_counted <= 2 * n_sampled or manner.all_rows:
+        field = field_of(rows.facts)
+        slope_of: Callable[[str], Slope] = field.slope
+        candidates = list(_observed(_exact_ones(field, rows, wanted, random_state), manner.observer))
+    else:
+        some = drawn(rows.some, 2 * n_sampled, random_state)
+        halves = [Facts(some.take(slice(first, None, 2))) for first in (0, 1)]
+        race = Race(field_of(halves[0]), halves[1], rows.n_rows, wanted)
+        candidates = list(_observed(race.run(random_state), manner.observer))
+        slope_of = _slopes_over(rows, regularization)
+        candidates = _with_finalists(race, candidates, rows, slope_of)
+    candidates = _knowing_one(candidates)
+    _require_some(candidates, rows.facts)
+    candidates, best = _with_best_settled(candidates, rows, wanted, slope_of)
+    return Chosen(tuple(candidates), best, rows.facts, wanted.is_late)
+
+
+def _observed(candidates: Iterator[Candidate], observer: Observer | None) -> Iterator[Candidate]:
+    for candidate in candidates:
+        if observer is not None:
+            observer(candidate)
+        yield candidate
+
+
+def _slopes_over(rows: AllRows, regularization: FloatArray) -> Callable[[str], Slope]:
+    slopes = dict[str, Slope]()
+
+    def slope_of(family: str) -> Slope:
+        if family not in slopes:
+            slopes[family] = Slope(rows.sweep_of(family), regularization)
+        return slopes[family]
+
+    return slope_of
+
+
+def _exact_ones(field: Field, rows: AllRows, wanted: Range, random_state: np.random.RandomState) -> Iterator[Candidate]:
+    """Every candidate fitted to all rows; of many rows those are given up that cannot become the best."""
+    best = math.inf
+    may_give_up = rows.facts.n_counted > FEW_ROWS and wanted.criterion in ("bic", "aic")
+
+    def give_up(family: str, n_components: int) -> StepObserver:
+        return _hopeless(_blank(family, n_components, rows), rows, wanted, best)
+
+    for family, n_components, fit in fits_of(field, wanted, random_state, give_up if may_give_up else None):
+        candidate, slope = replace(_blank(family, n_components, rows), fit=fit), field.slope(family)
+        if fit is None and wanted.is_late:
+            candidate = replace(candidate, status="skipped")
+        elif fit is not None and fit.stop_reason == "callback":
+            at_end = Sums(fit.lower_bound * rows.n_rows, math.nan, math.nan)
+            candidate = replace(candidate, status="hopeless", sums=at_end)
+        elif fit is not None and slope.is_sound(fit):
+            candidate = _scored(candidate, fit, slope, rows)
+            if wanted.criterion == "cv":
+                candidate = replace(candidate, held_out=held_out_deviance(field, fit) / rows.unit)
+            best = min(best, candidate.judged_by(wanted.criterion))
+        yield candidate
+
+
+def _blank(family: str, n_components: int, rows: AllRows) -> Candidate:
+    n_parameters = free_parameters(family, n_components, rows.facts.rows.shape[1])
+    return Candidate(family, n_components, n_parameters, rows.n_rows, "degenerate")
+
+
+def _hopeless(candidate: Candidate, rows: AllRows, wanted: Range, best: float) -> StepObserver:
+    """Ends a climb to all rows that cannot lead to the best."""
+
+    def look(step: Step) -> None:
+        if step.iteration > _STEPS_BEFORE_GIVING_UP and step.accepted:
+            at_most = step.lower_bound + _GAIN_TO_COME * max(step.change, 0.0)
+            sums = Sums(at_most * rows.n_rows, math.nan, math.nan)
+            if replace(candidate, status="exact", sums=sums).judged_by(wanted.criterion) > best:
+                raise StopIteration
+
+    return look
+
+
+def _scored(candidate: Candidate, fit: Fit, slope: Slope, rows: AllRows) -> Candidate:
+    model = slope.sweep.family.model_of(fit.parameters, rows.facts.rows.values.dtype)
+    return replace(candidate, status="exact", fit=fit, sums=sums_over(slope.sweep, model).scaled(1.0 / rows.unit))
+
+
+def _with_finalists(
+    race: Race, candidates: list[Candidate], rows: AllRows, slope_of: Callable[[str], Slope]
+) -> list[Candidate]:
+    """The candidates, of which those that may win are fitted to all rows until nothing better comes."""
+    wanted, without_success = race.wanted, 0
+    best, found = math.inf, dict[tuple[str, int], Candidate]()
+    for candidate in race.finalists(candidates):
+        if without_success == _WITHOUT_SUCCESS or (found and wanted.is_late):
+            break
+        fit = _fit_to_all(candidate, slope_of(candidate.covariance_type), rows, wanted, best)
+        if fit is None:
+            continue
+        # How certain a difference was is of no interest any more.
+        known = replace(_scored(candidate, fit, slope_of(candidate.covariance_type), rows), uncertainty=0.0)
+        found[known.name] = known
+        value = known.judged_by(wanted.criterion)
+        without_success = 0 if value < best else without_success + 1
+        best = min(best, value)
+    return [found.get(each.name, each) for each in candidates]
+
+
+def _fit_to_all(candidate: Candidate, slope: Slope, rows: AllRows, wanted: Range, best: float) -> Fit | None:
+    """The fit of all rows that goes on from that of a sample; None where it is given up, or not sound."""
+    assert candidate.fit is not None
+    # Other criteria do not follow from the likelihood.
+    observer = _hopeless(candidate, rows, wanted, best) if wanted.criterion in ("bic", "aic") else None
+    fit = go_on(slope, candidate.fit, _COMPARED, observer)
+    return None if fit.stop_reason == "callback" or not slope.is_sound(fit) else fit
+
+
+def _knowing_one(candidates: list[Candidate]) -> list[Candidate]:
+    """The candidates with the likelihood of one component, where that is among them."""
+    of_one = {each.covariance_type: each.log_likelihood for each in candidates if each.n_components == 1}
+    unknown = math.nan
+    return [
+        replace(each, log_likelihood_of_one=of_one.get(each.covariance_type, unknown)) if each.is_sound else each
+        for each in candidates
+    ]
+
+
+def _require_some(candidates: list[Candidate], facts: Facts) -> None:
+    if not any(each.is_sound for each in candidates):
+        raise ValueError(
+            "No candidate has a fit in which every component is held by more than a few distinct points; probable "
+            f"cause: {why_rows_are_flat(facts)}. Try fewer components, or covariance_type='diag' or 'spherical'."
+        )
+
+
+def _with_best_settled(
+    candidates: list[Candidate], rows: AllRows, wanted: Range, slope_of: Callable[[str], Slope]
+) -> tuple[list[Candidate], Candidate]:
+    """The candidates, of which the best is settled on all rows, and every other that might be it."""
+    settled = set[tuple[str, int]]()
+    while True:
+        sound = [each for each in candidates if each.is_sound]
+        exact = [each for each in sound if each.status == "exact"] or sound
+        judged = {each: each.judged_by(wanted.criterion) for each in exact}
+        best = min(exact, key=judged.__getitem__)
+        near = [each for each in exact if each.name not in settled and judged[each] < judged[best] + _COMPARED.units]
+        if not near or wanted.is_late:
+            return candidates, best
+        settled.update(each.name for each in near)
+        better = {each: _settled(each, rows, slope_of(each.covariance_type)) for each in near}
+        candidates = [better.get(each, each) for each in candidates]
+
+
+def _settled(candidate: Candidate, rows: AllRows, slope: Slope) -> Candidate:
+    """The candidate after what is left to gain on all rows; itself where that leads to nothing sound."""
+    assert candidate.fit is not None
+    fit = go_on(slope, candidate.fit, _SETTLED)
+    return _scored(candidate, fit, slope, rows) if slope.is_sound(fit) else candidate
