@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.fit.steps import Fit
+from fastgmm.model.criteria import free_parameters
 from fastgmm.selection import criteria
 from fastgmm.selection.criteria import UNKNOWN, Judge, Sums
 
@@ -108,6 +109,12 @@ class Candidate:
             return math.inf
         value = float(criterion(self)) if callable(criterion) else float(getattr(self, criterion))
         return math.inf if math.isnan(value) else value
+
+
+def blank(covariance_type: str, n_components: int, n_features: int, n_rows: float) -> Candidate:
+    """A candidate of which nothing is known yet."""
+    n_parameters = free_parameters(covariance_type, n_components, n_features)
+    return Candidate(covariance_type, n_components, n_parameters, n_rows, "degenerate")
 
 
 def table_of(candidates: Sequence[Candidate], criterion: Judge) -> NDArray[Any]:

@@ -84,10 +84,14 @@ def climb(
     first = [fit for fit in (_steps(slope, start, patience.first_steps) for start in starts) if fit is not None]
     first.sort(key=lambda fit: _order(slope, fit), reverse=True)
     best: Fit | None = None
-    for number, fit in enumerate(first):
+    n_tried, bound = 0, np.inf
+    for fit in first:
         # Once the best have led to nothing sound, the others have their say.
-        if number >= patience.n_kept and best is not None and slope.is_sound(best):
+        if n_tried >= patience.n_kept and best is not None and slope.is_sound(best):
             break
+        if abs(fit.lower_bound - bound) < slope.tol(patience.units):
+            continue  # the same place
+        n_tried, bound = n_tried + 1, fit.lower_bound
         found = go_on(slope, fit, patience, observer)
         if best is None or _order(slope, found) > _order(slope, best):
             best = found
@@ -99,10 +103,12 @@ def climb(
 def go_on(slope: Slope, fit: Fit, patience: Patience, observer: Observer | None = None) -> Fit:
     """The fit after more steps, extrapolated ones among them; that itself where these lead to nothing sound."""
     if patience.to_the_end:
-        # Where extrapolation leads to what is not sound, plain EM has its say.
-        ends = (_end(slope, fit, patience, patience.most_steps, is_fast, observer) for is_fast in (True, False))
-        found = [end for end in ends if end is not None]
-        return next((end for end in found if slope.is_sound(end) or end.was_cut_short), found[0] if found else fit)
+        end = _end(slope, fit, patience, patience.most_steps, True, observer)
+        if end is None or not (slope.is_sound(end) or end.was_cut_short):
+            # Where extrapolation leads to what is not sound, plain EM has its say.
+            plain = _end(slope, fit, patience, patience.most_steps, False, observer)
+            end = plain if plain is not None and slope.is_sound(plain) else end
+        return end or fit
     n_left, length = patience.most_steps, _STEPS_OF_A_STAGE
     while n_left > 0:
         end = _end(slope, fit, patience, min(length, n_left), True, observer)

@@ -3,19 +3,20 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
-from fastgmm.fit.steps import Fit, Observer
+from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels.backend import Backend
 from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.selection.candidate import Candidate
 from fastgmm.selection.climbing import Patience, Slope, climb
-from fastgmm.selection.criteria import Judge
+from fastgmm.selection.criteria import Judge, Sums
 from fastgmm.selection.starts import (
     Partitions,
     fewer_components,
@@ -31,6 +32,8 @@ from fastgmm.sweeps.incomplete import suited_to_missing
 # number only: mergers do as well between.
 FEW_ROWS = 2000
 _FRESH_START_EVERY = 4
+# An iteration of EM gains no more than so many times as much later as it does now.
+_GAIN_TO_COME, _STEPS_BEFORE_GIVING_UP = 20.0, 3
 FEW = Patience(first_steps=5, n_kept=2, units=0.5, most_steps=1000, to_the_end=True)
 SOME = Patience(first_steps=5, n_kept=1, units=0.5, most_steps=100, to_the_end=False)
 
@@ -54,6 +57,20 @@ class Range:
     @property
     def wants_entropy(self) -> bool:
         return self.criterion in ("icl", "nec") or callable(self.criterion)
+
+    def gives_up(self, candidate: Candidate, best: float) -> Observer | None:
+        """What ends a climb that cannot lead below ``best``; None where the likelihood alone does not tell."""
+        if self.criterion not in ("bic", "aic"):
+            return None
+
+        def look(step: Step) -> None:
+            if step.iteration > _STEPS_BEFORE_GIVING_UP and step.accepted:
+                at_most = step.lower_bound + _GAIN_TO_COME * max(step.change, 0.0)
+                sums = Sums(at_most * candidate.n_rows, math.nan, math.nan)
+                if replace(candidate, status="exact", sums=sums).judged_by(self.criterion) > best:
+                    raise StopIteration
+
+        return look
 
     def most_parameters(self, n_features: int) -> int:
         """Of the largest candidate."""
@@ -80,6 +97,16 @@ class Field:
             sweep = suited_to_missing(self.facts, FAMILIES[family], self.backend, self.n_threads, self.deadline)
             self.slopes[family] = Slope(sweep, self.regularization)
         return self.slopes[family]
+
+
+def ending_of(candidate: Candidate, fit: Fit | None, wanted: Range) -> Candidate:
+    """The candidate with its fit, and whether that was given up or skipped."""
+    if fit is None:
+        return replace(candidate, status="skipped" if wanted.is_late else "degenerate")
+    if fit.stop_reason == "callback":
+        sums = Sums(fit.lower_bound * candidate.n_rows, math.nan, math.nan)
+        return replace(candidate, status="hopeless", fit=fit, sums=sums)
+    return replace(candidate, fit=fit)
 
 
 # What sees the steps of a candidate, and may end its climb; None where nothing does.

@@ -19,13 +19,12 @@ import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
-from fastgmm.fit.steps import Fit
-from fastgmm.model.criteria import free_parameters
+from fastgmm.fit.steps import Fit, Observer
 from fastgmm.parameters import FloatArray, Model
 from fastgmm.rows import Rows
-from fastgmm.selection.candidate import Candidate, Status
+from fastgmm.selection.candidate import Candidate, blank
 from fastgmm.selection.criteria import Sums, sums_over
-from fastgmm.selection.fits import Field, Range, fits_of
+from fastgmm.selection.fits import Field, Range, ending_of, fits_of
 from fastgmm.sweeps.incomplete import output_of, suited_to_missing
 from fastgmm.sweeps.sweep import Machinery
 
@@ -33,6 +32,9 @@ from fastgmm.sweeps.sweep import Machinery
 _ROWS_OF_A_SAMPLE, _ROWS_OF_A_PARAMETER = 16_384, 20
 # Candidates go on that are no further behind than so many standard errors, and so many of the best in any case.
 _STANDARD_ERRORS, _AT_LEAST = 3.0, 3
+# Candidates are given up that are behind by so much for each parameter of the largest one, and row of the sample. It
+# was chosen by hand: p/m of the mean log-likelihood is what a sample flatters by, so that 1 would do on average.
+_SLACK = 4.0
 
 
 def rows_of_a_sample(wanted: Range, n_features: int) -> int:
@@ -63,15 +65,27 @@ class Race:
         return float(self.fitted.facts.total_weight + self.left_out.total_weight)
 
     def run(self, random_state: np.random.RandomState) -> Iterator[Candidate]:
-        """Every candidate, by the samples."""
-        for family, n_components, fit in fits_of(self.fitted, self.wanted, random_state):
-            n_parameters = free_parameters(family, n_components, self.fitted.facts.rows.shape[1])
-            is_skipped = fit is None and self.wanted.is_late
-            status: Status = "skipped" if is_skipped else "degenerate"
-            candidate = Candidate(family, n_components, n_parameters, self.n_rows, status, fit)
-            if fit is not None and self.fitted.slope(family).is_sound(fit):
+        """Every candidate, by the samples; those are given up that are far behind."""
+        best = math.inf
+
+        def give_up(family: str, n_components: int) -> Observer | None:
+            # A sample that is fitted to flatters its candidate.
+            slack = _SLACK * self.n_rows / self.fitted.facts.total_weight * self._most_parameters
+            return self.wanted.gives_up(self.blank(family, n_components), best + slack)
+
+        for family, n_components, fit in fits_of(self.fitted, self.wanted, random_state, give_up):
+            candidate = ending_of(self.blank(family, n_components), fit, self.wanted)
+            if candidate.status == "degenerate" and fit is not None and self.fitted.slope(family).is_sound(fit):
                 candidate = self._estimated(candidate, fit)
+                best = min(best, candidate.judged_by(self.wanted.criterion))
             yield candidate
+
+    @property
+    def _most_parameters(self) -> int:
+        return self.wanted.most_parameters(self.fitted.facts.rows.shape[1])
+
+    def blank(self, family: str, n_components: int) -> Candidate:
+        return blank(family, n_components, self.fitted.facts.rows.shape[1], self.n_rows)
 
     def _estimated(self, candidate: Candidate, fit: Fit) -> Candidate:
         slope = self.fitted.slope(candidate.covariance_type)
@@ -84,7 +98,7 @@ class Race:
             for sums, facts in ((own, self.fitted.facts), (of_others, self.left_out))
         )
         held_out = -2.0 * of_others.log_likelihood * self.n_rows / self.left_out.total_weight
-        return replace(candidate, status="estimated", sums=Sums.plus(*halves), held_out=held_out)
+        return replace(candidate, status="estimated", fit=fit, sums=Sums.plus(*halves), held_out=held_out)
 
     def model_of(self, fit: Fit) -> Model:
         family = FAMILIES[fit.parameters.covariance_type]

@@ -20,20 +20,18 @@ from fastgmm.fit.degenerate import why_rows_are_flat
 from fastgmm.fit.labelled import rows_of_a_component
 from fastgmm.fit.options import RegCovar, check_random_state
 from fastgmm.fit.regularization import regularization_of
-from fastgmm.fit.steps import Fit, Step
-from fastgmm.fit.steps import Observer as StepObserver
+from fastgmm.fit.steps import Fit, Observer
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.backend import Backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads
-from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import FloatArray
 from fastgmm.rows import Rows
-from fastgmm.selection.candidate import Candidate
+from fastgmm.selection.candidate import Candidate, blank
 from fastgmm.selection.climbing import Patience, Slope, go_on
-from fastgmm.selection.criteria import Sums, sums_over
+from fastgmm.selection.criteria import sums_over
 from fastgmm.selection.cross_validation import held_out_deviance
-from fastgmm.selection.fits import FEW_ROWS, Field, Range, fits_of
+from fastgmm.selection.fits import FEW_ROWS, Field, Range, ending_of, fits_of
 from fastgmm.selection.race import Race, drawn, rows_of_a_sample
 from fastgmm.sweeps.incomplete import suited_to_missing
 from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
@@ -43,10 +41,8 @@ _COMPARED = Patience(first_steps=0, n_kept=1, units=2.0, most_steps=200, to_the_
 _SETTLED = replace(_COMPARED, units=0.02, most_steps=1000)
 # Finalists of a race are fitted until so many in a row were no better.
 _WITHOUT_SUCCESS = 3
-# An iteration of EM gains no more than so many times as much later as it does now.
-_GAIN_TO_COME, _STEPS_BEFORE_GIVING_UP = 20.0, 3
 
-Observer: TypeAlias = Callable[[Candidate], None]
+CandidateObserver: TypeAlias = Callable[[Candidate], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +54,7 @@ class Manner:
     n_threads: int | None
     random_state: int | np.random.RandomState | None
     all_rows: bool = False
-    observer: Observer | None = None
+    observer: CandidateObserver | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +147,7 @@ def _search(rows: AllRows, wanted: Range, manner: Manner) -> Chosen:
     return Chosen(tuple(candidates), best, rows.facts, wanted.is_late)
 
 
-def _observed(candidates: Iterator[Candidate], observer: Observer | None) -> Iterator[Candidate]:
+def _observed(candidates: Iterator[Candidate], observer: CandidateObserver | None) -> Iterator[Candidate]:
     for candidate in candidates:
         if observer is not None:
             observer(candidate)
@@ -171,43 +167,21 @@ def _slopes_over(rows: AllRows, regularization: FloatArray) -> Callable[[str], S
 
 def _exact_ones(field: Field, rows: AllRows, wanted: Range, random_state: np.random.RandomState) -> Iterator[Candidate]:
     """Every candidate fitted to all rows; of many rows those are given up that cannot become the best."""
-    best = math.inf
-    may_give_up = rows.facts.n_counted > FEW_ROWS and wanted.criterion in ("bic", "aic")
+    best, n_features = math.inf, rows.facts.rows.shape[1]
 
-    def give_up(family: str, n_components: int) -> StepObserver:
-        return _hopeless(_blank(family, n_components, rows), rows, wanted, best)
+    def give_up(family: str, n_components: int) -> Observer | None:
+        return wanted.gives_up(blank(family, n_components, n_features, rows.n_rows), best)
 
-    for family, n_components, fit in fits_of(field, wanted, random_state, give_up if may_give_up else None):
-        candidate, slope = replace(_blank(family, n_components, rows), fit=fit), field.slope(family)
-        if fit is None and wanted.is_late:
-            candidate = replace(candidate, status="skipped")
-        elif fit is not None and fit.stop_reason == "callback":
-            at_end = Sums(fit.lower_bound * rows.n_rows, math.nan, math.nan)
-            candidate = replace(candidate, status="hopeless", sums=at_end)
-        elif fit is not None and slope.is_sound(fit):
+    are_many = rows.facts.n_counted > FEW_ROWS
+    for family, n_components, fit in fits_of(field, wanted, random_state, give_up if are_many else None):
+        candidate = ending_of(blank(family, n_components, n_features, rows.n_rows), fit, wanted)
+        slope = field.slope(family)
+        if candidate.status == "degenerate" and fit is not None and slope.is_sound(fit):
             candidate = _scored(candidate, fit, slope, rows)
             if wanted.criterion == "cv":
                 candidate = replace(candidate, held_out=held_out_deviance(field, fit) / rows.unit)
             best = min(best, candidate.judged_by(wanted.criterion))
         yield candidate
-
-
-def _blank(family: str, n_components: int, rows: AllRows) -> Candidate:
-    n_parameters = free_parameters(family, n_components, rows.facts.rows.shape[1])
-    return Candidate(family, n_components, n_parameters, rows.n_rows, "degenerate")
-
-
-def _hopeless(candidate: Candidate, rows: AllRows, wanted: Range, best: float) -> StepObserver:
-    """Ends a climb to all rows that cannot lead to the best."""
-
-    def look(step: Step) -> None:
-        if step.iteration > _STEPS_BEFORE_GIVING_UP and step.accepted:
-            at_most = step.lower_bound + _GAIN_TO_COME * max(step.change, 0.0)
-            sums = Sums(at_most * rows.n_rows, math.nan, math.nan)
-            if replace(candidate, status="exact", sums=sums).judged_by(wanted.criterion) > best:
-                raise StopIteration
-
-    return look
 
 
 def _scored(candidate: Candidate, fit: Fit, slope: Slope, rows: AllRows) -> Candidate:
@@ -224,6 +198,7 @@ def _with_finalists(
     for candidate in race.finalists(candidates):
         if without_success == _WITHOUT_SUCCESS or (found and wanted.is_late):
             break
+        without_success += 1
         fit = _fit_to_all(candidate, slope_of(candidate.covariance_type), rows, wanted, best)
         if fit is None:
             continue
@@ -231,17 +206,15 @@ def _with_finalists(
         known = replace(_scored(candidate, fit, slope_of(candidate.covariance_type), rows), uncertainty=0.0)
         found[known.name] = known
         value = known.judged_by(wanted.criterion)
-        without_success = 0 if value < best else without_success + 1
-        best = min(best, value)
+        if value < best:
+            best, without_success = value, 0
     return [found.get(each.name, each) for each in candidates]
 
 
 def _fit_to_all(candidate: Candidate, slope: Slope, rows: AllRows, wanted: Range, best: float) -> Fit | None:
     """The fit of all rows that goes on from that of a sample; None where it is given up, or not sound."""
     assert candidate.fit is not None
-    # Other criteria do not follow from the likelihood.
-    observer = _hopeless(candidate, rows, wanted, best) if wanted.criterion in ("bic", "aic") else None
-    fit = go_on(slope, candidate.fit, _COMPARED, observer)
+    fit = go_on(slope, candidate.fit, _COMPARED, wanted.gives_up(candidate, best))
     return None if fit.stop_reason == "callback" or not slope.is_sound(fit) else fit
 
 
