@@ -269,7 +269,7 @@ def test_wrong_usage_is_exit_2(files, capsys, arguments, message):
     assert fit(*arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "usage: fastgmm fit" in err
+    assert err.endswith("\nsee fastgmm fit --help\n")
     assert message in err
 
 
