@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 done, 1 failed, 2 usage, 3 not converged, 130 interrupted.
+        The exit status: 0 done, 1 failed, 2 usage, 3 not converged or with degenerate components, 130 interrupted.
     """
     try:
         parser = make_parser()

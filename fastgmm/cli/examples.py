@@ -2,7 +2,8 @@
 
 FIRST_STEPS = """\
   fastgmm demo                                   a million points, fitted and drawn
-  fastgmm fit points.csv -k 3 -o model.npz
+  fastgmm fit points.csv -k 3                    look at a mixture
+  fastgmm fit points.csv -k 3 -o model.npz       keep it
   fastgmm predict model.npz points.csv -o labels.csv
   fastgmm fit --help                             all about a command
 """
@@ -17,7 +18,8 @@ an iteration of EM over rows at two sites, none of which leaves its own:
 
 EXAMPLES = {
     "fit": """\
-  fastgmm fit points.parquet -k 16 -o model.npz
+  fastgmm fit points.csv -k 3                    look at a mixture
+  fastgmm fit points.parquet -k 16 -o model.npz     keep it
 
 rows beyond memory in a directory of files, which are decoded once; a fit that was killed goes on:
 

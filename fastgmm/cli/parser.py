@@ -24,7 +24,7 @@ from fastgmm.version import __version__
 _PICTURE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
 _EXIT_STATUSES = """\
 exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted,
-3 not converged (the model is written all the same)
+3 not converged, or with degenerate components (the model is written all the same)
 """
 
 
@@ -150,9 +150,11 @@ def _add_output(parser: ArgumentParser, about: str) -> None:
 
 
 def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str, Option]) -> None:
-    parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
+    parser = _add_command(commands, "fit", "fit a mixture to points, and write it to a model file or describe it")
     _add_points(parser, or_blocks=True)
-    parser.add_argument("-o", "--output", required=True, metavar="MODEL.npz", help="the model file to write")
+    parser.add_argument(
+        "-o", "--output", metavar="MODEL.npz", help="the model file to write (default: none; the mixture is printed)"
+    )
     _add_labels(parser)
     parser.add_argument(
         "--checkpoint",

@@ -179,6 +179,36 @@ def test_not_converged_is_exit_3_with_the_model_written(files, capsys):
     assert not fastgmm.load("model.npz").converged_
 
 
+@pytest.mark.prints
+def test_a_fit_without_a_model_file_prints_the_mixture_as_info_does(files, elsewhere, capsys):
+    assert main(["fit", "points.npy", "-k", "2", "--backend", "numpy"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing: -o MODEL.npz keeps the model" in out
+    assert sorted(os.listdir()) == ["points.csv", "points.npy"]
+    assert fit() == 0
+    capsys.readouterr()
+    assert main(["info", "model.npz"]) == 0
+    assert out.endswith(capsys.readouterr().out.split("\n\n")[1])
+
+
+def test_a_fit_without_a_model_file_has_its_parameters_in_json(files, points, capsys):
+    assert main(["fit", "points.npy", "-k", "2", "--backend", "numpy", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["model"] is None
+    expected = fastgmm.GaussianMixture(2, random_state=0, backend="numpy").fit(points)
+    np.testing.assert_array_equal(facts["means"], expected.means_)
+
+
+def test_degenerate_components_are_exit_3_with_the_model_written(capsys):
+    np.save("points.npy", np.repeat([[0.0, 0.0], [1.0, 5.0], [9.0, 2.0]], 20, axis=0))
+    assert main(["fit", "points.npy", "-k", "3", "-o", "model.npz", "--backend", "numpy"]) == 3
+    out, err = capsys.readouterr()
+    assert ", converged" in out
+    assert "components 0, 1, 2: " in out
+    assert "collapsed onto few distinct points" in err
+    assert fastgmm.load("model.npz").degenerate_components_
+
+
 def test_stochastic_em_that_has_taken_its_iterations_has_not_failed(files, capsys):
     assert fit("--assignment", "stochastic", "--max-iter", "5") == 0
     out, err = capsys.readouterr()
