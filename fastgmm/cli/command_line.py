@@ -95,6 +95,10 @@ def _home_of(arguments: Namespace) -> ModuleType:
         from fastgmm.cli import demo
 
         return demo
+    if arguments.command == "sample":
+        from fastgmm.cli import sampling
+
+        return sampling
     if arguments.command in _STEPS_OF_EM:
         from fastgmm.cli import moments
 

@@ -45,6 +45,10 @@ rows beyond memory:
   fastgmm impute model.npz holes.csv -o filled.csv
   fastgmm impute model.npz holes.csv --draws 20 --seed 1 -o draws.parquet
 """,
+    "sample": """\
+  fastgmm sample model.npz -n 1000 -o points.csv
+  fastgmm sample model.npz -n 1000 | fastgmm fit - -k 3
+""",
     **dict.fromkeys(("accumulate", "merge", "maximize"), _OF_SITES),
     "info": """\
   fastgmm info model.npz

@@ -50,6 +50,7 @@ def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     _add_predict(commands)
     _add_score(commands)
     _add_impute(commands)
+    _add_sample(commands)
     _add_accumulate(commands)
     _add_merge(commands)
     _add_maximize(commands)
@@ -218,6 +219,18 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
         metavar="M",
         help="M draws from the distribution of missing values instead of what is expected: M tables below each other, "
         "numbered from 0 in a first column 'draw'; in .npy an array (M, points, features)",
+    )
+    _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
+
+
+def _add_sample(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(commands, "sample", "draw points from a model")
+    parser.add_argument("model", help="a model file")
+    n_rows = as_argument(integer_from(1).read)
+    parser.add_argument("-n", "--rows", type=n_rows, required=True, help="points to draw, in random order")
+    _add_output(parser, ".npy, .csv or .parquet (default: CSV on stdout)")
+    parser.add_argument(
+        "--label-column", metavar="NAME", help="a last column of this name: the component that each point is drawn from"
     )
     _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
 
