@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments, unknown = parser.parse_known_args(argv)
         if unknown:  # said by the command, whose help tells what it knows
             arguments.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+        if arguments.print_completion is not None:
+            return _print_completion(parser, arguments.print_completion)
         if arguments.command is None:
             parser.print_help(sys.stderr)
             return EXIT_USAGE
@@ -110,6 +112,13 @@ def _home_of(arguments: Namespace) -> ModuleType:
     from fastgmm.cli import commands
 
     return commands
+
+
+def _print_completion(parser: ArgumentParser, shell: str) -> int:
+    from fastgmm.cli.completion import completion_of
+
+    print(completion_of(parser, shell))
+    return 0
 
 
 def _print(report: Report, as_json: bool) -> None:

@@ -26,6 +26,7 @@ _EXIT_STATUSES = """\
 exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted,
 3 not converged, or with degenerate components (the model is written all the same)
 """
+SHELLS = ("bash", "zsh", "tcsh")
 
 
 class Parser(ArgumentParser):
@@ -44,6 +45,7 @@ def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"fastgmm {__version__}")
+    parser.add_argument("--print-completion", choices=SHELLS, help="print what completes commands in this shell")
     parser.set_defaults(refuse=parser.error)
     commands = parser.add_subparsers(dest="command", metavar="command")
     _add_fit(commands, options)

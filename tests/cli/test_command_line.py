@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 import fastgmm
 from fastgmm.cli import commands
 from fastgmm.cli.command_line import main
-from fastgmm.cli.parser import make_parser
+from fastgmm.cli.parser import SHELLS, make_parser
 from fastgmm.data.datasets import load_old_faithful
 from fastgmm.data.tables import Table, read_points
 from fastgmm.files.model_file import SavedModel, save_model
@@ -685,6 +686,41 @@ def test_the_help_of_a_command_ends_in_examples_that_it_takes(command, capsys):
     for line in lines:
         for piece in line.split(" | "):
             make_parser().parse_args(shlex.split(piece)[1:])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_commands_and_options(shell, capsys):
+    pytest.importorskip("shtab")
+    assert main(["--print-completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "accumulate" in script
+    assert "covariance-type" in script
+
+
+def test_completion_without_shtab_says_what_to_install(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["--print-completion", "bash"]) == 1
+    assert_one_line_error(capsys, "completion needs shtab: pip install 'fastgmm[completion]'")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_bash_completes_commands_options_and_files(files, capsys):
+    pytest.importorskip("shtab")
+    assert main(["--print-completion", "bash"]) == 0
+    with open("completion.bash", "w") as file:
+        file.write(capsys.readouterr().out)
+
+    def completions(*words):
+        script = (
+            "source completion.bash; COMP_WORDS=(" + shlex.join(words) + f"); COMP_CWORD={len(words) - 1}; "
+            f"_shtab_fastgmm fastgmm {shlex.quote(words[-1])} {shlex.quote(words[-2])} 2>/dev/null; "
+            'printf "%s\n" "${COMPREPLY[@]}"'
+        )
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True).stdout.split()
+
+    assert completions("fastgmm", "pre") == ["predict"]
+    assert completions("fastgmm", "fit", "--cov") == ["--covariance-type"]
+    assert completions("fastgmm", "fit", "points.c") == ["points.csv"]
 
 
 # A value other than the default for every option that has a flag.
