@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastgmm.data.blocks.selection import Asked, Selection
+from fastgmm.errors import listed
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,9 @@ def _positions(selection: Selection, first: Columns, other: Columns, reads_all: 
     lacking = [name for name in read if name not in other.names]
     beside = [name for name in other.names if name not in first.names] if reads_all else []
     if lacking:
-        raise ValueError(f"{other.file} has no column {_listed(lacking)}, which {first.file} has")
+        raise ValueError(f"{other.file} has no column {listed(lacking)}, which {first.file} has")
     if beside:
         raise ValueError(
-            f"{other.file} has a column {_listed(beside)}, which {first.file} has not: choose columns that all have"
+            f"{other.file} has a column {listed(beside)}, which {first.file} has not: choose columns that all have"
         )
     return tuple(other.names.index(name) for name in read)
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(map(repr, names[:most])) + (", ..." if len(names) > most else "")

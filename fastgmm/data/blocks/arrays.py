@@ -112,7 +112,7 @@ def columns_in_words(data: Any) -> str:
 
 
 def _names_of(data: Any) -> tuple[str, ...] | None:
-    names = getattr(data, "column_names", None) or feature_names(data)  # those of pyarrow's tables, or of frames
+    names = feature_names(data)
     return None if names is None else tuple(names)
 
 

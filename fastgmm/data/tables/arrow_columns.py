@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.data.frames import is_type_of_times
 from fastgmm.data.times import WAY_OUT, kind_of_time
 from fastgmm.data.whole_numbers import first_rounded, refusal
 from fastgmm.parameters import Array
@@ -39,10 +40,6 @@ def names_of_columns(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("__index_level_"))
 
 
-def holds_numbers(column: Any) -> bool:
-    return str(column.type).startswith(("int", "uint", "bool", "float", "double", "halffloat", "null"))
-
-
 def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", first_row: int = 0) -> Array:
     """Numbers, with NaN for empty cells, of a chunked array whose first cell is in that row of a place.
 
@@ -55,7 +52,7 @@ def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", firs
         column = column.fill_null(False if str(column.type) == "bool" else 0)  # else NumPy would make floats of all
     array: Array = column.to_numpy()
     if array.dtype.kind not in "fiub":
-        way_out = f". {WAY_OUT}" if kind_of_time(array) or _is_of_times(column.type) else ""
+        way_out = f". {WAY_OUT}" if kind_of_time(array) or is_type_of_times(column.type) else ""
         raise ValueError(f"{place}, column {name!r}: holds {column.type}, not numbers{way_out}{remedy}")
     if array.dtype == np.float32:
         return array
@@ -67,8 +64,3 @@ def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", firs
     values = array.astype(np.float64)
     values[is_empty] = np.nan
     return values
-
-
-def _is_of_times(kind: Any) -> bool:
-    """Where no cell is there to be looked at."""
-    return str(kind).startswith(("date", "time", "duration"))

@@ -7,10 +7,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fastgmm.data.choice import Choice
+from fastgmm.data.frames import is_type_of_numbers
 from fastgmm.data.table import Table
 from fastgmm.data.tables.arrow_columns import (
     arrow_errors,
-    holds_numbers,
     names_of_columns,
     numbers_of_column,
     require_pyarrow,
@@ -31,7 +31,7 @@ def read_parquet(source: Source, choice: Choice) -> Table:
         positions = choice.positions(source.name, names, len(names))
         chosen = names if positions is None else tuple(names[position] for position in positions)
         table = content.read(columns=list(chosen))
-        kept = [position for position, name in enumerate(chosen) if holds_numbers(table.column(name))]
+        kept = [position for position, name in enumerate(chosen) if is_type_of_numbers(table.column(name).type)]
         remedy = hint_to_leave_out(names, kept) if choice.can_be_made and positions is None else ""
         arrays = [numbers_of_column(source.name, name, table.column(name), remedy) for name in chosen]
     if not table.num_rows or not arrays:
