@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fastgmm.data.blocks.files import is_of_blocks_alone
+from fastgmm.data.choice import NUMERIC
 from fastgmm.data.tables import require_known_kind
 
 Result = TypeVar("Result")
@@ -63,7 +64,10 @@ def delimiter(text: str) -> str:
 
 
 @as_argument
-def column_names(text: str) -> list[str]:
+def column_names(text: str) -> list[str] | str:
+    """Names of columns, or the word for those that hold numbers."""
+    if text.strip() == NUMERIC:
+        return NUMERIC
     names = [name.strip() for name in text.split(",")]
     if "" in names:
         raise ValueError(f"{text!r}: a column without a name")

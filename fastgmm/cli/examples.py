@@ -20,6 +20,7 @@ EXAMPLES = {
     "fit": """\
   fastgmm fit points.csv -k 3                    look at a mixture
   fastgmm fit points.parquet -k 16 -o model.npz     keep it
+  fastgmm fit flights.csv -k 8 --columns numeric    leave out columns of text
 
 rows beyond memory in a directory of files, which are decoded once; a fit that was killed goes on:
 

@@ -89,7 +89,12 @@ def _add_points(parser: ArgumentParser, or_blocks: bool = False) -> None:
         type=input_in_memory_or_blocks if or_blocks else input_file,
         help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value{of_blocks}",
     )
-    parser.add_argument("--columns", type=column_names, metavar="A,B,...", help="only these columns, by name or from 0")
+    parser.add_argument(
+        "--columns",
+        type=column_names,
+        metavar="A,B,...|numeric",
+        help="only these columns, by name or from 0; numeric: those that hold numbers",
+    )
     parser.add_argument(
         "--header", choices=HEADERS, default="auto", help="does the first row hold names? (text; default: auto)"
     )

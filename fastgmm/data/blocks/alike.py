@@ -1,6 +1,6 @@
 """Files of one source have the same columns: found by name, or by position where they have none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastgmm.data.blocks.selection import Asked, Selection
@@ -9,11 +9,12 @@ from fastgmm.errors import listed
 
 @dataclass(frozen=True)
 class Columns:
-    """Those of a file: its name for messages, and theirs, or None."""
+    """Those of a file: its name for messages, and theirs, or None; and what finds those without numbers."""
 
     file: str
     names: tuple[str, ...] | None
     n_columns: int
+    without_numbers: Callable[[], Mapping[int, str]]
 
 
 def selected(source: str, files: Sequence[Columns], asked: Asked) -> tuple[Selection, list[tuple[int, ...]]]:
@@ -29,7 +30,7 @@ def selected(source: str, files: Sequence[Columns], asked: Asked) -> tuple[Selec
         if file.names is not None and len(set(file.names)) < len(file.names):
             twice = next(name for name in file.names if file.names.count(name) > 1)
             raise ValueError(f"{file.file}: more than one column is called {twice!r}")
-    selection = asked.among(source, first.names, first.n_columns)
+    selection = asked.among(source, first.names, first.n_columns, first.without_numbers)
     return selection, [_positions(selection, first, file, asked.columns is None) for file in files]
 
 

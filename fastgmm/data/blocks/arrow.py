@@ -12,7 +12,13 @@ from fastgmm.data.blocks.block import Place
 from fastgmm.data.blocks.cutting import Piece, piece_of_columns
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
-from fastgmm.data.tables.arrow_columns import arrow_errors, names_of_columns, numbers_of_column, require_pyarrow
+from fastgmm.data.tables.arrow_columns import (
+    arrow_errors,
+    columns_without_numbers,
+    names_of_columns,
+    numbers_of_column,
+    require_pyarrow,
+)
 from fastgmm.data.tables.parquet_files import require_parquet
 from fastgmm.machine.whole_file import AnyPath
 
@@ -35,7 +41,7 @@ class Part:
     @property
     def columns(self) -> Columns:
         names = names_of_columns(self.schema.names)
-        return Columns(self.name, names, len(names))
+        return Columns(self.name, names, len(names), partial(columns_without_numbers, self.schema, names))
 
 
 def reader_of_parts(name: str, parts: Sequence[Part], asked: Asked, is_ready: bool = False) -> Reader:

@@ -42,8 +42,9 @@ def read_points(
     ----------
     path : path-like
         A file of a kind that ``INPUT_KINDS`` names. For ``-`` standard input: text, or the bytes of any such file.
-    columns : sequence of str, optional
-        The columns to read, in this order: by name, or by number from 0 where no column has that name.
+    columns : sequence of str, or "numeric", optional
+        The columns to read, in this order: by name, or by number from 0 where no column has that name; or those that
+        hold numbers, while a ``ColumnsLeftOutWarning`` names the others.
     if_named : sequence of str, optional
         The columns to read where ``columns`` is None and the file has names. A first row that holds them all is a
         header.

@@ -1,6 +1,8 @@
 """Points in text: ``.csv`` and its kin."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 
 import numpy as np
@@ -9,6 +11,7 @@ from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
 from fastgmm.data.tables.cells import are_names, is_missing
 from fastgmm.data.tables.source import Source
+from fastgmm.data.tables.text_columns import columns_without_numbers
 from fastgmm.data.tables.text_complaints import first_bad_cell, first_rounded_cell
 from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, TextRows, is_empty_line
 from fastgmm.data.whole_numbers import is_any_large
@@ -52,8 +55,9 @@ def _layout(rows: TextRows, choice: Choice, header: Header) -> Layout:
             "be names of columns (--header yes) or values (--header no)"
         )
     names = _unique_names(rows.source, first) if is_header else None
-    positions = choice.positions(rows.source.name, names, len(first))
-    return Layout(rows, first, names, n_lines if is_header else 0, positions)
+    layout = Layout(rows, first, names, n_lines if is_header else 0, None)
+    find = partial(columns_without_numbers, layout)
+    return replace(layout, positions=choice.positions(rows.source.name, names, len(first), find))
 
 
 def _holds(first: Sequence[str], names: Sequence[str] | None) -> bool:
