@@ -83,7 +83,7 @@ def _epilog(examples: str) -> str:
 
 
 def _add_points(parser: ArgumentParser, or_blocks: bool = False) -> None:
-    of_blocks = "; in blocks also .arrow, .feather, or a directory of files of one kind" if or_blocks else ""
+    of_blocks = "; in blocks also a directory of files of one kind" if or_blocks else ""
     parser.add_argument(
         "points",
         type=input_in_memory_or_blocks if or_blocks else input_file,
