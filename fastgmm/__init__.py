@@ -2,9 +2,10 @@
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
 ``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
-kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
-leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a
-mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch.
+kernels ahead of their first use, ``numeric_columns`` leaves out the columns of a frame that hold no numbers,
+``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and ``save_moments``
+and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what
+callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch.
 Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
@@ -12,6 +13,7 @@ import logging
 
 from fastgmm import errors
 from fastgmm.data.blocks.watched import Visit
+from fastgmm.data.frames import numeric_columns
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
@@ -34,6 +36,7 @@ __all__ = [
     "errors",
     "load",
     "load_moments",
+    "numeric_columns",
     "save_moments",
     "show_backend",
     "warmup",

@@ -5,11 +5,12 @@ Where scikit-learn is loaded, ours are also its own, so that either name catches
 
 import functools
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "BackendUnavailableError",
+    "ColumnsLeftOutWarning",
     "ConvergenceWarning",
     "DegenerateComponentError",
     "DegenerateComponentWarning",
@@ -141,6 +142,26 @@ class NotFittedError(FastGMMError, ValueError, AttributeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return NotFittedError, (self.estimator, self.missing)
+
+
+class ColumnsLeftOutWarning(UserWarning):
+    """Some columns of a table are not read, since they hold no numbers and those that do were asked for.
+
+    Attributes
+    ----------
+    source : str
+        The file, or what a frame is called.
+    columns : dict of str
+        What each of them holds instead, by its name.
+    """
+
+    def __init__(self, source: str, columns: Mapping[str, str]) -> None:
+        super().__init__(f"{source}: left out are columns without numbers: {in_words(columns)}")
+        self.source = source
+        self.columns = dict(columns)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.source, self.columns)
 
 
 class ConvergenceWarning(UserWarning):
@@ -293,3 +314,15 @@ def not_fitted(estimator: str, missing: Sequence[str] = ()) -> NotFittedError:
 def convergence_warning(message: str, n_iter: int, change: float, tol: float) -> ConvergenceWarning:
     warning: ConvergenceWarning = _also(ConvergenceWarning, "ConvergenceWarning")(message, n_iter, change, tol)
     return warning
+
+
+def in_words(columns: Mapping[str, str]) -> str:
+    """Columns and what they hold, not too many of them."""
+    shown = [f"{name!r} ({held})" for name, held in columns.items()]
+    return ", ".join(shown[:_MOST_NAMED]) + (", ..." if len(shown) > _MOST_NAMED else "")
+
+
+def listed(columns: Iterable[object]) -> str:
+    """Names of columns, not too many of them."""
+    shown = list(map(repr, columns))
+    return ", ".join(shown[:_MOST_NAMED]) + (", ..." if len(shown) > _MOST_NAMED else "")

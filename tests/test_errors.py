@@ -15,6 +15,7 @@ EXAMPLES = [
     errors.ModelFormatError("damaged", "damaged", "model.npz"),
     errors.ModelFormatError("not a fastgmm model", "foreign"),
     errors.BackendUnavailableError("numba", "numba is not installed"),
+    errors.ColumnsLeftOutWarning("flights.csv", {"carrier": "text"}),
     errors.NotFittedError("GaussianMixture"),
     errors.ConvergenceWarning("words", 100, 0.1, 1e-3),
     errors.convergence_warning("words", 100, 0.1, 1e-3),

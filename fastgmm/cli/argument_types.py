@@ -1,11 +1,12 @@
 """What texts on the command line are read as; complaints become those of usage."""
 
+import os
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from fastgmm.data.blocks.files import is_of_blocks_alone
+from fastgmm.data.choice import NUMERIC
 from fastgmm.data.tables import require_known_kind
 
 Result = TypeVar("Result")
@@ -31,18 +32,18 @@ def input_file(text: str) -> str:
 
 @as_argument
 def input_in_memory_or_blocks(text: str) -> str:
-    if not is_of_blocks_alone(text):
+    if not os.path.isdir(text):
         require_known_kind(text)
     return text
 
 
 def is_in_blocks(arguments: Namespace) -> bool:
-    """Whether a command reads its points in blocks: it was asked to, in one way or another, or cannot do otherwise."""
+    """Whether a command reads its points in blocks: it was asked to, in one way or another, or reads a directory."""
     if not hasattr(arguments, "in_blocks"):
         return False
     beside = (getattr(arguments, name, None) for name in ("block_rows", "cache", "weight", "label_column"))
     asked = arguments.in_blocks or any(value is not None for value in beside)
-    return bool(asked) or is_of_blocks_alone(arguments.points)
+    return bool(asked) or os.path.isdir(arguments.points)
 
 
 def file_that_ends_in(suffixes: Sequence[str]) -> Callable[[str], str]:
@@ -63,7 +64,10 @@ def delimiter(text: str) -> str:
 
 
 @as_argument
-def column_names(text: str) -> list[str]:
+def column_names(text: str) -> list[str] | str:
+    """Names of columns, or the word for those that hold numbers."""
+    if text.strip() == NUMERIC:
+        return NUMERIC
     names = [name.strip() for name in text.split(",")]
     if "" in names:
         raise ValueError(f"{text!r}: a column without a name")

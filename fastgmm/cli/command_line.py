@@ -9,19 +9,19 @@ import logging
 import os
 import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from types import ModuleType
 
-from fastgmm.cli.argument_types import (
-    is_in_blocks,
-)
+from fastgmm.cli.argument_types import is_in_blocks
 from fastgmm.cli.parser import make_parser
 from fastgmm.cli.words import in_words_of_usage
 from fastgmm.fit.options import InvalidParameterError, options_of
 from fastgmm.show.reports import Report, json_ready, printable
 
 EXIT_FAILED = 1
+EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 _STEPS_OF_EM = ("accumulate", "merge", "maximize")
@@ -38,10 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 done, 1 failed, 2 usage, 3 not converged, 130 interrupted.
+        The exit status: 0 done, 1 failed, 2 usage, 3 not converged or with degenerate components, 130 interrupted.
     """
     try:
-        arguments = make_parser().parse_args(argv)
+        parser = make_parser()
+        arguments, unknown = parser.parse_known_args(argv)
+        if unknown:  # said by the command, whose help tells what it knows
+            arguments.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+        if arguments.print_completion is not None:
+            return _print_completion(parser, arguments.print_completion)
+        if arguments.command is None:
+            parser.print_help(sys.stderr)
+            return EXIT_USAGE
         _require_options_that_agree(arguments)
         with _log_and_warnings(arguments):
             report = _run(arguments)
@@ -79,16 +87,38 @@ def _require_options_that_agree(arguments: Namespace) -> None:
 
 
 def _run(arguments: Namespace) -> Report:
-    # Imported when needed, so that `fastgmm --help` does not wait.
-    if arguments.command == "demo":
-        from fastgmm.cli.demo import demo
-
-        return demo(arguments)
-    from fastgmm.cli import commands, in_blocks, moments
-
-    home = moments if arguments.command in _STEPS_OF_EM else in_blocks if is_in_blocks(arguments) else commands
-    run: Callable[[Namespace], Report] = getattr(home, arguments.command)
+    run: Callable[[Namespace], Report] = getattr(_home_of(arguments), arguments.command)
     return run(arguments)
+
+
+def _home_of(arguments: Namespace) -> ModuleType:
+    """The module that has a function of the command's name, imported when needed, so that no other is waited for."""
+    if arguments.command == "demo":
+        from fastgmm.cli import demo
+
+        return demo
+    if arguments.command == "sample":
+        from fastgmm.cli import sampling
+
+        return sampling
+    if arguments.command in _STEPS_OF_EM:
+        from fastgmm.cli import moments
+
+        return moments
+    if is_in_blocks(arguments):
+        from fastgmm.cli import in_blocks
+
+        return in_blocks
+    from fastgmm.cli import commands
+
+    return commands
+
+
+def _print_completion(parser: ArgumentParser, shell: str) -> int:
+    from fastgmm.cli.completion import completion_of
+
+    print(completion_of(parser, shell))
+    return 0
 
 
 def _print(report: Report, as_json: bool) -> None:

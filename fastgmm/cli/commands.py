@@ -33,6 +33,7 @@ from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import SavedModel, load_model
+from fastgmm.model.attributes import parameters_of
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array
@@ -40,7 +41,8 @@ from fastgmm.rows import Rows
 from fastgmm.show.progress import Progress, show_progress
 from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
 
-EXIT_NOT_CONVERGED = 3
+# A fit that has not converged, or has degenerate components.
+EXIT_DOUBTFUL = 3
 
 _BLOCK_ROWS = 65_536
 
@@ -73,7 +75,7 @@ def _objective(options: Mapping[str, Any], has_labels: bool) -> str:
 
 
 def fit(arguments: Namespace) -> Report:
-    """``fastgmm fit``: a model file from points."""
+    """``fastgmm fit``: a mixture of points, into a model file or described."""
     require_fit_outputs(arguments)
     require_one_standard_input(arguments)
     form, form_of_labels = forms_of(arguments)
@@ -81,7 +83,8 @@ def fit(arguments: Namespace) -> Report:
     labels = None if arguments.labels is None else read_labels(arguments.labels, form_of_labels)
     with messages_about(labels, arguments.points):
         mixture, seconds = timed_fit(arguments, points, None if labels is None else labels.values)
-    mixture.save(arguments.output)
+    if arguments.output is not None:
+        mixture.save(arguments.output)
     n_points, n_features = points.values.shape
     score = mixture.score(points)
     n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
@@ -102,7 +105,7 @@ class FittedPoints:
 
 
 def fit_report(arguments: Namespace, mixture: GaussianMixture, points: FittedPoints, seconds: float) -> Report:
-    """The report of a fit that took so many seconds."""
+    """The report of a fit that took so many seconds; of one that is not kept, with the mixture itself."""
     per_iteration = typical_seconds(mixture.history_)
     facts: dict[str, object] = {
         "model": arguments.output,
@@ -130,24 +133,29 @@ def fit_report(arguments: Namespace, mixture: GaussianMixture, points: FittedPoi
             "BIC": f"{points.bic:,.2f}",
             "time": f"{duration(seconds)}; {duration(per_iteration)} an iteration, "
             f"{rate(points.n_points, per_iteration)}",
-            "written": arguments.output,
+            "written": arguments.output or "nothing: -o MODEL.npz keeps the model",
         }
         | ({"degenerate": f"{names(degenerate)}: the likelihood is that of reg_covar"} if degenerate else {})
     )
-    return Report([text], facts, ending(mixture)[1])
+    if arguments.output is not None:
+        return Report([text], facts, ending(mixture)[1])
+    parameters = parameters_of(vars(mixture))
+    table = mixture_text(parameters, getattr(mixture, "feature_names_in_", None))
+    return Report([text, "\n", table], facts | parameter_facts(parameters), ending(mixture)[1])
 
 
 def ending(mixture: GaussianMixture) -> tuple[str, int]:
-    """In words, and as an exit code."""
-    return ending_of(mixture.converged_, mixture.stop_reason_, mixture.n_iter_, mixture.assignment)
+    """In words, and as an exit code, which degenerate components have a share in."""
+    words, code = ending_of(mixture.converged_, mixture.stop_reason_, mixture.n_iter_, mixture.assignment)
+    return words, EXIT_DOUBTFUL if mixture.degenerate_components_ else code
 
 
 def ending_of(converged: bool, stop_reason: str | None, n_iterations: int, assignment: object) -> tuple[str, int]:
-    """The same: stochastic EM that has taken all of its iterations has done what was asked."""
+    """The same of iterations: stochastic EM that has taken all of its own has done what was asked."""
     if converged:
         return "converged", 0
     has_wandered = assignment == "stochastic" and stop_reason == "max_iter" and n_iterations > 0
-    return ("of which the best was kept", 0) if has_wandered else ("NOT converged", EXIT_NOT_CONVERGED)
+    return ("of which the best was kept", 0) if has_wandered else ("NOT converged", EXIT_DOUBTFUL)
 
 
 # --- predict ---------------------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def _report(
             "iterations": f"{mixture.n_iter_}, {ending(mixture)[0]}",
             "log-likelihood": f"{log_likelihood:.6g} per point",
             "time": f"{duration(seconds)}, start included; {duration(per_iteration)} an iteration",
-            "speed": rate(n_points, per_iteration),
+            "speed": f"{rate(n_points, per_iteration)} in an iteration",
             "picture": picture or "none: drawing needs matplotlib: pip install 'fastgmm[plot]'",
         }
     )

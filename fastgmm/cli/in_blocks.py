@@ -21,12 +21,13 @@ from fastgmm.show.reports import Report, facts_text
 
 
 def fit(arguments: Namespace) -> Report:
-    """``fastgmm fit``: a model file from points, which are read anew in every pass."""
+    """``fastgmm fit``: a mixture of points, which are read anew in every pass."""
     require_fit_outputs(arguments)
     with messages_about_blocks():
         blocks = blocks_in(arguments, arguments.columns, arguments.header)
         mixture, seconds = timed_fit(arguments, blocks)
-    mixture.save(arguments.output)
+    if arguments.output is not None:
+        mixture.save(arguments.output)
     scorer, form = ready_for_blocks(mixture, blocks), blocks.form
     sums = sums_of(scorer, blocks, mixture.n_threads).as_given()
     score = sums.log_likelihood / sums.weight

@@ -27,13 +27,14 @@ def require_rows_output(arguments: Namespace) -> None:
 def require_fit_outputs(arguments: Namespace) -> None:
     """Complain now about a model file or a checkpoint that cannot be written, or that would replace something else."""
     checkpoint, inputs = arguments.checkpoint, [arguments.points, *filter(None, [arguments.labels])]
-    require_writable(arguments.output)
-    keep_inputs(arguments, *inputs)
+    if arguments.output is not None:
+        require_writable(arguments.output)
+        keep_inputs(arguments, *inputs)
     if checkpoint is not None:
         require_writable(checkpoint)
         for path in inputs:
             _require_apart("the checkpoint", checkpoint, path)
-        if os.path.realpath(checkpoint) == os.path.realpath(arguments.output):
+        if arguments.output is not None and os.path.realpath(checkpoint) == os.path.realpath(arguments.output):
             raise ValueError(f"the output would replace the checkpoint {checkpoint}")
 
 

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, RawDescriptionHelpFormatter, _ArgumentGroup, _SubParsersAction
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 
@@ -14,51 +15,44 @@ from fastgmm.cli.argument_types import (
     input_file,
     input_in_memory_or_blocks,
 )
+from fastgmm.cli.examples import EXAMPLES, FIRST_STEPS
 from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.fit.rules import SIZE, integer_from
 from fastgmm.version import __version__
 
 _PICTURE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
-_EPILOG = "exit status: 0 done, 1 failed, 2 wrong usage, 3 not converged (the model is written all the same)"
-_OF_SITES = """\
-an iteration of EM over rows at two sites, none of which leaves its own:
-
-  fastgmm accumulate model.npz here.csv -o here.npz
-  fastgmm accumulate model.npz there.csv -o there.npz
-  fastgmm merge here.npz there.npz -o total.npz
-  fastgmm maximize model.npz total.npz -o next-model.npz
+_EXIT_STATUSES = """\
+exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted,
+3 not converged, or with degenerate components (the model is written all the same)
 """
+SHELLS = ("bash", "zsh", "tcsh")
 
 
-_OF_FIT_IN_BLOCKS = """\
-rows beyond memory in a directory of files, which are decoded once; a fit that was killed goes on:
+class Parser(ArgumentParser):
+    """argparse's, whose complaint is a line and where to look further, rather than all of the usage."""
 
-  fastgmm fit folder -k 16 -o model.npz --weight w --cache scratch --checkpoint fit.npz
-"""
-_OF_PREDICT_IN_BLOCKS = """\
-rows beyond memory, whose results are written as they come:
-
-  fastgmm predict model.npz folder -o labels.parquet
-  fastgmm predict model.npz points.npy --in-blocks --proba -o probabilities.npy
-"""
-_OF_SCORE_IN_BLOCKS = """\
-rows beyond memory:
-
-  fastgmm score model.npz folder --weight w
-  fastgmm score model.npz points.npy --in-blocks -o densities.npy
-"""
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message}\nsee {self.prog} --help\n")
 
 
 def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     """All commands. ``options`` are those of fits, of which some have flags."""
-    parser = ArgumentParser(prog="fastgmm", description="Gaussian mixtures of millions of points.", epilog=_EPILOG)
+    parser: ArgumentParser = Parser(
+        prog="fastgmm",
+        description="Gaussian mixtures of millions of points.",
+        epilog=_epilog(FIRST_STEPS),
+        formatter_class=RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"fastgmm {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    parser.add_argument("--print-completion", choices=SHELLS, help="print what completes commands in this shell")
+    parser.set_defaults(refuse=parser.error)
+    commands = parser.add_subparsers(dest="command", metavar="command")
     _add_fit(commands, options)
     _add_predict(commands)
     _add_score(commands)
     _add_impute(commands)
+    _add_sample(commands)
     _add_accumulate(commands)
     _add_merge(commands)
     _add_maximize(commands)
@@ -70,21 +64,37 @@ def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
 def _add_command(
     commands: "_SubParsersAction[ArgumentParser]", name: str, about: str, description: str | None = None
 ) -> ArgumentParser:
-    parser = commands.add_parser(name, help=about, description=description or about, epilog=_EPILOG)
+    parser = commands.add_parser(
+        name,
+        help=about,
+        description=description or about,
+        epilog=_epilog(EXAMPLES[name]),
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(refuse=parser.error)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no warnings")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every iteration")
     return parser
 
 
+def _epilog(examples: str) -> str:
+    return f"{_EXIT_STATUSES}\nexamples:\n\n{examples}"
+
+
 def _add_points(parser: ArgumentParser, or_blocks: bool = False) -> None:
-    of_blocks = "; in blocks also .arrow, .feather, or a directory of files of one kind" if or_blocks else ""
+    of_blocks = "; in blocks also a directory of files of one kind" if or_blocks else ""
     parser.add_argument(
         "points",
         type=input_in_memory_or_blocks if or_blocks else input_file,
         help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value{of_blocks}",
     )
-    parser.add_argument("--columns", type=column_names, metavar="A,B,...", help="only these columns, by name or from 0")
+    parser.add_argument(
+        "--columns",
+        type=column_names,
+        metavar="A,B,...|numeric",
+        help="only these columns, by name or from 0; numeric: those that hold numbers",
+    )
     parser.add_argument(
         "--header", choices=HEADERS, default="auto", help="does the first row hold names? (text; default: auto)"
     )
@@ -96,9 +106,8 @@ def _add_points(parser: ArgumentParser, or_blocks: bool = False) -> None:
     )
 
 
-def _add_blocks(parser: ArgumentParser, example: str) -> "_ArgumentGroup":
-    """The options of points in blocks, and an example below all options."""
-    parser.formatter_class, parser.epilog = RawDescriptionHelpFormatter, f"{example}\n{_EPILOG}"
+def _add_blocks(parser: ArgumentParser) -> "_ArgumentGroup":
+    """The options of points in blocks."""
     group = parser.add_argument_group(
         "points in blocks",
         "Points beyond memory are read a block of rows at a time, anew in each pass.\n"
@@ -141,7 +150,7 @@ def _add_options(parser: ArgumentParser, options: Mapping[str, Option], required
             metavar=option.metavar,
             help=option.help if is_told else f"{option.help} (default: {written})",
         )
-    parser.set_defaults(options=tuple(with_flags), refuse=parser.error)
+    parser.set_defaults(options=tuple(with_flags))
 
 
 def _add_output(parser: ArgumentParser, about: str) -> None:
@@ -149,17 +158,20 @@ def _add_output(parser: ArgumentParser, about: str) -> None:
 
 
 def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str, Option]) -> None:
-    parser = _add_command(commands, "fit", "fit a mixture to points and write it to a model file")
+    parser = _add_command(commands, "fit", "fit a mixture to points, and write it to a model file or describe it")
     _add_points(parser, or_blocks=True)
-    parser.add_argument("-o", "--output", required=True, metavar="MODEL.npz", help="the model file to write")
+    parser.add_argument(
+        "-o", "--output", metavar="MODEL.npz", help="the model file to write (default: none; the mixture is printed)"
+    )
     _add_labels(parser)
     parser.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="keeps the fit after every iteration, so that the same command goes on from there if this one is killed",
+        help="keeps the fit every half second at most, and at its end, so that the same command goes on from there if "
+        "this one is killed",
     )
     _add_options(parser, options, required=("n_components",))
-    group = _add_blocks(parser, _OF_FIT_IN_BLOCKS)
+    group = _add_blocks(parser)
     _add_weight(group)
     group.add_argument(
         "--label-column",
@@ -184,7 +196,7 @@ def _add_predict(commands: "_SubParsersAction[ArgumentParser]") -> None:
     _add_points(parser, or_blocks=True)
     _add_output(parser, ".npy, .csv or .parquet (default: one line a point on stdout)")
     parser.add_argument("--proba", action="store_true", help="the probabilities of all components instead")
-    _add_blocks(parser, _OF_PREDICT_IN_BLOCKS)
+    _add_blocks(parser)
 
 
 def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -193,7 +205,7 @@ def _add_score(commands: "_SubParsersAction[ArgumentParser]") -> None:
     _add_points(parser, or_blocks=True)
     parser.add_argument("--samples", action="store_true", help="the log-density of every point instead of the mean")
     _add_output(parser, "write those to .npy, .csv or .parquet instead of stdout")
-    _add_weight(_add_blocks(parser, _OF_SCORE_IN_BLOCKS))
+    _add_weight(_add_blocks(parser))
 
 
 def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
@@ -201,9 +213,9 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
         commands,
         "impute",
         "fill in missing values of points",
-        "Fill in missing values of points with what the model expects of them, given the rest of their row. All other "
-        "cells of text are written as they are read, and columns that are not the model's, too, unless --columns "
-        "chooses some. Of other kinds of files the model's columns alone are written.",
+        "Fill in missing values of points with what the model expects of them, given the rest of their row.\n"
+        "All other cells of text are written as they are read, and columns that are not the model's, too,\n"
+        "unless --columns chooses some. Of other kinds of files the model's columns alone are written.",
     )
     parser.add_argument("model", help="a model file")
     _add_points(parser)
@@ -218,15 +230,20 @@ def _add_impute(commands: "_SubParsersAction[ArgumentParser]") -> None:
     _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
 
 
-def _add_step(commands: "_SubParsersAction[ArgumentParser]", name: str, about: str) -> ArgumentParser:
-    """A command for a part of an iteration of EM."""
-    parser = _add_command(commands, name, about)
-    parser.formatter_class, parser.epilog = RawDescriptionHelpFormatter, f"{_OF_SITES}\n{_EPILOG}"
-    return parser
+def _add_sample(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(commands, "sample", "draw points from a model")
+    parser.add_argument("model", help="a model file")
+    n_rows = as_argument(integer_from(1).read)
+    parser.add_argument("-n", "--rows", type=n_rows, required=True, help="points to draw, in random order")
+    _add_output(parser, ".npy, .csv or .parquet (default: CSV on stdout)")
+    parser.add_argument(
+        "--label-column", metavar="NAME", help="a last column of this name: the component that each point is drawn from"
+    )
+    _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
 
 
 def _add_accumulate(commands: "_SubParsersAction[ArgumentParser]") -> None:
-    parser = _add_step(commands, "accumulate", "write the moments of points under a model, which EM needs of them")
+    parser = _add_command(commands, "accumulate", "write the moments of points under a model, which EM needs of them")
     parser.add_argument("model", help="a model file")
     _add_points(parser)
     _add_archive(parser, "MOMENTS.npz", "the file of moments to write; it holds sums, whose size is the model's")
@@ -234,13 +251,13 @@ def _add_accumulate(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 
 def _add_merge(commands: "_SubParsersAction[ArgumentParser]") -> None:
-    parser = _add_step(commands, "merge", "add up moments of points in several places, under the same model")
+    parser = _add_command(commands, "merge", "add up moments of points in several places, under the same model")
     parser.add_argument("moments", nargs="+", metavar="MOMENTS.npz", help="files that accumulate or merge wrote")
     _add_archive(parser, "TOTAL.npz", "the file of moments to write")
 
 
 def _add_maximize(commands: "_SubParsersAction[ArgumentParser]") -> None:
-    parser = _add_step(commands, "maximize", "make the next model of a model and moments under it")
+    parser = _add_command(commands, "maximize", "make the next model of a model and moments under it")
     parser.add_argument("model", help="the model file under which the moments were taken")
     parser.add_argument("moments", metavar="TOTAL.npz", help="moments of all points")
     _add_archive(parser, "NEXT.npz", "the model file to write")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.frames import advice_on_columns, names_of, times_in
 from fastgmm.data.times import WAY_OUT, is_time, kind_of_time
 from fastgmm.data.whole_numbers import require_exact
 from fastgmm.machine.pieces import pieces
@@ -35,10 +36,10 @@ def feature_names(X: Any) -> NDArray[np.object_] | None:
     Raises
     ------
     TypeError
-        Where some columns have strings for names and others have not.
+        Where some columns have strings for names and others have not, and for a lazy frame.
     """
-    columns = getattr(X, "columns", None)
-    if columns is None or callable(columns):
+    columns = None if type(X) is np.ndarray else names_of(X)
+    if columns is None:
         return None
     names = np.asarray(columns, dtype=object)
     types = sorted({type(name).__name__ for name in names})
@@ -151,18 +152,19 @@ def as_float(data: Any, name: str) -> Array:
             f"Masked arrays are not supported for {name}, since their mask would be ignored. Drop the masked rows, or "
             f"use {name}.filled(...) to give them values."
         )
-    array = np.empty(0)
+    array, time = np.empty(0), times_in(data)  # before NumPy makes whole numbers of them
     try:
-        array = np.asarray(data)
-        time = kind_of_time(array)
+        if time is None:
+            array = np.asarray(data)
+            time = kind_of_time(array)
         if time is None:
             array = _numbers(data, array)
     except (TypeError, ValueError, OverflowError) as error:
         way_out = f" {WAY_OUT}" if any(map(is_time, array.flat)) else ""
-        message = f"{error}. {name} cannot be read as an array of numbers.{way_out}"
+        message = f"{error}. {name} cannot be read as an array of numbers.{advice_on_columns(data, name)}{way_out}"
         raise (TypeError if isinstance(error, TypeError) else ValueError)(message) from error
     if time is not None:
-        raise TypeError(f"{name} must be numbers; got {time}. {WAY_OUT}")
+        raise TypeError(f"{name} must be numbers; got {time}.{advice_on_columns(data, name)} {WAY_OUT}")
     if array.dtype.kind in "cO":
         raise ValueError(f"Complex data not supported\n{array}\n")
     if array.dtype.kind not in "biuf":

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm.data.frames import columns_of, type_of
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array
 
@@ -90,18 +91,16 @@ def is_rounded(cell: Any) -> bool:
 
 
 def _columns(data: Any) -> Iterable[Array]:
-    """The columns of a frame of pandas, Polars or Arrow, or of what NumPy reads as an array, each in its own dtype."""
-    if hasattr(data, "iloc"):
-        return (_cells(column, "fillna") for _, column in data.items())
-    for method in ("iter_columns", "itercolumns"):
-        if hasattr(data, method):
-            return (_cells(column, "fill_null") for column in getattr(data, method)())
+    """The columns of a frame, or of what NumPy reads as an array, each in its own dtype."""
+    columns = columns_of(data)
+    if columns is not None:
+        return map(_cells, columns)
     array: Array = np.array(data, dtype=object) if isinstance(data, Sequence) else np.asarray(data)
     return array.T
 
 
-def _cells(column: Any, fill: str) -> Array:
+def _cells(column: Any) -> Array:
     """A column of a frame; empty cells of integers as 0, since NumPy would make floats of all."""
-    kind = str(column.type if hasattr(column, "type") else column.dtype).lower()
-    may_have_empty = kind.startswith(("int", "uint")) and hasattr(column, fill)
-    return np.asarray(getattr(column, fill)(0) if may_have_empty else column)
+    fill = getattr(column, "fill_null", None) or getattr(column, "fillna", None)  # pandas' is the latter
+    may_have_empty = str(type_of(column)).lower().startswith(("int", "uint")) and fill is not None
+    return np.asarray(fill(0) if may_have_empty and fill is not None else column)

@@ -10,7 +10,7 @@ from fastgmm.families import CovarianceFamily
 from fastgmm.fit.effective_points import effective_points, effective_values
 from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
 from fastgmm.fit.update import NoModelError
-from fastgmm.parameters import Array, BoolArray, FloatArray, Model, Parameters
+from fastgmm.parameters import Array, BoolArray, FloatArray, Model, Names, Parameters
 from fastgmm.sweeps.sweep import Sweep
 
 # A variance of at most twice the floor that was added to it is half floor or more, and says little of the data.
@@ -252,12 +252,12 @@ def _smallest_eigenvalue(family: CovarianceFamily, parameters: Parameters, compo
     return float(family.smallest_variances(own, np.ones(parameters.n_features))[0])
 
 
-def why_rows_are_flat(facts: Facts) -> str:
+def why_rows_are_flat(facts: Facts, of_features: Names | None = None) -> str:
     """Rows that all lie in a plane."""
     rows = facts.rows
     if facts.n_counted <= rows.shape[1]:
         return f"{facts.n_counted} rows of {rows.shape[1]} features"
-    return _constant_columns(facts) or "columns that are linearly dependent"
+    return _constant_columns(facts, of_features) or "columns that are linearly dependent"
 
 
 def _probable_cause(sweep: Sweep, effective_points: float) -> str:
@@ -283,8 +283,12 @@ def _probable_cause(sweep: Sweep, effective_points: float) -> str:
     return "columns that are linearly dependent, within the component or in all data"
 
 
-def _constant_columns(facts: Facts) -> str:
+def _constant_columns(facts: Facts, of_features: Names | None = None) -> str:
     """In words; empty where there are none."""
     constant = facts.constant_features
     noun = "column" if len(constant) == 1 else "columns"
-    return f"constant {noun} {', '.join(map(str, constant))}" if constant else ""
+    return f"constant {noun} {', '.join(feature_in_words(j, of_features) for j in constant)}" if constant else ""
+
+
+def feature_in_words(feature: int, of_features: Names | None) -> str:
+    return str(feature) if of_features is None else f"{feature} ({of_features[feature]!r})"

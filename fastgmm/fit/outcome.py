@@ -11,7 +11,7 @@ from fastgmm.errors import (
     names,
 )
 from fastgmm.families import FAMILIES
-from fastgmm.fit.degenerate import why_rows_are_flat
+from fastgmm.fit.degenerate import feature_in_words, why_rows_are_flat
 from fastgmm.fit.merged import merged_components
 from fastgmm.fit.options import Options
 from fastgmm.fit.regularization import regularization_warning
@@ -74,16 +74,12 @@ def _unobserved_pair(facts: Facts, of_features: Names | None, rest: Warning | No
     n_pairs = int(np.count_nonzero(together[np.triu_indices(len(together), 1)] == 0))
     if not n_pairs:
         return rest
-    one, other = (_feature(j, of_features) for j in facts.seldom_together)
+    one, other = (feature_in_words(j, of_features) for j in facts.seldom_together)
     message = (
         f"Features {one} and {other} are never observed together: their correlation given the others is not determined "
         "by the data."
     )
     return UnobservedPairWarning(_joined(message, rest), facts.seldom_together, n_pairs)
-
-
-def _feature(feature: int, of_features: Names | None) -> str:
-    return str(feature) if of_features is None else f"{feature} ({of_features[feature]!r})"
 
 
 def _no_convergence(best: Fit, tol: float, rest: Warning | None) -> Warning:
@@ -100,7 +96,7 @@ def _degeneracy(facts: Facts, best: Fit, of_features: Names | None, rest: Warnin
     unseeing = tuple(pair for pair in best.unseeing if pair[0] not in best.collapsed)
     causes, messages = list[str](), list[str]()
     if set(best.degenerate) != {*best.collapsed, *(component for component, _ in unseeing)}:
-        causes.append(why_rows_are_flat(facts))
+        causes.append(why_rows_are_flat(facts, of_features))
         messages.append(
             f"All rows lie in a plane ({causes[0]}), and so do all components: the likelihood is that of reg_covar. "
             "Leave out features that are constant or follow from others, or choose covariance_type='diag' where rows "
@@ -114,7 +110,7 @@ def _degeneracy(facts: Facts, best: Fit, of_features: Names | None, rest: Warnin
             "(n_init)."
         )
     if unseeing:
-        feature = _feature(unseeing[0][1], of_features)
+        feature = feature_in_words(unseeing[0][1], of_features)
         causes.append(f"few values of feature {feature}")
         messages.append(_of_unseeing(unseeing, best.parameters.n_components, feature))
     message = _joined(" Besides: ".join(messages), rest)

@@ -17,7 +17,7 @@ from fastgmm.sweeps.spark_frames import is_spark_frame
 def blocks_of(
     data: object,
     *,
-    columns: Sequence[str | int] | None = None,
+    columns: Sequence[str | int] | Literal["numeric"] | None = None,
     weight: str | int | None = None,
     labels: str | int | None = None,
     block_rows: int | None = None,
@@ -42,9 +42,10 @@ def blocks_of(
         in this process, anew for each pass. Of a DataFrame of Spark the partitions are cut into blocks, one by one, in
         files of the executors: see ``docs/beyond-memory.md``. What is returned then also has ``with_scores(model)``,
         the DataFrame with the component and the log-density of each row, and ``close()``, as that of Dask.
-    columns : sequence of str or int, optional
+    columns : sequence of str or int, or "numeric", optional
         The features, by name, or by number from 0; by default all columns but those of weights and labels. An int is
-        the position of a column, whatever columns are called.
+        the position of a column, whatever columns are called. "numeric" of files, data sets and tables of Arrow: those
+        that hold numbers, while a ``fastgmm.errors.ColumnsLeftOutWarning`` names the others.
     weight : str or int, optional
         The column of weights.
     labels : str or int, optional

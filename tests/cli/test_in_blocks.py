@@ -110,6 +110,16 @@ def test_fit_reads_what_pyarrow_does(points, name):
     np.testing.assert_array_equal(np.load("labels.npy"), estimator().fit(fastgmm.blocks_of([points])).predict(points))
 
 
+def test_numeric_columns_are_asked_for_as_of_points_in_memory(points, capsys):
+    with open("points.csv", "w") as file:
+        file.write("x,kind,y\n" + "".join(f"{x!r},cat,{y!r}\n" for x, y in points.tolist()))
+    assert fit("--in-blocks", "--columns", "numeric", source="points.csv") == 0
+    assert "points.csv: left out are columns without numbers: 'kind' (text)" in capsys.readouterr().err
+    assert_same_model(fastgmm.load("model.npz"), estimator().fit(fastgmm.blocks_of([points])))
+    assert main(["predict", "model.npz", "points.csv", "--in-blocks", "-o", "labels.npy"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_labels_are_a_column(files, points, capsys):
     known = np.where(np.arange(N) % 50 == 0, (points[:, 0] < 3).astype(float), -1)
     np.save("points.npy", np.column_stack([points, known]))
@@ -269,7 +279,7 @@ def test_wrong_usage_is_exit_2(files, capsys, arguments, message):
     assert fit(*arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert "usage: fastgmm fit" in err
+    assert err.endswith("\nsee fastgmm fit --help\n")
     assert message in err
 
 

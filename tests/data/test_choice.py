@@ -2,7 +2,8 @@
 
 import pytest
 
-from fastgmm.data.choice import Choice
+from fastgmm.data.choice import NUMERIC, Choice
+from fastgmm.errors import ColumnsLeftOutWarning
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,14 @@ from fastgmm.data.choice import Choice
 )
 def test_columns_are_chosen_by_name_then_by_number(choice, names, positions):
     assert choice.positions("x.csv", names, 3) == positions
+
+
+def test_numeric_columns_are_all_but_those_without_numbers():
+    with pytest.warns(ColumnsLeftOutWarning, match=r"^x\.csv: left out are columns without numbers: 'a' \(text\)$"):
+        assert Choice(NUMERIC).positions("x.csv", ("a", "b", "c"), 3, lambda: {0: "text"}) == [1, 2]
+    assert Choice(NUMERIC).positions("x.npy", None, 2) == [0, 1]
+    with pytest.raises(ValueError, match=r"^x\.csv: no column holds numbers: '0' \(text\)$"):
+        Choice(NUMERIC).positions("x.csv", None, 1, lambda: {0: "text"})
 
 
 def test_a_column_that_is_not_there_is_refused():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture, Prior
+from fastgmm.data.table import Table
 from fastgmm.errors import DegenerateComponentError, DegenerateComponentWarning
 from fastgmm.parameters import FloatArray
 
@@ -62,6 +63,12 @@ def test_where_regularization_widens_them_a_warning_names_them(family: str, prio
     with pytest.warns(DegenerateComponentWarning, match="constant column 2") as caught:
         GaussianMixture(2, covariance_type=family, prior=prior, random_state=0, max_iter=1000).fit(with_constant("all"))
     assert caught[0].message.components == (0, 1)
+
+
+def test_a_warning_names_them_as_the_frame_does() -> None:
+    flights = Table(with_constant("all"), ("delay", "distance", "year"))
+    with pytest.warns(DegenerateComponentWarning, match=r"constant column 2 \('year'\)"):
+        GaussianMixture(2, random_state=0, max_iter=1000).fit(flights)
 
 
 def test_spherical_components_need_no_variance_of_every_feature() -> None:

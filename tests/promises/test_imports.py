@@ -20,8 +20,10 @@ HOMES = {
     "scipy": ("families/factors.py", True),
     "matplotlib": ("show/plots.py", True),
     "tqdm": ("show/progress.py", True),
+    "shtab": ("cli/completion.py", True),
     "pyarrow": (
-        "data/tables/arrow_columns.py data/tables/parquet_files.py data/blocks/arrow.py sweeps/on_spark.py",
+        "data/tables/arrow_columns.py data/tables/arrow_files.py data/tables/arrow_text.py "
+        "data/tables/parquet_files.py data/blocks/arrow.py sweeps/on_spark.py",
         True,
     ),
     "pyspark": ("sweeps/on_spark.py", True),

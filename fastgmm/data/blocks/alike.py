@@ -1,18 +1,20 @@
 """Files of one source have the same columns: found by name, or by position where they have none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastgmm.data.blocks.selection import Asked, Selection
+from fastgmm.errors import listed
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Those of a file: its name for messages, and theirs, or None."""
+    """Those of a file: its name for messages, and theirs, or None; and what finds those without numbers."""
 
     file: str
     names: tuple[str, ...] | None
     n_columns: int
+    without_numbers: Callable[[], Mapping[int, str]]
 
 
 def selected(source: str, files: Sequence[Columns], asked: Asked) -> tuple[Selection, list[tuple[int, ...]]]:
@@ -28,7 +30,7 @@ def selected(source: str, files: Sequence[Columns], asked: Asked) -> tuple[Selec
         if file.names is not None and len(set(file.names)) < len(file.names):
             twice = next(name for name in file.names if file.names.count(name) > 1)
             raise ValueError(f"{file.file}: more than one column is called {twice!r}")
-    selection = asked.among(source, first.names, first.n_columns)
+    selection = asked.among(source, first.names, first.n_columns, first.without_numbers)
     return selection, [_positions(selection, first, file, asked.columns is None) for file in files]
 
 
@@ -44,13 +46,9 @@ def _positions(selection: Selection, first: Columns, other: Columns, reads_all: 
     lacking = [name for name in read if name not in other.names]
     beside = [name for name in other.names if name not in first.names] if reads_all else []
     if lacking:
-        raise ValueError(f"{other.file} has no column {_listed(lacking)}, which {first.file} has")
+        raise ValueError(f"{other.file} has no column {listed(lacking)}, which {first.file} has")
     if beside:
         raise ValueError(
-            f"{other.file} has a column {_listed(beside)}, which {first.file} has not: choose columns that all have"
+            f"{other.file} has a column {listed(beside)}, which {first.file} has not: choose columns that all have"
         )
     return tuple(other.names.index(name) for name in read)
-
-
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(map(repr, names[:most])) + (", ..." if len(names) > most else "")

@@ -112,7 +112,7 @@ def columns_in_words(data: Any) -> str:
 
 
 def _names_of(data: Any) -> tuple[str, ...] | None:
-    names = getattr(data, "column_names", None) or feature_names(data)  # those of pyarrow's tables, or of frames
+    names = feature_names(data)
     return None if names is None else tuple(names)
 
 
@@ -126,7 +126,7 @@ def reader_of_mapped(name: str, paths: tuple[AnyPath, ...], asked: Asked) -> Rea
     for path, array in zip(paths, arrays, strict=True):
         if array.shape[1] != arrays[0].shape[1]:
             raise ValueError(f"{path}: {array.shape[1]} columns, where {paths[0]} has {arrays[0].shape[1]}")
-    selection = asked.among(name, None, arrays[0].shape[1])
+    selection = asked.among(name, None, arrays[0].shape[1], dict)
     is_single = all(array.dtype == np.float32 for array in arrays)
     form = selection.form(name, np.dtype(np.float32 if is_single else np.float64))
     return Reader(form, partial(_pieces_of_mapped, paths, selection), is_ready=True)

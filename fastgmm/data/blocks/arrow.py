@@ -12,16 +12,22 @@ from fastgmm.data.blocks.block import Place
 from fastgmm.data.blocks.cutting import Piece, piece_of_columns
 from fastgmm.data.blocks.local import Reader
 from fastgmm.data.blocks.selection import Asked, Selection
-from fastgmm.data.tables.arrow_columns import arrow_errors, names_of_columns, numbers_of_column, require_pyarrow
+from fastgmm.data.tables.arrow_columns import (
+    arrow_errors,
+    columns_without_numbers,
+    names_of_columns,
+    numbers_of_column,
+    require_pyarrow,
+)
+from fastgmm.data.tables.arrow_files import opened_arrow
 from fastgmm.data.tables.parquet_files import require_parquet
+from fastgmm.data.tables.source import source_of
 from fastgmm.machine.whole_file import AnyPath
 
 # Rows that are decoded together are so many bytes at most, and so are all the bytes of a file that wait for it.
 _BYTES_OF_A_PIECE = 2**20
 _MOST_ROWS_OF_A_PIECE = 2**16
 _LEAST_BYTES_OF_A_COLUMN = 2**14
-_BEGINNING_OF_A_FILE = b"ARROW1"
-_BEGINNING_OF_OLD_FEATHER = b"FEA1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,7 @@ class Part:
     @property
     def columns(self) -> Columns:
         names = names_of_columns(self.schema.names)
-        return Columns(self.name, names, len(names))
+        return Columns(self.name, names, len(names), partial(columns_without_numbers, self.schema, names))
 
 
 def reader_of_parts(name: str, parts: Sequence[Part], asked: Asked, is_ready: bool = False) -> Reader:
@@ -95,34 +101,18 @@ def _batches_of_parquet(path: AnyPath, names: list[str]) -> Iterator[Any]:
 def part_of_arrow(path: AnyPath) -> Part:
     """Of a file in Arrow's format of files, which Feather's is, or of streams."""
     require_pyarrow("reading .arrow and .feather")
-    with arrow_errors(str(path), "Arrow"), _opened(path, None) as content:
+    with arrow_errors(str(path), "Arrow"), opened_arrow(source_of(path)) as content:
         return Part(str(path), content.schema, partial(_batches_of_arrow, path))
 
 
 def _batches_of_arrow(path: AnyPath, names: list[str]) -> Iterator[Any]:
     """They lie in the mapped file where it is not compressed; else one is decompressed at a time."""
-    with arrow_errors(str(path), "Arrow"), _opened(path, names) as content:
+    with arrow_errors(str(path), "Arrow"), opened_arrow(source_of(path), names) as content:
         if hasattr(content, "num_record_batches"):
             for number in range(content.num_record_batches):
                 yield content.get_batch(number)
         else:
             yield from content
-
-
-def _opened(path: AnyPath, names: list[str] | None) -> Any:
-    """The content of a mapped file, of the named columns or of all."""
-    from pyarrow import ipc, memory_map
-
-    with open(path, "rb") as file:
-        beginning = file.read(len(_BEGINNING_OF_A_FILE))
-    if beginning.startswith(_BEGINNING_OF_OLD_FEATHER):
-        raise ValueError(f"{path}: Feather of version 1: write it anew with pyarrow.feather.write_feather")
-    read = ipc.open_file if beginning == _BEGINNING_OF_A_FILE else ipc.open_stream
-    if names is None:
-        return read(memory_map(str(path)))
-    schema = read(memory_map(str(path))).schema
-    options = ipc.IpcReadOptions(included_fields=[schema.get_field_index(name) for name in names], use_threads=False)
-    return read(memory_map(str(path)), options=options)
 
 
 def is_table(data: object) -> bool:

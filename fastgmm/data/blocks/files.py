@@ -22,13 +22,11 @@ from fastgmm.data.blocks.selection import Asked
 from fastgmm.data.blocks.text import reader_of_text
 from fastgmm.data.blocks.unchanged import Stamp, stamps_of, unchanged
 from fastgmm.data.choice import Choice
-from fastgmm.data.tables.reading import delimiter_of, require_known_kind
+from fastgmm.data.tables.reading import ARROW, delimiter_of, require_known_kind
 from fastgmm.data.tables.source import is_standard_input, source_of, suffix_of
 from fastgmm.data.tables.text_files import layout_of
 from fastgmm.data.tables.text_rows import TextForm
 from fastgmm.machine.whole_file import AnyPath
-
-_ARROW = (".arrow", ".feather", ".ipc")
 
 
 def reader_of_files(
@@ -54,11 +52,6 @@ def reader_of_files(
         return _kept(reader_of_text(name, files, asked, form), stamps, (asked, form), cache)
     part_of = part_of_parquet if kind == ".parquet" else part_of_arrow
     return _kept(reader_of_parts(name, [part_of(file) for file in files], asked), stamps, (asked,), cache)
-
-
-def is_of_blocks_alone(path: AnyPath) -> bool:
-    """Whether it can be read in blocks, but not as one table: a directory, and Arrow's own files."""
-    return os.path.isdir(path) or suffix_of(path) in _ARROW
 
 
 def names_in(path: AnyPath, form: TextForm, if_named: Sequence[str] | None = None) -> tuple[str, ...] | None:
@@ -138,7 +131,7 @@ def _common_kind(files: Sequence[str]) -> str:
 
 def _kind_of(path: str) -> str:
     suffix = suffix_of(path)
-    if suffix in _ARROW:
+    if suffix in ARROW:
         return "arrow"
     require_known_kind(path)
     if is_standard_input(path):

@@ -1,13 +1,13 @@
 """Which columns of a table are features, which one holds weights, and which one labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from fastgmm.data.blocks.block import Form
-from fastgmm.data.choice import position_of
+from fastgmm.data.choice import NUMERIC, position_of, positions_of_numbers
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,26 @@ class Selection:
 
 @dataclass(frozen=True)
 class Asked:
-    """The columns that were asked for; None: all but those of weights and labels.
+    """The columns that were asked for; None: all but those of weights and labels; ``"numeric"``: of these the numeric.
 
     An int is the number of a column from 0; a string its name, or its number where none has that name.
     """
 
-    columns: Sequence[str | int] | None = None
+    columns: Sequence[str | int] | Literal["numeric"] | None = None
     weight: str | int | None = None
     labels: str | int | None = None
 
-    def among(self, source: str, names: tuple[str, ...] | None, n_columns: int) -> Selection:
-        """The selection from a table; ``ValueError`` where a column does not exist, or is asked for twice."""
+    def among(
+        self,
+        source: str,
+        names: tuple[str, ...] | None,
+        n_columns: int,
+        without_numbers: Callable[[], Mapping[int, str]] | None = None,
+    ) -> Selection:
+        """The selection from a table; ``ValueError`` where a column does not exist, or is asked for twice.
+
+        ``without_numbers`` finds the columns that hold something else, and what that is; None where nobody knows.
+        """
 
         def position(column: str | int) -> int:
             return position_of(source, column, names, n_columns)
@@ -65,6 +74,12 @@ class Asked:
         weight, labels = (None if column is None else position(column) for column in (self.weight, self.labels))
         if self.columns is None:
             features = tuple(each for each in range(n_columns) if each not in (weight, labels))
+        elif self.columns == NUMERIC:
+            if without_numbers is None:
+                raise ValueError(f"{source}: columns='numeric' can be asked of files and of tables of Arrow: name them")
+            others = {each: held for each, held in without_numbers().items() if each not in (weight, labels)}
+            found = positions_of_numbers(source, names, n_columns, others)
+            features = tuple(each for each in found if each not in (weight, labels))
         else:
             features = tuple(map(position, self.columns))
         selection = Selection(features, weight, labels, names and tuple(names[each] for each in features))

@@ -14,6 +14,7 @@ from fastgmm.data.blocks.selection import Asked, Selection
 from fastgmm.data.choice import Choice
 from fastgmm.data.tables.reading import delimiter_of
 from fastgmm.data.tables.source import source_of
+from fastgmm.data.tables.text_columns import columns_without_numbers
 from fastgmm.data.tables.text_files import layout_of, values_of
 from fastgmm.data.tables.text_rows import Layout, TextForm, TextRows
 from fastgmm.machine.whole_file import AnyPath
@@ -26,7 +27,8 @@ class _TextFile:
 
     @property
     def columns(self) -> Columns:
-        return Columns(self.rows.source.name, self.layout.names, len(self.layout.first))
+        find = partial(columns_without_numbers, self.layout)
+        return Columns(self.rows.source.name, self.layout.names, len(self.layout.first), find)
 
 
 def reader_of_text(name: str, paths: Sequence[AnyPath], asked: Asked, form: TextForm) -> Reader:

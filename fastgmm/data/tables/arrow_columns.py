@@ -1,11 +1,15 @@
 """Columns of Arrow, in which pyarrow reads files, as numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from fastgmm.data.choice import Choice
+from fastgmm.data.frames import is_type_of_numbers, is_type_of_times
+from fastgmm.data.table import Table
+from fastgmm.data.tables.hints import hint_to_leave_out
 from fastgmm.data.times import WAY_OUT, kind_of_time
 from fastgmm.data.whole_numbers import first_rounded, refusal
 from fastgmm.parameters import Array
@@ -39,8 +43,31 @@ def names_of_columns(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith("__index_level_"))
 
 
-def holds_numbers(column: Any) -> bool:
-    return str(column.type).startswith(("int", "uint", "bool", "float", "double", "halffloat", "null"))
+def table_of(name: str, schema: Any, read: Callable[[list[str]], Any], choice: Choice) -> Table:
+    """The columns of a source that are chosen; ``read`` makes a table of pyarrow of the named ones.
+
+    Raises
+    ------
+    ValueError
+        For columns that do not exist or hold no numbers, and for a table without rows.
+    """
+    names = names_of_columns(schema.names)
+    without_numbers = columns_without_numbers(schema, names)
+    positions = choice.positions(name, names, len(names), lambda: without_numbers)
+    chosen = names if positions is None else tuple(names[position] for position in positions)
+    table = read(list(chosen))
+    can_choose = choice.can_be_made and positions is None
+    remedy = hint_to_leave_out(without_numbers, names, len(names)) if can_choose else ""
+    arrays = [numbers_of_column(name, column, table.column(column), remedy) for column in chosen]
+    if not table.num_rows or not arrays:
+        raise ValueError(f"{name}: no rows of numbers")
+    return Table(np.column_stack(arrays), chosen)
+
+
+def columns_without_numbers(schema: Any, names: Sequence[str]) -> dict[int, str]:
+    """The positions among the names of columns that hold something else, and their types."""
+    types = enumerate(schema.field(name).type for name in names)
+    return {position: str(kind) for position, kind in types if not is_type_of_numbers(kind)}
 
 
 def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", first_row: int = 0) -> Array:
@@ -55,7 +82,7 @@ def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", firs
         column = column.fill_null(False if str(column.type) == "bool" else 0)  # else NumPy would make floats of all
     array: Array = column.to_numpy()
     if array.dtype.kind not in "fiub":
-        way_out = f". {WAY_OUT}" if kind_of_time(array) or _is_of_times(column.type) else ""
+        way_out = f". {WAY_OUT}" if kind_of_time(array) or is_type_of_times(column.type) else ""
         raise ValueError(f"{place}, column {name!r}: holds {column.type}, not numbers{way_out}{remedy}")
     if array.dtype == np.float32:
         return array
@@ -67,8 +94,3 @@ def numbers_of_column(place: str, name: str, column: Any, remedy: str = "", firs
     values = array.astype(np.float64)
     values[is_empty] = np.nan
     return values
-
-
-def _is_of_times(kind: Any) -> bool:
-    """Where no cell is there to be looked at."""
-    return str(kind).startswith(("date", "time", "duration"))

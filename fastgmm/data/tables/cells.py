@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 
 # What stands for a missing value, beside an empty cell and the NaN that NumPy reads: what pandas and R write and read.
-_MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None"))
+MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None"))
 # What may be meant as one, and is no name of a column. "Na" is not here, since it is sodium.
-_MAY_BE_MISSING = _MISSING | {"na", "none", "missing", "-", "--", "?", "."}
+_MAY_BE_MISSING = MISSING | {"na", "none", "missing", "-", "--", "?", "."}
 _BEGINS_AS_A_NUMBER = re.compile(r"[+-]?[.,]?\d")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 
@@ -22,7 +22,7 @@ def is_number(cell: str) -> bool:
 
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for a missing value, though it is not a number, as NaN is."""
-    return cell.strip() in _MISSING
+    return cell.strip() in MISSING
 
 
 def may_be_missing(cell: str) -> bool:

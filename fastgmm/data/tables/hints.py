@@ -1,22 +1,16 @@
-"""How a column of text is left out, for messages about text and about Parquet."""
+"""How columns without numbers are left out, for messages about text and about what pyarrow reads."""
 
-import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-_MOST_COLUMNS_LISTED = 20
+from fastgmm.data.choice import NUMERIC, named
+from fastgmm.errors import in_words
 
 
-def hint_to_leave_out(names: tuple[str, ...] | None, kept: Sequence[int]) -> str:
-    """How to read the ``kept`` columns alone, for the end of a message; nothing where none is left."""
-    if not kept:
+def hint_to_leave_out(without_numbers: Mapping[int, str], names: Sequence[str] | None, n_columns: int) -> str:
+    """How to read the other columns alone, for the end of a message; nothing where there are none."""
+    if len(without_numbers) == n_columns:
         return ""
-    listed = ",".join(_as_option(position, names) for position in kept[:_MOST_COLUMNS_LISTED])
-    more = ",..." if len(kept) > _MOST_COLUMNS_LISTED else ""
-    return f" (to leave it out: --columns {shlex.quote(listed)}{more})"
-
-
-def _as_option(position: int, names: tuple[str, ...] | None) -> str:
-    """A column as ``--columns`` takes it, which separates names by commas and takes off the spaces around them."""
-    if names is None or "," in names[position] or names[position] != names[position].strip():
-        return str(position)
-    return names[position]
+    if len(without_numbers) == 1:
+        return f" (to leave it out: --columns {NUMERIC})"
+    listed = in_words(named(without_numbers, names))
+    return f" (columns without numbers: {listed}; to leave them out: --columns {NUMERIC})"

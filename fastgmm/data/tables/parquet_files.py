@@ -4,18 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
-from fastgmm.data.tables.arrow_columns import (
-    arrow_errors,
-    holds_numbers,
-    names_of_columns,
-    numbers_of_column,
-    require_pyarrow,
-)
-from fastgmm.data.tables.hints import hint_to_leave_out
+from fastgmm.data.tables.arrow_columns import arrow_errors, require_pyarrow, table_of
 from fastgmm.data.tables.source import Source
 from fastgmm.parameters import Array
 
@@ -27,16 +18,7 @@ def read_parquet(source: Source, choice: Choice) -> Table:
     parquet = require_parquet("reading")
     with source.open() as file, arrow_errors(source.name, ".parquet"):
         content = parquet.ParquetFile(file)
-        names = names_of_columns(content.schema_arrow.names)
-        positions = choice.positions(source.name, names, len(names))
-        chosen = names if positions is None else tuple(names[position] for position in positions)
-        table = content.read(columns=list(chosen))
-        kept = [position for position, name in enumerate(chosen) if holds_numbers(table.column(name))]
-        remedy = hint_to_leave_out(names, kept) if choice.can_be_made and positions is None else ""
-        arrays = [numbers_of_column(source.name, name, table.column(name), remedy) for name in chosen]
-    if not table.num_rows or not arrays:
-        raise ValueError(f"{source.name}: no rows of numbers")
-    return Table(np.column_stack(arrays), chosen)
+        return table_of(source.name, content.schema_arrow, lambda names: content.read(columns=names), choice)
 
 
 def write_parquet(file: BinaryIO, blocks: Iterable[Sequence[Array]], names: Sequence[str]) -> None:

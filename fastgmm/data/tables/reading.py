@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
+from fastgmm.data.tables.arrow_files import BEGINNING_OF_A_FILE, read_arrow
 from fastgmm.data.tables.numpy_files import read_numpy
 from fastgmm.data.tables.parquet_files import read_parquet
 from fastgmm.data.tables.source import Source, is_standard_input, source_of, suffix_of
@@ -11,19 +12,22 @@ from fastgmm.data.tables.text_files import layout_of, read_text
 from fastgmm.data.tables.text_rows import SPACES, Layout, TextForm
 from fastgmm.machine.whole_file import AnyPath
 
-_BINARY = {".npy": read_numpy, ".npz": read_numpy, ".parquet": read_parquet}
+ARROW = (".arrow", ".feather", ".ipc")
+_BINARY = {".npy": read_numpy, ".npz": read_numpy, ".parquet": read_parquet, **dict.fromkeys(ARROW, read_arrow)}
 # numpy.savetxt separates by spaces.
 _TEXT = {".csv": ",", ".tsv": "\t", ".txt": SPACES, ".dat": SPACES}
 # The first bytes of what is not text on standard input.
-_BEGINNINGS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet"}
-INPUT_KINDS = ".npy, .npz of one array, .parquet, .csv, .tsv, .txt (text also as .gz), or - for standard input"
+_BEGINNINGS = {b"\x93NUMPY": ".npy", b"PK\x03\x04": ".npz", b"PAR1": ".parquet", BEGINNING_OF_A_FILE: ".arrow"}
+INPUT_KINDS = (
+    ".npy, .npz of one array, .parquet, .feather, .arrow, .csv, .tsv, .txt (text also as .gz), or - for standard input"
+)
 
 _BY_PYTHON = "read it in Python, and write it with numpy.save, DataFrame.to_parquet or DataFrame.to_csv"
 _BY_DECOMPRESSING = "decompress it first"
 _WAYS_OUT = {
     "save the sheet as CSV": ".xlsx .xlsm .xls .ods .numbers",
     _BY_DECOMPRESSING: ".zip .bz2 .xz .zst .7z .tar .tgz",
-    _BY_PYTHON: ".json .jsonl .feather .arrow .orc .avro .h5 .hdf5 .mat .sav .dta .rds .rdata .db .sqlite .pkl .pickle",
+    _BY_PYTHON: ".json .jsonl .orc .avro .h5 .hdf5 .mat .sav .dta .rds .rdata .db .sqlite .pkl .pickle",
 }
 
 
@@ -42,8 +46,9 @@ def read_points(
     ----------
     path : path-like
         A file of a kind that ``INPUT_KINDS`` names. For ``-`` standard input: text, or the bytes of any such file.
-    columns : sequence of str, optional
-        The columns to read, in this order: by name, or by number from 0 where no column has that name.
+    columns : sequence of str, or "numeric", optional
+        The columns to read, in this order: by name, or by number from 0 where no column has that name; or those that
+        hold numbers, while a ``ColumnsLeftOutWarning`` names the others.
     if_named : sequence of str, optional
         The columns to read where ``columns`` is None and the file has names. A first row that holds them all is a
         header.
@@ -64,7 +69,7 @@ def read_points(
     OSError
         For a file that cannot be read.
     ImportError
-        For ``.parquet`` without pyarrow.
+        For ``.parquet``, ``.feather`` and their kin without pyarrow.
     """
     return read_points_and_layout(path, columns, if_named, form, columns_can_be_chosen)[0]
 

@@ -1,10 +1,10 @@
 """What is wrong with text that cannot be read as a table of numbers: the first cell, and what may be meant."""
 
 from collections.abc import Sequence
-from itertools import islice
 
 from fastgmm.data.tables.cells import has_decimal_comma, is_missing, is_number, may_be_missing
 from fastgmm.data.tables.hints import hint_to_leave_out
+from fastgmm.data.tables.text_columns import NOTHING, columns_without_numbers
 from fastgmm.data.tables.text_rows import SPACES, Layout
 from fastgmm.data.times import WAY_OUT, is_time
 from fastgmm.data.whole_numbers import is_rounded, refusal
@@ -17,8 +17,6 @@ _DELIMITERS = {
     "|": ("bars", "'|'"),
     SPACES: ("spaces", "space"),
 }
-# So many rows tell whether a column holds text.
-_ROWS_LOOKED_AT = 100
 
 
 def first_bad_cell(layout: Layout) -> str | None:
@@ -55,18 +53,10 @@ def _hint_of_text(layout: Layout, position: int) -> str:
     """How to read the other columns, where that one holds text, and no columns were chosen."""
     if layout.positions is not None:
         return ""
-    first = 1 if layout.names is None else 0  # which may be names after all
-    rows = [row for _, row in islice(layout.data(), first, _ROWS_LOOKED_AT) if len(row) == len(layout.first)]
-    of_text = {read for read in layout.read if _is_text([row[read] for row in rows])}
-    kept = [read for read in layout.read if read not in of_text]
-    return hint_to_leave_out(layout.names, kept) if position in of_text else ""
-
-
-def _is_text(cells: Sequence[str]) -> bool:
-    """Whether no cell is a number, and some may not be meant as a missing or mistaken one."""
-    if any(is_number(cell) or has_decimal_comma(cell) for cell in cells):
-        return False
-    return not all(may_be_missing(cell) for cell in cells)
+    n_skipped = 1 if layout.names is None else 0  # which may be names after all
+    found = columns_without_numbers(layout, n_skipped)
+    of_text = {column: held for column, held in found.items() if held != NOTHING}
+    return hint_to_leave_out(of_text, layout.names, len(layout.first)) if position in of_text else ""
 
 
 def _hint(layout: Layout, row: Sequence[str], cell: str) -> str:

@@ -1,14 +1,18 @@
 """Points in text: ``.csv`` and its kin."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 
 import numpy as np
 
 from fastgmm.data.choice import Choice
 from fastgmm.data.table import Table
+from fastgmm.data.tables.arrow_text import is_for_arrow, parse_by_arrow
 from fastgmm.data.tables.cells import are_names, is_missing
 from fastgmm.data.tables.source import Source
+from fastgmm.data.tables.text_columns import columns_without_numbers
 from fastgmm.data.tables.text_complaints import first_bad_cell, first_rounded_cell
 from fastgmm.data.tables.text_rows import SPACES, Header, Layout, TextForm, TextRows, is_empty_line
 from fastgmm.data.whole_numbers import is_any_large
@@ -52,8 +56,9 @@ def _layout(rows: TextRows, choice: Choice, header: Header) -> Layout:
             "be names of columns (--header yes) or values (--header no)"
         )
     names = _unique_names(rows.source, first) if is_header else None
-    positions = choice.positions(rows.source.name, names, len(first))
-    return Layout(rows, first, names, n_lines if is_header else 0, positions)
+    layout = Layout(rows, first, names, n_lines if is_header else 0, None)
+    find = partial(columns_without_numbers, layout)
+    return replace(layout, positions=choice.positions(rows.source.name, names, len(first), find))
 
 
 def _holds(first: Sequence[str], names: Sequence[str] | None) -> bool:
@@ -75,10 +80,10 @@ def _unique_names(source: Source, row: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parse(layout: Layout) -> Array:
-    """NumPy's parser is fast, but knows no empty cells, and drops empty lines: then cells are looked at first."""
+    """NumPy's parser knows no empty cells, and both parsers drop empty lines: then cells are looked at first."""
     complaint = f"not a table of {len(layout.read)} columns"
     has_rows_of_nothing = layout.has_one_column and layout.rows.have_empty_line()
-    for parse in (_parse_missing,) if has_rows_of_nothing else (_parse_complete, _parse_missing):
+    for parse in (_parse_missing,) if has_rows_of_nothing else _parsers_for(layout):
         try:
             values = parse(layout)
             if not values.size or values.shape[1] == len(layout.read):
@@ -89,11 +94,16 @@ def _parse(layout: Layout) -> Array:
     raise ValueError(first_bad_cell(layout) or f"{layout.rows.source.name}: {complaint}")
 
 
+def _parsers_for(layout: Layout) -> Sequence[Callable[[Layout], Array]]:
+    """From the fastest to the one that takes all that means numbers; what each accepts it reads to the same bits."""
+    others = _parse_complete, _parse_missing
+    return (parse_by_arrow, *others) if is_for_arrow(layout) else others
+
+
 def _parse_complete(layout: Layout) -> Array:
     with layout.rows.opened() as text:
         delimiter = None if layout.rows.delimiter == SPACES else layout.rows.delimiter
-        n_skipped = max(0, layout.n_header_lines - layout.rows.n_lines_before)
-        return _loadtxt(text, delimiter, '"', n_skipped, layout.positions)
+        return _loadtxt(text, delimiter, '"', layout.n_lines_to_skip, layout.positions)
 
 
 def _parse_missing(layout: Layout) -> Array:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Literal, TextIO, TypeAlias, get_args
+from typing import BinaryIO, Literal, TextIO, TypeAlias, cast, get_args
 
 from fastgmm.data.tables.source import Source
 
@@ -18,6 +18,7 @@ Header: TypeAlias = Literal["auto", "yes", "no"]
 HEADERS: tuple[str, ...] = get_args(Header)
 SPACES = " "
 _BLOCK_CHARACTERS = 2**20
+_FEW_BYTES = 2**20
 # So many characters are numbers in 8 ms; of twice as many C's allocator puts some arrays where it leaves 17 MB of gaps.
 _CHUNK_CHARACTERS = 2**17
 _EMPTY_LINE = re.compile(r"\n[ \t]+\n")
@@ -52,27 +53,34 @@ class TextRows:
 
     @contextmanager
     def opened(self) -> Iterator[TextIO]:
-        """The text, decompressed where it is gzipped; errors of reading it name the source.
+        """The text; errors of reading it name the source.
 
         Raises
         ------
         ValueError
             For what is damaged, not UTF-8, or not CSV.
         """
+        with self.opened_bytes() as content, io.TextIOWrapper(content, encoding="utf-8-sig") as text:
+            yield text
+
+    @contextmanager
+    def opened_bytes(self) -> Iterator[BinaryIO]:
+        """Its bytes, decompressed where they are gzipped; errors as those of the text."""
         is_compressed = self.source.beginning().startswith(b"\x1f\x8b")
         try:
-            with (
-                self.source.open() as file,
-                gzip.open(file) if is_compressed else nullcontext(file) as content,
-                io.TextIOWrapper(content, encoding="utf-8-sig") as text,
-            ):
-                yield text
+            with self.source.open() as file, gzip.open(file) if is_compressed else nullcontext(file) as content:
+                yield cast(BinaryIO, content)
         except UnicodeDecodeError as error:
             raise ValueError(f"{self.source.name}: not a text file in UTF-8 ({error})") from error
         except csv.Error as error:
             raise ValueError(f"{self.source.name}: not a CSV file ({error})") from error
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise ValueError(f"{self.source.name}: gzipped, and damaged or truncated ({error})") from error
+
+    def are_few(self) -> bool:
+        """Whether these are so few bytes that NumPy has read them before another library is imported."""
+        with self.opened_bytes() as content:
+            return len(content.read(_FEW_BYTES)) < _FEW_BYTES
 
     def have_empty_line(self) -> bool:
         """Whether a line is, where spaces separate cells also of spaces; or, in vain, only the last one."""
@@ -127,6 +135,14 @@ class Chunk:
     @contextmanager
     def opened(self) -> Iterator[Iterable[str]]:
         yield self.lines
+
+    @contextmanager
+    def opened_bytes(self) -> Iterator[BinaryIO]:
+        yield io.BytesIO("".join(self.lines).encode())
+
+    def are_few(self) -> bool:
+        """Text is read in chunks where there is much of it."""
+        return False
 
     def have_empty_line(self) -> bool:
         """Whether a line is, or one just above."""
@@ -200,6 +216,11 @@ class Layout:
     def read(self) -> Sequence[int]:
         """The positions of the columns to read."""
         return range(len(self.first)) if self.positions is None else self.positions
+
+    @property
+    def n_lines_to_skip(self) -> int:
+        """How many of the lines that ``rows`` has are above the first row of data."""
+        return max(0, self.n_header_lines - self.rows.n_lines_before)
 
     @property
     def has_one_column(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastgmm import blocks_of
+from fastgmm.errors import ColumnsLeftOutWarning
 from tests.data.blocks.sources import (
     NAMES,
     assert_same_bits,
@@ -123,6 +124,13 @@ def test_feather_of_version_1_is_refused(tmp_path):
 def test_a_table_in_memory(X):
     table = pyarrow.concat_tables([table_of(X[:10]), table_of(X[10:])])
     assert_same_bits(blocks_of(table, block_rows=1_000), X)
+
+
+def test_numeric_columns_of_a_table_are_those_with_numbers(X):
+    table = table_of(X).append_column("kind", pyarrow.array(["cat"] * len(X)))
+    with pytest.warns(ColumnsLeftOutWarning, match=r"'kind' \(string\)$"):
+        source = blocks_of(table, columns="numeric", block_rows=1_000)
+    assert_same_bits(source, X)
 
 
 def test_a_data_set_with_columns_in_the_names_of_directories(tmp_path):

@@ -7,6 +7,7 @@ import pytest
 
 from fastgmm import blocks_of
 from fastgmm.data.tables import TextForm, read_points
+from fastgmm.errors import ColumnsLeftOutWarning
 from tests.data.blocks.sources import assert_same_bits, blocks_in, fit_of, rows_of, values_in, write_text
 
 
@@ -27,6 +28,15 @@ def text_file(path, content):
 def test_text_with_missing_cells(tmp_path, name, separator, missing):
     X = rows_of()
     assert_same_bits(blocks_of(write_text(tmp_path / name, X, "", separator, missing), block_rows=1_000), X)
+
+
+def test_numeric_columns_are_those_of_the_first_file_with_numbers(tmp_path):
+    (tmp_path / "a.csv").write_text("kind,x,w,y\ncat,1,9,2\ndog,3,9,NA\n")
+    (tmp_path / "b.csv").write_text("y,x,more,w\n4,5,text,9\n")
+    with pytest.warns(ColumnsLeftOutWarning, match=r"'kind' \(text\)$"):
+        source = blocks_of(tmp_path, columns="numeric", weight="w")
+    assert source.form.columns == ("x", "y")
+    np.testing.assert_array_equal(values_in(source), [[1, 2], [3, np.nan], [5, 4]])
 
 
 def test_files_with_headers_one_after_the_other(tmp_path):

@@ -59,7 +59,9 @@ def test_an_empty_cell_does_not_hide_a_whole_number_that_is_rounded(tmp_path):
 
 def test_bad_parquet_is_refused(tmp_path):
     path = parquet_file(tmp_path / "x.parquet", a=[1.0, 2.0], b=["x", "y"], c=[1.0, None])
-    with pytest.raises(ValueError, match=r"column 'b': holds .*string, not numbers \(to leave it out: --columns a,c\)"):
+    with pytest.raises(
+        ValueError, match=r"column 'b': holds .*string, not numbers \(to leave it out: --columns numeric\)"
+    ):
         read_points(path)
     with pytest.raises(ValueError, match=r"column 'b': holds .*string, not numbers$"):
         read_points(path, ["a", "b"])

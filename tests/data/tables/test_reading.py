@@ -7,15 +7,17 @@ import pytest
 from fastgmm.data.tables import TextForm, read_points, require_known_kind
 
 
-@pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "csv.gz", "tsv", "txt", "parquet"])
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv", "csv.gz", "tsv", "txt", "parquet", "feather"])
 def test_missing_files_stay_file_not_found(tmp_path, suffix):
-    if suffix == "parquet":
+    if suffix in ("parquet", "feather"):
         pytest.importorskip("pyarrow")
     with pytest.raises(FileNotFoundError):
         read_points(tmp_path / f"x.{suffix}")
 
 
-@pytest.mark.parametrize("name", ["x.npy", "x.NPZ", "x.y.csv", "x.tsv.gz", "x.Dat", "-", "x.parquet"])
+@pytest.mark.parametrize(
+    "name", ["x.npy", "x.NPZ", "x.y.csv", "x.tsv.gz", "x.Dat", "-", "x.parquet", "x.feather", "x.Arrow", "x.ipc"]
+)
 def test_known_kinds(name):
     require_known_kind(name)
     require_known_kind(Path(name))
@@ -27,7 +29,7 @@ def test_known_kinds(name):
         ("x.xlsx", "save the sheet as CSV"),
         ("x.ods", "save the sheet as CSV"),
         ("x.json", "read it in Python, and write it with numpy.save, DataFrame.to_parquet or DataFrame.to_csv"),
-        ("x.feather", "read it in Python"),
+        ("x.orc", "read it in Python"),
         ("x.pkl", "read it in Python"),
         ("x.csv.bz2", "decompress it first"),
         ("x.npy.gz", "decompress it first"),
