@@ -79,6 +79,22 @@ def _left_out(n_components: int, n_features: int) -> str:
     return f"... and {' and '.join(left_out)}; --json shows all\n" if left_out else ""
 
 
+def objective_of(attributes: Mapping[str, Any], has_labels: bool = False) -> str:
+    """What the iterations of a fit make rise, in a word; ``attributes`` are its options by name, and may be more."""
+    is_likelihood = attributes.get("prior") is None and attributes.get("annealing") is None and not has_labels
+    return "log-likelihood" if is_likelihood and attributes.get("assignment") != "hard" else "objective"
+
+
+def ending_of(attributes: Mapping[str, Any]) -> tuple[str, bool]:
+    """How a fit ended, in words, and whether it has done what was asked; ``attributes`` are those of its estimator."""
+    if attributes.get("converged_"):
+        return "converged", True
+    # Stochastic EM has done so once it has taken all of its iterations.
+    is_stochastic = attributes.get("assignment") == "stochastic" and attributes.get("n_iter_", 0) > 0
+    has_wandered = is_stochastic and attributes.get("stop_reason_") == "max_iter"
+    return ("of which the best was kept", True) if has_wandered else ("NOT converged", False)
+
+
 def parameter_facts(parameters: Parameters) -> dict[str, object]:
     """The parameters as JSON has them."""
     return {
