@@ -18,6 +18,7 @@ from fastgmm.kernels import BackendName
 from fastgmm.model import algebra, joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
 from fastgmm.parameters import FloatArray
+from fastgmm.show import mixture_display
 
 
 class GaussianMixture:
@@ -292,6 +293,10 @@ class GaussianMixture:
     component_kl = algebra.component_kl
     component_bhattacharyya = algebra.component_bhattacharyya
     kl_divergence = algebra.kl_divergence
+
+    # What it looks like
+
+    plot = mixture_display.plot
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score

@@ -18,7 +18,7 @@ HOMES = {
     "numba": ("kernels/numba_/", False),
     "llvmlite": ("kernels/numba_/", False),
     "scipy": ("families/factors.py", True),
-    "matplotlib": ("show/plots.py", True),
+    "matplotlib": ("show/figures.py", True),
     "tqdm": ("show/progress.py", True),
     "pyarrow": (
         "data/tables/arrow_columns.py data/tables/parquet_files.py data/blocks/arrow.py sweeps/on_spark.py",
