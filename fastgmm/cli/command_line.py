@@ -84,6 +84,10 @@ def _run(arguments: Namespace) -> Report:
         from fastgmm.cli.demo import demo
 
         return demo(arguments)
+    if arguments.command == "plot":
+        from fastgmm.cli.pictures import plot
+
+        return plot(arguments)
     from fastgmm.cli import commands, in_blocks, moments
 
     home = moments if arguments.command in _STEPS_OF_EM else in_blocks if is_in_blocks(arguments) else commands
