@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_step
+from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_step, summaries
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
@@ -297,6 +297,7 @@ class GaussianMixture:
     # What it looks like
 
     plot = mixture_display.plot
+    summary = summaries.summary
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score
@@ -381,7 +382,7 @@ class GaussianMixture:
     get_params = estimator_protocol.get_params
     set_params = estimator_protocol.set_params
     __repr__ = estimator_protocol.representation
-    _repr_html_ = property(estimator_protocol.html_representation)
+    _repr_html_ = property(summaries.html_representation)
     __sklearn_tags__ = estimator_protocol.sklearn_tags
     get_metadata_routing = metadata_routing.get_metadata_routing
     set_fit_request = metadata_routing.set_fit_request

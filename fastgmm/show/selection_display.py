@@ -13,6 +13,7 @@ _WORDS = {
     "bic": "BIC (lower is better)",
     "aic": "AIC (lower is better)",
     "icl": "ICL (lower is better)",
+    "cv": "cross-validated −2·log-likelihood (lower is better)",
     "nec": "normalized entropy criterion (lower is better)",
 }
 _MARKERS = "osD^vP*X"
@@ -98,7 +99,9 @@ class SelectionDisplay:
         chosen: Mapping[str, Any] = told.best_params_
         is_best = [told.table_[name] == chosen[name] for name in ("covariance_type", "n_components")]
         (best,) = np.flatnonzero(np.logical_and(*is_best))[:1]
-        return cls(told.table_, criterion or told.criterion, int(best)).plot(ax)
+        # What a function of the user's says stands in a field of that name.
+        selected_by = told.criterion if isinstance(told.criterion, str) else "criterion"
+        return cls(told.table_, criterion or selected_by, int(best)).plot(ax)
 
     def plot(self, ax: object = None) -> Self:
         """Draw it.

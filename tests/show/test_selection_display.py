@@ -92,3 +92,10 @@ def test_axes_that_are_given_are_drawn_into_and_pictures_are_shown() -> None:
     axes = new_figure().add_subplot()
     assert drawn(ax=axes).axes_ is axes
     assert drawn()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_what_a_function_of_the_user_says_stands_in_a_field_of_its_own() -> None:
+    judged = np.array([("full", 1, 7.0, "exact")], [*FIELDS[:2], ("criterion", float), FIELDS[-1]])
+    best = {"n_components": 1, "covariance_type": "full"}
+    selection = SimpleNamespace(table_=judged, criterion=lambda candidate: 7.0, best_params_=best)
+    assert SelectionDisplay.from_selection(selection).axes_.get_ylabel() == "criterion"
