@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.data.blocks.block import is_blocks
 from fastgmm.data.weights import check_sample_weight
 from fastgmm.families.component import component_matrices
 from fastgmm.machine.pieces import pieces
@@ -64,6 +65,8 @@ class View:
 
 def classified(estimator: Any, X: Any, sample_weight: Any, with_uncertainty: bool) -> Classified:
     """The rows of X, checked as for ``predict``, under the mixture."""
+    if is_blocks(X):
+        raise TypeError("A picture takes rows in memory, not blocks: draw an array of some of them.")
     scorer, rows = estimator._ready_to_score(X)
     weights = check_sample_weight(sample_weight, rows.shape[0])
     labels = scorer.evaluate(rows, estimator.n_threads, "labels")

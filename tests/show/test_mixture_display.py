@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastgmm import GaussianMixture, MixtureDisplay
+from fastgmm import GaussianMixture, MixtureDisplay, blocks_of
 from fastgmm.data.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
 from fastgmm.data.table import Table
 from fastgmm.errors import NotFittedError
@@ -148,6 +148,11 @@ def test_the_path_shows_all_starts_and_says_how_the_fit_ended() -> None:
 def test_mistakes_are_told(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         mixture(8).plot(**options)
+
+
+def test_blocks_are_refused() -> None:
+    with pytest.raises(TypeError, match="rows in memory, not blocks"):
+        mixture(2).plot(blocks_of([np.zeros((3, 2))]))
 
 
 def test_before_a_fit_there_is_no_picture() -> None:
