@@ -62,6 +62,8 @@ class GaussianMixture:
         1 prints restarts and iterations, 2 also the time and the change of the bound.
     verbose_interval : int, default=10
         Iterations between two prints.
+    progress : bool, default=False
+        Show a bar while ``fit`` runs, in notebooks and terminals, by tqdm where that is installed, else lines.
     n_threads : int, optional
         By default ``FASTGMM_NUM_THREADS``, or every CPU this process may use. It changes no bit of the result.
     backend : {'auto', 'c', 'numba', 'numpy'}, default='auto'
@@ -212,6 +214,7 @@ class GaussianMixture:
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        progress: bool = False,
         n_threads: int | None = None,
         backend: BackendName = "auto",
         accelerate: Acceleration | None = None,
@@ -234,16 +237,13 @@ class GaussianMixture:
         self.weights_init, self.means_init, self.precisions_init = weights_init, means_init, precisions_init
         self.random_state = random_state
         self.warm_start = warm_start
-        self.verbose, self.verbose_interval = verbose, verbose_interval
-        self.n_threads = n_threads
-        self.backend = backend
+        self.verbose, self.verbose_interval, self.progress = verbose, verbose_interval, progress
+        self.n_threads, self.backend = n_threads, backend
         self.accelerate = accelerate
-        self.deadline = deadline
-        self.callbacks = callbacks
+        self.deadline, self.callbacks = deadline, callbacks
         self.prior = prior
         self.fixed = fixed
-        self.assignment = assignment
-        self.annealing = annealing
+        self.assignment, self.annealing = assignment, annealing
         self.learning_decay, self.learning_offset = learning_decay, learning_offset
 
     # Fitting
