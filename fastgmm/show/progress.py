@@ -138,6 +138,9 @@ class ProgressBar:
     def close(self) -> None:
         # A fit that converged early has done all its work: the bar ends full.
         self._bar.total = self._bar.n
+        widget = getattr(self._bar, "container", None)
+        if widget is not None:  # in notebooks the bar between two texts has a length of its own
+            widget.children[1].max = self._bar.n
         self._bar.refresh()
         self._bar.close()
 
