@@ -3,6 +3,7 @@
 Of many features a picture shows some, or the two directions in which the components differ most.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from fastgmm.data.blocks.block import is_blocks
 from fastgmm.data.weights import check_sample_weight
-from fastgmm.families.component import component_matrices
+from fastgmm.families.component import component_matrix
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, BoolArray, FloatArray, IntArray, Names, Parameters
+
+# Of features that follow from others no smaller variance can be told from 0, in units of theirs.
+_ROUNDING = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,20 +127,22 @@ def discriminants(parameters: Parameters) -> FloatArray:
     (2010).
     """
     weights = parameters.weights / parameters.weights.sum()
-    covariances = component_matrices(parameters)
-    within = np.einsum("k,kij->ij", weights, covariances)
+    within = _weighted_sum(weights, lambda component: component_matrix(parameters, component))
     # In units of the features, lest those of small numbers are lost beside those of large ones.
     units = np.sqrt(np.diagonal(within))
     variances, axes = np.linalg.eigh(within / np.outer(units, units))
-    whitening = (axes / np.sqrt(variances)).T / units
+    whitening = (axes / np.sqrt(np.maximum(variances, _ROUNDING))).T / units
     centers = (parameters.means - weights @ parameters.means) @ whitening.T
-    between = np.einsum("k,ki,kj->ij", weights, centers, centers)
-    sizes, of_means = np.linalg.eigh(between)
+    sizes, of_means = np.linalg.eigh((centers.T * weights) @ centers)
     n_of_means = min(2, int(np.count_nonzero(sizes > 1e-10 * max(1.0, sizes[-1]))))
     others, chosen = of_means[:, : len(units) - n_of_means], of_means[:, len(units) - n_of_means :]
     if n_of_means < 2:
-        excess = whitening @ covariances @ whitening.T - np.eye(len(units))
-        differing = np.einsum("k,kij,kjl->il", weights, excess, excess)
+
+        def squared_excess(component: int) -> FloatArray:
+            excess = whitening @ component_matrix(parameters, component) @ whitening.T - np.eye(len(units))
+            return np.asarray(excess @ excess)
+
+        differing = _weighted_sum(weights, squared_excess)
         of_covariances = others @ np.linalg.eigh(others.T @ differing @ others)[1]
         chosen = np.hstack([of_covariances[:, n_of_means - 2 :], chosen])
     directions: FloatArray = chosen[:, ::-1].T @ whitening
@@ -145,3 +151,11 @@ def discriminants(parameters: Parameters) -> FloatArray:
     largest = np.take_along_axis(seen, np.abs(seen).argmax(axis=1)[:, np.newaxis], axis=1)
     result: FloatArray = directions * np.sign(largest)
     return result
+
+
+def _weighted_sum(weights: FloatArray, matrix_of: Callable[[int], FloatArray]) -> FloatArray:
+    """Σ wₖ Mₖ of one matrix after the other, since all could be too many to hold."""
+    total: FloatArray = weights[0] * matrix_of(0)
+    for component in range(1, len(weights)):
+        total += weights[component] * matrix_of(component)
+    return total
