@@ -294,7 +294,8 @@ def plot(
         the points where the most probable component changes. ``'path'``: the likelihood of every iteration of the fit.
         By default ``'histogram'`` of one feature, ``'pairs'`` of three to six, else ``'classification'``.
     sample_weight : array-like of shape (n_samples,), optional
-        Rows count so much in bars and bins, and are so large as markers; those of weight 0 are not shown.
+        Rows count so much in bars and bins, and have markers of such areas, but for uncertainty. Those of weight 0 are
+        not shown.
     ax : matplotlib Axes, optional
         Where to draw; in a figure of its own by default, of which pyplot knows nothing.
 
