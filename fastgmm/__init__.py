@@ -4,8 +4,9 @@ The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer``
 ``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
 kernels ahead of their first use, ``numeric_columns`` leaves out the columns of a frame that hold no numbers,
 ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and ``save_moments``
-and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what
-callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch.
+and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand, ``MixtureDisplay``
+is a picture of one, and ``SelectionDisplay`` of the choice among several; ``Step`` is what callbacks receive, and
+``fastgmm.errors`` holds the exceptions that callers catch.
 Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
@@ -21,14 +22,18 @@ from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
 from fastgmm.moments import Moments
+from fastgmm.show.mixture_display import MixtureDisplay
+from fastgmm.show.selection_display import SelectionDisplay
 from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
 
 __all__ = [
     "GaussianMixture",
     "GaussianMixtureImputer",
+    "MixtureDisplay",
     "Moments",
     "Prior",
+    "SelectionDisplay",
     "Step",
     "Visit",
     "__version__",
@@ -49,7 +54,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step, Visit):
+for _public in (GaussianMixture, GaussianMixtureImputer, MixtureDisplay, Moments, Prior, SelectionDisplay, Step, Visit):
     _public.__module__ = "fastgmm"
 del _public
 

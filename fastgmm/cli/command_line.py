@@ -97,6 +97,10 @@ def _home_of(arguments: Namespace) -> ModuleType:
         from fastgmm.cli import demo
 
         return demo
+    if arguments.command == "plot":
+        from fastgmm.cli import pictures
+
+        return pictures
     if arguments.command == "sample":
         from fastgmm.cli import sampling
 

@@ -6,7 +6,7 @@ They neither print nor exit; ``command_line.py`` does that.
 import math
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +39,17 @@ from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array
 from fastgmm.rows import Rows
 from fastgmm.show.progress import Progress, show_progress
-from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
+from fastgmm.show.reports import (
+    Report,
+    duration,
+    ending_of,
+    facts_text,
+    mixture_text,
+    objective_of,
+    parameter_facts,
+    rate,
+    typical_seconds,
+)
 
 # A fit that has not converged, or has degenerate components.
 EXIT_DOUBTFUL = 3
@@ -52,7 +62,7 @@ def timed_fit(
 ) -> tuple[GaussianMixture, float]:
     """A fit with the options of the command line and others, and its seconds; shown unless ``--quiet``."""
     options |= {name: getattr(arguments, name) for name in arguments.options}
-    objective = _objective(options, labels is not None or (is_blocks(points) and points.form.has_labels))
+    objective = objective_of(options, labels is not None or (is_blocks(points) and points.form.has_labels))
     progress: AbstractContextManager[Sequence[Progress]] = (
         nullcontext([]) if arguments.quiet else show_progress(options["max_iter"], objective=objective)
     )
@@ -63,12 +73,6 @@ def timed_fit(
         mixture = GaussianMixture(**options, callbacks=list(shown))
         mixture.fit(points, labels=labels, checkpoint=getattr(arguments, "checkpoint", None))
     return mixture, time.perf_counter() - began
-
-
-def _objective(options: Mapping[str, Any], has_labels: bool) -> str:
-    """What the iterations of a fit make rise, in a word."""
-    is_likelihood = options.get("prior") is None and options.get("annealing") is None and not has_labels
-    return "log-likelihood" if is_likelihood and options.get("assignment") != "hard" else "objective"
 
 
 # --- fit -------------------------------------------------------------------------------------------------------------
@@ -146,16 +150,8 @@ def fit_report(arguments: Namespace, mixture: GaussianMixture, points: FittedPoi
 
 def ending(mixture: GaussianMixture) -> tuple[str, int]:
     """In words, and as an exit code, which degenerate components have a share in."""
-    words, code = ending_of(mixture.converged_, mixture.stop_reason_, mixture.n_iter_, mixture.assignment)
-    return words, EXIT_DOUBTFUL if mixture.degenerate_components_ else code
-
-
-def ending_of(converged: bool, stop_reason: str | None, n_iterations: int, assignment: object) -> tuple[str, int]:
-    """The same of iterations: stochastic EM that has taken all of its own has done what was asked."""
-    if converged:
-        return "converged", 0
-    has_wandered = assignment == "stochastic" and stop_reason == "max_iter" and n_iterations > 0
-    return ("of which the best was kept", 0) if has_wandered else ("NOT converged", EXIT_DOUBTFUL)
+    words, is_done = ending_of(vars(mixture))
+    return words, 0 if is_done and not mixture.degenerate_components_ else EXIT_DOUBTFUL
 
 
 # --- predict ---------------------------------------------------------------------------------------------------------
@@ -294,8 +290,8 @@ def _model_lines(path: str, model: SavedModel) -> dict[str, str]:
         "features": str(parameters.n_features),
     }
     if results.get("n_iter"):
-        of_the_end = bool(results.get("converged")), results.get("stop_reason"), results["n_iter"]
-        lines["iterations"] = f"{results['n_iter']}, {ending_of(*of_the_end, model.options.get('assignment'))[0]}"
+        attributes = model.options | {f"{name}_": result for name, result in results.items()}
+        lines["iterations"] = f"{results['n_iter']}, {ending_of(attributes)[0]}"
         # A log-likelihood, but for priors, labels and hard assignments, not all of which the file knows.
         lines["objective"] = f"{results.get('lower_bound', math.nan):.6g} per point, before the last iteration"
     return lines

@@ -9,8 +9,8 @@ from fastgmm.cli.commands import ending, timed_fit
 from fastgmm.data.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.machine.whole_file import require_writable
-from fastgmm.parameters import Array, FloatArray, Parameters
-from fastgmm.show.plots import plot_clusters
+from fastgmm.parameters import FloatArray, Parameters
+from fastgmm.show.figures import save_figure
 from fastgmm.show.reports import Report, duration, facts_text, mixture_text, parameter_facts, rate, typical_seconds
 
 logger = logging.getLogger("fastgmm")
@@ -18,7 +18,6 @@ logger = logging.getLogger("fastgmm")
 _MAX_ITER = 200
 # Finer than the default, so that there is something to watch and the parameters settle.
 _TOLERANCE = 1e-6
-_POINTS_IN_PICTURE = 20_000
 
 
 def demo(arguments: Namespace) -> Report:
@@ -30,7 +29,7 @@ def demo(arguments: Namespace) -> Report:
     logger.info("drawing %s points from that mixture", f"{arguments.rows:,}")
     points = _shuffled(original.sample(arguments.rows)[0], arguments.random_state)
     mixture, seconds = timed_fit(arguments, points, max_iter=_MAX_ITER, tol=_TOLERANCE)
-    picture = _picture(arguments.picture, points[:_POINTS_IN_PICTURE], mixture)
+    picture = _picture(arguments.picture, points, mixture)
     return _report(mixture, original, points, seconds, picture)
 
 
@@ -40,24 +39,27 @@ def _shuffled(points: FloatArray, seed: int | None) -> FloatArray:
     return points
 
 
-def _parameters(mixture: GaussianMixture) -> Parameters:
+def _in_order(mixture: GaussianMixture) -> GaussianMixture:
     """Components in the order of their first mean, so that two mixtures can be compared line by line."""
     order = np.argsort(mixture.means_[:, 0])
-    return Parameters("full", mixture.weights_[order], mixture.means_[order], mixture.covariances_[order])
+    parameters = mixture.weights_[order], mixture.means_[order], mixture.covariances_[order]
+    return GaussianMixture.from_parameters(*parameters)
+
+
+def _parameters(mixture: GaussianMixture) -> Parameters:
+    ordered = _in_order(mixture)
+    return Parameters("full", ordered.weights_, ordered.means_, ordered.covariances_)
 
 
 def _picture(path: str, points: FloatArray, mixture: GaussianMixture) -> str | None:
     """Draw the clusters; None where matplotlib is missing."""
-    parameters = _parameters(mixture)
-    labels: Array = GaussianMixture.from_parameters(
-        parameters.weights, parameters.means, parameters.covariances
-    ).predict(points)
-    names = ("eruption (minutes)", "waiting time until the next (minutes)")
-    title = f"{len(points):,} of the points, and ellipses of 1 and 2 standard deviations"
     try:
-        plot_clusters(points, labels, parameters, path, feature_names=names, title=title)
+        display = _in_order(mixture).plot(points)
     except ImportError:
         return None
+    display.axes_.set_xlabel("eruption (minutes)")
+    display.axes_.set_ylabel("waiting time until the next (minutes)")
+    save_figure(display.figure_, path)
     return path
 
 

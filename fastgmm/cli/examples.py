@@ -51,6 +51,10 @@ rows beyond memory:
   fastgmm sample model.npz -n 1000 | fastgmm fit - -k 3
 """,
     **dict.fromkeys(("accumulate", "merge", "maximize"), _OF_SITES),
+    "plot": """\
+  fastgmm plot model.npz points.csv -o picture.png
+  fastgmm plot model.npz points.csv --features eruptions,waiting --kind density -o density.png
+""",
     "info": """\
   fastgmm info model.npz
   fastgmm info model.npz --json

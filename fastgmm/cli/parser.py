@@ -19,6 +19,7 @@ from fastgmm.cli.examples import EXAMPLES, FIRST_STEPS
 from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.fit.rules import SIZE, integer_from
+from fastgmm.show.mixture_display import KINDS
 from fastgmm.version import __version__
 
 _PICTURE_SUFFIXES = (".png", ".pdf", ".svg", ".jpg")
@@ -56,6 +57,7 @@ def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     _add_accumulate(commands)
     _add_merge(commands)
     _add_maximize(commands)
+    _add_plot(commands)
     _add_info(commands)
     _add_demo(commands)
     return parser
@@ -82,10 +84,11 @@ def _epilog(examples: str) -> str:
     return f"{_EXIT_STATUSES}\nexamples:\n\n{examples}"
 
 
-def _add_points(parser: ArgumentParser, or_blocks: bool = False) -> None:
+def _add_points(parser: ArgumentParser, or_blocks: bool = False, are_needed: bool = True) -> None:
     of_blocks = "; in blocks also a directory of files of one kind" if or_blocks else ""
     parser.add_argument(
         "points",
+        nargs=None if are_needed else "?",
         type=input_in_memory_or_blocks if or_blocks else input_file,
         help=f"points, one a row: {INPUT_KINDS}; an empty cell, NA or NaN is a missing value{of_blocks}",
     )
@@ -271,6 +274,30 @@ def _add_maximize(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _add_archive(parser: ArgumentParser, name: str, about: str) -> None:
     parser.add_argument("-o", "--output", required=True, metavar=name, help=about)
+
+
+def _add_plot(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(
+        commands,
+        "plot",
+        "draw a model, and points",
+        "Draw a model, and points where there are some: one feature as a histogram, two as points and ellipses, three "
+        "to six in pairs, and of more the two directions in which components differ most.",
+    )
+    parser.add_argument("model", help="a model file")
+    _add_points(parser, are_needed=False)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=file_that_ends_in(_PICTURE_SUFFIXES),
+        metavar="PICTURE.png",
+        help=f"the picture to write: {', '.join(_PICTURE_SUFFIXES)}",
+    )
+    # A model file does not hold the path of its fit.
+    kinds = [kind for kind in KINDS if kind != "path"]
+    parser.add_argument("--kind", choices=kinds, help="default: what suits the number of features")
+    parser.add_argument("--features", type=column_names, metavar="A,B,...", help="draw only these, by name or from 0")
 
 
 def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:

@@ -2,7 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.data.blocks.block import Blocks
+from fastgmm.data.blocks.watched import WatchedBlocks
 from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
     NO_VALUES_OF_WEIGHT,
@@ -37,6 +39,8 @@ from fastgmm.model.attributes import check_complete, fitted_attributes, has_para
 from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import Names
 from fastgmm.rows import Rows
+from fastgmm.show.progress import Progress, show_progress
+from fastgmm.show.reports import objective_of
 from fastgmm.show.verbose import print_progress
 
 # A fit is taken to be as long as so many sweeps, since nobody knows how many iterations it will have. The number was
@@ -62,7 +66,8 @@ def checked_fit(
     # Factors of d features take as long as d rows do.
     operations = SWEEPS_OF_A_FIT * work_of(sum(rows.shape), rows.shape[1], options.n_components)
     fit = partial(fit_rows, rows=rows, store=_store(checkpoint))
-    return rows, _fitted(estimator, options, fit, operations, rows.shape[1], names)
+    with _progress(options, labels is not None) as shown:
+        return rows, _fitted(estimator, options, fit, operations, rows.shape[1], names, shown)
 
 
 def checked_fit_of_blocks(
@@ -71,8 +76,10 @@ def checked_fit_of_blocks(
     """The attributes of a fit to rows in blocks."""
     options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
     require_nothing_beside(sample_weight, labels)
-    fit = partial(fit_blocks, blocks=blocks, store=_store(checkpoint))
-    return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form))
+    with _progress(options, form.has_labels) as shown:
+        watched = WatchedBlocks(blocks, shown[0].visited) if shown else blocks
+        fit = partial(fit_blocks, blocks=watched, store=_store(checkpoint))
+        return _fitted(estimator, options, fit, math.inf, form.n_features, column_names(form), shown)
 
 
 def _store(checkpoint: AnyPath | None) -> CheckpointFile | None:
@@ -86,13 +93,14 @@ def _fitted(
     operations: float,
     n_features: int,
     names: Names | None,
+    shown: Sequence[Observer],
 ) -> dict[str, Any]:
     why = "With warm_start=True a fit", "Set warm_start=False to start anew."
     is_continued = options.warm_start and has_parameters(vars(estimator))
     earlier = earlier_fit(vars(estimator), n_features, type(estimator).__name__, why) if is_continued else None
 
     def work() -> tuple[dict[str, Any], Warning | None]:
-        how = {"earlier": earlier, "observers": _observers(options), "of_features": names}
+        how = {"earlier": earlier, "observers": _observers(options, shown), "of_features": names}
         best, steps, warning = fit(with_start_in_caller(options), **how)
         return fitted_attributes(best, steps), warning
 
@@ -115,12 +123,28 @@ def rows_of_a_start(
     return rows
 
 
-def _observers(options: Options) -> list[Observer]:
-    """Who sees every step, in the caller's thread: the user's callbacks, and what prints for ``verbose``."""
-    observers: list[Observer] = list(options.callbacks or ())
+@contextmanager
+def _progress(options: Options, has_labels: bool) -> Iterator[list[Progress]]:
+    """What shows the progress of a fit, where that is asked for, be standard error a terminal or not."""
+    if not options.progress:
+        yield []
+        return
+    objective = objective_of(vars(options), has_labels)
+    with show_progress(_most_iterations(options), force=True, objective=objective) as shown:
+        yield shown
+
+
+def _most_iterations(options: Options) -> int:
+    """Of a start."""
+    return options.max_iter * len(list(exponents_from(options.annealing or 1.0)))
+
+
+def _observers(options: Options, shown: Sequence[Observer]) -> list[Observer]:
+    """Who sees every step, in the caller's thread: the user's callbacks, and what prints or shows progress."""
+    observers: list[Observer] = [*(options.callbacks or ()), *shown]
     if options.verbose:
-        most_iterations = options.max_iter * len(list(exponents_from(options.annealing or 1.0)))
         wanders = options.assignment == "stochastic"
+        most_iterations = _most_iterations(options)
         observers.append(print_progress(options.verbose, options.verbose_interval, most_iterations, wanders))
     return [partial(in_caller, observer) for observer in observers]
 

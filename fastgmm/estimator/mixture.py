@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_step
+from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_step, summaries
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
@@ -18,6 +18,7 @@ from fastgmm.kernels import BackendName
 from fastgmm.model import algebra, joint
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
 from fastgmm.parameters import FloatArray
+from fastgmm.show import mixture_display
 
 
 class GaussianMixture:
@@ -61,6 +62,8 @@ class GaussianMixture:
         1 prints restarts and iterations, 2 also the time and the change of the bound.
     verbose_interval : int, default=10
         Iterations between two prints.
+    progress : bool, default=False
+        Show a bar while ``fit`` runs, in notebooks and terminals, by tqdm where that is installed, else lines.
     n_threads : int, optional
         By default ``FASTGMM_NUM_THREADS``, or every CPU this process may use. It changes no bit of the result.
     backend : {'auto', 'c', 'numba', 'numpy'}, default='auto'
@@ -211,6 +214,7 @@ class GaussianMixture:
         warm_start: bool = False,
         verbose: int = 0,
         verbose_interval: int = 10,
+        progress: bool = False,
         n_threads: int | None = None,
         backend: BackendName = "auto",
         accelerate: Acceleration | None = None,
@@ -233,16 +237,13 @@ class GaussianMixture:
         self.weights_init, self.means_init, self.precisions_init = weights_init, means_init, precisions_init
         self.random_state = random_state
         self.warm_start = warm_start
-        self.verbose, self.verbose_interval = verbose, verbose_interval
-        self.n_threads = n_threads
-        self.backend = backend
+        self.verbose, self.verbose_interval, self.progress = verbose, verbose_interval, progress
+        self.n_threads, self.backend = n_threads, backend
         self.accelerate = accelerate
-        self.deadline = deadline
-        self.callbacks = callbacks
+        self.deadline, self.callbacks = deadline, callbacks
         self.prior = prior
         self.fixed = fixed
-        self.assignment = assignment
-        self.annealing = annealing
+        self.assignment, self.annealing = assignment, annealing
         self.learning_decay, self.learning_offset = learning_decay, learning_offset
 
     # Fitting
@@ -292,6 +293,11 @@ class GaussianMixture:
     component_kl = algebra.component_kl
     component_bhattacharyya = algebra.component_bhattacharyya
     kl_divergence = algebra.kl_divergence
+
+    # What it looks like
+
+    plot = mixture_display.plot
+    summary = summaries.summary
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score
@@ -376,7 +382,7 @@ class GaussianMixture:
     get_params = estimator_protocol.get_params
     set_params = estimator_protocol.set_params
     __repr__ = estimator_protocol.representation
-    _repr_html_ = property(estimator_protocol.html_representation)
+    _repr_html_ = property(summaries.html_representation)
     __sklearn_tags__ = estimator_protocol.sklearn_tags
     get_metadata_routing = metadata_routing.get_metadata_routing
     set_fit_request = metadata_routing.set_fit_request

@@ -88,6 +88,7 @@ class Options:
     warm_start: bool = option(False, rules.BOOLEAN)
     verbose: int = option(0, or_also(integer_from(0), f", {rules.BOOLEAN.must_be}", rules.BOOLEAN.allows))
     verbose_interval: int = option(10, integer_from(1))
+    progress: bool = option(False, rules.BOOLEAN, in_sklearn=False, is_saved=False)
     n_threads: int | None = option(
         None,
         or_none(integer_from(1)),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastgmm.data.features import indices_of
 from fastgmm.families import FAMILIES
 from fastgmm.families.component import component_matrices
 from fastgmm.machine.waiting import attended
@@ -23,7 +24,6 @@ from fastgmm.model.algebra_common import (
     estimator_of,
     fitted_parameters_and_names,
     given_values,
-    indices_of,
     lower_factors,
 )
 from fastgmm.model.attributes import work_on

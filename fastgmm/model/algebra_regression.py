@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.features import indices_of
 from fastgmm.data.validation import check_feature_names, check_n_features, check_rows, feature_names
 from fastgmm.fit.options import check_options, check_random_state
 from fastgmm.machine.pieces import pieces
@@ -25,7 +26,6 @@ from fastgmm.model.algebra_common import (
     estimator_of,
     fitted_names,
     fitted_parameters,
-    indices_of,
     whole_number,
 )
 from fastgmm.model.algebra_parts import Conditional, Indices, conditional_of

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.data.features import indices_of
 from fastgmm.families.component import component_variances
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import import_whole
@@ -12,7 +13,6 @@ from fastgmm.model.algebra_common import (
     attributes_of,
     fitted_parameters,
     fitted_parameters_and_names,
-    indices_of,
 )
 from fastgmm.model.scoring import scorer_of
 from fastgmm.parameters import FloatArray, IntArray, Parameters

@@ -75,10 +75,10 @@ def show_progress(
 
 def _make_progress(max_iter: int, title: str, file: TextIO, objective: str) -> Progress:
     try:
-        from tqdm import tqdm
+        from tqdm import auto  # whose bar is a widget in notebooks
     except ImportError:
         return ProgressLines(max_iter, title, file, objective)
-    return ProgressBar(tqdm, max_iter, title, file, objective)
+    return ProgressBar(auto.tqdm, max_iter, title, file, objective)
 
 
 def describe(step: Step, objective: str = "log-likelihood") -> str:
@@ -113,7 +113,8 @@ class ProgressBar:
 
     def _new_bar(self) -> Any:
         title = self._title if self._restart == 0 else f"{self._title}, restart {self._restart}"
-        columns, lines = _terminal_size(self._file)
+        # A widget has its own width, which columns of text would be taken for.
+        columns, lines = _terminal_size(self._file) if self._file.isatty() else (None, None)
         return self._tqdm(
             total=self._max_iter, desc=title, unit="it", file=self._file, ncols=columns, nrows=lines, mininterval=0.05
         )
@@ -137,6 +138,9 @@ class ProgressBar:
     def close(self) -> None:
         # A fit that converged early has done all its work: the bar ends full.
         self._bar.total = self._bar.n
+        widget = getattr(self._bar, "container", None)
+        if widget is not None:  # in notebooks the bar between two texts has a length of its own
+            widget.children[1].max = self._bar.n
         self._bar.refresh()
         self._bar.close()
 

@@ -51,32 +51,69 @@ def table_text(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def mixture_text(parameters: Parameters, names: Sequence[str] | None = None) -> str:
-    """A mixture as a table: a component a row with weight, means, standard deviations, and, of two features, r."""
+def mixture_text(
+    parameters: Parameters,
+    names: Sequence[str] | None = None,
+    n_rows: Sequence[float] | None = None,
+    where_all_are: str = "--json shows all",
+) -> str:
+    """A mixture as a table: a component a row with weight, means, standard deviations, and, of two features, r.
+
+    Where it is known how many rows each component has, the table says that too.
+    """
+    text = table_text(*mixture_table(parameters, names, n_rows))
+    left_out = left_out_of_table(parameters)
+    return f"{text}... and {left_out}; {where_all_are}\n" if left_out else text
+
+
+def mixture_table(
+    parameters: Parameters, names: Sequence[str] | None = None, n_rows: Sequence[float] | None = None
+) -> tuple[list[str], list[list[str]]]:
+    """The headings and the cells of that table."""
     n_components, n_features = parameters.means.shape
     shown_components, shown_features = min(n_components, _MOST_COMPONENTS), min(n_features, _MOST_FEATURES)
     names = [f"x{feature}" for feature in range(shown_features)] if names is None else names[:shown_features]
     names = [printable(name) for name in names]
-    header = ["component", "weight"]
+    header = ["component", "weight", *([] if n_rows is None else ["rows"])]
     header += [f"mean {name}" for name in names]
     header += [f"std {name}" for name in names]
     if n_features == 2:
         header.append("correlation")
-    rows = []
+    lines = []
     for component in range(shown_components):
         matrix = component_matrix(parameters, component)
         deviations = np.sqrt(np.diagonal(matrix))
         numbers = [*parameters.means[component, :shown_features], *deviations[:shown_features]]
-        row = [str(component), f"{parameters.weights[component]:.4f}", *(f"{number:.5g}" for number in numbers)]
+        line = [str(component), f"{parameters.weights[component]:.4f}"]
+        line += [] if n_rows is None else [f"{n_rows[component]:,.10g}"]
+        line += [f"{number:.5g}" for number in numbers]
         if n_features == 2:
-            row.append(f"{matrix[0, 1] / (deviations[0] * deviations[1]):.4f}")
-        rows.append(row)
-    return table_text(header, rows) + _left_out(n_components - shown_components, n_features - shown_features)
+            line.append(f"{matrix[0, 1] / (deviations[0] * deviations[1]):.4f}")
+        lines.append(line)
+    return header, lines
 
 
-def _left_out(n_components: int, n_features: int) -> str:
-    left_out = [f"{n} more {noun}" for n, noun in ((n_components, "components"), (n_features, "features")) if n]
-    return f"... and {' and '.join(left_out)}; --json shows all\n" if left_out else ""
+def left_out_of_table(parameters: Parameters) -> str:
+    """What the table leaves out, in words; empty where it is nothing."""
+    counts = parameters.n_components - _MOST_COMPONENTS, parameters.n_features - _MOST_FEATURES
+    left_out = [f"{n} more {noun}" for n, noun in zip(counts, ("components", "features"), strict=True) if n > 0]
+    return " and ".join(left_out)
+
+
+def objective_of(attributes: Mapping[str, Any], has_labels: bool = False) -> str:
+    """What the iterations of a fit make rise, in a word; ``attributes`` are its options by name, and may be more."""
+    is_likelihood = attributes.get("prior") is None and attributes.get("annealing") is None and not has_labels
+    return "log-likelihood" if is_likelihood and attributes.get("assignment") != "hard" else "objective"
+
+
+def ending_of(attributes: Mapping[str, Any]) -> tuple[str, bool]:
+    """How a fit ended, in words, and whether it has done what was asked; ``attributes`` are those of its estimator."""
+    if attributes.get("converged_"):
+        return "converged", True
+    # Stochastic EM has done so once it has taken all of its iterations.
+    is_stochastic = attributes.get("assignment") == "stochastic" and attributes.get("n_iter_", 0) > 0
+    has_wandered = is_stochastic and attributes.get("stop_reason_") == "max_iter"
+    return ("of which the best was kept", True) if has_wandered else ("NOT converged", False)
 
 
 def parameter_facts(parameters: Parameters) -> dict[str, object]:

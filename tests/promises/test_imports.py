@@ -18,7 +18,7 @@ HOMES = {
     "numba": ("kernels/numba_/", False),
     "llvmlite": ("kernels/numba_/", False),
     "scipy": ("families/factors.py", True),
-    "matplotlib": ("show/plots.py", True),
+    "matplotlib": ("show/figures.py", True),
     "tqdm": ("show/progress.py", True),
     "shtab": ("cli/completion.py", True),
     "pyarrow": (
@@ -244,7 +244,8 @@ gm.score(X), gm.bic(X), gm.aic(X), gm.sample(5), repr(gm), gm.get_params()
 imputer = fastgmm.GaussianMixtureImputer(gm)
 assert np.isfinite(imputer.fit_transform(np.where(X > 1.5, np.nan, X))).all()
 assert "needs scikit-learn" in str(expect(ImportError, lambda: imputer.set_params(add_indicator=True).fit(X)))
-assert not hasattr(gm, "_repr_html_")
+assert not hasattr(fastgmm.GaussianMixture(), "_repr_html_")
+assert "<td>0</td>" in gm._repr_html_()
 expect(ValueError, lambda: gm.set_params(foo=1))
 expect(ValueError, lambda: gm.fit([[np.inf, 1.0]] * 3))
 expect(DegenerateComponentError, lambda: fastgmm.GaussianMixture(reg_covar=0).fit(np.ones((9, 2))))

@@ -15,7 +15,6 @@ EXCUSED = {
     ("families/factors.py", "dtrmm"): "of blocks, none of which has more than half of the rows",
     ("fit/starts.py", "choice without replacement"): "of at most four million rows, and of more by a Generator",
     ("fit/degenerate.py", "unique by rows"): "of a sample, in an error",
-    ("show/plots.py", "choice without replacement"): "by a Generator, of points of a picture",
     ("cli/demo.py", "shuffle"): "of the demo's own points",
 }
 

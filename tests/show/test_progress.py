@@ -50,6 +50,18 @@ def test_bar_shows_likelihood_and_restarts_and_ends_full():
     assert shown.endswith("\n")
 
 
+def test_widget_of_a_notebook_ends_full(capsys):
+    pytest.importorskip("ipywidgets")
+    notebook = pytest.importorskip("tqdm.notebook")
+    bar = progress.ProgressBar(notebook.tqdm, 50, "fit", sys.stderr, "log-likelihood")
+    bar(step(1))
+    bar.close()
+    capsys.readouterr()
+    _, length, text = bar._bar.container.children
+    assert (length.value, length.max, length.bar_style) == (1, 1, "success")
+    assert "log-likelihood" in text.value
+
+
 def test_bar_is_closed_by_an_exception():
     pytest.importorskip("tqdm")
     file = io.StringIO()
