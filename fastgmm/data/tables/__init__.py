@@ -1,12 +1,12 @@
 """Tables: points out of files of every kind that is read, and results into files.
 
 ``reading.py`` chooses by a file's name which module reads it, and says what to do with any other: ``numpy_files.py``
-(``.npy``, memory-mapped, and ``.npz``), ``text_files.py`` (``.csv`` and its kin, also gzipped), ``parquet_files.py``,
-with ``arrow_columns.py`` for whatever pyarrow reads. Where points come from is a ``Source``, so that standard input is
-read as a file is. Text takes three steps: ``cells.py`` says what a cell is, a number or a name or neither; pyarrow
-(``arrow_text.py``), where it is installed and text is long, or NumPy parses; where neither can, ``text_complaints.py`` says which cell is wrong, and what may be meant. ``results.py`` writes;
-``completed.py`` makes text of a table again, in which all that was not missing is as it was read. Nothing that is read
-is unpickled.
+(``.npy``, memory-mapped, and ``.npz``), ``text_files.py`` (``.csv`` and its kin, also gzipped), ``parquet_files.py``
+and ``arrow_files.py``, with ``arrow_columns.py`` for whatever pyarrow reads. Where points come from is a ``Source``, so
+that standard input is read as a file is. Text takes three steps: ``cells.py`` says what a cell is, a number or a name
+or neither; pyarrow (``arrow_text.py``), where it is installed and text is long, or NumPy parses; where neither can,
+``text_complaints.py`` says which cell is wrong, and what may be meant. ``results.py`` writes; ``completed.py`` makes
+text of a table again, in which all that was not missing is as it was read. Nothing that is read is unpickled.
 May be imported: the names below.
 """
 
