@@ -3,9 +3,10 @@
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
 ``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
 kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
-leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a
-mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch.
-Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components that belong
+together. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and
+``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor
+matplotlib.
 """
 
 import logging
@@ -18,11 +19,13 @@ from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
+from fastgmm.model.algebra_clusters import Clusters
 from fastgmm.moments import Moments
 from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
 
 __all__ = [
+    "Clusters",
     "GaussianMixture",
     "GaussianMixtureImputer",
     "Moments",
@@ -46,7 +49,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step, Visit):
+for _public in (Clusters, GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step, Visit):
     _public.__module__ = "fastgmm"
 del _public
 

@@ -289,6 +289,7 @@ class GaussianMixture:
     mahalanobis = algebra.mahalanobis
     merged = algebra.merged
     reduced = algebra.reduced
+    clusters = algebra.clusters
     component_kl = algebra.component_kl
     component_bhattacharyya = algebra.component_bhattacharyya
     kl_divergence = algebra.kl_divergence

@@ -173,6 +173,8 @@ def test_the_page_of_the_algebra_finds_what_it_says():
     assert names["components"][0] == names["components"][2] != names["components"][1]
     assert "loses 1.3 nats" in page
     assert abs(names["lost"] - 1.3) < 0.05
+    assert names["found"].components_of(2) == names["found"].components
+    assert np.bincount(names["found"].labels).tolist() in ([4000, 2000], [2000, 4000])
     methods = re.findall(r"`(\w+)\(", page.split("## All methods")[1].split("A mixture that leaves")[0])
     assert set(methods) == set(fastgmm.model.algebra.__all__)
 
