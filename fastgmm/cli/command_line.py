@@ -25,6 +25,7 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 _STEPS_OF_EM = ("accumulate", "merge", "maximize")
+_ALGEBRA = ("regress", "outliers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,9 +85,10 @@ def _run(arguments: Namespace) -> Report:
         from fastgmm.cli.demo import demo
 
         return demo(arguments)
-    from fastgmm.cli import commands, in_blocks, moments
+    from fastgmm.cli import algebra, commands, in_blocks, moments
 
-    home = moments if arguments.command in _STEPS_OF_EM else in_blocks if is_in_blocks(arguments) else commands
+    homes = dict.fromkeys(_STEPS_OF_EM, moments) | dict.fromkeys(_ALGEBRA, algebra)
+    home = homes.get(arguments.command, in_blocks if is_in_blocks(arguments) else commands)
     run: Callable[[Namespace], Report] = getattr(home, arguments.command)
     return run(arguments)
 

@@ -23,6 +23,7 @@ import pytest
 
 import fastgmm
 from fastgmm.cli.command_line import main
+from fastgmm.data.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -177,6 +178,24 @@ def test_the_page_of_the_algebra_finds_what_it_says():
     assert np.bincount(names["found"].labels).tolist() in ([4000, 2000], [2000, 4000])
     methods = re.findall(r"`(\w+)\(", page.split("## All methods")[1].split("A mixture that leaves")[0])
     assert set(methods) == set(fastgmm.model.algebra.__all__)
+
+
+@pytest.mark.prints
+def test_the_commands_on_the_page_of_the_algebra_run(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    rows = rng.normal(size=(300, 2))
+    np.savetxt("points.csv", rows, delimiter=",", header="hour,delay", comments="")
+    model = fastgmm.GaussianMixture(2, random_state=0, tol=0.1).fit(Table(rows, ("hour", "delay")))
+    model.save("model.npz")
+    (block,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "algebra.md").read_text(encoding="utf-8"), re.DOTALL)
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fastgmm"
+        assert main(arguments) == 0, line
+    found = np.loadtxt("expected.csv", delimiter=",", skiprows=1)
+    mean, std = model.regress(rows[:, :1], ["hour"], return_std=True)
+    np.testing.assert_allclose(found, np.c_[mean, std], rtol=1e-12)
+    assert np.load("p-values.npy").shape == (300,)
 
 
 @pytest.mark.prints
