@@ -85,9 +85,9 @@ def _run(arguments: Namespace) -> Report:
         from fastgmm.cli.demo import demo
 
         return demo(arguments)
-    from fastgmm.cli import algebra, commands, in_blocks, moments
+    from fastgmm.cli import algebra, commands, export, in_blocks, moments
 
-    homes = dict.fromkeys(_STEPS_OF_EM, moments) | dict.fromkeys(_ALGEBRA, algebra)
+    homes = dict.fromkeys(_STEPS_OF_EM, moments) | dict.fromkeys(_ALGEBRA, algebra) | {"export": export}
     home = homes.get(arguments.command, in_blocks if is_in_blocks(arguments) else commands)
     run: Callable[[Namespace], Report] = getattr(home, arguments.command)
     return run(arguments)

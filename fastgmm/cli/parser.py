@@ -64,6 +64,7 @@ def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     _add_accumulate(commands)
     _add_merge(commands)
     _add_maximize(commands)
+    _add_export(commands)
     _add_info(commands)
     _add_demo(commands)
     return parser
@@ -302,6 +303,22 @@ def _add_maximize(commands: "_SubParsersAction[ArgumentParser]") -> None:
 
 def _add_archive(parser: ArgumentParser, name: str, about: str) -> None:
     parser.add_argument("-o", "--output", required=True, metavar=name, help=about)
+
+
+def _add_export(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(commands, "export", "write a model as a graph of ONNX, for other programs")
+    parser.add_argument("model", help="a model file")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=file_that_ends_in((".onnx",)),
+        metavar="MODEL.onnx",
+        help="the graph to write: X in; label, probabilities and score_samples out",
+    )
+    parser.add_argument(
+        "--dtype", choices=("float64", "float32"), default="float64", help="of all but labels (default: float64)"
+    )
 
 
 def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:

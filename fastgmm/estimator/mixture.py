@@ -370,6 +370,7 @@ class GaussianMixture:
         return interchange.from_sklearn(cls, estimator, options)
 
     to_sklearn = interchange.to_sklearn
+    to_onnx = interchange.to_onnx
     save = interchange.save
 
     # The estimator protocol: scikit-learn's, without inheriting from it

@@ -181,6 +181,25 @@ def test_the_page_of_the_algebra_finds_what_it_says():
 
 
 @pytest.mark.prints
+def test_the_page_of_other_places_runs(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "elsewhere.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    gm, X = names["gm"], names["X"]
+    assert np.array_equal(names["label"], gm.predict(X))
+    np.testing.assert_allclose(names["log_density"], gm.score_samples(X), rtol=1e-12)
+    in_single = gm.score_samples(X.astype(np.float32).astype(np.float64))
+    np.testing.assert_allclose(names["rounded"], in_single, atol=1e-5)
+    gm.save("model.npz")
+    (block,) = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+    for line in block.splitlines():
+        assert main(shlex.split(line)[1:]) == 0, line
+
+
+@pytest.mark.prints
 def test_the_commands_on_the_page_of_the_algebra_run(tmp_path, monkeypatch, rng):
     monkeypatch.chdir(tmp_path)
     rows = rng.normal(size=(300, 2))
