@@ -1,12 +1,12 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
-The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
-``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
-kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
-leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components that belong
-together. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and
-``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor
-matplotlib.
+The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one, and
+``MixtureRegressor`` finds targets. ``load`` reads a saved mixture, ``blocks_of`` makes a source of rows that are too
+many for memory, ``warmup`` compiles kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments``
+is what one pass over the rows leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere.
+``Clusters`` are components that belong together. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is
+what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither
+numba nor scikit-learn nor matplotlib.
 """
 
 import logging
@@ -16,6 +16,7 @@ from fastgmm.data.blocks.watched import Visit
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.estimator.regressor import MixtureRegressor
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
@@ -28,6 +29,7 @@ __all__ = [
     "Clusters",
     "GaussianMixture",
     "GaussianMixtureImputer",
+    "MixtureRegressor",
     "Moments",
     "Prior",
     "Step",
@@ -49,7 +51,7 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (Clusters, GaussianMixture, GaussianMixtureImputer, Moments, Prior, Step, Visit):
+for _public in (Clusters, GaussianMixture, GaussianMixtureImputer, MixtureRegressor, Moments, Prior, Step, Visit):
     _public.__module__ = "fastgmm"
 del _public
 

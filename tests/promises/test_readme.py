@@ -174,6 +174,9 @@ def test_the_page_of_the_algebra_finds_what_it_says():
     assert names["components"][0] == names["components"][2] != names["components"][1]
     assert "loses 1.3 nats" in page
     assert abs(names["lost"] - 1.3) < 0.05
+    np.testing.assert_allclose(names["regressor"].mixture_.means_, names["gm"].means_, rtol=1e-12)
+    np.testing.assert_allclose(names["expected"][0], names["mean"][1, 0], rtol=1e-12)
+    np.testing.assert_allclose(names["expected"][1], names["X"][:, 1].mean(), atol=0.01)
     assert names["found"].components_of(2) == names["found"].components
     assert np.bincount(names["found"].labels).tolist() in ([4000, 2000], [2000, 4000])
     methods = re.findall(r"`(\w+)\(", page.split("## All methods")[1].split("A mixture that leaves")[0])
