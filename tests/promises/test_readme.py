@@ -310,7 +310,7 @@ def test_every_test_and_folder_that_is_named_exists():
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner(verbose=False)  # by default it looks for -v among the arguments of pytest
     for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
-        needed = re.findall(r">>> import (sklearn|pandas)", examples.docstring)
+        needed = re.findall(r">>> import (sklearn|pandas|onnx)", examples.docstring)
         if all(importlib.util.find_spec(library) is not None for library in needed):
             runner.run(examples)
     assert runner.failures == 0
