@@ -72,7 +72,7 @@ class MixtureRegressor:
 
     References
     ----------
-    .. [1] H. G. Sung, "Gaussian mixture regression and classification", PhD thesis, Rice University (2004), chapter 2.
+    .. [1] H. G. Sung, "Gaussian mixture regression and classification", PhD thesis, Rice University (2004).
 
     Examples
     --------

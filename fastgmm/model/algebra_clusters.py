@@ -32,8 +32,6 @@ from fastgmm.rows import Rows
 # Components of a cluster by their numbers, in ascending order.
 Components = tuple[int, ...]
 
-# A call of a kernel is for so many pieces, lest starting its threads takes longer than its work.
-_PIECES_OF_A_CALL = 8
 # A logarithm takes as long as so many multiply-adds in kernels.
 _WORK_OF_A_LOGARITHM = 8
 _SMALLEST = float(np.finfo(np.float64).tiny)
@@ -53,7 +51,8 @@ class _Members:
         of_row = 8 * (2 * self.scorer.shape[0] + n_numbers)
         order = np.concatenate([np.array(each, np.intp) for each in clusters])
         begins = np.cumsum([0, *(len(each) for each in clusters[:-1])])
-        for call in pieces(self.rows.shape[0], max(1, of_row // _PIECES_OF_A_CALL)):
+        # A call of a kernel gives 4 MB of responsibilities, lest starting its threads takes longer than its work.
+        for call in pieces(self.rows.shape[0], 2 * self.scorer.shape[0]):
             found = self.scorer.evaluate(as_float64(self.rows.take(call)), self.n_threads, "responsibilities")
             for part in pieces(len(found), of_row):
                 of_clusters = np.add.reduceat(found[part].T[order], begins, axis=0)
@@ -213,12 +212,13 @@ def clusters(
 
     Notes
     -----
-    Rows are visited K − 1 times. Those without any observed value get a label, and have no part in the entropies.
+    Rows are visited K times: for each step of the hierarchy, and for labels. Those without any observed value get a
+    label, and have no part in the entropies.
 
     References
     ----------
     .. [1] J.-P. Baudry, A. E. Raftery, G. Celeux, K. Lo and R. Gottardo, "Combining mixture components for clustering",
-       Journal of Computational and Graphical Statistics 19 (2010), sections 3 and 4.
+       Journal of Computational and Graphical Statistics 19 (2010).
 
     Examples
     --------
@@ -230,9 +230,11 @@ def clusters(
     ((0, 1), (2,))
     """
     scorer, rows = self._ready_to_score(X)
-    wanted = None if isinstance(n_clusters, str) and n_clusters == "auto" else n_clusters
-    if wanted is not None:
-        wanted = _number_of_clusters(wanted, scorer.shape[0], "clusters")
+    wanted = None
+    if isinstance(n_clusters, str) and n_clusters != "auto":
+        raise ValueError(f"n_clusters should be 'auto' or a whole number; got {n_clusters!r}.")
+    if not isinstance(n_clusters, str):
+        wanted = _number_of_clusters(n_clusters, scorer.shape[0], "clusters")
     members = _Members(scorer, rows, _shares_of_rows(rows, sample_weight), self.n_threads)
 
     def work() -> Clusters:
