@@ -1,13 +1,13 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
-The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one,
-``load`` reads a saved one, ``blocks_of`` makes a source of rows that are too many for memory, ``warmup`` compiles
-kernels ahead of their first use, ``numeric_columns`` leaves out the columns of a frame that hold no numbers,
-``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of them, and ``save_moments``
-and ``load_moments`` carry it elsewhere. ``Prior`` is what may be believed of a mixture beforehand, ``MixtureDisplay``
-is a picture of one, and ``SelectionDisplay`` of the choice among several; ``Step`` is what callbacks receive, and
-``fastgmm.errors`` holds the exceptions that callers catch.
-Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one, and
+``MixtureRegressor`` finds targets. ``load`` reads a saved mixture, ``blocks_of`` makes a source of rows that are too
+many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no numbers, ``warmup`` compiles kernels
+ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of
+them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components that belong together.
+``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among several. ``Prior`` is what
+may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions
+that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
 """
 
 import logging
@@ -18,9 +18,11 @@ from fastgmm.data.frames import numeric_columns
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
+from fastgmm.estimator.regressor import MixtureRegressor
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
+from fastgmm.model.algebra_clusters import Clusters
 from fastgmm.moments import Moments
 from fastgmm.show.mixture_display import MixtureDisplay
 from fastgmm.show.selection_display import SelectionDisplay
@@ -28,9 +30,11 @@ from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
 
 __all__ = [
+    "Clusters",
     "GaussianMixture",
     "GaussianMixtureImputer",
     "MixtureDisplay",
+    "MixtureRegressor",
     "Moments",
     "Prior",
     "SelectionDisplay",
@@ -54,7 +58,18 @@ def __dir__() -> list[str]:
 
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixture, GaussianMixtureImputer, MixtureDisplay, Moments, Prior, SelectionDisplay, Step, Visit):
+for _public in (
+    Clusters,
+    GaussianMixture,
+    GaussianMixtureImputer,
+    MixtureDisplay,
+    MixtureRegressor,
+    Moments,
+    Prior,
+    SelectionDisplay,
+    Step,
+    Visit,
+):
     _public.__module__ = "fastgmm"
 del _public
 

@@ -25,6 +25,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 _STEPS_OF_EM = ("accumulate", "merge", "maximize")
+_ALGEBRA = ("regress", "outliers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -97,6 +98,14 @@ def _home_of(arguments: Namespace) -> ModuleType:
         from fastgmm.cli import demo
 
         return demo
+    if arguments.command in _ALGEBRA:
+        from fastgmm.cli import algebra
+
+        return algebra
+    if arguments.command == "export":
+        from fastgmm.cli import export
+
+        return export
     if arguments.command == "plot":
         from fastgmm.cli import pictures
 

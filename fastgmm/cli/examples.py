@@ -46,6 +46,14 @@ rows beyond memory:
   fastgmm impute model.npz holes.csv -o filled.csv
   fastgmm impute model.npz holes.csv --draws 20 --seed 1 -o draws.parquet
 """,
+    "regress": """\
+  fastgmm regress model.npz points.csv --given eruptions --target waiting -o expected.csv
+  fastgmm regress model.npz points.csv --given eruptions --std
+""",
+    "outliers": """\
+  fastgmm outliers model.npz points.csv --alpha 1e-4
+  fastgmm outliers model.npz points.csv -o p_values.csv
+""",
     "sample": """\
   fastgmm sample model.npz -n 1000 -o points.csv
   fastgmm sample model.npz -n 1000 | fastgmm fit - -k 3
@@ -54,6 +62,10 @@ rows beyond memory:
     "plot": """\
   fastgmm plot model.npz points.csv -o picture.png
   fastgmm plot model.npz points.csv --features eruptions,waiting --kind density -o density.png
+""",
+    "export": """\
+  fastgmm export model.npz -o model.onnx
+  fastgmm export model.npz -o model.onnx --dtype float32
 """,
     "info": """\
   fastgmm info model.npz

@@ -18,7 +18,7 @@ from fastgmm.cli.argument_types import (
 from fastgmm.cli.examples import EXAMPLES, FIRST_STEPS
 from fastgmm.data.tables import HEADERS, INPUT_KINDS, OUTPUT_SUFFIXES
 from fastgmm.fit.options import OPTIONS, Option
-from fastgmm.fit.rules import SIZE, integer_from
+from fastgmm.fit.rules import SHARE, SIZE, integer_from
 from fastgmm.show.mixture_display import KINDS
 from fastgmm.version import __version__
 
@@ -53,11 +53,14 @@ def make_parser(options: Mapping[str, Option] = OPTIONS) -> ArgumentParser:
     _add_predict(commands)
     _add_score(commands)
     _add_impute(commands)
+    _add_regress(commands)
+    _add_outliers(commands)
     _add_sample(commands)
     _add_accumulate(commands)
     _add_merge(commands)
     _add_maximize(commands)
     _add_plot(commands)
+    _add_export(commands)
     _add_info(commands)
     _add_demo(commands)
     return parser
@@ -245,6 +248,52 @@ def _add_sample(commands: "_SubParsersAction[ArgumentParser]") -> None:
     _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
 
 
+def _add_regress(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(
+        commands,
+        "regress",
+        "what some features are expected to be where others are given",
+        "What some features of the model are expected to be where others are given: Gaussian mixture regression. The "
+        "given ones are found by name; points without names have these alone, in the order of --given, or all.",
+    )
+    parser.add_argument("model", help="a model file")
+    _add_points(parser)
+    features = "features of the model, by name or from 0"
+    parser.add_argument("--given", type=column_names, required=True, metavar="A,B,...", help=features)
+    parser.add_argument(
+        "--target", type=column_names, metavar="C,D,...", help=f"{features} (default: all that are not given)"
+    )
+    parser.add_argument("--std", action="store_true", help="conditional standard deviations as well, in columns C_std")
+    _add_output(parser, ".npy, .csv or .parquet (default: one line a point on stdout)")
+
+
+def _add_outliers(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(
+        commands,
+        "outliers",
+        "which points are odd",
+        "Which points have a density so low that, of the model's own points, less than a share of alpha have one as "
+        "low: their rows from 0, the least probable first.",
+    )
+    parser.add_argument("model", help="a model file")
+    _add_points(parser)
+    parser.add_argument(
+        "--alpha",
+        type=as_argument(SHARE.read),
+        default=1e-3,
+        metavar="SHARE",
+        help="how many of the model's own points would be called outliers (default: 0.001)",
+    )
+    parser.add_argument(
+        "--draws",
+        type=as_argument(integer_from(1).read),
+        metavar="N",
+        help="points to draw, to which p-values compare; one component needs none (default: 100000, or 10/alpha)",
+    )
+    _add_options(parser, {"random_state": replace(OPTIONS["random_state"], help="of the draws")})
+    _add_output(parser, "write the p-values of all points to .npy, .csv or .parquet instead")
+
+
 def _add_accumulate(commands: "_SubParsersAction[ArgumentParser]") -> None:
     parser = _add_command(commands, "accumulate", "write the moments of points under a model, which EM needs of them")
     parser.add_argument("model", help="a model file")
@@ -298,6 +347,22 @@ def _add_plot(commands: "_SubParsersAction[ArgumentParser]") -> None:
     kinds = [kind for kind in KINDS if kind != "path"]
     parser.add_argument("--kind", choices=kinds, help="default: what suits the number of features")
     parser.add_argument("--features", type=column_names, metavar="A,B,...", help="draw only these, by name or from 0")
+
+
+def _add_export(commands: "_SubParsersAction[ArgumentParser]") -> None:
+    parser = _add_command(commands, "export", "write a model as a graph of ONNX, for other programs")
+    parser.add_argument("model", help="a model file")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=file_that_ends_in((".onnx",)),
+        metavar="MODEL.onnx",
+        help="the graph to write: X in; label, probabilities and score_samples out",
+    )
+    parser.add_argument(
+        "--dtype", choices=("float64", "float32"), default="float64", help="of all but labels (default: float64)"
+    )
 
 
 def _add_info(commands: "_SubParsersAction[ArgumentParser]") -> None:

@@ -72,7 +72,7 @@ def times_in(X: Any) -> str | None:
 def _types_of(X: Any) -> Iterable[Any] | None:
     """Those of the columns of a frame, whose cells are not looked at; None where X is none."""
     if hasattr(X, "dtypes"):
-        return list(X.dtypes)
+        return list(X.dtypes) if hasattr(X, "columns") else None
     schema = getattr(X, "schema", None)
     if schema is None:
         return None

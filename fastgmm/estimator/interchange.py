@@ -1,6 +1,6 @@
-"""Fitted estimators to and from plain parameters, scikit-learn's estimator, and model files.
+"""Fitted estimators to and from plain parameters, scikit-learn's estimator, and model files; and to ONNX.
 
-``to_sklearn`` and ``save`` are methods of the estimator.
+``to_sklearn``, ``to_onnx`` and ``save`` are methods of the estimator.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
+from fastgmm.files.onnx_file import Precision, onnx_model
 from fastgmm.files.plain import plain, with_prior
 from fastgmm.fit.options import OPTIONS, Option
 from fastgmm.machine.waiting import attended
@@ -26,7 +27,7 @@ from fastgmm.model.attributes import (
     work_of_matrices,
     work_on,
 )
-from fastgmm.model.scoring import adopt
+from fastgmm.model.scoring import adopt, scorer_of
 from fastgmm.parameters import Parameters
 
 # What a scikit-learn estimator and ours have in common.
@@ -147,6 +148,60 @@ def _shared_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
         return {name: copy(fitted[name]) for name in (*ARRAYS, *_SHARED_RESULTS) if name in fitted}
 
     return attended(work, work_of_matrices(attributes))
+
+
+def to_onnx(self: Any, dtype: Precision = "float64") -> Any:
+    """The model as a graph of ONNX, for runtimes in other languages; ``onnx.save`` writes it.
+
+    Its input ``X`` has rows of n_features numbers, any number of them. Its outputs have the names that skl2onnx gives
+    them: ``label`` (int64) is what ``predict`` returns, ``probabilities`` what ``predict_proba``, and
+    ``score_samples``. The arithmetic is about the means, so that no digits are lost where rows lie far from zero.
+
+    Parameters
+    ----------
+    dtype : {'float64', 'float32'}, default='float64'
+        Of X, of what is computed, and of the last two outputs. Rows of float32 have 7 digits: near 1,000,000 they are
+        whole multiples of 1/16. What is computed of them has as many digits as there.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Of operator set 17. Names of features are in its metadata, as JSON under ``feature_names``.
+
+    Raises
+    ------
+    NotFittedError
+    ImportError
+        Where onnx is not installed.
+    ValueError
+        For another dtype; for float32 where it cannot hold means or the squares of deviations.
+
+    Notes
+    -----
+    The graph knows no missing values: a NaN makes all outputs of its row meaningless. Where a joint log-density is
+    below the range of numbers it is the smallest of these, −1.8e308 or −3.4e38, where ``score_samples`` has −∞.
+
+    Examples
+    --------
+    >>> import onnx
+    >>> from fastgmm import GaussianMixture
+    >>> graph = GaussianMixture(2, random_state=0).fit([[0.0], [1.0], [8.0], [9.0]]).to_onnx().graph
+    >>> [output.name for output in graph.output]
+    ['label', 'probabilities', 'score_samples']
+    """
+    if dtype not in ("float64", "float32"):
+        raise ValueError(f"dtype must be 'float64' or 'float32'; got {dtype!r}")
+    attributes = self._fitted()
+    scorer = scorer_of(attributes)
+    log_constants, means = scorer.in_double[:2]
+    if dtype == "float32" and (scorer.in_single is None or np.abs(means).max() > np.finfo(np.float32).max):
+        raise ValueError(
+            "float32 cannot hold the means, or the squares of the deviations: take dtype='float64', or other units."
+        )
+    names = attributes.get("feature_names_in_")
+    return attended(
+        lambda: onnx_model(scorer.family, log_constants, means, scorer.root, names, dtype), work_on(scorer.root)
+    )
 
 
 def save(self: Any, path: AnyPath) -> None:

@@ -290,6 +290,7 @@ class GaussianMixture:
     mahalanobis = algebra.mahalanobis
     merged = algebra.merged
     reduced = algebra.reduced
+    clusters = algebra.clusters
     component_kl = algebra.component_kl
     component_bhattacharyya = algebra.component_bhattacharyya
     kl_divergence = algebra.kl_divergence
@@ -375,6 +376,7 @@ class GaussianMixture:
         return interchange.from_sklearn(cls, estimator, options)
 
     to_sklearn = interchange.to_sklearn
+    to_onnx = interchange.to_onnx
     save = interchange.save
 
     # The estimator protocol: scikit-learn's, without inheriting from it

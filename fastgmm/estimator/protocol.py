@@ -191,3 +191,17 @@ def sklearn_tags(estimator: object) -> Any:
         classifier_tags=None,
         input_tags=InputTags(allow_nan=True),
     )
+
+
+def regressor_tags(estimator: object) -> Any:
+    """The same of a regressor."""
+    from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
+
+    return Tags(
+        estimator_type="regressor",
+        target_tags=TargetTags(required=True, multi_output=True),
+        transformer_tags=None,
+        regressor_tags=RegressorTags(),
+        classifier_tags=None,
+        input_tags=InputTags(allow_nan=True),
+    )

@@ -27,6 +27,8 @@ def commands():
 
 @pytest.mark.prints
 def test_the_page_of_the_command_line_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    for extra in ("matplotlib", "onnx"):
+        pytest.importorskip(extra)
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(300, 2)) + 8 * rng.integers(3, size=(300, 1))

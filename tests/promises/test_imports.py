@@ -31,6 +31,7 @@ HOMES = {
     "pandas": ("data/tables/parquet_files.py estimator/transformer.py", True),
     "dask": ("data/blocks/dask_parts.py", True),
     "distributed": ("sweeps/on_dask.py", True),
+    "onnx": ("files/onnx_file.py", True),
     "polars": ("estimator/transformer.py", True),
     "sklearn": (
         "estimator/interchange.py estimator/protocol.py estimator/metadata_routing.py estimator/transformer.py",
@@ -155,6 +156,7 @@ tasks = "/proc/self/task"
 before = len(os.listdir(tasks)) if os.path.exists(tasks) else 0
 import fastgmm
 heavy = {"numba", "llvmlite", "scipy", "sklearn", "matplotlib", "tqdm", "pandas", "pyarrow", "joblib", "pyspark"}
+heavy |= {"onnx"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 assert threading.active_count() == 1
 assert before == (len(os.listdir(tasks)) if os.path.exists(tasks) else 0)

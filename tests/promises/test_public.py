@@ -77,8 +77,11 @@ def test_types_are_told_of_everything_but_keywords_and_what_has_none_in_scikit_l
         "GaussianMixture.from_sklearn: options",
         "GaussianMixture.set_params: params",
         "GaussianMixture.get_metadata_routing: return",
+        "GaussianMixture.to_onnx: return",
         "GaussianMixture.to_sklearn: return",
         "GaussianMixtureImputer.set_params: params",
         "GaussianMixtureImputer.transform: return",
         "GaussianMixtureImputer.fit_transform: return",
+        "MixtureRegressor.set_params: params",
+        "MixtureRegressor.get_metadata_routing: return",
     }

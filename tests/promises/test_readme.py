@@ -23,6 +23,7 @@ import pytest
 
 import fastgmm
 from fastgmm.cli.command_line import main
+from fastgmm.data.table import Table
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -173,8 +174,50 @@ def test_the_page_of_the_algebra_finds_what_it_says():
     assert names["components"][0] == names["components"][2] != names["components"][1]
     assert "loses 1.3 nats" in page
     assert abs(names["lost"] - 1.3) < 0.05
+    np.testing.assert_allclose(names["regressor"].mixture_.means_, names["gm"].means_, rtol=1e-12)
+    np.testing.assert_allclose(names["expected"][0], names["mean"][1, 0], rtol=1e-12)
+    np.testing.assert_allclose(names["expected"][1], names["X"][:, 1].mean(), atol=0.01)
+    assert names["found"].components_of(2) == names["found"].components
+    assert np.bincount(names["found"].labels).tolist() in ([4000, 2000], [2000, 4000])
     methods = re.findall(r"`(\w+)\(", page.split("## All methods")[1].split("A mixture that leaves")[0])
     assert set(methods) == set(fastgmm.model.algebra.__all__)
+
+
+@pytest.mark.prints
+def test_the_page_of_other_places_runs(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "elsewhere.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    gm, X = names["gm"], names["X"]
+    assert np.array_equal(names["label"], gm.predict(X))
+    np.testing.assert_allclose(names["log_density"], gm.score_samples(X), rtol=1e-12)
+    in_single = gm.score_samples(X.astype(np.float32).astype(np.float64))
+    np.testing.assert_allclose(names["rounded"], in_single, atol=1e-5)
+    gm.save("model.npz")
+    (block,) = re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)
+    for line in block.splitlines():
+        assert main(shlex.split(line)[1:]) == 0, line
+
+
+@pytest.mark.prints
+def test_the_commands_on_the_page_of_the_algebra_run(tmp_path, monkeypatch, rng):
+    monkeypatch.chdir(tmp_path)
+    rows = rng.normal(size=(300, 2))
+    np.savetxt("points.csv", rows, delimiter=",", header="hour,delay", comments="")
+    model = fastgmm.GaussianMixture(2, random_state=0, tol=0.1).fit(Table(rows, ("hour", "delay")))
+    model.save("model.npz")
+    (block,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "algebra.md").read_text(encoding="utf-8"), re.DOTALL)
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        assert program == "fastgmm"
+        assert main(arguments) == 0, line
+    found = np.loadtxt("expected.csv", delimiter=",", skiprows=1)
+    mean, std = model.regress(rows[:, :1], ["hour"], return_std=True)
+    np.testing.assert_allclose(found, np.c_[mean, std], rtol=1e-12)
+    assert np.load("p-values.npy").shape == (300,)
 
 
 @pytest.mark.prints
@@ -267,7 +310,7 @@ def test_every_test_and_folder_that_is_named_exists():
 def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner(verbose=False)  # by default it looks for -v among the arguments of pytest
     for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
-        needed = re.findall(r">>> import (sklearn|pandas)", examples.docstring)
+        needed = re.findall(r">>> import (sklearn|pandas|onnx)", examples.docstring)
         if all(importlib.util.find_spec(library) is not None for library in needed):
             runner.run(examples)
     assert runner.failures == 0
