@@ -61,7 +61,8 @@ def is_type_of_times(kind: Any) -> bool:
 
 def times_in(X: Any) -> str | None:
     """The first column of a frame that is of times, in words; None where there is none."""
-    names, types = names_of(X), _types_of(X)
+    names = names_of(X)
+    types = None if names is None else _types_of(X)
     if names is None or types is None:
         return None
     return next(
@@ -70,7 +71,7 @@ def times_in(X: Any) -> str | None:
 
 
 def _types_of(X: Any) -> Iterable[Any] | None:
-    """Those of the columns of a frame, whose cells are not looked at; None where X is none."""
+    """Those of the columns of what has names for them, whose cells are not looked at; None where it does not tell."""
     if hasattr(X, "dtypes"):
         return list(X.dtypes) if hasattr(X, "columns") else None
     schema = getattr(X, "schema", None)

@@ -154,6 +154,18 @@ def test_columns_of_the_same_name_are_told_apart():
         assert numeric_columns(frame).to_numpy().tolist() == [[1.0], [2.0]]
 
 
+def test_a_series_is_no_frame_but_may_hold_weights_and_labels():
+    pandas = pytest.importorskip("pandas")
+    frame, ones = pandas_frame(["air_time", "distance"]), pandas.Series([1.0] * 6, name="weight")
+    assert times_in(ones) is None
+    with pytest.raises(ValueError, match="Expected a 2-dimensional container"):
+        mixture().fit(ones)
+    with pytest.raises(TypeError, match="numeric_columns takes a frame"):
+        numeric_columns(ones)
+    fitted = mixture().fit(frame, sample_weight=ones, labels=pandas.Series([0] * 6))
+    np.testing.assert_array_equal(fitted.means_, mixture().fit(frame, labels=[0] * 6).means_)
+
+
 @pytest.mark.parametrize("call", ["fit", "partial_fit", "predict", "score", "impute", "numeric_columns", "imputer"])
 def test_a_lazy_frame_is_refused_with_what_to_do(call):
     lazy = polars_frame(NUMERIC).lazy()

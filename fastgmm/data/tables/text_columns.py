@@ -29,7 +29,7 @@ def columns_without_numbers(layout: Layout, n_skipped: int = 0) -> dict[int, str
             if _may_be_nothing(cell):
                 continue
             if is_number(cell) or has_decimal_comma(cell):
-                undecided.remove(position)
+                undecided.discard(position)
             else:
                 held.setdefault(position, "times" if is_time(cell) else "text")
     return {position: held.get(position, NOTHING) for position in sorted(undecided)}
