@@ -1,13 +1,14 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one, and
-``MixtureRegressor`` finds targets. ``load`` reads a saved mixture, ``blocks_of`` makes a source of rows that are too
-many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no numbers, ``warmup`` compiles kernels
-ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows leaves of
-them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components that belong together.
-``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among several. ``Prior`` is what
-may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the exceptions
-that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib.
+``MixtureRegressor`` finds targets. ``select`` chooses among mixtures, and returns a ``Selection``. ``load`` reads a
+saved mixture, ``blocks_of`` makes a source of rows that are too many for memory, ``numeric_columns`` leaves out the
+columns of a frame that hold no numbers, ``warmup`` compiles kernels ahead of their first use, ``show_backend`` tells
+what will run. ``Moments`` is what one pass over the rows leaves of them, and ``save_moments`` and ``load_moments``
+carry it elsewhere. ``Clusters`` are components that belong together. ``MixtureDisplay`` is a picture of a mixture, and
+``SelectionDisplay`` of the choice among several. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is
+what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither
+numba nor scikit-learn nor matplotlib.
 """
 
 import logging
@@ -19,6 +20,7 @@ from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.regressor import MixtureRegressor
+from fastgmm.estimator.selecting import Selection, select
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
@@ -37,6 +39,7 @@ __all__ = [
     "MixtureRegressor",
     "Moments",
     "Prior",
+    "Selection",
     "SelectionDisplay",
     "Step",
     "Visit",
@@ -47,6 +50,7 @@ __all__ = [
     "load_moments",
     "numeric_columns",
     "save_moments",
+    "select",
     "show_backend",
     "warmup",
 ]
@@ -66,6 +70,7 @@ for _public in (
     MixtureRegressor,
     Moments,
     Prior,
+    Selection,
     SelectionDisplay,
     Step,
     Visit,

@@ -261,6 +261,25 @@ class RegularizationWarning(UserWarning):
         return type(self), (self.reg_covar, self.smallest_variance, self.components)
 
 
+class SelectionAtEdgeWarning(UserWarning):
+    """The best of several models has the most components that were allowed: more may be better.
+
+    Attributes
+    ----------
+    n_components : int
+    """
+
+    def __init__(self, n_components: int) -> None:
+        super().__init__(
+            f"The best model has {n_components} components, the most that were allowed: more may be better. Of many "
+            "rows BIC often falls with every component; ICL, or components merged into clusters, say more of groups."
+        )
+        self.n_components = n_components
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.n_components,)
+
+
 class UnobservedPairWarning(UserWarning):
     """No row has values of both of two features, so that data say nothing of how they go together.
 

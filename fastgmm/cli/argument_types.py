@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from fastgmm.data.choice import NUMERIC
 from fastgmm.data.tables import require_known_kind
+from fastgmm.families import FAMILIES
 
 Result = TypeVar("Result")
 
@@ -71,4 +72,28 @@ def column_names(text: str) -> list[str] | str:
     names = [name.strip() for name in text.split(",")]
     if "" in names:
         raise ValueError(f"{text!r}: a column without a name")
+    return names
+
+
+@as_argument
+def numbers_of_components(text: str) -> list[int]:
+    """A range such as 1..20, or a list such as 2,4,8."""
+    first, is_range, last = text.partition("..")
+    try:
+        numbers = list(range(int(first), int(last) + 1)) if is_range else [int(each) for each in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 1:
+        raise ValueError(f"{text!r} is neither a range such as 1..20 nor a list such as 2,4,8 of numbers from 1")
+    return numbers
+
+
+@as_argument
+def families(text: str) -> str | list[str]:
+    """Kinds of covariances, or all."""
+    if text == "all":
+        return text
+    names = text.split(",")
+    if unknown := [name for name in names if name not in FAMILIES]:
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(FAMILIES)}")
     return names

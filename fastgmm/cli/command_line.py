@@ -102,6 +102,10 @@ def _home_of(arguments: Namespace) -> ModuleType:
         from fastgmm.cli import algebra
 
         return algebra
+    if arguments.command == "select":
+        from fastgmm.cli import selecting
+
+        return selecting
     if arguments.command == "export":
         from fastgmm.cli import export
 

@@ -26,6 +26,11 @@ rows beyond memory in a directory of files, which are decoded once; a fit that w
 
   fastgmm fit folder -k 16 -o model.npz --weight w --cache scratch --checkpoint fit.npz
 """,
+    "select": """\
+  fastgmm select points.csv
+  fastgmm select points.parquet -k 1..20 --criterion icl -o best.npz --plot criterion.png
+  fastgmm select points.csv -k 2,4,8 --covariance-type full,tied --table candidates.csv
+""",
     "predict": """\
   fastgmm predict model.npz points.csv -o labels.csv
   fastgmm predict model.npz points.npy --proba -o probabilities.npy

@@ -22,6 +22,7 @@ OF_NO_EFFECT = (
     "n_threads",
     "deadline",
     "callbacks",
+    "progress",
     "learning_decay",
     "learning_offset",
 )

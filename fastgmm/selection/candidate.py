@@ -76,6 +76,11 @@ class Candidate:
         return self.status in ("exact", "estimated")
 
     @property
+    def has_a_model(self) -> bool:
+        """Whether a fit says something, be it one that was given up."""
+        return self.fit is not None and (self.is_sound or self.status == "hopeless")
+
+    @property
     def log_likelihood(self) -> float:
         return self.sums.log_likelihood
 
@@ -104,8 +109,12 @@ class Candidate:
         return self.held_out
 
     def judged_by(self, criterion: Judge) -> float:
-        """The lower, the better; infinity where nothing is known."""
-        if not self.is_sound:
+        """The lower, the better; infinity of one that is not to be chosen."""
+        return self.told_by(criterion) if self.is_sound else math.inf
+
+    def told_by(self, criterion: Judge) -> float:
+        """The criterion, also of a fit that was given up; infinity where it is not known."""
+        if not self.has_a_model:
             return math.inf
         value = float(criterion(self)) if callable(criterion) else float(getattr(self, criterion))
         return math.inf if math.isnan(value) else value
@@ -117,13 +126,16 @@ def blank(covariance_type: str, n_components: int, n_features: int, n_rows: floa
     return Candidate(covariance_type, n_components, n_parameters, n_rows, "degenerate")
 
 
-def table_of(candidates: Sequence[Candidate], criterion: Judge) -> NDArray[Any]:
-    """One line for each candidate, the best first."""
-    judged = [(each.judged_by(criterion), number, each) for number, each in enumerate(candidates)]
+def table_of(candidates: Sequence[Candidate], best: Candidate, criterion: Judge) -> NDArray[Any]:
+    """One line for each candidate: the best, then the others by their criterion, and those last of which none is known.
+
+    What a sample says may be less than the criterion of the best, without being so of all rows.
+    """
+    judged = [(each is not best, each.told_by(criterion), number) for number, each in enumerate(candidates)]
     table = np.empty(len(judged), TABLE)
-    for line, (value, _, each) in zip(table, sorted(judged, key=lambda one: one[:2]), strict=True):
+    for line, (_, value, number) in zip(table, sorted(judged), strict=True):
         for name in TABLE.names or ():
             if name != "criterion":
-                line[name] = getattr(each, name)
+                line[name] = getattr(candidates[number], name)
         line["criterion"] = value if math.isfinite(value) else math.nan
     return table

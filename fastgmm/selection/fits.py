@@ -60,14 +60,15 @@ class Range:
 
     def gives_up(self, candidate: Candidate, best: float) -> Observer | None:
         """What ends a climb that cannot lead below ``best``; None where the likelihood alone does not tell."""
-        if self.criterion not in ("bic", "aic"):
+        criterion = self.criterion
+        if callable(criterion) or criterion not in ("bic", "aic"):
             return None
 
         def look(step: Step) -> None:
             if step.iteration > _STEPS_BEFORE_GIVING_UP and step.accepted:
                 at_most = step.lower_bound + _GAIN_TO_COME * max(step.change, 0.0)
                 sums = Sums(at_most * candidate.n_rows, math.nan, math.nan)
-                if replace(candidate, status="exact", sums=sums).judged_by(self.criterion) > best:
+                if getattr(replace(candidate, sums=sums), criterion) > best:
                     raise StopIteration
 
         return look

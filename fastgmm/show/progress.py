@@ -73,6 +73,26 @@ def show_progress(
         progress.close()
 
 
+@contextmanager
+def show_candidates(n_candidates: int, *, is_wanted: bool) -> Iterator[Callable[[object], None] | None]:
+    """What is told of every candidate of a selection, and shows a bar of them by tqdm, where it is wanted."""
+    if not is_wanted:
+        yield None
+        return
+    try:
+        from tqdm import auto
+    except ImportError:
+        sys.stderr.write(f"fastgmm: selecting among {n_candidates} models\n")
+        yield None
+        return
+    with auto.tqdm(total=n_candidates, desc="select", unit="model", file=sys.stderr) as bar:
+
+        def show(candidate: object) -> None:
+            bar.update()
+
+        yield show
+
+
 def _make_progress(max_iter: int, title: str, file: TextIO, objective: str) -> Progress:
     try:
         from tqdm import auto  # whose bar is a widget in notebooks

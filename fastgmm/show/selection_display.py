@@ -8,7 +8,8 @@ import numpy as np
 from fastgmm.parameters import Array
 from fastgmm.show.figures import Axes, add_legend, colors_of, new_figure, png_of
 
-_DRAWN = ("exact", "estimated")
+_HOLLOW = ("estimated", "hopeless")
+_DRAWN = ("exact", *_HOLLOW)
 _WORDS = {
     "bic": "BIC (lower is better)",
     "aic": "AIC (lower is better)",
@@ -22,14 +23,15 @@ _MARKERS = "osD^vP*X"
 class SelectionDisplay:
     """A criterion of models against their number of components: a line and a marker for each covariance family.
 
-    Hollow markers are of models whose criterion was estimated from some of the rows, a star is the best model. A line
+    Hollow markers are of models whose criterion was estimated from some of the rows, or whose fit was given up before
+    it had settled, since it could not become the best; a star is the best model. A line
     is broken where no sound fit exists. ``from_selection`` makes it of what ``fastgmm.select`` returns.
 
     Parameters
     ----------
     table : structured ndarray
         A row for each model, with the fields ``covariance_type``, ``n_components``, ``status`` (models that are
-        neither ``'exact'`` nor ``'estimated'`` are not drawn), and the criterion.
+        not ``'exact'``, ``'estimated'`` or ``'hopeless'`` are not drawn), and the criterion.
     criterion : str
         The name of its field.
     best : int
@@ -140,8 +142,8 @@ class SelectionDisplay:
         families = list(dict.fromkeys(self.table["covariance_type"].tolist()))
         for family, marker, color in zip(families, _markers(len(families)), colors_of(len(families)), strict=True):
             self._draw_family(axes, family, marker, color)
-        if (self.table["status"] == "estimated").any():
-            axes.plot([], [], "o", markersize=5, color="gray", markerfacecolor="white", label="estimated")
+        if np.isin(self.table["status"], _HOLLOW).any():
+            axes.plot([], [], "o", markersize=5, color="gray", markerfacecolor="white", label="not finished")
         best = self.table[self.best]
         star = {"marker": "*", "markersize": 18, "color": "gold", "markeredgecolor": "black", "ls": "", "zorder": 4}
         axes.plot([best["n_components"]], [best[self.criterion]], label="best", **star)
@@ -163,7 +165,7 @@ class SelectionDisplay:
         n_components, values = rows["n_components"], np.where(is_drawn, rows[self.criterion], np.nan)
         style = {"marker": marker, "color": color, "markersize": 5}
         axes.plot(n_components, values, lw=1.2, label=family, **style)
-        is_estimated = rows["status"] == "estimated"
+        is_estimated = np.isin(rows["status"], _HOLLOW)
         axes.plot(n_components[is_estimated], values[is_estimated], ls="", markerfacecolor="white", **style)
 
     def _title(self) -> str:

@@ -16,6 +16,7 @@ EXCUSED = {
     ("fit/starts.py", "choice without replacement"): "of at most four million rows, and of more by a Generator",
     ("fit/degenerate.py", "unique by rows"): "of a sample, in an error",
     ("cli/demo.py", "shuffle"): "of the demo's own points",
+    ("cli/sampling.py", "permutation"): "of points that the command has drawn, once",
 }
 
 

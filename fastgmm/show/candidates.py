@@ -1,0 +1,70 @@
+"""The result of a selection in words: the best candidates, and the criterion of all by family and number."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fastgmm.parameters import Array
+from fastgmm.show.reports import table_text
+
+_SHOWN_FIRST = 3
+# How a number is marked that is not that of a finished fit to all rows.
+_MARKS = {"estimated": "~", "hopeless": "<"}
+_LEGEND = {
+    "estimated": "~ estimated from samples",
+    "hopeless": "< given up on the way, since it could not become the best",
+}
+
+
+def candidates_text(table: Array, criterion: object, at_edge: bool) -> str:
+    """The three best of a table of candidates, and the criterion of all of them."""
+    name = criterion_name(criterion)
+    best = table[0]
+    noun = "component" if best["n_components"] == 1 else "components"
+    heading = f"Best of {len(table)} models by {name}: {best['n_components']} {best['covariance_type']} {noun}"
+    if at_edge:
+        heading += ", the most that were allowed: more may be better"
+    return f"{heading}\n\n{_first_ones(table, name)}\n{_by_family(table)}"
+
+
+def criterion_name(criterion: object) -> str:
+    """What a criterion is called."""
+    if isinstance(criterion, str):
+        return {"cv": "cross-validation"}.get(criterion, criterion.upper())
+    return str(getattr(criterion, "__name__", "a criterion of one's own"))
+
+
+def candidate_facts(line: Any) -> Mapping[str, object]:
+    """A line of the table as JSON has it: numbers that are not known are null."""
+    facts = {name: line[name].item() for name in line.dtype.names}
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in facts.items()
+    }
+
+
+def _first_ones(table: Array, name: str) -> str:
+    header = ["family", "components", "parameters", "log-likelihood", name, "difference"]
+    lines = []
+    for line in table[:_SHOWN_FIRST]:
+        if math.isnan(line["criterion"]):
+            break
+        numbers = line["log_likelihood"], line["criterion"], line["criterion"] - table[0]["criterion"]
+        facts = [line["covariance_type"], line["n_components"], line["n_parameters"]]
+        lines.append([*map(str, facts), *(f"{number:,.2f}" for number in numbers)])
+    return table_text(header, lines)
+
+
+def _by_family(table: Array) -> str:
+    """A line for each number of components, and a column for each family."""
+    families = list(dict.fromkeys(table["covariance_type"].tolist()))
+    cells = {(line["covariance_type"], int(line["n_components"])): _cell(line) for line in table}
+    numbers = sorted({number for _, number in cells})
+    lines = [[str(number), *(cells[family, number] for family in families)] for number in numbers]
+    legend = "".join(f"{words}\n" for status, words in _LEGEND.items() if (table["status"] == status).any())
+    return table_text(["components", *families], lines) + legend
+
+
+def _cell(line: Any) -> str:
+    if math.isnan(line["criterion"]):
+        return str(line["status"])
+    return f"{_MARKS.get(str(line['status']), '')}{line['criterion']:,.2f}"
