@@ -24,13 +24,6 @@ copy_of_the_sources() { # folder: without anything that was built, or is being b
     cd "$1"
 }
 
-environment_of_developers() { # its sources and all that they are developed with, once
-    copy_of_the_sources "$work/developers-sources"
-    fresh_environment developers
-    [ -e "$work/developers/complete" ] || python -m pip install --quiet -e '.[dev]'
-    touch "$work/developers/complete"
-}
-
 # The README's commands run all tests. Elsewhere those are left out that go through all backends by themselves or touch
 # none, and of the second kind all but C alone leave out what may depend on what else is installed.
 other_environment=() other_backend=()
@@ -52,6 +45,8 @@ done
 
 environment_of_the_readme() { # this checkout, installed once: others may run what is built here
     fresh_environment readme
+    # Where the README's own commands run beside this they are about to install it.
+    while [ -e "$work/readme/begun" ] && [ ! -e "$work/readme/complete" ]; do sleep 1; done
     [ -e "$work/readme/complete" ] || python -m pip install --quiet -e '.[test]'
     touch "$work/readme/complete"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The kernels' tests with the JIT off: the same Numba kernels as plain Python. Those of C and NumPy know no JIT.
+# Tests of Numba's kernels with the JIT off: the same kernels as plain Python, which a debugger and a tracer can enter.
 source "$(dirname "$0")/common.sh"
-environment_of_developers
-NUMBA_DISABLE_JIT=1 python -m pytest tests/kernels -k 'not c- and not test_c_ and not numpy-'
+environment_of_the_readme
+NUMBA_DISABLE_JIT=1 python -m pytest -p no:cacheprovider tests/kernels/test_{sweep,log_density,groups,incomplete,elementary,panels}.py -k 'not c- and not test_c_ and not numpy-'

@@ -19,6 +19,7 @@ __all__ = [
     "ModelFormatError",
     "NotFittedError",
     "RegularizationWarning",
+    "SelectionAtEdgeWarning",
     "UnobservedPairWarning",
 ]
 

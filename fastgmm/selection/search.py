@@ -208,7 +208,19 @@ def _with_finalists(
         value = known.judged_by(wanted.criterion)
         if value < best:
             best, without_success = value, 0
-    return [found.get(each.name, each) for each in candidates]
+    return [found.get(each.name) or _beside(found, candidates, each) for each in candidates]
+
+
+def _beside(found: dict[tuple[str, int], Candidate], candidates: list[Candidate], candidate: Candidate) -> Candidate:
+    """An estimated candidate, by as much better or worse than the first of those fitted to all rows as samples tell.
+
+    Chance moves likelihoods of samples far, and their differences little.
+    """
+    if candidate.status != "estimated" or not found:
+        return candidate
+    first = next(each for each in candidates if each.name in found)
+    shift = found[first.name].log_likelihood - first.log_likelihood
+    return replace(candidate, sums=candidate.sums._replace(log_likelihood=candidate.log_likelihood + shift))
 
 
 def _fit_to_all(candidate: Candidate, slope: Slope, rows: AllRows, wanted: Range, best: float) -> Fit | None:

@@ -97,7 +97,7 @@ def test_other_mixtures_that_follow_from_a_large_one_are_made_in_a_thread(worker
         lambda: model.condition({0: 1.0}),
         lambda: model.regress(np.zeros((2, 1)), [0]),
         lambda: model.transformed(2.0),
-        lambda: model.product(model.merged([[0]])),
+        lambda: model.product(model.marginal(range(400)).reduced(1)),
         lambda: model.reduced(9),
         model.component_kl,
         model.component_bhattacharyya,

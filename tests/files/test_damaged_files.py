@@ -32,6 +32,7 @@ def load(tmp_path: Path) -> Callable[[bytes], fastgmm.GaussianMixture | None]:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("covariance_type", FAMILY_NAMES)
 def test_every_flipped_bit_is_refused(load, covariance_type: str) -> None:
     content = bytearray(encoded(make_model(covariance_type)))
@@ -44,6 +45,7 @@ def test_every_flipped_bit_is_refused(load, covariance_type: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 def test_a_hundred_thousand_damages_are_refused_or_leave_the_same_model(tmp_path: Path) -> None:
     put, rng, contents = writer(tmp_path / "model.npz"), random.Random(20240229), list(MODELS)
     refused = 0

@@ -39,6 +39,7 @@ for _ in range(200):
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 def test_after_each_of_200_kills_the_file_holds_the_old_or_the_new_model(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SAVES_AND_KILLS, str(tmp_path / "model.npz")]

@@ -18,6 +18,7 @@ from tests.kernels.c_arguments import run
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.soak,
     pytest.mark.skipif(
         not hasattr(signal, "pthread_kill") or threading.current_thread() is not threading.main_thread(),
         reason="needs signals for the main thread",

@@ -441,6 +441,7 @@ def test_a_fork_while_another_thread_loads_the_backend_gives_a_child_that_fits(t
 
 @needs_fork
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.skipif("numba" not in BACKENDS, reason="needs Numba")
 def test_a_fork_while_another_thread_compiles_gives_a_child_that_fits(tmp_path):
     cache = str(tmp_path / "cache")

@@ -83,6 +83,7 @@ FITS = {
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.filterwarnings("ignore:Best performing initialization did not converge")
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("backend", ON_THREADS)

@@ -172,6 +172,7 @@ def test_a_row_may_be_scored_while_options_are_set():
 
 @by_backend
 @pytest.mark.slow
+@pytest.mark.soak
 def test_64_threads_score_models_of_every_family_to_the_same_bits(name):
     families = ["full", "tied", "diag", "spherical"]
     models = [fit(name, blobs(seed, dtype=dtype), 3, covariance_type=family)

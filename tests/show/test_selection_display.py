@@ -37,7 +37,7 @@ def table() -> Any:
             row("tied", 1, 150.0),
             row("full", 1, 150.0),
             row("tied", 2, np.nan, "degenerate"),
-            row("full", 4, np.nan, "hopeless"),
+            row("full", 4, np.nan, "degenerate"),
         ],
         FIELDS,
     )
@@ -77,7 +77,7 @@ def test_title_axes_and_legend_say_what_is_drawn() -> None:
     axes = drawn().axes_
     assert axes.get_title() == "Best of 7 models by BIC: 2 full components"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("number of components", "BIC (lower is better)")
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["full", "tied", "estimated", "best"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["full", "tied", "not finished", "best"]
 
 
 def test_another_criterion_may_be_drawn() -> None:
