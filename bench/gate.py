@@ -33,7 +33,8 @@ def main() -> int:
     baselines = _read(arguments.baseline)
     known = baselines.get(about["cpu"], {})
     figures = {figure.limit.name: figure for figure in all_figures()}
-    if unknown := set(arguments.renew or ()) - set(figures):
+    names = frozenset(figures)
+    if unknown := set(arguments.renew or ()) - names:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
     if renewing := arguments.renew is not None:
         figures = {name: figures[name] for name in arguments.renew or figures}
@@ -46,7 +47,8 @@ def main() -> int:
     _write(arguments.output, {"machine": about, "figures": [_as_json(verdict) for verdict in verdicts]})
     if renewing:
         ratios = {verdict.name: float(f"{verdict.reading.ratio:.4g}") for verdict in verdicts}
-        kept = known.get("figures", {}) if arguments.renew else {}
+        # Of all that are still measured.
+        kept = {name: ratio for name, ratio in known.get("figures", {}).items() if arguments.renew and name in names}
         _write(arguments.baseline, baselines | {about["cpu"]: {"machine": about, "figures": kept | ratios}})
         print(f"This run is the baseline of {about['cpu']} now{', for these figures' if arguments.renew else ''}.")
         return 0

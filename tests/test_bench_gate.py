@@ -86,7 +86,8 @@ def gate(monkeypatch, tmp_path):
     from bench import gate
     from bench.figures import Figure
 
-    monkeypatch.setattr(gate, "all_figures", lambda: (Figure(LIMIT, "dgemm", lambda: lambda: None),))
+    others = (Figure(Limit("start", 5e-4), "dgemm", lambda: lambda: None),)
+    monkeypatch.setattr(gate, "all_figures", lambda: (Figure(LIMIT, "dgemm", lambda: lambda: None), *others))
 
     def run(reading: Reading, *options: str) -> int:
         monkeypatch.setattr(gate, "measure", lambda figure: reading)
