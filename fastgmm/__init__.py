@@ -1,14 +1,15 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one, and
-``MixtureRegressor`` finds targets. ``select`` chooses among mixtures, and returns a ``Selection``. ``load`` reads a
-saved mixture, ``blocks_of`` makes a source of rows that are too many for memory, ``numeric_columns`` leaves out the
-columns of a frame that hold no numbers, ``warmup`` compiles kernels ahead of their first use, ``show_backend`` tells
-what will run. ``Moments`` is what one pass over the rows leaves of them, and ``save_moments`` and ``load_moments``
-carry it elsewhere. ``Clusters`` are components that belong together. ``MixtureDisplay`` is a picture of a mixture, and
-``SelectionDisplay`` of the choice among several. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is
-what callbacks receive, and ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither
-numba nor scikit-learn nor matplotlib.
+``MixtureRegressor`` finds targets. ``select`` chooses among mixtures, and returns a ``Selection``;
+``GaussianMixtureSelection`` does so as an estimator. ``load`` reads a saved mixture, ``blocks_of`` makes a source of
+rows that are too many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no numbers,
+``warmup`` compiles kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass
+over the rows leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components
+that belong together. ``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among
+several. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and
+``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor
+matplotlib.
 """
 
 import logging
@@ -21,6 +22,7 @@ from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.regressor import MixtureRegressor
 from fastgmm.estimator.selecting import Selection, select
+from fastgmm.estimator.selector import GaussianMixtureSelection
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
@@ -35,6 +37,7 @@ __all__ = [
     "Clusters",
     "GaussianMixture",
     "GaussianMixtureImputer",
+    "GaussianMixtureSelection",
     "MixtureDisplay",
     "MixtureRegressor",
     "Moments",
@@ -66,6 +69,7 @@ for _public in (
     Clusters,
     GaussianMixture,
     GaussianMixtureImputer,
+    GaussianMixtureSelection,
     MixtureDisplay,
     MixtureRegressor,
     Moments,

@@ -246,36 +246,65 @@ def select(
     >>> chosen.top(2)["bic"].round(1)
     array([2314.3, 2320.2])
     """
+    return choose(
+        _NAME,
+        X,
+        n_components,
+        covariance_type,
+        criterion=criterion,
+        sample_weight=sample_weight,
+        reg_covar=reg_covar,
+        exact=exact,
+        deadline=deadline,
+        progress=progress,
+        random_state=random_state,
+        n_threads=n_threads,
+        backend=backend,
+    )
+
+
+def choose(
+    caller: str,
+    X: "ArrayLike | Blocks",
+    n_components: Any,
+    covariance_type: Any,
+    *,
+    criterion: Any,
+    sample_weight: "ArrayLike | None",
+    exact: bool,
+    deadline: float | None,
+    progress: bool = False,
+    **how: Any,
+) -> Selection:
+    """``select`` for somebody, whose name errors give; ``how`` are options of mixtures."""
     began = time.perf_counter()
     wanted = Range(
-        _checked_numbers(n_components),
-        _checked_families(covariance_type),
-        _checked_criterion(criterion),
+        _checked_numbers(n_components, caller),
+        _checked_families(covariance_type, caller),
+        _checked_criterion(criterion, caller),
         math.inf if deadline is None else began + deadline,
     )
-    options = {"reg_covar": reg_covar, "deadline": deadline, "random_state": random_state}
-    check_options(options | {"n_threads": n_threads, "backend": backend}, _NAME)
-    manner = Manner(reg_covar, backend, n_threads, random_state, all_rows=bool(exact))
+    check_options(how | {"deadline": deadline}, caller)
+    manner = Manner(how["reg_covar"], how["backend"], how["n_threads"], how["random_state"], all_rows=bool(exact))
     with show_candidates(len(wanted.n_components) * len(wanted.families), is_wanted=progress) as show:
         # Whoever sees candidates does so in the caller's thread.
         watched = replace(manner, observer=None if show is None else partial(in_caller, show))
-        chosen, names = _chosen(X, wanted, watched, sample_weight)
-    how_to_compute = {"random_state": random_state, "n_threads": n_threads, "backend": backend, "reg_covar": reg_covar}
-    return _selection(chosen, names, wanted, criterion, how_to_compute)
+        chosen, names = _chosen(caller, X, wanted, watched, sample_weight)
+    return _selection(chosen, names, wanted, criterion, how)
 
 
 def _chosen(
-    X: "ArrayLike | Blocks", wanted: Range, manner: Manner, sample_weight: "ArrayLike | None"
+    caller: str, X: "ArrayLike | Blocks", wanted: Range, manner: Manner, sample_weight: "ArrayLike | None"
 ) -> tuple[Chosen, Names | None]:
     most = wanted.n_components[-1]
     if is_blocks(X):
         require_nothing_beside(sample_weight, None)
         if X.form.has_labels:
-            raise ValueError("select does not take labels: make blocks without a column of labels.")
+            raise ValueError(f"{caller} does not take labels: make blocks without a column of labels.")
         return attended(lambda: search_blocks(X, wanted, manner), math.inf), column_names(X.form)
     table = cast("ArrayLike", X)
     names = feature_names(table)
-    rows = rows_of_a_start(table, sample_weight, most, _NAME, names)
+    rows = rows_of_a_start(table, sample_weight, most, caller, names)
     operations = SWEEPS_OF_A_FIT * len(wanted.n_components) * work_of(sum(rows.shape), rows.shape[1], most)
     return attended(lambda: search_rows(rows, wanted, manner), operations), names
 
@@ -285,7 +314,7 @@ def _selection(chosen: Chosen, names: Names | None, wanted: Range, criterion: An
     models = {each.name: _estimator(each, origin, names, how) for each in chosen.candidates if each.has_a_model}
     at_edge = best.n_components == wanted.n_components[-1] and len(wanted.n_components) > 1
     if at_edge:
-        warnings.warn(SelectionAtEdgeWarning(best.n_components), stacklevel=3)
+        warnings.warn(SelectionAtEdgeWarning(best.n_components), stacklevel=4)
     return Selection(
         models[best.name],
         {"n_components": best.n_components, "covariance_type": best.covariance_type},
@@ -308,7 +337,7 @@ def _estimator(
     return estimator
 
 
-def _checked_numbers(n_components: Any) -> tuple[int, ...]:
+def _checked_numbers(n_components: Any, caller: str) -> tuple[int, ...]:
     """Distinct ones in order; a number n stands for 1 to n."""
     several = range(1, n_components + 1) if isinstance(n_components, int | np.integer) else n_components
     try:
@@ -317,13 +346,13 @@ def _checked_numbers(n_components: Any) -> tuple[int, ...]:
         numbers = []
     if not numbers or not all(isinstance(each, int | np.integer) and each >= 1 for each in numbers):
         raise InvalidParameterError(
-            f"The 'n_components' parameter of {_NAME} must be a whole number from 1, or several of them. Got "
+            f"The 'n_components' parameter of {caller} must be a whole number from 1, or several of them. Got "
             f"{n_components!r} instead."
         )
     return tuple(map(int, numbers))
 
 
-def _checked_families(covariance_type: Any) -> tuple[str, ...]:
+def _checked_families(covariance_type: Any, caller: str) -> tuple[str, ...]:
     if isinstance(covariance_type, str):
         covariance_type = tuple(FAMILIES) if covariance_type == "all" else (covariance_type,)
     try:
@@ -333,18 +362,18 @@ def _checked_families(covariance_type: Any) -> tuple[str, ...]:
     if not families or not all(each in FAMILIES for each in families):
         known = ", ".join(map(repr, FAMILIES))
         raise InvalidParameterError(
-            f"The 'covariance_type' parameter of {_NAME} must be 'all', or one or several of {known}. Got "
+            f"The 'covariance_type' parameter of {caller} must be 'all', or one or several of {known}. Got "
             f"{covariance_type!r} instead."
         )
     return families
 
 
-def _checked_criterion(criterion: Any) -> Any:
+def _checked_criterion(criterion: Any, caller: str) -> Any:
     if callable(criterion):
         return partial(in_caller, criterion)
     if criterion not in CRITERIA:
         known = ", ".join(map(repr, CRITERIA))
         raise InvalidParameterError(
-            f"The 'criterion' parameter of {_NAME} must be among {known}, or a callable. Got {criterion!r} instead."
+            f"The 'criterion' parameter of {caller} must be among {known}, or a callable. Got {criterion!r} instead."
         )
     return criterion

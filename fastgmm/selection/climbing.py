@@ -73,7 +73,8 @@ class Slope:
     def unsound_components(self, fit: Fit) -> tuple[int, ...]:
         """Those that have collapsed, and those of too few points."""
         points = fit.parameters.weights * self.sweep.facts.n_counted
-        few = np.flatnonzero(points < fit.parameters.n_features + 0.5)
+        fewest = fit.parameters.n_features + 1 if fit.parameters.n_components > 1 else 1  # of all rows
+        few = np.flatnonzero(points < fewest - 0.5)
         return tuple(sorted({*fit.collapsed, *few.tolist()}))
 
 

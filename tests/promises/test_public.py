@@ -82,6 +82,8 @@ def test_types_are_told_of_everything_but_keywords_and_what_has_none_in_scikit_l
         "GaussianMixtureImputer.set_params: params",
         "GaussianMixtureImputer.transform: return",
         "GaussianMixtureImputer.fit_transform: return",
+        "GaussianMixtureSelection.set_params: params",
+        "GaussianMixtureSelection.get_metadata_routing: return",
         "MixtureRegressor.set_params: params",
         "MixtureRegressor.get_metadata_routing: return",
     }
