@@ -186,7 +186,9 @@ def _exact_ones(field: Field, rows: AllRows, wanted: Range, random_state: np.ran
 
 def _scored(candidate: Candidate, fit: Fit, slope: Slope, rows: AllRows) -> Candidate:
     model = slope.sweep.family.model_of(fit.parameters, rows.facts.rows.values.dtype)
-    return replace(candidate, status="exact", fit=fit, sums=sums_over(slope.sweep, model).scaled(1.0 / rows.unit))
+    # Whatever the time: this is what makes the best one known.
+    sweep = replace(slope.sweep, deadline=math.inf) if isinstance(slope.sweep, OverBlocks) else slope.sweep
+    return replace(candidate, status="exact", fit=fit, sums=sums_over(sweep, model).scaled(1.0 / rows.unit))
 
 
 def _with_finalists(
@@ -195,7 +197,8 @@ def _with_finalists(
     """The candidates, of which those that may win are fitted to all rows until nothing better comes."""
     wanted, without_success = race.wanted, 0
     best, found = math.inf, dict[tuple[str, int], Candidate]()
-    for candidate in race.finalists(candidates):
+    finalists = race.finalists(candidates)
+    for candidate in finalists:
         if without_success == _WITHOUT_SUCCESS or (found and wanted.is_late):
             break
         without_success += 1
@@ -208,7 +211,8 @@ def _with_finalists(
         value = known.judged_by(wanted.criterion)
         if value < best:
             best, without_success = value, 0
-    return [found.get(each.name) or _beside(found, candidates, each) for each in candidates]
+    compared = {each.name: each for each in finalists}
+    return [found.get(each.name) or _beside(found, candidates, compared.get(each.name, each)) for each in candidates]
 
 
 def _beside(found: dict[tuple[str, int], Candidate], candidates: list[Candidate], candidate: Candidate) -> Candidate:
