@@ -35,7 +35,7 @@ _FRESH_START_EVERY = 4
 # An iteration of EM gains no more than so many times as much later as it does now.
 _GAIN_TO_COME, _STEPS_BEFORE_GIVING_UP = 20.0, 3
 FEW = Patience(first_steps=5, n_kept=2, units=0.5, most_steps=1000, to_the_end=True)
-SOME = Patience(first_steps=5, n_kept=1, units=0.5, most_steps=100, to_the_end=False)
+SOME = Patience(first_steps=3, n_kept=1, units=0.5, most_steps=100, to_the_end=False)
 
 
 @dataclass(frozen=True, eq=False)
