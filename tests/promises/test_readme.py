@@ -311,6 +311,7 @@ def test_the_examples_of_docstrings_run(name):
     runner = doctest.DocTestRunner(verbose=False)  # by default it looks for -v among the arguments of pytest
     for examples in doctest.DocTestFinder().find(importlib.import_module(name)):
         needed = re.findall(r">>> import (sklearn|pandas|onnx)", examples.docstring)
+        needed += ["matplotlib"] if re.search(r"Display|\.plot\(", examples.docstring) else []
         if all(importlib.util.find_spec(library) is not None for library in needed):
             runner.run(examples)
     assert runner.failures == 0
