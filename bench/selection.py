@@ -80,7 +80,7 @@ def timed(choose: Callable[[FloatArray, int], tuple[float, str]], X: FloatArray,
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.selection", description=__doc__)
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("sets", nargs="*", choices=[*SETS, []], default=list(SETS))
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     arguments = parser.parse_args()
     for name in arguments.sets:
         X = SETS[name]()
