@@ -81,15 +81,22 @@ def fit_rows(
     rows, unit = in_moderate_unit(rows)
     facts = Facts(rows)
     n_missing = _count_of_missing(facts)
-    if rows.has_missing and not callable(options.init_params):  # who wants to see the rows as they are
-        rows = without_empty_rows(rows, facts.patterns)
-        facts = facts if rows is facts.rows else Facts(rows)
     # Absurd values end in an error that names them, not in warnings.
     with np.errstate(over="ignore", invalid="ignore"):
-        facts = counted_from_origin(with_room_for_squares(facts))
+        # A callable start wants to see the rows as they are.
+        facts = facts_to_fit(facts, with_empty_rows=callable(options.init_params))
         wishes = options.backend, options.n_threads
         sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
         return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, store)
+
+
+def facts_to_fit(facts: Facts, with_empty_rows: bool = False) -> Facts:
+    """Facts about the rows that are fitted to: those with a value, less an origin, and room for squares."""
+    rows = facts.rows
+    if rows.has_missing and not with_empty_rows:
+        informative = without_empty_rows(rows, facts.patterns)
+        facts = facts if informative is rows else Facts(informative)
+    return counted_from_origin(with_room_for_squares(facts))
 
 
 def fit_blocks(

@@ -247,17 +247,22 @@ def rows_of_a_sample(n_components: int, n_features: int) -> int:
 
 
 def sampled(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
-    """One row drawn from each of as many equal stretches as the sample has rows, of those alone that count."""
+    """The rows that a partition looks at: all that count where these are few, else some of them, evenly."""
     wanted = rows_of_a_sample(n_components, rows.shape[1])
     counted = rows.counted
     candidates = None if counted is None else places_of_nonzero(counted, np.intp)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)
     if n_candidates <= wanted:
         return np.arange(n_candidates) if candidates is None else candidates
-    edges = np.linspace(0, n_candidates, wanted + 1)
-    positions = (edges[:-1] + random_state.uniform(size=wanted) * np.diff(edges)).astype(np.intp)
-    positions = np.minimum(positions, n_candidates - 1)
+    positions = one_of_each_stretch(n_candidates, wanted, random_state)
     return positions if candidates is None else candidates[positions]
+
+
+def one_of_each_stretch(n_candidates: int, n_stretches: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """A place drawn from each of so many equal stretches of all."""
+    edges = np.linspace(0, n_candidates, n_stretches + 1)
+    places = (edges[:-1] + random_state.uniform(size=n_stretches) * np.diff(edges)).astype(np.intp)
+    return np.minimum(places, n_candidates - 1)
 
 
 def centered(rows: Rows, members: NDArray[np.intp], shift: FloatArray) -> Rows:

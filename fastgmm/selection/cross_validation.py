@@ -8,7 +8,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.fit.steps import Fit
 from fastgmm.parameters import IntArray
 from fastgmm.selection.climbing import Slope, go_on
-from fastgmm.selection.criteria import sums_over
+from fastgmm.selection.criteria import WhatOf
 from fastgmm.selection.fits import SOME, Field
 from fastgmm.sweeps.incomplete import suited_to_missing
 
@@ -25,18 +25,13 @@ def held_out_deviance(field: Field, fit: Fit) -> float:
     .. [1] P. Smyth, "Model selection for probabilistic clustering using cross-validated likelihood", Statistics and
        Computing 10 (2000).
     """
-    family, rows, total = fit.parameters.covariance_type, field.facts.rows, 0.0
-    whole = field.slope(family)
+    rows, by, total = field.facts.rows, field.machinery(fit.parameters.covariance_type), 0.0
     for left_out, others in _folds(rows.shape[0]):
-        of_others, of_fold = (
-            suited_to_missing(
-                Facts(rows.take(some)), whole.sweep.family, field.backend, field.n_threads, field.deadline
-            )
-            for some in (others, left_out)
-        )
-        found = go_on(Slope(of_others, field.regularization), fit, SOME)
-        model = whole.sweep.family.model_of(found.parameters, rows.values.dtype)
-        total += sums_over(of_fold, model, with_entropy=False).log_likelihood
+        facts = Facts(rows.take(others))
+        sweep = suited_to_missing(facts, by.family, by.backend, by.n_threads, field.deadline)
+        found = go_on(Slope(sweep, field.regularization), fit, SOME)
+        what = WhatOf(by.family.model_of(found.parameters, rows.values.dtype), with_entropy=False)
+        total += what(rows.take(left_out), by).log_likelihood
     return -2.0 * total
 
 

@@ -27,6 +27,7 @@ from fastgmm.selection.starts import (
     without,
 )
 from fastgmm.sweeps.incomplete import suited_to_missing
+from fastgmm.sweeps.sweep import Machinery
 
 # Of so few rows every number of components has partitions of its own. Of more k-means begins anew at every fourth
 # number only: mergers do as well between.
@@ -99,6 +100,10 @@ class Field:
             self.slopes[family] = Slope(sweep, self.regularization)
         return self.slopes[family]
 
+    def machinery(self, family: str) -> Machinery:
+        """What computes with rows that are asked and not fitted to."""
+        return Machinery(FAMILIES[family], self.backend, self.n_threads)
+
 
 def ending_of(candidate: Candidate, fit: Fit | None, wanted: Range) -> Candidate:
     """The candidate with its fit, and whether that was given up or skipped."""
@@ -142,7 +147,7 @@ def fits_of(
             observer = None if give_up is None else give_up(family, k)
             fit = climb(slope, starts, patience, observer)
             if fit is not None and not slope.is_sound(fit) and not is_small:
-                fit = _mended(field, slope, fit, patience)
+                fit = _mended(slope, fit, patience)
             if fit is not None and slope.is_sound(fit):
                 field.found[family, k] = fit
             yield family, k, fit
@@ -180,7 +185,7 @@ def _of_neighbors(field: Field, family: str, k: int) -> Iterator[Parameters]:
         yield parameters
 
 
-def _mended(field: Field, slope: Slope, fit: Fit, patience: Patience) -> Fit:
+def _mended(slope: Slope, fit: Fit, patience: Patience) -> Fit:
     """A fit in which others have split in place of components that have collapsed, if that is sound."""
     unsound = slope.unsound_components(fit)
     if not 0 < len(unsound) < fit.parameters.n_components:

@@ -12,21 +12,21 @@ References
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
+from fastgmm.fit.starts import one_of_each_stretch
 from fastgmm.fit.steps import Fit, Observer
 from fastgmm.parameters import FloatArray, Model
 from fastgmm.rows import Rows
 from fastgmm.selection.candidate import Candidate, blank
-from fastgmm.selection.criteria import Sums, sums_over
+from fastgmm.selection.criteria import Sums, WhatOf
 from fastgmm.selection.fits import Field, Range, ending_of, fits_of
-from fastgmm.sweeps.incomplete import output_of, suited_to_missing
-from fastgmm.sweeps.sweep import Machinery
+from fastgmm.sweeps.incomplete import output_of
 
 # A sample has so many rows, and so many for each parameter of the largest candidate.
 _ROWS_OF_A_SAMPLE, _ROWS_OF_A_PARAMETER = 16_384, 20
@@ -46,9 +46,7 @@ def drawn(rows: Rows, n_rows: int, random_state: np.random.RandomState) -> Rows:
     """One row from each of so many equal stretches of those that count."""
     counted = rows.counted
     candidates = np.arange(rows.shape[0]) if counted is None else np.flatnonzero(counted)
-    edges = np.linspace(0, len(candidates), n_rows + 1)
-    places = (edges[:-1] + random_state.uniform(size=n_rows) * np.diff(edges)).astype(np.intp)
-    return rows.take(candidates[np.minimum(places, len(candidates) - 1)])
+    return rows.take(candidates[one_of_each_stretch(len(candidates), n_rows, random_state)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +58,6 @@ class Race:
     n_rows: float
     wanted: Range
 
-    @property
-    def total_weight(self) -> float:
-        return float(self.fitted.facts.total_weight + self.left_out.total_weight)
-
     def run(self, random_state: np.random.RandomState) -> Iterator[Candidate]:
         """Every candidate, by the samples; those are given up that are far behind."""
         best = math.inf
@@ -71,10 +65,10 @@ class Race:
         def give_up(family: str, n_components: int) -> Observer | None:
             # A sample that is fitted to flatters its candidate.
             slack = _SLACK * self.n_rows / self.fitted.facts.total_weight * self._most_parameters
-            return self.wanted.gives_up(self.blank(family, n_components), best + slack)
+            return self.wanted.gives_up(self._blank(family, n_components), best + slack)
 
         for family, n_components, fit in fits_of(self.fitted, self.wanted, random_state, give_up):
-            candidate = ending_of(self.blank(family, n_components), fit, self.wanted)
+            candidate = ending_of(self._blank(family, n_components), fit, self.wanted)
             if candidate.status == "degenerate" and fit is not None and self.fitted.slope(family).is_sound(fit):
                 candidate = self._estimated(candidate, fit)
                 best = min(best, candidate.judged_by(self.wanted.criterion))
@@ -84,14 +78,13 @@ class Race:
     def _most_parameters(self) -> int:
         return self.wanted.most_parameters(self.fitted.facts.rows.shape[1])
 
-    def blank(self, family: str, n_components: int) -> Candidate:
+    def _blank(self, family: str, n_components: int) -> Candidate:
         return blank(family, n_components, self.fitted.facts.rows.shape[1], self.n_rows)
 
     def _estimated(self, candidate: Candidate, fit: Fit) -> Candidate:
-        slope = self.fitted.slope(candidate.covariance_type)
-        model, with_entropy = self.model_of(fit), self.wanted.wants_entropy
-        others = suited_to_missing(self.left_out, slope.sweep.family, slope.sweep.backend, slope.sweep.n_threads)
-        own, of_others = (sums_over(sweep, model, with_entropy) for sweep in (slope.sweep, others))
+        what = WhatOf(self._model_of(fit), self.wanted.wants_entropy)
+        by = self.fitted.machinery(candidate.covariance_type)
+        own, of_others = (what(facts.rows, by) for facts in (self.fitted.facts, self.left_out))
         # Each sample stands for half of the rows.
         halves = (
             sums.scaled(0.5 * self.n_rows / facts.total_weight)
@@ -100,30 +93,30 @@ class Race:
         held_out = -2.0 * of_others.log_likelihood * self.n_rows / self.left_out.total_weight
         return replace(candidate, status="estimated", fit=fit, sums=Sums.plus(*halves), held_out=held_out)
 
-    def model_of(self, fit: Fit) -> Model:
+    def _model_of(self, fit: Fit) -> Model:
         family = FAMILIES[fit.parameters.covariance_type]
         return family.model_of(fit.parameters, self.fitted.facts.rows.values.dtype)
 
-    def with_uncertainty(self, candidate: Candidate, best: Candidate) -> Candidate:
-        """With the standard error of the difference of −2 log-likelihood to that of the best."""
-        if candidate is best:
-            return replace(candidate, uncertainty=0.0)
+    def _standard_error(self, ours: Sequence[FloatArray], of_best: Sequence[FloatArray]) -> float:
+        """Of the difference in −2 log-likelihood of all rows, from log-densities of those of each sample."""
         total, squares, weight, weight_of_squares = 0.0, 0.0, 0.0, 0.0
-        for rows in (self.fitted.facts.rows, self.left_out.rows):
-            differences = self._log_densities(rows, candidate) - self._log_densities(rows, best)
+        for rows, one, other in zip((self.fitted.facts.rows, self.left_out.rows), ours, of_best, strict=True):
+            differences = one - other
             weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
             total += float(weights @ differences)
             squares += float(weights @ np.square(differences))
             weight, weight_of_squares = weight + weights.sum(), weight_of_squares + float(weights @ weights)
         variance = max(squares / weight - (total / weight) ** 2, 0.0)
-        error = 2.0 * self.n_rows * math.sqrt(variance * weight_of_squares) / weight
-        return replace(candidate, uncertainty=error)
+        return 2.0 * self.n_rows * math.sqrt(variance * weight_of_squares) / weight
 
-    def _log_densities(self, rows: Rows, candidate: Candidate) -> FloatArray:
+    def _log_densities(self, candidate: Candidate) -> list[FloatArray]:
+        """Of the rows of each sample."""
         assert candidate.fit is not None
-        family, field = FAMILIES[candidate.covariance_type], self.fitted
-        by = Machinery(family, field.backend, field.n_threads)
-        return output_of(rows, self.model_of(candidate.fit), by, "log_density").astype(np.float64)
+        model, by = self._model_of(candidate.fit), self.fitted.machinery(candidate.covariance_type)
+        return [
+            output_of(rows, model, by, "log_density").astype(np.float64)
+            for rows in (self.fitted.facts.rows, self.left_out.rows)
+        ]
 
     def finalists(self, candidates: list[Candidate]) -> list[Candidate]:
         """Those that may be the best of all rows, the likeliest winner first."""
@@ -132,12 +125,11 @@ class Race:
             for number, each in enumerate(candidates)
             if each.is_sound
         )
-        best = judged[0]
-        found = list[Candidate]()
+        best, _, first = judged[0]
+        of_best, found = self._log_densities(first), list[Candidate]()
         for value, _, each in judged:
-            known = self.with_uncertainty(each, best[2])
-            is_close = value - _STANDARD_ERRORS * known.uncertainty <= best[0]
-            if not is_close and len(found) >= _AT_LEAST:
+            error = self._standard_error(self._log_densities(each), of_best) if each is not first else 0.0
+            if value - _STANDARD_ERRORS * error > best and len(found) >= _AT_LEAST:
                 break
-            found.append(known)
+            found.append(replace(each, uncertainty=error))
         return found

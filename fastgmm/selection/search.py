@@ -1,5 +1,6 @@
 """From rows and a range of candidates to all of them, judged: few rows at once, many rows by a race."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,12 +12,10 @@ import numpy as np
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.facts import overview_of
 from fastgmm.data.facts import Facts
-from fastgmm.data.origin import counted_from_origin
-from fastgmm.data.patterns import without_empty_rows
-from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.fit.degenerate import why_rows_are_flat
+from fastgmm.fit.fitting import facts_to_fit
 from fastgmm.fit.labelled import rows_of_a_component
 from fastgmm.fit.options import RegCovar, check_random_state
 from fastgmm.fit.regularization import regularization_of
@@ -59,10 +58,9 @@ class Manner:
 
 @dataclass(frozen=True, eq=False)
 class AllRows:
-    """All rows, wherever they are: a sweep over them for every family, and some of them in memory."""
+    """All rows, wherever they are, of which ``facts`` know some in memory; and a sweep over them for every family."""
 
     facts: Facts
-    some: Rows
     sweep_of: Callable[[str], AnySweep]
     backend: Backend
     n_threads: int
@@ -87,19 +85,15 @@ class Chosen:
 def search_rows(rows: Rows, wanted: Range, manner: Manner) -> Chosen:
     """The choice for validated rows in memory."""
     rows, unit = in_moderate_unit(rows)
-    facts = Facts(rows)
-    if rows.has_missing:
-        rows = without_empty_rows(rows, facts.patterns)
-        facts = facts if rows is facts.rows else Facts(rows)
     with np.errstate(over="ignore", invalid="ignore"):
-        facts = counted_from_origin(with_room_for_squares(facts))
+        facts = facts_to_fit(Facts(rows))
         backend = get_backend(manner.backend, work_of(*facts.rows.shape, wanted.n_components[-1]))
         n_threads = resolve_n_threads(manner.n_threads, can_be_shared(facts.rows.shape[0]))
 
         def sweep_of(family: str) -> AnySweep:
             return suited_to_missing(facts, FAMILIES[family], backend, n_threads, wanted.deadline)
 
-        return _search(AllRows(facts, facts.rows, sweep_of, backend, n_threads, unit), wanted, manner)
+        return _search(AllRows(facts, sweep_of, backend, n_threads, unit), wanted, manner)
 
 
 def search_blocks(blocks: Blocks, wanted: Range, manner: Manner) -> Chosen:
@@ -116,7 +110,7 @@ def search_blocks(blocks: Blocks, wanted: Range, manner: Manner) -> Chosen:
 
     with np.errstate(over="ignore", invalid="ignore"):
         n_threads = resolve_n_threads(manner.n_threads)
-        return _search(AllRows(facts, facts.rows, sweep_of, backend, n_threads, reading.unit), wanted, manner)
+        return _search(AllRows(facts, sweep_of, backend, n_threads, reading.unit), wanted, manner)
 
 
 def _search(rows: AllRows, wanted: Range, manner: Manner) -> Chosen:
@@ -135,7 +129,7 @@ def _search(rows: AllRows, wanted: Range, manner: Manner) -> Chosen:
         slope_of: Callable[[str], Slope] = field.slope
         candidates = list(_observed(_exact_ones(field, rows, wanted, random_state), manner.observer))
     else:
-        some = drawn(rows.some, 2 * n_sampled, random_state)
+        some = drawn(rows.facts.rows, 2 * n_sampled, random_state)
         halves = [Facts(some.take(slice(first, None, 2))) for first in (0, 1)]
         race = Race(field_of(halves[0]), halves[1], rows.n_rows, wanted)
         candidates = list(_observed(race.run(random_state), manner.observer))
@@ -155,14 +149,8 @@ def _observed(candidates: Iterator[Candidate], observer: CandidateObserver | Non
 
 
 def _slopes_over(rows: AllRows, regularization: FloatArray) -> Callable[[str], Slope]:
-    slopes = dict[str, Slope]()
-
-    def slope_of(family: str) -> Slope:
-        if family not in slopes:
-            slopes[family] = Slope(rows.sweep_of(family), regularization)
-        return slopes[family]
-
-    return slope_of
+    """A slope for each family, made once."""
+    return functools.cache(lambda family: Slope(rows.sweep_of(family), regularization))
 
 
 def _exact_ones(field: Field, rows: AllRows, wanted: Range, random_state: np.random.RandomState) -> Iterator[Candidate]:
