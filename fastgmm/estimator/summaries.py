@@ -142,7 +142,8 @@ def _of_rows(estimator: Any, X: Any, sample_weight: Any) -> _OfRows:
         log_certainty += float(counted[part] @ np.log(responsibilities.max(axis=1).astype(np.float64)))
         n_rows_of_components += np.bincount(labels, counted[part], minlength=scorer.shape[0])
     bic = criteria.bic(*scored)
-    return _OfRows(scored[1], scored[0], bic, criteria.aic(*scored), bic - 2.0 * log_certainty, n_rows_of_components)
+    worth = bic, criteria.aic(*scored), criteria.icl(bic, log_certainty)
+    return _OfRows(scored[1], scored[0], *worth, n_rows_of_components)
 
 
 def html_representation(estimator: Any) -> Callable[[], str]:

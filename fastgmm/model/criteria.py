@@ -46,6 +46,11 @@ def aic(score: float, n_rows: float, n_parameters: int) -> float:
     return _deviance(score, n_rows) + 2.0 * n_parameters
 
 
+def icl(bic: float, log_certainty: float) -> float:
+    """BIC − 2 Σ log maxₖ zₖ, as R's mclust has it; ``log_certainty`` is that sum over rows."""
+    return bic - 2.0 * log_certainty
+
+
 def _deviance(score: float, n_rows: float) -> float:
     """−2·log-likelihood."""
     if math.isinf(n_rows):

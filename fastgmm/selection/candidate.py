@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.fit.steps import Fit
-from fastgmm.model.criteria import free_parameters
-from fastgmm.selection import criteria
-from fastgmm.selection.criteria import UNKNOWN, Judge, Sums
+from fastgmm.model import criteria
+from fastgmm.selection.criteria import UNKNOWN, Judge, Sums, nec
 
 Status: TypeAlias = Literal["exact", "estimated", "hopeless", "degenerate", "skipped"]
 
@@ -89,20 +88,24 @@ class Candidate:
         return self.sums.entropy
 
     @property
+    def _score(self) -> float:
+        return self.log_likelihood / self.n_rows
+
+    @property
     def bic(self) -> float:
-        return criteria.bic(self.sums, self.n_rows, self.n_parameters)
+        return criteria.bic(self._score, self.n_rows, self.n_parameters)
 
     @property
     def aic(self) -> float:
-        return criteria.aic(self.sums, self.n_rows, self.n_parameters)
+        return criteria.aic(self._score, self.n_rows, self.n_parameters)
 
     @property
     def icl(self) -> float:
-        return criteria.icl(self.sums, self.n_rows, self.n_parameters)
+        return criteria.icl(self.bic, self.sums.log_certainty)
 
     @property
     def nec(self) -> float:
-        return criteria.nec(self.sums, self.n_components, self.log_likelihood_of_one) if self.is_sound else math.nan
+        return nec(self.sums, self.n_components, self.log_likelihood_of_one) if self.is_sound else math.nan
 
     @property
     def cv(self) -> float:
@@ -122,7 +125,7 @@ class Candidate:
 
 def blank(covariance_type: str, n_components: int, n_features: int, n_rows: float) -> Candidate:
     """A candidate of which nothing is known yet."""
-    n_parameters = free_parameters(covariance_type, n_components, n_features)
+    n_parameters = criteria.free_parameters(covariance_type, n_components, n_features)
     return Candidate(covariance_type, n_components, n_parameters, n_rows, "degenerate")
 
 

@@ -97,18 +97,6 @@ def sums_over(sweep: AnySweep, model: Model, with_entropy: bool = True) -> Sums:
         return reduce(Sums.plus, answers)
 
 
-def bic(sums: Sums, n_rows: float, n_parameters: int) -> float:
-    return -2.0 * sums.log_likelihood + n_parameters * math.log(n_rows)
-
-
-def aic(sums: Sums, n_rows: float, n_parameters: int) -> float:
-    return -2.0 * sums.log_likelihood + 2.0 * n_parameters
-
-
-def icl(sums: Sums, n_rows: float, n_parameters: int) -> float:
-    return bic(sums, n_rows, n_parameters) - 2.0 * sums.log_certainty
-
-
 def nec(sums: Sums, n_components: int, log_likelihood_of_one: float) -> float:
     """NaN where nothing is known of one component, infinity where it is as likely."""
     if n_components == 1:
