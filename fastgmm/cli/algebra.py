@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.cli.commands import rows_report, slices
-from fastgmm.cli.inputs import forms_of, points_for, require_rows_output
+from fastgmm.cli.inputs import features_of, forms_of, points_for, require_rows_output
 from fastgmm.data.features import indices_of
 from fastgmm.data.tables import read_points
 from fastgmm.estimator.front import load
@@ -50,9 +50,7 @@ def regress(arguments: Namespace) -> Report:
 
 def _features(wanted: Sequence[str], n_features: int, names: Names | None, flag: str) -> list[int]:
     """Features of the model by their names, or else their numbers."""
-    are_names = set() if names is None else set(names)
-    read = [int(each) if each.isdecimal() and each not in are_names else each for each in wanted]
-    indices: NDArray[np.intp] = indices_of(read, n_features, names, flag)
+    indices: NDArray[np.intp] = indices_of(features_of(wanted, names), n_features, names, flag)
     return [int(each) for each in indices]
 
 

@@ -13,7 +13,7 @@ from fastgmm.data.tables.source import is_standard_input
 from fastgmm.data.tables.text_rows import Header
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.machine.whole_file import require_writable
-from fastgmm.parameters import Array
+from fastgmm.parameters import Array, Names
 from fastgmm.sweeps.blocks_of import blocks_of
 
 
@@ -119,3 +119,9 @@ def blocks_for(mixture: GaussianMixture, arguments: Namespace, block_rows: int |
         if names is not None and [name for name in names if name != getattr(arguments, "weight", None)] != list(fitted):
             columns = list(fitted)
     return blocks_in(arguments, columns, header, block_rows)
+
+
+def features_of(told: Sequence[str], names: Names | None) -> list[str | int]:
+    """Features of a model by their names, or by their numbers, from 0, where none of them is called so."""
+    known = set() if names is None else set(names)
+    return [int(each) if each not in known and each.isdecimal() else each for each in told]

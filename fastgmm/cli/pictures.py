@@ -1,11 +1,9 @@
 """``fastgmm plot``: a picture of a model, and of points."""
 
 from argparse import Namespace
-from collections.abc import Sequence
 
-from fastgmm.cli.inputs import keep_inputs, points_for
+from fastgmm.cli.inputs import features_of, keep_inputs, points_for
 from fastgmm.estimator.front import load
-from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.machine.whole_file import require_writable
 from fastgmm.show.figures import save_figure
 from fastgmm.show.reports import Report
@@ -17,7 +15,11 @@ def plot(arguments: Namespace) -> Report:
     keep_inputs(arguments, *filter(None, [arguments.model, arguments.points]))
     mixture = load(arguments.model)
     points = None if arguments.points is None else points_for(mixture, arguments)
-    features = None if arguments.features is None else _features(mixture, arguments.features)
+    features = (
+        None
+        if arguments.features is None
+        else features_of(arguments.features, getattr(mixture, "feature_names_in_", None))
+    )
     display = mixture.plot(points, features=features, kind=arguments.kind)
     save_figure(display.figure_, arguments.output)
     facts: dict[str, object] = {
@@ -26,9 +28,3 @@ def plot(arguments: Namespace) -> Report:
         "output": arguments.output,
     }
     return Report([f"{display.kind} written to {arguments.output}\n"], facts)
-
-
-def _features(mixture: GaussianMixture, told: Sequence[str]) -> list[str | int]:
-    """The features by their names, or by their numbers, from 0, where none of them is called so."""
-    names = list(getattr(mixture, "feature_names_in_", ()))
-    return [int(each) if each not in names and each.isdecimal() else each for each in told]

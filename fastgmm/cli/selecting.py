@@ -12,7 +12,6 @@ from fastgmm.data.tables import read_points, write_lines
 from fastgmm.estimator.selecting import Selection
 from fastgmm.estimator.selecting import select as choose
 from fastgmm.machine.whole_file import require_writable
-from fastgmm.show.candidates import candidate_facts
 from fastgmm.show.figures import save_figure
 from fastgmm.show.reports import Report, duration
 
@@ -22,11 +21,11 @@ def select(arguments: Namespace) -> Report:
     for output in filter(None, [arguments.output, arguments.table, arguments.plot]):
         require_writable(output)
         keep_inputs(Namespace(output=output), arguments.points)
-    points: Any = None
-    if is_in_blocks(arguments):
-        points = blocks_in(arguments, arguments.columns, arguments.header)
-    else:
-        points = read_points(arguments.points, arguments.columns, form=forms_of(arguments)[0])
+    points: Any = (
+        blocks_in(arguments, arguments.columns, arguments.header)
+        if is_in_blocks(arguments)
+        else read_points(arguments.points, arguments.columns, form=forms_of(arguments)[0])
+    )
     began = time.perf_counter()
     selection = choose(
         points,
@@ -38,14 +37,14 @@ def select(arguments: Namespace) -> Report:
         **{name: getattr(arguments, name) for name in arguments.options},
     )
     seconds = time.perf_counter() - began
-    written = _write(arguments, selection)
+    written, names = _write(arguments, selection), selection.table_.dtype.names or ()
     facts: dict[str, object] = {
         **selection.best_params_,
         "criterion": selection.criterion,
         "at_edge": selection.at_edge_,
         "was_cut_short": selection.was_cut_short_,
         "seconds": seconds,
-        "candidates": [candidate_facts(line) for line in selection.table_],
+        "candidates": [dict(zip(names, line, strict=True)) for line in selection.table_.tolist()],
         **written,
     }
     text = f"{selection}\ntime  {duration(seconds)}\n"

@@ -1,7 +1,6 @@
 """The result of a selection in words: the best candidates, and the criterion of all by family and number."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from fastgmm.parameters import Array
@@ -19,12 +18,17 @@ _LEGEND = {
 def candidates_text(table: Array, criterion: object, at_edge: bool) -> str:
     """The three best of a table of candidates, and the criterion of all of them."""
     name = criterion_name(criterion)
-    best = table[0]
-    noun = "component" if best["n_components"] == 1 else "components"
-    heading = f"Best of {len(table)} models by {name}: {best['n_components']} {best['covariance_type']} {noun}"
+    heading = heading_of(table, 0, name)
     if at_edge:
         heading += ", the most that were allowed: more may be better"
     return f"{heading}\n\n{_first_ones(table, name)}\n{_by_family(table)}"
+
+
+def heading_of(table: Array, best: int, criterion: str) -> str:
+    """Which line of a table is the best by a criterion of that name."""
+    line = table[best]
+    noun = "component" if line["n_components"] == 1 else "components"
+    return f"Best of {len(table)} models by {criterion}: {line['n_components']} {line['covariance_type']} {noun}"
 
 
 def criterion_name(criterion: object) -> str:
@@ -32,14 +36,6 @@ def criterion_name(criterion: object) -> str:
     if isinstance(criterion, str):
         return {"cv": "cross-validation"}.get(criterion, criterion.upper())
     return str(getattr(criterion, "__name__", "a criterion of one's own"))
-
-
-def candidate_facts(line: Any) -> Mapping[str, object]:
-    """A line of the table as JSON has it: numbers that are not known are null."""
-    facts = {name: line[name].item() for name in line.dtype.names}
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in facts.items()
-    }
 
 
 def _first_ones(table: Array, name: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from fastgmm.parameters import Array
+from fastgmm.show.candidates import heading_of
 from fastgmm.show.figures import Axes, add_legend, colors_of, new_figure, png_of
 
 _HOLLOW = ("estimated", "hopeless")
@@ -150,7 +151,8 @@ class SelectionDisplay:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("number of components")
         axes.set_ylabel(_WORDS.get(self.criterion, self.criterion))
-        axes.set_title(self._title())
+        name = self.criterion.upper() if self.criterion in _WORDS else self.criterion
+        axes.set_title(heading_of(self.table, self.best, name))
         add_legend(axes, "covariances", is_alone=ax is None)
         return self
 
@@ -167,13 +169,6 @@ class SelectionDisplay:
         axes.plot(n_components, values, lw=1.2, label=family, **style)
         is_estimated = np.isin(rows["status"], _HOLLOW)
         axes.plot(n_components[is_estimated], values[is_estimated], ls="", markerfacecolor="white", **style)
-
-    def _title(self) -> str:
-        best = self.table[self.best]
-        plural = "" if best["n_components"] == 1 else "s"
-        chosen = f"{best['n_components']} {best['covariance_type']} component{plural}"
-        name = self.criterion.upper() if self.criterion in _WORDS else self.criterion
-        return f"Best of {len(self.table)} models by {name}: {chosen}"
 
 
 def _markers(n_families: int) -> list[str]:
