@@ -4,7 +4,6 @@ Results go to standard output, everything else to standard error. A mistake of t
 not foreseen here keeps its traceback.
 """
 
-import importlib
 import json
 import logging
 import os
@@ -25,19 +24,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-# The modules of commands; those that are not named here are in ``commands.py``, and of points in blocks in another.
-_HOMES = {
-    "select": "selecting",
-    "sample": "sampling",
-    "regress": "algebra",
-    "outliers": "algebra",
-    "accumulate": "moments",
-    "merge": "moments",
-    "maximize": "moments",
-    "plot": "pictures",
-    "export": "export",
-    "demo": "demo",
-}
+_STEPS_OF_EM = ("accumulate", "merge", "maximize")
+_ALGEBRA = ("regress", "outliers")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,8 +94,41 @@ def _run(arguments: Namespace) -> Report:
 
 def _home_of(arguments: Namespace) -> ModuleType:
     """The module that has a function of the command's name, imported when needed, so that no other is waited for."""
-    home = _HOMES.get(arguments.command) or ("in_blocks" if is_in_blocks(arguments) else "commands")
-    return importlib.import_module(f"fastgmm.cli.{home}")
+    if arguments.command == "demo":
+        from fastgmm.cli import demo
+
+        return demo
+    if arguments.command in _ALGEBRA:
+        from fastgmm.cli import algebra
+
+        return algebra
+    if arguments.command == "select":
+        from fastgmm.cli import selecting
+
+        return selecting
+    if arguments.command == "export":
+        from fastgmm.cli import export
+
+        return export
+    if arguments.command == "plot":
+        from fastgmm.cli import pictures
+
+        return pictures
+    if arguments.command == "sample":
+        from fastgmm.cli import sampling
+
+        return sampling
+    if arguments.command in _STEPS_OF_EM:
+        from fastgmm.cli import moments
+
+        return moments
+    if is_in_blocks(arguments):
+        from fastgmm.cli import in_blocks
+
+        return in_blocks
+    from fastgmm.cli import commands
+
+    return commands
 
 
 def _print_completion(parser: ArgumentParser, shell: str) -> int:
