@@ -9,10 +9,11 @@ over the rows leaves of them, and ``save_moments`` and ``load_moments`` carry it
 that belong together. ``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among
 several. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and
 ``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor
-matplotlib.
+matplotlib, and what ``estimator/later.py`` has is imported when it is first asked for.
 """
 
 import logging
+from typing import TYPE_CHECKING
 
 from fastgmm import errors
 from fastgmm.data.blocks.watched import Visit
@@ -20,18 +21,17 @@ from fastgmm.data.frames import numeric_columns
 from fastgmm.estimator.front import load, show_backend, warmup
 from fastgmm.estimator.imputer import GaussianMixtureImputer
 from fastgmm.estimator.mixture import GaussianMixture
-from fastgmm.estimator.regressor import MixtureRegressor
-from fastgmm.estimator.selecting import Selection, select
-from fastgmm.estimator.selector import GaussianMixtureSelection
 from fastgmm.files.moments_file import load_moments, save_moments
 from fastgmm.fit.prior import Prior
 from fastgmm.fit.steps import Step
 from fastgmm.model.algebra_clusters import Clusters
 from fastgmm.moments import Moments
 from fastgmm.show.mixture_display import MixtureDisplay
-from fastgmm.show.selection_display import SelectionDisplay
 from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
+
+if TYPE_CHECKING:
+    from fastgmm.estimator.later import GaussianMixtureSelection, MixtureRegressor, Selection, SelectionDisplay, select
 
 __all__ = [
     "Clusters",
@@ -59,6 +59,16 @@ __all__ = [
 ]
 
 
+def __getattr__(name: str) -> object:
+    """What no first fit needs, imported now (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module 'fastgmm' has no attribute {name!r}")
+    from fastgmm.estimator import later
+
+    value: object = getattr(later, name)
+    return value
+
+
 def __dir__() -> list[str]:
     """What is public, for completion: rooms are attributes too, once they are imported."""
     return __all__
@@ -69,13 +79,9 @@ for _public in (
     Clusters,
     GaussianMixture,
     GaussianMixtureImputer,
-    GaussianMixtureSelection,
     MixtureDisplay,
-    MixtureRegressor,
     Moments,
     Prior,
-    Selection,
-    SelectionDisplay,
     Step,
     Visit,
 ):

@@ -194,6 +194,26 @@ assert scipy.linalg.cholesky([[4.0]]) == 2.0
     )
 
 
+def test_what_chooses_among_mixtures_is_loaded_when_it_is_first_asked_for() -> None:
+    run(
+        """
+import pickle, sys
+import numpy as np, fastgmm
+fastgmm.GaussianMixture(2, backend="numpy", tol=0.1, random_state=0).fit(np.random.RandomState(0).normal(size=(50, 2)))
+assert not [name for name in sys.modules if name.startswith("fastgmm.selection")]
+assert "select" in dir(fastgmm)
+assert pickle.loads(pickle.dumps(fastgmm.Selection)) is fastgmm.Selection
+assert fastgmm.GaussianMixtureSelection.__module__ == "fastgmm"
+try:
+    fastgmm.chose
+except AttributeError as error:
+    assert "'chose'" in str(error)
+else:
+    raise AssertionError
+"""
+    )
+
+
 def test_importing_fastgmm_loads_nothing_that_reads_tables() -> None:
     run(
         """
