@@ -20,6 +20,7 @@ __all__ = [
     "NotFittedError",
     "RegularizationWarning",
     "SelectionAtEdgeWarning",
+    "SelectionIncompleteWarning",
     "UnobservedPairWarning",
 ]
 
@@ -279,6 +280,19 @@ class SelectionAtEdgeWarning(UserWarning):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.n_components,)
+
+
+class SelectionIncompleteWarning(UserWarning):
+    """A choice among several models did not look at all that were asked for.
+
+    Attributes
+    ----------
+    reason : str
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class UnobservedPairWarning(UserWarning):

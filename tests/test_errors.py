@@ -27,6 +27,7 @@ EXAMPLES = [
     errors.UnobservedPairWarning("features 3 and 7", (3, 7), 1),
     errors.MergedComponentsWarning("components 0 and 2", ((0, 2),), 0.05),
     errors.SelectionAtEdgeWarning(9),
+    errors.SelectionIncompleteWarning("The deadline passed."),
     errors.DegenerateComponentWarning("components 1 and 2", (1, 2), "few points"),
 ]
 

@@ -96,7 +96,7 @@ def _add_select(commands: "_SubParsersAction[ArgumentParser]") -> None:
         type=numbers_of_components,
         default="1..10",
         metavar="1..10|2,4,8",
-        help="from which numbers of components to choose (default: 1..10)",
+        help="from which numbers of components to choose; a single one is that alone (default: 1..10)",
     )
     parser.add_argument(
         "--covariance-type",

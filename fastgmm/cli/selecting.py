@@ -49,7 +49,7 @@ def select(arguments: Namespace) -> Report:
     }
     text = f"{selection}\ntime  {duration(seconds)}\n"
     text += "".join(f"{what} written to {path}\n" for what, path in written.items())
-    return Report([text], facts, EXIT_DOUBTFUL if selection.at_edge_ else 0)
+    return Report([text], facts, EXIT_DOUBTFUL if selection.at_edge_ or selection.was_cut_short_ else 0)
 
 
 def _write(arguments: Namespace, selection: Selection) -> dict[str, str]:

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from fastgmm.data.blocks.block import Blocks, is_blocks
 from fastgmm.data.origin import plus_origin
 from fastgmm.data.validation import feature_names
-from fastgmm.errors import SelectionAtEdgeWarning
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, rows_of_a_start
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
@@ -28,6 +27,7 @@ from fastgmm.model.scoring import adopt
 from fastgmm.parameters import FloatArray, Names
 from fastgmm.selection.candidate import Candidate, table_of
 from fastgmm.selection.criteria import CRITERIA, CriterionName
+from fastgmm.selection.doubts import doubts_of, is_at_edge
 from fastgmm.selection.fits import Range
 from fastgmm.selection.search import Chosen, Manner, search_blocks, search_rows
 from fastgmm.show.candidates import candidates_text
@@ -51,9 +51,9 @@ class Selection:
         A line for each candidate, the best first: ``covariance_type, n_components, n_parameters, log_likelihood,
         entropy, bic, aic, icl, nec, cv, criterion, uncertainty, status``. pandas and Polars make frames of it.
         ``status`` is ``'exact'`` of a fit to all rows; ``'estimated'`` where a sample told that it would not be the
-        best, with ``uncertainty``, where known, the standard error of the difference to the best; ``'hopeless'`` where
-        a fit was given up on its way; ``'degenerate'`` where in every fit a component collapsed; ``'skipped'`` where no
-        time was left.
+        best, with ``uncertainty``, where known, the standard error of the difference to the best of the samples;
+        ``'hopeless'`` where a fit was given up on its way, since it gained too little; ``'degenerate'`` where in every
+        fit a component collapsed; ``'skipped'`` where no time was left.
     at_edge_ : bool
         Whether the best has the most components that were allowed: more may be better still.
     criterion : str or callable
@@ -152,7 +152,7 @@ class Selection:
         return SelectionDisplay.from_selection(self, criterion=criterion, ax=ax)
 
     def __str__(self) -> str:
-        return candidates_text(self.table_, self.criterion, self.at_edge_)
+        return candidates_text(self.table_, self.criterion, self.at_edge_, self.was_cut_short_)
 
     __repr__ = __str__
 
@@ -176,16 +176,18 @@ def select(
 
     Candidates help each other: one partition is the start of all families, the fit with one component more is a start
     by its cheapest merger, and the full family's fit is one for the others. Each climbs until what is left to gain is
-    far below a unit of the criterion; a fit that stops at the default ``tol`` may lack thousands of units where rows
-    are many. Of many rows (twice 16,384, or 20 for each parameter of the largest candidate) all candidates are fitted
-    to a sample, and judged by it and by another one, and those alone that may still be the best to all rows.
+    about a unit of the criterion, the best far below one; a fit that stops at the default ``tol`` may lack thousands of
+    units where rows are many. Of more than 2,000 rows a candidate is given up on its way once it gains so little that
+    it is not likely to become the best; it goes on where it is among the nearest in the end. Of many rows (twice
+    16,384, or 20 for each parameter of the largest candidate) all candidates are fitted to a sample, and judged by it
+    and by another one, and those alone that may still be the best to all rows.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), or blocks
         NaN is missing. Rows beyond memory come as ``fastgmm.blocks_of(...)``; without labels.
     n_components : int or iterable of int, default=10
-        A number n means 1 to n.
+        A number n means 1 to n. More than there are rows are left out.
     covariance_type : {'all', 'full', 'tied', 'diag', 'spherical'} or iterable of names, default='all'
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
         The lowest is the best. BIC asks what describes the distribution [1]_; ICL, which R's mclust computes alike,
@@ -193,13 +195,14 @@ def select(
         that were left out, in five folds, or where rows are many of the second sample. A callable gets a candidate,
         with ``n_components, covariance_type, n_parameters, n_rows, log_likelihood, entropy, bic, aic, icl``.
     sample_weight : array-like of shape (n_samples,), optional
-        A weight of 0 is the row removed, an integer weight the row repeated.
+        A weight of 0 is the row removed. An integer weight is the row repeated in every likelihood and criterion; but
+        how many rows there are, and whether a component has enough of them, is counted without weights.
     reg_covar : float or 'relative', default=1e-6
         Added to the variances of every component, as in a fit.
     exact : bool, default=False
-        Fit every candidate to all rows, however many they are.
+        Fit every candidate to all rows to the end, however many they are.
     deadline : float, optional
-        Seconds after which the best so far is returned.
+        Seconds after which the best so far is returned. The largest numbers of components are tried first.
     progress : bool, default=False
         Show a bar of the candidates.
     random_state : int, RandomState or None, default=None
@@ -215,13 +218,16 @@ def select(
     Raises
     ------
     ValueError
-        As ``GaussianMixture.fit``; for another range, family or criterion than those above; and where no candidate has
-        a fit in which every component is held by more than a few distinct points.
+        As ``GaussianMixture.fit``; for another range, family or criterion than those above; where no candidate has
+        a fit in which every component is held by more than a few distinct points; and where the criterion is finite
+        for none.
 
     Warns
     -----
     SelectionAtEdgeWarning
         Where the best has the most components that were allowed, and there are others.
+    SelectionIncompleteWarning
+        Where the deadline passed before all was tried, and where no fit of a family was sound.
 
     Notes
     -----
@@ -289,37 +295,38 @@ def choose(
     with show_candidates(len(wanted.n_components) * len(wanted.families), is_wanted=progress) as show:
         # Whoever sees candidates does so in the caller's thread.
         watched = replace(manner, observer=None if show is None else partial(in_caller, show))
-        chosen, names = _chosen(caller, X, wanted, watched, sample_weight)
+        chosen, names, wanted = _chosen(caller, X, wanted, watched, sample_weight)
     return _selection(chosen, names, wanted, criterion, how)
 
 
 def _chosen(
     caller: str, X: "ArrayLike | Blocks", wanted: Range, manner: Manner, sample_weight: "ArrayLike | None"
-) -> tuple[Chosen, Names | None]:
-    most = wanted.n_components[-1]
+) -> tuple[Chosen, Names | None, Range]:
+    """What was chosen, the names of the features, and what it was chosen from: there are rows for no more."""
     if is_blocks(X):
         require_nothing_beside(sample_weight, None)
         if X.form.has_labels:
             raise ValueError(f"{caller} does not take labels: make blocks without a column of labels.")
-        return attended(lambda: search_blocks(X, wanted, manner), math.inf), column_names(X.form)
+        return attended(lambda: search_blocks(X, wanted, manner), math.inf), column_names(X.form), wanted
     table = cast("ArrayLike", X)
     names = feature_names(table)
-    rows = rows_of_a_start(table, sample_weight, most, caller, names)
-    operations = SWEEPS_OF_A_FIT * len(wanted.n_components) * work_of(sum(rows.shape), rows.shape[1], most)
-    return attended(lambda: search_rows(rows, wanted, manner), operations), names
+    rows = rows_of_a_start(table, sample_weight, wanted.n_components[0], caller, names)
+    possible = replace(wanted, n_components=tuple(k for k in wanted.n_components if k <= rows.n_counted))
+    most = possible.n_components[-1]
+    operations = SWEEPS_OF_A_FIT * len(possible.n_components) * work_of(sum(rows.shape), rows.shape[1], most)
+    return attended(lambda: search_rows(rows, possible, manner), operations), names, possible
 
 
 def _selection(chosen: Chosen, names: Names | None, wanted: Range, criterion: Any, how: dict[str, Any]) -> Selection:
     origin, best = chosen.facts.rows.origin, chosen.best
     models = {each.name: _estimator(each, origin, names, how) for each in chosen.candidates if each.has_a_model}
-    at_edge = best.n_components == wanted.n_components[-1] and len(wanted.n_components) > 1
-    if at_edge:
-        warnings.warn(SelectionAtEdgeWarning(best.n_components), stacklevel=4)
+    for doubt in doubts_of(chosen, wanted):
+        warnings.warn(doubt, stacklevel=4)
     return Selection(
         models[best.name],
         {"n_components": best.n_components, "covariance_type": best.covariance_type},
         table_of(chosen.candidates, best, wanted.criterion),
-        at_edge,
+        is_at_edge(best, wanted),
         criterion,
         chosen.was_cut_short,
         models,

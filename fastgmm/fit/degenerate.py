@@ -28,6 +28,7 @@ _MESSAGE = (
     "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or "
     "scale the input data."
 )
+_TOO_LARGE = "values so large that their squares overflow"
 _SINGLE_PRECISION = " The numerical accuracy can also be improved by passing float64 data instead of float32."
 
 
@@ -257,7 +258,16 @@ def why_rows_are_flat(facts: Facts, of_features: Names | None = None) -> str:
     rows = facts.rows
     if facts.n_counted <= rows.shape[1]:
         return f"{facts.n_counted} rows of {rows.shape[1]} features"
-    return _constant_columns(facts, of_features) or "columns that are linearly dependent"
+    constant = _constant_columns(facts, of_features)
+    if constant or not _squares_overflow(facts):
+        return constant or "columns that are linearly dependent"
+    return _TOO_LARGE
+
+
+def _squares_overflow(facts: Facts) -> bool:
+    """Whether there are values of which the square is no number."""
+    of_sample = np.nansum(np.square(facts.sample.values.astype(np.float64)))
+    return not (np.isfinite(of_sample) and np.isfinite(facts.variances).all())
 
 
 def _probable_cause(sweep: Sweep, effective_points: float) -> str:
@@ -276,8 +286,8 @@ def _probable_cause(sweep: Sweep, effective_points: float) -> str:
     some = facts.sample.values
     if 2 * len(np.unique(some, axis=0)) <= len(some):
         return "duplicated points"
-    if not np.isfinite(np.nansum(np.square(some.astype(np.float64)))):
-        return "values so large that their squares overflow"
+    if _squares_overflow(facts):
+        return _TOO_LARGE
     if (facts.variances < np.finfo(np.float64).tiny).any():
         return "values so close to each other that their squared distances underflow"
     return "columns that are linearly dependent, within the component or in all data"

@@ -46,7 +46,10 @@ def _root(parents: IntArray, point: int) -> int:
 
 
 def ward_tree(points: FloatArray, weights: FloatArray | None = None) -> Tree:
-    """The tree of points (n, d) with positive weights (n,), by default 1; n is at most some thousand."""
+    """The tree of points (n, d) with positive weights (n,), by default 1; n is at most some thousand.
+
+    Squares of the distances must be finite, or no chain would end.
+    """
     n_points = len(points)
     sizes = np.ones(n_points) if weights is None else weights.astype(np.float64)
     lengths = np.square(points).sum(axis=1)

@@ -41,8 +41,8 @@ class Candidate:
         The sum of the weights of all rows.
     status : {'exact', 'estimated', 'hopeless', 'degenerate', 'skipped'}
         Whether the criteria are those of a fit to all rows, or follow from a sample of them; of a fit that was given up
-        on the way, since it could not become the best; or why there are none: in every fit a component has collapsed,
-        or no time was left.
+        on the way, since it gained too little to become the best; or why there are none: in every fit a component has
+        collapsed, or no time was left.
     fit : Fit or None
     sums : Sums
         Of all rows.
@@ -51,7 +51,8 @@ class Candidate:
     log_likelihood_of_one : float
         That of a single component, for ``nec``.
     uncertainty : float
-        The standard error of the difference of the criterion to that of the best, where that is estimated.
+        Where the criterion is estimated: the standard error of its difference to that of the best of the samples, by
+        the chance of which rows were drawn.
     """
 
     covariance_type: str
@@ -116,11 +117,13 @@ class Candidate:
         return self.told_by(criterion) if self.is_sound else math.inf
 
     def told_by(self, criterion: Judge) -> float:
-        """The criterion, also of a fit that was given up; infinity where it is not known."""
+        """The criterion, also of a fit that was given up; infinity where it is not known, or not finite."""
         if not self.has_a_model:
             return math.inf
-        value = float(criterion(self)) if callable(criterion) else float(getattr(self, criterion))
-        return math.inf if math.isnan(value) else value
+        value = criterion(self) if callable(criterion) else getattr(self, criterion)
+        if not isinstance(value, float | int | np.integer | np.floating):
+            raise TypeError(f"A criterion must return a number. Got {value!r} instead.")
+        return float(value) if math.isfinite(value) else math.inf
 
 
 def blank(covariance_type: str, n_components: int, n_features: int, n_rows: float) -> Candidate:
@@ -130,13 +133,15 @@ def blank(covariance_type: str, n_components: int, n_features: int, n_rows: floa
 
 
 def table_of(candidates: Sequence[Candidate], best: Candidate, criterion: Judge) -> NDArray[Any]:
-    """One line for each candidate: the best, then the others by their criterion, and those last of which none is known.
+    """One line for each candidate: the best, the others by their criterion, those that were given up, and the rest.
 
     What a sample says may be less than the criterion of the best, without being so of all rows.
     """
-    judged = [(each is not best, each.told_by(criterion), number) for number, each in enumerate(candidates)]
+    judged = [
+        (each is not best, not each.is_sound, each.told_by(criterion), number) for number, each in enumerate(candidates)
+    ]
     table = np.empty(len(judged), TABLE)
-    for line, (_, value, number) in zip(table, sorted(judged), strict=True):
+    for line, (*_, value, number) in zip(table, sorted(judged), strict=True):
         for name in TABLE.names or ():
             if name != "criterion":
                 line[name] = getattr(candidates[number], name)

@@ -25,7 +25,7 @@ from fastgmm.parameters import FloatArray, Model
 from fastgmm.rows import Rows
 from fastgmm.selection.candidate import Candidate, blank
 from fastgmm.selection.criteria import Sums, WhatOf
-from fastgmm.selection.fits import Field, Range, ending_of, fits_of
+from fastgmm.selection.fits import QUICK, Field, Range, ending_of, fits_of
 from fastgmm.sweeps.incomplete import output_of
 
 # A sample has so many rows, and so many for each parameter of the largest candidate.
@@ -43,10 +43,18 @@ def rows_of_a_sample(wanted: Range, n_features: int) -> int:
 
 
 def drawn(rows: Rows, n_rows: int, random_state: np.random.RandomState) -> Rows:
-    """One row from each of so many equal stretches of those that count."""
+    """One row from each of so many equal stretches of those that count; where rows have weights, equal in these.
+
+    What is drawn weighs the same then, and what weighs much is drawn often: as of rows that are repeated.
+    """
     counted = rows.counted
     candidates = np.arange(rows.shape[0]) if counted is None else np.flatnonzero(counted)
-    return rows.take(candidates[one_of_each_stretch(len(candidates), n_rows, random_state)])
+    if rows.weights is None:
+        return rows.take(candidates[one_of_each_stretch(len(candidates), n_rows, random_state)])
+    ends = np.cumsum(rows.weights[candidates])
+    places = (np.arange(n_rows) + random_state.uniform(size=n_rows)) * (ends[-1] / n_rows)
+    chosen = candidates[np.minimum(np.searchsorted(ends, places, side="right"), len(candidates) - 1)]
+    return replace(rows.take(chosen), weights=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +73,7 @@ class Race:
         def give_up(family: str, n_components: int) -> Observer | None:
             # A sample that is fitted to flatters its candidate.
             slack = _SLACK * self.n_rows / self.fitted.facts.total_weight * self._most_parameters
-            return self.wanted.gives_up(self._blank(family, n_components), best + slack)
+            return self.wanted.gives_up(self._blank(family, n_components), best + slack, QUICK)
 
         for family, n_components, fit in fits_of(self.fitted, self.wanted, random_state, give_up):
             candidate = ending_of(self._blank(family, n_components), fit, self.wanted)
@@ -98,9 +106,9 @@ class Race:
         return family.model_of(fit.parameters, self.fitted.facts.rows.values.dtype)
 
     def _standard_error(self, ours: Sequence[FloatArray], of_best: Sequence[FloatArray]) -> float:
-        """Of the difference in −2 log-likelihood of all rows, from log-densities of those of each sample."""
+        """Of the difference in the criterion of all rows, from what each row of the samples adds to it."""
         total, squares, weight, weight_of_squares = 0.0, 0.0, 0.0, 0.0
-        for rows, one, other in zip((self.fitted.facts.rows, self.left_out.rows), ours, of_best, strict=True):
+        for rows, one, other in zip(self._judging, ours, of_best, strict=True):
             differences = one - other
             weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
             total += float(weights @ differences)
@@ -109,26 +117,41 @@ class Race:
         variance = max(squares / weight - (total / weight) ** 2, 0.0)
         return 2.0 * self.n_rows * math.sqrt(variance * weight_of_squares) / weight
 
-    def _log_densities(self, candidate: Candidate) -> list[FloatArray]:
-        """Of the rows of each sample."""
+    @property
+    def _judging(self) -> tuple[Rows, ...]:
+        """The rows that the criterion is estimated from: those that nothing was fitted to, where it is of these."""
+        if self.wanted.criterion == "cv":
+            return (self.left_out.rows,)
+        return self.fitted.facts.rows, self.left_out.rows
+
+    def _merits(self, candidate: Candidate) -> list[FloatArray]:
+        """−½ of what each row adds to the criterion: log p(x), and for ICL log maxₖ zₖ as well."""
         assert candidate.fit is not None
         model, by = self._model_of(candidate.fit), self.fitted.machinery(candidate.covariance_type)
-        return [
-            output_of(rows, model, by, "log_density").astype(np.float64)
-            for rows in (self.fitted.facts.rows, self.left_out.rows)
-        ]
+        merits = [output_of(rows, model, by, "log_density").astype(np.float64) for rows in self._judging]
+        if self.wanted.criterion == "icl" and candidate.n_components > 1:
+            for merit, rows in zip(merits, self._judging, strict=True):
+                merit += np.log(output_of(rows, model, by, "responsibilities").max(axis=1))
+        return merits
 
     def finalists(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Those that may be the best of all rows, the likeliest winner first."""
+        """Those that may be the best of all rows, the likeliest winner first; of one model in several families one.
+
+        One component that is full is one that is tied, and of one feature three families are one.
+        """
         judged = sorted(
             (each.judged_by(self.wanted.criterion), number, each)
             for number, each in enumerate(candidates)
             if each.is_sound
         )
         best, _, first = judged[0]
-        of_best, found = self._log_densities(first), list[Candidate]()
+        of_best, found, models = self._merits(first), list[Candidate](), set[tuple[int, int, float]]()
         for value, _, each in judged:
-            error = self._standard_error(self._log_densities(each), of_best) if each is not first else 0.0
+            model = each.n_components, each.n_parameters, float(f"{each.log_likelihood:.10g}")
+            if model in models:
+                continue
+            models.add(model)
+            error = self._standard_error(self._merits(each), of_best) if each is not first else 0.0
             if value - _STANDARD_ERRORS * error > best and len(found) >= _AT_LEAST:
                 break
             found.append(replace(each, uncertainty=error))

@@ -30,7 +30,7 @@ from fastgmm.selection.candidate import Candidate, blank
 from fastgmm.selection.climbing import Patience, Slope, go_on
 from fastgmm.selection.criteria import sums_over
 from fastgmm.selection.cross_validation import held_out_deviance
-from fastgmm.selection.fits import FEW_ROWS, Field, Range, ending_of, fits_of
+from fastgmm.selection.fits import FEW_ROWS, QUICK, SOME, THOROUGH, Field, Range, ending_of, fits_of
 from fastgmm.selection.race import Race, drawn, rows_of_a_sample
 from fastgmm.sweeps.incomplete import suited_to_missing
 from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
@@ -124,26 +124,29 @@ def _search(rows: AllRows, wanted: Range, manner: Manner) -> Chosen:
         deadline=wanted.deadline,
     )
     n_sampled = rows_of_a_sample(wanted, rows.facts.rows.shape[1])
+    asked, wanted = wanted, wanted.with_one_component
     if rows.facts.n_counted <= 2 * n_sampled or manner.all_rows:
         field = field_of(rows.facts)
         slope_of: Callable[[str], Slope] = field.slope
-        candidates = list(_observed(_exact_ones(field, rows, wanted, random_state), manner.observer))
+        may_give_up = rows.facts.n_counted > FEW_ROWS and not manner.all_rows
+        exact_ones = _exact_ones(field, rows, wanted, random_state, may_give_up)
+        candidates = _with_second_chances(list(_observed(exact_ones, asked, manner.observer)), field, rows, wanted)
     else:
         some = drawn(rows.facts.rows, 2 * n_sampled, random_state)
         halves = [Facts(some.take(slice(first, None, 2))) for first in (0, 1)]
         race = Race(field_of(halves[0]), halves[1], rows.n_rows, wanted)
-        candidates = list(_observed(race.run(random_state), manner.observer))
+        candidates = _knowing_one(list(_observed(race.run(random_state), asked, manner.observer)))
         slope_of = _slopes_over(rows, regularization)
         candidates = _with_finalists(race, candidates, rows, slope_of)
-    candidates = _knowing_one(candidates)
-    _require_some(candidates, rows.facts)
+    candidates = [each for each in _knowing_one(candidates) if each.n_components in asked.n_components]
+    _require_some(candidates, rows.facts, asked)
     candidates, best = _with_best_settled(candidates, rows, wanted, slope_of)
     return Chosen(tuple(candidates), best, rows.facts, wanted.is_late)
 
 
-def _observed(candidates: Iterator[Candidate], observer: CandidateObserver | None) -> Iterator[Candidate]:
+def _observed(candidates: Iterator[Candidate], asked: Range, observer: CandidateObserver | None) -> Iterator[Candidate]:
     for candidate in candidates:
-        if observer is not None:
+        if observer is not None and candidate.n_components in asked.n_components:
             observer(candidate)
         yield candidate
 
@@ -153,15 +156,16 @@ def _slopes_over(rows: AllRows, regularization: FloatArray) -> Callable[[str], S
     return functools.cache(lambda family: Slope(rows.sweep_of(family), regularization))
 
 
-def _exact_ones(field: Field, rows: AllRows, wanted: Range, random_state: np.random.RandomState) -> Iterator[Candidate]:
-    """Every candidate fitted to all rows; of many rows those are given up that cannot become the best."""
+def _exact_ones(
+    field: Field, rows: AllRows, wanted: Range, random_state: np.random.RandomState, may_give_up: bool
+) -> Iterator[Candidate]:
+    """Every candidate fitted to all rows, unless it is given up since it is not likely to become the best."""
     best, n_features = math.inf, rows.facts.rows.shape[1]
 
     def give_up(family: str, n_components: int) -> Observer | None:
-        return wanted.gives_up(blank(family, n_components, n_features, rows.n_rows), best)
+        return wanted.gives_up(blank(family, n_components, n_features, rows.n_rows), best, THOROUGH)
 
-    are_many = rows.facts.n_counted > FEW_ROWS
-    for family, n_components, fit in fits_of(field, wanted, random_state, give_up if are_many else None):
+    for family, n_components, fit in fits_of(field, wanted, random_state, give_up if may_give_up else None):
         candidate = ending_of(blank(family, n_components, n_features, rows.n_rows), fit, wanted)
         slope = field.slope(family)
         if candidate.status == "degenerate" and fit is not None and slope.is_sound(fit):
@@ -170,6 +174,30 @@ def _exact_ones(field: Field, rows: AllRows, wanted: Range, random_state: np.ran
                 candidate = replace(candidate, held_out=held_out_deviance(field, fit) / rows.unit)
             best = min(best, candidate.judged_by(wanted.criterion))
         yield candidate
+
+
+def _with_second_chances(candidates: list[Candidate], field: Field, rows: AllRows, wanted: Range) -> list[Candidate]:
+    """The candidates, of which those given up go on, the nearest to the best first, until so many were no better.
+
+    EM may gain little for some steps and much after them, so that one that was given up may yet win.
+    """
+    best = min((each.judged_by(wanted.criterion) for each in candidates), default=math.inf)
+    given_up = sorted(
+        (each for each in candidates if each.status == "hopeless"), key=lambda each: each.told_by(wanted.criterion)
+    )
+    found, without_success = dict[tuple[str, int], Candidate](), 0
+    for candidate in given_up:
+        if without_success == _WITHOUT_SUCCESS or wanted.is_late:
+            break
+        without_success += 1
+        assert candidate.fit is not None
+        slope = field.slope(candidate.covariance_type)
+        fit = go_on(slope, candidate.fit, SOME)
+        if slope.is_sound(fit):
+            known = found[candidate.name] = _scored(candidate, fit, slope, rows)
+            if known.judged_by(wanted.criterion) < best:
+                best, without_success = known.judged_by(wanted.criterion), 0
+    return [found.get(each.name, each) for each in candidates]
 
 
 def _scored(candidate: Candidate, fit: Fit, slope: Slope, rows: AllRows) -> Candidate:
@@ -186,7 +214,11 @@ def _with_finalists(
     wanted, without_success = race.wanted, 0
     best, found = math.inf, dict[tuple[str, int], Candidate]()
     finalists = race.finalists(candidates)
+    if wanted.criterion == "nec":  # of which one component is a part
+        found = {each.name: each for each in _ones_of_all_rows(candidates, rows, wanted, slope_of)}
     for candidate in finalists:
+        if candidate.name in found:
+            continue
         if without_success == _WITHOUT_SUCCESS or (found and wanted.is_late):
             break
         without_success += 1
@@ -195,30 +227,48 @@ def _with_finalists(
             continue
         # How certain a difference was is of no interest any more.
         known = replace(_scored(candidate, fit, slope_of(candidate.covariance_type), rows), uncertainty=0.0)
+        one = found.get((candidate.covariance_type, 1))
+        known = known if one is None else replace(known, log_likelihood_of_one=one.log_likelihood)
         found[known.name] = known
         value = known.judged_by(wanted.criterion)
         if value < best:
             best, without_success = value, 0
-    compared = {each.name: each for each in finalists}
-    return [found.get(each.name) or _beside(found, candidates, compared.get(each.name, each)) for each in candidates]
+    compared, gained = {each.name: each for each in finalists}, _gained(found, candidates, wanted)
+    return [found.get(each.name) or _moved(compared.get(each.name, each), gained) for each in candidates]
 
 
-def _beside(found: dict[tuple[str, int], Candidate], candidates: list[Candidate], candidate: Candidate) -> Candidate:
-    """An estimated candidate, by as much better or worse than the first of those fitted to all rows as samples tell.
+def _ones_of_all_rows(
+    candidates: list[Candidate], rows: AllRows, wanted: Range, slope_of: Callable[[str], Slope]
+) -> Iterator[Candidate]:
+    """The candidates of one component, fitted to all rows."""
+    for candidate in candidates:
+        if candidate.n_components == 1 and candidate.is_sound:
+            slope = slope_of(candidate.covariance_type)
+            fit = _fit_to_all(candidate, slope, rows, wanted, math.inf)
+            if fit is not None:
+                yield replace(_scored(candidate, fit, slope, rows), uncertainty=0.0)
 
-    Chance moves likelihoods of samples far, and their differences little.
-    """
-    if candidate.status != "estimated" or not found:
+
+def _gained(found: dict[tuple[str, int], Candidate], candidates: list[Candidate], wanted: Range) -> float:
+    """How much more log-likelihood the best of all rows has than the samples told of it."""
+    if not found:
+        return 0.0
+    best = min(found.values(), key=lambda each: each.judged_by(wanted.criterion))
+    told = next(each for each in candidates if each.name == best.name)
+    return best.log_likelihood - told.log_likelihood
+
+
+def _moved(candidate: Candidate, gained: float) -> Candidate:
+    """An estimated candidate with so much more: chance moves likelihoods of samples far, their differences little."""
+    if candidate.status != "estimated":
         return candidate
-    first = next(each for each in candidates if each.name in found)
-    shift = found[first.name].log_likelihood - first.log_likelihood
-    return replace(candidate, sums=candidate.sums._replace(log_likelihood=candidate.log_likelihood + shift))
+    return replace(candidate, sums=candidate.sums._replace(log_likelihood=candidate.log_likelihood + gained))
 
 
 def _fit_to_all(candidate: Candidate, slope: Slope, rows: AllRows, wanted: Range, best: float) -> Fit | None:
     """The fit of all rows that goes on from that of a sample; None where it is given up, or not sound."""
     assert candidate.fit is not None
-    fit = go_on(slope, candidate.fit, _COMPARED, wanted.gives_up(candidate, best))
+    fit = go_on(slope, candidate.fit, _COMPARED, wanted.gives_up(candidate, best, QUICK))
     return None if fit.stop_reason == "callback" or not slope.is_sound(fit) else fit
 
 
@@ -232,12 +282,19 @@ def _knowing_one(candidates: list[Candidate]) -> list[Candidate]:
     ]
 
 
-def _require_some(candidates: list[Candidate], facts: Facts) -> None:
+def _require_some(candidates: list[Candidate], facts: Facts, wanted: Range) -> None:
+    """Refuses to choose where there is nothing to choose from, and where the criterion tells nothing."""
     if not any(each.is_sound for each in candidates):
+        others = [name for name in ("diag", "spherical") if name not in wanted.families]
+        remedies = ["fewer components"] if wanted.n_components[0] > 1 else []
+        remedies += [f"covariance_type={others!r}"] if others else []
         raise ValueError(
             "No candidate has a fit in which every component is held by more than a few distinct points; probable "
-            f"cause: {why_rows_are_flat(facts)}. Try fewer components, or covariance_type='diag' or 'spherical'."
+            f"cause: {why_rows_are_flat(facts)}." + (f" Try {', or '.join(remedies)}." if remedies else "")
         )
+    if not any(math.isfinite(each.judged_by(wanted.criterion)) for each in candidates):
+        name = wanted.criterion if isinstance(wanted.criterion, str) else "a criterion"
+        raise ValueError(f"No candidate can be judged: {name} is finite for none of them.")
 
 
 def _with_best_settled(
@@ -250,7 +307,7 @@ def _with_best_settled(
         exact = [each for each in sound if each.status == "exact"] or sound
         judged = {each: each.judged_by(wanted.criterion) for each in exact}
         best = min(exact, key=judged.__getitem__)
-        near = [each for each in exact if each.name not in settled and judged[each] < judged[best] + _COMPARED.units]
+        near = [each for each in exact if each.name not in settled and judged[each] <= judged[best] + wanted.margin]
         if not near or wanted.is_late:
             return candidates, best
         settled.update(each.name for each in near)

@@ -84,7 +84,8 @@ def partitions_of(
     trees: tuple[Tree, ...] = ()
     if 2 < len(members) <= MOST_ROWS:
         standard = sample.values / deviations(sample)
-        trees = tuple(ward_tree(points, sample.weights) for points in (_whitened(standard), standard))
+        if np.isfinite(np.square(standard).sum()):
+            trees = tuple(ward_tree(points, sample.weights) for points in (_whitened(standard), standard))
     return Partitions(sweep, regularization, sample, facts.center, trees)
 
 

@@ -11,16 +11,18 @@ _SHOWN_FIRST = 3
 _MARKS = {"estimated": "~", "hopeless": "<"}
 _LEGEND = {
     "estimated": "~ estimated from samples",
-    "hopeless": "< given up on the way, since it could not become the best",
+    "hopeless": "< given up on the way, since it gained too little",
 }
 
 
-def candidates_text(table: Array, criterion: object, at_edge: bool) -> str:
+def candidates_text(table: Array, criterion: object, at_edge: bool, was_cut_short: bool = False) -> str:
     """The three best of a table of candidates, and the criterion of all of them."""
     name = criterion_name(criterion)
     heading = heading_of(table, 0, name)
-    if at_edge:
+    if at_edge and not was_cut_short:
         heading += ", the most that were allowed: more may be better"
+    if was_cut_short:
+        heading += f"\nThe deadline passed: {(table['status'] == 'skipped').sum()} models were not tried"
     return f"{heading}\n\n{_first_ones(table, name)}\n{_by_family(table)}"
 
 
@@ -35,7 +37,8 @@ def criterion_name(criterion: object) -> str:
     """What a criterion is called."""
     if isinstance(criterion, str):
         return {"cv": "cross-validation"}.get(criterion, criterion.upper())
-    return str(getattr(criterion, "__name__", "a criterion of one's own"))
+    name = str(getattr(criterion, "__name__", "<lambda>"))
+    return "a criterion of one's own" if name.startswith("<") else name
 
 
 def _first_ones(table: Array, name: str) -> str:
@@ -44,9 +47,9 @@ def _first_ones(table: Array, name: str) -> str:
     for line in table[:_SHOWN_FIRST]:
         if math.isnan(line["criterion"]):
             break
-        numbers = line["log_likelihood"], line["criterion"], line["criterion"] - table[0]["criterion"]
+        difference = line["criterion"] - table[0]["criterion"]
         facts = [line["covariance_type"], line["n_components"], line["n_parameters"]]
-        lines.append([*map(str, facts), *(f"{number:,.2f}" for number in numbers)])
+        lines.append([*map(str, facts), f"{line['log_likelihood']:,.2f}", _cell(line), f"{difference:,.2f}"])
     return table_text(header, lines)
 
 

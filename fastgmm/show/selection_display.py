@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from fastgmm.parameters import Array
-from fastgmm.show.candidates import heading_of
+from fastgmm.show.candidates import criterion_name, heading_of
 from fastgmm.show.figures import Axes, add_legend, colors_of, new_figure, png_of
 
 _HOLLOW = ("estimated", "hopeless")
@@ -25,8 +25,8 @@ class SelectionDisplay:
     """A criterion of models against their number of components: a line and a marker for each covariance family.
 
     Hollow markers are of models whose criterion was estimated from some of the rows, or whose fit was given up before
-    it had settled, since it could not become the best; a star is the best model. A line
-    is broken where no sound fit exists. ``from_selection`` makes it of what ``fastgmm.select`` returns.
+    it had settled, since it gained too little; a star is the best model. A line is broken where no sound fit exists.
+    ``from_selection`` makes it of what ``fastgmm.select`` returns.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class SelectionDisplay:
         The name of its field.
     best : int
         The row of the best model.
+    name : str, optional
+        What the criterion is called, where it is a function of the user's.
 
     Attributes
     ----------
@@ -57,10 +59,11 @@ class SelectionDisplay:
     axes_: Any
     figure_: Any
 
-    def __init__(self, table: Array, criterion: str, best: int) -> None:
+    def __init__(self, table: Array, criterion: str, best: int, name: str | None = None) -> None:
         self.table = table
         self.criterion = criterion
         self.best = best
+        self.name = name
 
     @classmethod
     def from_selection(cls, selection: object, *, criterion: str | None = None, ax: object = None) -> Self:
@@ -104,7 +107,8 @@ class SelectionDisplay:
         (best,) = np.flatnonzero(np.logical_and(*is_best))[:1]
         # What a function of the user's says stands in a field of that name.
         selected_by = told.criterion if isinstance(told.criterion, str) else "criterion"
-        return cls(told.table_, criterion or selected_by, int(best)).plot(ax)
+        name = None if criterion or isinstance(told.criterion, str) else criterion_name(told.criterion)
+        return cls(told.table_, criterion or selected_by, int(best), name).plot(ax)
 
     def plot(self, ax: object = None) -> Self:
         """Draw it.
@@ -134,10 +138,10 @@ class SelectionDisplay:
         >>> SelectionDisplay(np.array([("tied", 4, 30.0, "exact")], fields), "bic", 0).plot().axes_.get_ylabel()
         'BIC (lower is better)'
         """
-        fields = self.table.dtype.names or ()
-        if self.criterion not in fields:
-            known = ", ".join(map(repr, fields))
-            raise ValueError(f"The table has no criterion {self.criterion!r}, only the fields {known}.")
+        kinds = {name: self.table.dtype[name].kind for name in self.table.dtype.names or ()}
+        if kinds.get(self.criterion) != "f":
+            known = ", ".join(repr(name) for name, kind in kinds.items() if kind == "f")
+            raise ValueError(f"The table has no criterion {self.criterion!r}, only {known}.")
         axes: Any = new_figure().add_subplot() if ax is None else ax
         self.figure_, self.axes_ = axes.figure, axes
         families = list(dict.fromkeys(self.table["covariance_type"].tolist()))
@@ -150,8 +154,8 @@ class SelectionDisplay:
         axes.plot([best["n_components"]], [best[self.criterion]], label="best", **star)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("number of components")
-        axes.set_ylabel(_WORDS.get(self.criterion, self.criterion))
-        name = self.criterion.upper() if self.criterion in _WORDS else self.criterion
+        axes.set_ylabel(self.name or _WORDS.get(self.criterion, self.criterion))
+        name = self.name or (self.criterion.upper() if self.criterion in _WORDS else self.criterion)
         axes.set_title(heading_of(self.table, self.best, name))
         add_legend(axes, "covariances", is_alone=ax is None)
         return self

@@ -12,7 +12,7 @@ import pytest
 import fastgmm
 from fastgmm import GaussianMixture
 from fastgmm.data.datasets import load_old_faithful
-from fastgmm.errors import SelectionAtEdgeWarning
+from fastgmm.errors import SelectionAtEdgeWarning, SelectionIncompleteWarning
 
 FAITHFUL = load_old_faithful()
 DOCS = Path(__file__).parents[2] / "docs"
@@ -188,9 +188,81 @@ def test_the_best_at_the_edge_warns():
 
 
 @pytest.mark.filterwarnings("ignore::fastgmm.errors.SelectionAtEdgeWarning")
+@pytest.mark.parametrize("seed", [1, 5, 9])
+def test_what_is_given_up_is_not_the_best_of_skewed_rows(seed):
+    """Where a mixture is not the truth its likelihood may rest for some steps, and rise after them."""
+    rng = np.random.RandomState(seed)
+    X = rng.normal(size=(4000, 2)) @ rng.normal(size=(2, 2)) + rng.exponential(2.0, size=(4000, 2))
+    quick, whole = (fastgmm.select(X, 6, exact=exact, random_state=0) for exact in (False, True))
+    assert quick.best_.bic(X) < whole.best_.bic(X) + 1.0
+    assert not (whole.table_["status"] == "hopeless").any()
+
+
+@pytest.mark.parametrize("n_rows", [400, 40_000])
+@pytest.mark.parametrize("n_components", [[1, 2, 3, 4], [2, 3, 4]])
+def test_nec_compares_with_one_component_whether_that_is_asked_for_or_not(n_rows, n_components):
+    X = clusters(n_rows)
+    chosen = fastgmm.select(X, n_components, ["full", "diag"], criterion="nec", random_state=0)
+    assert chosen.best_params_["n_components"] == 3
+    assert set(chosen.table_["n_components"]) == set(n_components)
+    line = chosen.table_[0]
+    z = chosen.best_.predict_proba(X)
+    entropy = -(z * np.log(np.maximum(z, 1e-300))).sum()
+    one = GaussianMixture(1, covariance_type=str(line["covariance_type"])).fit(X)
+    gain = len(X) * (chosen.best_.score(X) - one.score(X))
+    assert line["criterion"] == pytest.approx(entropy / gain, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_criterion_that_is_nowhere_finite_chooses_nothing(value):
+    with pytest.raises(ValueError, match="finite for none"):
+        fastgmm.select(FAITHFUL, 2, criterion=lambda candidate: value)
+
+
+def test_a_criterion_that_returns_no_number_is_told_so():
+    with pytest.raises(TypeError, match="must return a number"):
+        fastgmm.select(FAITHFUL, 2, criterion=lambda candidate: None)
+
+
+@pytest.mark.parametrize("scale", [1e155, 1e300])
+def test_values_too_large_to_be_squared_are_refused(scale):
+    with pytest.raises(ValueError, match="squares overflow"):
+        fastgmm.select(clusters(200) * scale, 3, random_state=0)
+
+
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.SelectionAtEdgeWarning")
+def test_a_family_without_any_fit_is_told_of():
+    X = np.column_stack([clusters(300), np.ones(300)])
+    with pytest.warns(SelectionIncompleteWarning, match="full, tied and diag covariances.* constant column 2"):
+        fastgmm.select(X, 5, random_state=0)
+
+
+def test_heavy_rows_are_drawn_as_often_as_they_weigh():
+    """A race on rows of which a few weigh nearly all: as though these were repeated."""
+    X = np.concatenate([clusters(3000, 2), 60.0 + clusters(60_000, 3, seed=1)])
+    weights = np.r_[np.full(3000, 1000.0), np.full(60_000, 1e-3)]
+    chosen = fastgmm.select(X, 5, "spherical", sample_weight=weights, random_state=0)
+    estimated = chosen.table_[chosen.table_["status"] == "estimated"]
+    assert chosen.best_params_["n_components"] in (2, 3)
+    assert len(estimated)
+    two = GaussianMixture(2, covariance_type="spherical", random_state=0).fit(X, sample_weight=weights)
+    per_row = (weights @ two.score_samples(X)) / weights.sum()
+    assert chosen.best_.score(X[:3000]) >= per_row - 0.01
+
+
+def test_families_that_are_one_model_are_one_finalist():
+    """Of one feature three families are one; each takes no place of another number of components."""
+    chosen = fastgmm.select(clusters(60_000, 3, 1), 5, random_state=0)
+    exact = chosen.table_[chosen.table_["status"] == "exact"]
+    models = {(int(line["n_components"]), int(line["n_parameters"]), round(float(line["bic"]), 1)) for line in exact}
+    assert len(models) == len(exact)
+
+
 @pytest.mark.parametrize("n_rows", [200, 40_000])
-def test_a_deadline_ends_with_the_best_so_far(n_rows):
-    chosen = fastgmm.select(clusters(n_rows), 8, deadline=1e-9, random_state=0)
+def test_a_deadline_ends_with_the_best_so_far_and_says_so(n_rows):
+    with pytest.warns(SelectionIncompleteWarning, match="The deadline passed: .* were not tried"):
+        chosen = fastgmm.select(clusters(n_rows), 8, deadline=1e-9, random_state=0)
+    assert "The deadline passed" in str(chosen)
     assert chosen.was_cut_short_
     assert (chosen.table_["status"] == "skipped").any()
     chosen.best_.predict(clusters(10))
@@ -226,9 +298,12 @@ def test_what_is_no_range_family_or_criterion_is_refused_by_name(wrong, message)
         fastgmm.select(FAITHFUL, **({"n_components": 2} | wrong))
 
 
-def test_more_components_than_rows_are_refused():
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.SelectionAtEdgeWarning")
+def test_more_components_than_rows_are_left_out():
+    chosen = fastgmm.select([[0.0], [1.0], [3.0], [3.5]], [1, 2, 9], "spherical", random_state=0)
+    assert set(chosen.table_["n_components"]) == {1, 2}
     with pytest.raises(ValueError, match="n_samples"):
-        fastgmm.select([[0.0], [1.0]], 3)
+        fastgmm.select([[0.0], [1.0]], [3])
 
 
 def test_labels_in_blocks_are_refused():
@@ -255,3 +330,15 @@ def test_the_page_of_choices_prints_what_it_shows(capsys):
     code, shown = re.findall(r"```(?:python)?\n(.*?)```", (DOCS / "choosing.md").read_text(encoding="utf-8"), re.DOTALL)
     exec(code, {})
     assert capsys.readouterr().out.startswith(shown)
+
+
+def test_only_a_criterion_can_be_drawn_and_a_function_is_called_by_its_name():
+    pytest.importorskip("matplotlib")
+
+    def fewest(candidate):
+        return candidate.n_parameters
+
+    chosen = fastgmm.select(FAITHFUL, 3, criterion=fewest, random_state=0)
+    assert chosen.plot().axes_.get_ylabel() == "fewest"
+    with pytest.raises(ValueError, match="no criterion 'status'"):
+        chosen.plot(criterion="status")

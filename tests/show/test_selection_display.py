@@ -84,7 +84,7 @@ def test_another_criterion_may_be_drawn() -> None:
     axes = drawn(criterion="aic").axes_
     assert axes.get_ylabel() == "AIC (lower is better)"
     assert lines_by_label(axes)["best"].get_ydata()[0] == 90.0
-    with pytest.raises(ValueError, match="no criterion 'cv', only the fields 'covariance_type'"):
+    with pytest.raises(ValueError, match="no criterion 'cv', only 'n_parameters', "):
         drawn(criterion="cv")
 
 
@@ -98,4 +98,4 @@ def test_what_a_function_of_the_user_says_stands_in_a_field_of_its_own() -> None
     judged = np.array([("full", 1, 7.0, "exact")], [*FIELDS[:2], ("criterion", float), FIELDS[-1]])
     best = {"n_components": 1, "covariance_type": "full"}
     selection = SimpleNamespace(table_=judged, criterion=lambda candidate: 7.0, best_params_=best)
-    assert SelectionDisplay.from_selection(selection).axes_.get_ylabel() == "criterion"
+    assert SelectionDisplay.from_selection(selection).axes_.get_ylabel() == "a criterion of one's own"
