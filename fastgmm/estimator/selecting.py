@@ -57,7 +57,7 @@ class Selection:
     at_edge_ : bool
         Whether the best has the most components that were allowed: more may be better still.
     criterion : str or callable
-        What it was chosen by.
+        What it was chosen by. A selection can be pickled where this can.
     was_cut_short_ : bool
         Whether the deadline passed before all was tried.
     """

@@ -1,6 +1,6 @@
 """``GaussianMixtureSelection``: the choice of a model as an estimator, for pipelines."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.of_blocks import refuse_blocks
 from fastgmm.estimator.selecting import Selection, choose
-from fastgmm.fit.options import RegCovar
+from fastgmm.fit.options import InvalidParameterError, RegCovar
 from fastgmm.kernels import BackendName
 from fastgmm.parameters import FloatingArray, IntArray
 from fastgmm.selection.candidate import Candidate
@@ -116,6 +116,10 @@ class GaussianMixtureSelection:
         """
         name = type(self).__name__
         refuse_blocks(X, name, "hand them to fastgmm.select")
+        if isinstance(self.n_components, Iterator):
+            raise InvalidParameterError(
+                f"The 'n_components' parameter of {name} must be a range or a list, since an iterator can be read once."
+            )
         selection = choose(name, X, sample_weight=sample_weight, **self.get_params(deep=False))
         fitted: dict[str, Any] = {
             "best_estimator_": selection.best_,

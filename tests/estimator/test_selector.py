@@ -54,6 +54,12 @@ def test_errors_name_the_estimator():
         GaussianMixtureSelection(criterion="best").fit(FAITHFUL)
 
 
+def test_numbers_that_can_be_read_once_are_refused():
+    """A second fit, and a clone, would find none left."""
+    with pytest.raises(ValueError, match="an iterator can be read once"):
+        GaussianMixtureSelection(iter([1, 2])).fit([[0.0], [1.0], [2.0]])
+
+
 @pytest.mark.filterwarnings("ignore::fastgmm.errors.SelectionAtEdgeWarning")
 def test_check_estimator_passes():
     checks = pytest.importorskip("sklearn.utils.estimator_checks")
