@@ -36,7 +36,7 @@ def test_a_script_runs_and_draws_one_picture_with_words(script, monkeypatch):
         runpy.run_path(str(script))
         (number,) = plt.get_fignums()
         panels = plt.figure(number).axes
-        assert any(axes.get_title() for axes in panels)
+        assert any(axes.get_title(place) for axes in panels for place in ("center", "right"))
         assert any(axes.get_xlabel() for axes in panels)
     finally:
         plt.close("all")
