@@ -3,10 +3,10 @@ Wine: how many components?
 ==========================
 
 178 wines from three cultivars of grapes, by three of their measurements; nobody tells which is which. ``select`` fits
-one to eight components in four families of covariances. BIC weighs the likelihood against the number of parameters:
-each family's line falls as long as another component explains more than it costs, and rises from there on. The star is
-the best of all, and a line ends where a component would hold too few wines, or fit them too well. Three it is, as
-there are cultivars.
+one to eight components in four families of covariances. BIC weighs the likelihood against the number of parameters: a
+line falls while another component explains more than it costs, and rises where it does not. It ends where a component
+would be left with too few wines to mean anything. The star is the best of all: three components, as there are
+cultivars.
 """
 
 import matplotlib.pyplot as plt

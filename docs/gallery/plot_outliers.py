@@ -1,11 +1,11 @@
 """
-Outliers: a thermometer that failed
-===================================
+Outliers: an hour that cannot be
+================================
 
-Hours of weather at New York's airports in May 2013: temperature and dew point. A density alone does not say what is
-odd; a p-value does: the share of the mixture's own rows that are no more probable. The line is the border of the
-region that holds all but one in ten thousand of these. One hour at JFK, of 13 °F between hours of more than 50, is far
-outside: an error of the instrument that is well known in these data.
+Hours of weather at three airports of New York in May 2013: temperature and dew point. A density alone does not say
+what is odd. A p-value does: it is the share of the mixture's own rows that are no more probable. The dashed line is
+the border of the region that holds all but one in ten thousand of these. One hour at JFK, of 13 °F, is far outside,
+and must be a mistake of the record: the hours before and after it had 57 °F.
 """
 
 from importlib.metadata import distribution
