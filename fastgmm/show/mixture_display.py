@@ -201,9 +201,9 @@ class MixtureDisplay:
                 draw_classification(grid[line, column], view, not is_named)
                 n_left_out = max(n_left_out, view.n_left_out)
             draw_histogram(grid[line, line], self._view(self.features[[line]]))
-        host.set_title(self._title(n_left_out))
+        # Above the diagonal there is room.
+        host.set_title(self._title(n_left_out), loc="right")
         if is_named:
-            # Above the diagonal there is room.
             handles, labels = grid[0, 0].get_legend_handles_labels()
             host.legend(handles, labels, loc="upper right", title=_TITLE_OF_LEGEND, fontsize="small")
         return grid

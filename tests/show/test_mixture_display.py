@@ -68,6 +68,18 @@ def test_pairs_have_names_at_the_margins_and_nothing_above_the_diagonal() -> Non
     assert display.axes_[0, 1] is None
 
 
+@pytest.mark.parametrize("n_features", [2, 3, 6])
+def test_no_panel_hides_the_title_of_pairs(n_features: int) -> None:
+    gm = mixture(n_features)
+    display = gm.plot(gm.sample(1_000)[0], kind="pairs")
+    display.figure_.draw_without_rendering()
+    host = display.figure_.axes[0]
+    (title,) = [child for child in host.get_children() if getattr(child, "get_text", str)()]
+    assert title.get_text() == "3 spherical components, 1,000 rows"
+    panels = [axes for axes in display.axes_.flat if axes is not None]
+    assert not any(title.get_window_extent().overlaps(axes.get_window_extent()) for axes in panels)
+
+
 def test_the_title_counts_rows_that_are_not_shown() -> None:
     X = np.array([[0.0, 1.0], [np.nan, 2.0], [3.0, np.nan]])
     assert mixture(2).plot(X).axes_.get_title() == "3 spherical components, 3 rows\n(2 lack a value that is shown)"
