@@ -1,10 +1,10 @@
-"""Draw the pictures of ``pictures.md``: ``python docs/pictures.py``."""
+"""Draw the pictures of ``README.md``, ``pictures.md`` and ``choosing.md``: ``python docs/pictures.py``."""
 
 from pathlib import Path
 
 import numpy as np
 
-from fastgmm import GaussianMixture, MixtureDisplay
+from fastgmm import GaussianMixture, MixtureDisplay, SelectionDisplay, select
 from fastgmm.data.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
 from fastgmm.data.table import Table
 
@@ -26,6 +26,17 @@ def many_rows() -> MixtureDisplay:
     return GaussianMixture(8, random_state=0).fit(rows).plot(rows)
 
 
+def choice() -> SelectionDisplay:
+    """The one that the README's lines on the number of components draw."""
+    return select(load_old_faithful(), 9, random_state=0).plot()
+
+
+PICTURES = {
+    "pictures-classification": classification,
+    "pictures-many-rows": many_rows,
+    "choosing-old-faithful": choice,
+}
+
 if __name__ == "__main__":
-    for name, draw in (("classification", classification), ("many-rows", many_rows)):
-        draw().figure_.savefig(FOLDER / f"pictures-{name}.png", dpi=100)
+    for name, draw in PICTURES.items():
+        draw().figure_.savefig(FOLDER / f"{name}.png", dpi=100, metadata={"Software": None})
