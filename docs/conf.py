@@ -1,11 +1,10 @@
 """How Sphinx builds the site of these pages: ``bash ci/docs.sh``, or ``sphinx-build docs site``.
 
-Pages are Markdown (myst), the reference is made of docstrings (numpydoc), the gallery is run (sphinx-gallery). Nothing is
-fetched. ``FASTGMM_DOCS_GALLERY=0`` leaves the gallery's scripts unrun.
+Pages are Markdown (myst), the reference is made of docstrings (numpydoc), the gallery is run (sphinx-gallery). Nothing
+is fetched. ``FASTGMM_DOCS_GALLERY=0`` leaves the gallery's scripts unrun.
 """
 
 import os
-import warnings
 
 from fastgmm.version import __version__
 
@@ -41,8 +40,6 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "remove_config_comments": True,
 }
-# Figures of the gallery are collected, and no window is to open.
-warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
 
 html_theme = "furo"
 html_title = f"fastgmm {release}"
