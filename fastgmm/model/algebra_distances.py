@@ -138,7 +138,8 @@ def component_bhattacharyya(self: Any) -> FloatArray:
     """Bhattacharyya distances −log ∫ √(NᵢNⱼ) of all pairs of components.
 
     With Σ = (Σᵢ + Σⱼ)/2 they are ⅛(μᵢ − μⱼ)ᵀ Σ⁻¹ (μᵢ − μⱼ) + ½ log(det Σ/√(det Σᵢ det Σⱼ)) [1]_. Whoever
-    tells rows of the two apart errs with a probability of at most √(πᵢπⱼ) exp(−distance), where π are the shares of the two.
+    tells rows of the two apart errs with a probability of at most √(πᵢπⱼ) exp(−distance), where π are the shares of the
+    two.
 
     Returns
     -------

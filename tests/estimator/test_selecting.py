@@ -3,7 +3,6 @@
 import inspect
 import math
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from fastgmm.data.datasets import load_old_faithful
 from fastgmm.errors import SelectionAtEdgeWarning, SelectionIncompleteWarning
 
 FAITHFUL = load_old_faithful()
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def clusters(n_rows, n_clusters=3, n_features=2, seed=0, apart=8.0):

@@ -32,7 +32,7 @@ def test_what_readme_and_start_install_is_installed_by_ci() -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_to_files_and_headings(page: str) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
-        if link.startswith("https://") or link.startswith("auto_gallery/"):  # made by Sphinx, which looks by itself
+        if link.startswith(("https://", "auto_gallery/")):  # made by Sphinx, which looks by itself
             continue
         path, _, anchor = link.partition("#")
         target = PAGES[page].parent / path if path else PAGES[page]
