@@ -44,3 +44,5 @@ sphinx_gallery_conf = {
 html_theme = "furo"
 html_title = f"fastgmm {release}"
 html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
