@@ -32,8 +32,12 @@ def needed_libraries(page: str) -> set[str]:
     """The optional libraries without which the code of a page does not run."""
     code = "".join(blocks(page, "python"))
     needed = set(re.findall(rf"^(?:import|from) ({OPTIONAL_LIBRARIES})\b", code, flags=re.MULTILINE))
-    draws = ".plot(" in code or re.search("fastgmm plot|--plot", "".join(blocks(page, "sh")))
-    return needed | ({"matplotlib"} if draws else set())
+    typed = [word for words in commands(page) for word in words]
+    if ".plot(" in code or {"plot", "--plot"} & set(typed):
+        needed.add("matplotlib")
+    if any(word.endswith(".parquet") for word in typed):
+        needed |= {"pandas", "pyarrow"}
+    return needed
 
 
 def run_python(page: str, names: dict[str, object]) -> dict[str, object]:
@@ -52,7 +56,7 @@ def commands(page: str) -> Iterable[list[str]]:
 
 
 def run_commands(page: str) -> None:
-    """Run the lines of a page that begin with ``fastgmm``, in this process."""
+    """Run the lines of a page that begin with ``fastgmm``, in this process; the demo is run by ``ci/readme.sh``."""
     for program, *arguments in commands(page):
         if program == "fastgmm" and arguments != ["demo"]:
             assert main(arguments) == 0, arguments

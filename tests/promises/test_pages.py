@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastgmm
+from fastgmm.data.datasets import OLD_FAITHFUL_COLUMNS, load_old_faithful
 from fastgmm.data.table import Table
 from tests.promises.pages import PAGES, README, blocks, needed_libraries, run_commands, run_python, text_of
 
@@ -71,12 +72,29 @@ def a_model_far_from_zero(rng: np.random.Generator) -> Names:
     return {}
 
 
+def points_with_holes(rng: np.random.Generator) -> Names:
+    centers = np.repeat([[0, 0], [9, 0], [0, 9]], 100, axis=0)
+    points = np.where(rng.random((300, 2)) < 0.1, np.nan, centers + rng.normal(size=(300, 2)))
+    np.savetxt("holes.csv", points, delimiter=",", header="x,y", comments="")
+    return {}
+
+
+def eruptions_and_a_model(rng: np.random.Generator) -> Names:
+    points = Table(load_old_faithful(), OLD_FAITHFUL_COLUMNS)
+    fastgmm.GaussianMixture(2, random_state=0).fit(points).save("model.npz")
+    pandas = pytest.importorskip("pandas")
+    pandas.DataFrame(points.values, columns=OLD_FAITHFUL_COLUMNS).to_parquet("points.parquet")
+    return {}
+
+
 GIVEN: dict[str, Callable[[np.random.Generator], Names]] = {
     README: sixteen_groups_of_points,
     "algebra.md": hours_delays_and_a_model,
     "beyond-scikit-learn.md": rows_some_of_which_are_known,
     "elsewhere.md": a_model_far_from_zero,
+    "missing-values.md": points_with_holes,
     "moments.md": three_sites_and_a_model,
+    "pictures.md": eruptions_and_a_model,
 }
 
 
@@ -127,6 +145,8 @@ def check_missing_values(text: str, names: Names) -> None:
         np.testing.assert_allclose(told[name], found, atol=0.006)
     for name, table in names["spreads"].items():
         np.testing.assert_allclose(rows_of_table(spreads)[name], table[:, 1].std(), atol=0.006)
+    assert not np.isnan(np.loadtxt("filled.csv", delimiter=",", skiprows=1)).any()
+    assert np.loadtxt("draws.csv", delimiter=",", skiprows=1).shape == (5 * 300, 3)
 
 
 def check_streams(text: str, names: Names) -> None:
@@ -212,7 +232,9 @@ def check_coming_from(text: str, names: Names) -> None:
 
 
 def check_pictures(text: str, names: Names) -> None:
-    assert Path("geyser.png").read_bytes().startswith(b"\x89PNG")
+    assert all(Path(name).read_bytes().startswith(b"\x89PNG") for name in ("geyser.png", "picture.png"))
+    assert Path("waiting.svg").exists()
+    assert Path("density.pdf").exists()
 
 
 def check_tables(text: str, names: Names) -> None:
@@ -248,7 +270,7 @@ def test_the_code_of_a_page_runs_and_finds_what_it_says(
     monkeypatch.chdir(tmp_path)
     names = GIVEN[page](rng) if page in GIVEN else {}
     with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+        warnings.simplefilter("always", UserWarning)
         run_python(page, names)
     printed = capsys.readouterr().out
     run_commands(page)
