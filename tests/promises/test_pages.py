@@ -122,6 +122,19 @@ def check_start(text: str, names: Names) -> None:
     assert Path("geyser.npz").exists()
 
 
+def check_bad_fits(text: str, names: Names) -> None:
+    assert names["spiky"].degenerate_components_
+    assert not names["tied"].degenerate_components_ + names["believing"].degenerate_components_
+    assert "0.361 instead of 0.356" in text
+    assert names["too_wide"].weights_.min() == pytest.approx(0.361, abs=0.0006)
+    assert names["right"].weights_.min() == pytest.approx(0.356, abs=0.0006)
+    assert "between -5.00 and -4.90 nats a row; the default start ends at -4.90" in text
+    lowest, highest = min(names["by_chance"]), max(names["by_chance"])
+    assert [lowest, highest, names["by_default"]] == pytest.approx([-5.00, -4.90, -4.90], abs=0.006)
+    assert names["faster"].n_iter_ < 0.7 * names["patient"].n_iter_
+    assert names["faster"].score(names["overlapping"]) >= names["patient"].score(names["overlapping"]) - 1e-5
+
+
 def check_beyond_scikit_learn(text: str, names: Names) -> None:
     adapted, background = names["adapted"], names["background"]
     assert np.array_equal(adapted.covariances_, background.covariances_)
@@ -244,6 +257,7 @@ def check_tables(text: str, names: Names) -> None:
 FOUND: dict[str, Callable[[str, Names], None]] = {
     README: check_readme,
     "algebra.md": check_algebra,
+    "bad-fits.md": check_bad_fits,
     "beyond-memory.md": check_beyond_memory,
     "beyond-scikit-learn.md": check_beyond_scikit_learn,
     "coming-from.md": check_coming_from,
