@@ -1,4 +1,4 @@
-"""Print and write the table of the README: milliseconds per EM iteration, beside rivals and the machine's limit."""
+"""The table of ``docs/benchmarks.md``: milliseconds per EM iteration, beside rivals and the machine's limit."""
 
 import argparse
 from pathlib import Path

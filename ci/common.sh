@@ -35,7 +35,7 @@ for name in kernels/test_{panels,groups,c_fuzz,c_instruction_sets,c_process,cont
     estimator/test_{moments,partial_fit} fit/test_{checkpoint,stepwise} sweeps/test_{on_dask,on_spark,placement}; do
     other_environment+=(--ignore "tests/$name.py")
 done
-for name in cli data files machine show promises/test_{imports,options,public,readme,security,signals}.py \
+for name in cli data files machine show promises/test_{imports,options,pages,public,readme,security,service,signals}.py \
     estimator/test_{interchange,metadata_routing,pickles,sklearn_mistakes}.py sweeps/test_over_blocks.py; do
     other_backend+=(--ignore "tests/$name")
 done

@@ -89,7 +89,7 @@ def require_complete(rows: Rows, method: str) -> None:
 def component_kl(self: Any) -> FloatArray:
     """Kullback-Leibler divergences KL(i ‖ j) = ∫ Nᵢ log(Nᵢ/Nⱼ) of all pairs of components, in nats.
 
-    KL(i ‖ j) = ½[tr(Σⱼ⁻¹Σᵢ) + (μⱼ − μᵢ)ᵀ Σⱼ⁻¹ (μⱼ − μᵢ) − d + log(|Σⱼ|/|Σᵢ|)] [1]_; weights do not matter.
+    KL(i ‖ j) = ½[tr(Σⱼ⁻¹Σᵢ) + (μⱼ − μᵢ)ᵀ Σⱼ⁻¹ (μⱼ − μᵢ) − d + log(det Σⱼ/det Σᵢ)] [1]_; weights do not matter.
 
     Returns
     -------
@@ -137,8 +137,9 @@ def _kl_of_pairs(parameters: Parameters) -> FloatArray:
 def component_bhattacharyya(self: Any) -> FloatArray:
     """Bhattacharyya distances −log ∫ √(NᵢNⱼ) of all pairs of components.
 
-    With Σ = (Σᵢ + Σⱼ)/2 they are ⅛(μᵢ − μⱼ)ᵀ Σ⁻¹ (μᵢ − μⱼ) + ½ log(|Σ|/√(|Σᵢ||Σⱼ|)) [1]_. Whoever tells rows of the two
-    apart errs with a probability of at most √(πᵢπⱼ) exp(−distance), where π are the shares of the two.
+    With Σ = (Σᵢ + Σⱼ)/2 they are ⅛(μᵢ − μⱼ)ᵀ Σ⁻¹ (μᵢ − μⱼ) + ½ log(det Σ/√(det Σᵢ det Σⱼ)) [1]_. Whoever
+    tells rows of the two apart errs with a probability of at most √(πᵢπⱼ) exp(−distance), where π are the shares of the
+    two.
 
     Returns
     -------

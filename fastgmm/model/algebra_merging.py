@@ -123,8 +123,8 @@ def reduced(self: Estimator, n_components: int) -> Estimator:
     """The mixture with fewer components, merged two by two, the cheapest first: Runnalls' reduction.
 
     With Σᵢⱼ the covariance of both together, merging i and j costs at most
-    ½[(wᵢ + wⱼ) log |Σᵢⱼ| − wᵢ log |Σᵢ| − wⱼ log |Σⱼ|] of Kullback-Leibler divergence [1]_. It does not depend on the
-    units of the features, and needs no data.
+    ½[(wᵢ + wⱼ) log det Σᵢⱼ − wᵢ log det Σᵢ − wⱼ log det Σⱼ] of Kullback-Leibler divergence [1]_. It does not depend
+    on the units of the features, and needs no data.
 
     Parameters
     ----------

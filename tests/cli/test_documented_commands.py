@@ -1,4 +1,4 @@
-"""The commands and the Python that the pages on tables and on the command line show run as they stand there."""
+"""The commands that the page of the command line shows run as they stand there, and it shows all of them."""
 
 import re
 import shlex
@@ -7,22 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import fastgmm
 from fastgmm.cli.command_line import main
 from fastgmm.cli.parser import make_parser
-from fastgmm.errors import ColumnsLeftOutWarning
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-
-
-def blocks(page, language):
-    text = (DOCS / page).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-
-
-def commands():
-    lines = "".join(blocks("command-line.md", "sh")).splitlines()
-    return [shlex.split(line, comments=True)[1:] for line in lines]
+from tests.promises.pages import commands, text_of
 
 
 @pytest.mark.prints
@@ -36,21 +23,22 @@ def test_the_page_of_the_command_line_runs_from_top_to_bottom(tmp_path, monkeypa
     Path("points.csv").write_text("x,y\n" + "".join(lines))
     Path("holes.csv").write_text("x,y\n1,\n,2\n3,4\n")
     Path("flights.csv").write_text("carrier,x,y\n" + "".join(f"UA,{line}" for line in lines))
-    for arguments in commands():
+    for program, *arguments in commands("command-line.md"):
+        assert program == "fastgmm"
         assert main(arguments) == 0, arguments
 
 
 def test_every_command_is_on_the_page():
     known = next(action for action in make_parser()._actions if action.dest == "command").choices
-    text = (DOCS / "command-line.md").read_text(encoding="utf-8")
-    assert [name for name in known if f"fastgmm {name}" not in text] == []
+    assert [name for name in known if f"fastgmm {name}" not in text_of("command-line.md")] == []
 
 
-def test_the_python_of_the_page_of_tables_runs(capsys):
-    pytest.importorskip("pandas")
-    [code] = blocks("tables.md", "python")
-    names: dict[str, object] = {}
-    with pytest.warns(ColumnsLeftOutWarning, match="'carrier' .*'time_hour' "):
-        exec(code, names)
-    assert capsys.readouterr().out == "['delay', 'distance']\n"
-    assert isinstance(names["gm"], fastgmm.GaussianMixture)
+def test_the_page_of_tables_shows_what_is_said_of_columns_left_out(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = 9 * rng.integers(4, size=(400, 1)) + rng.normal(size=(400, 2))
+    lines = [f"UA,N14228,EWR,IAH,2013-01-01 05:00:00,{x},{y}" for x, y in rows.tolist()]
+    Path("flights.csv").write_text("\n".join(["carrier,tailnum,origin,dest,time_hour,delay,distance", *lines]))
+    [(command, told)] = re.findall(r"^    \$ fastgmm (.+)\n((?:    .+\n)+)", text_of("tables.md"), flags=re.MULTILINE)
+    main([*shlex.split(command), "--max-iter", "1"])
+    assert " ".join(told.split()) in capsys.readouterr().err

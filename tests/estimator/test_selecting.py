@@ -2,9 +2,7 @@
 
 import inspect
 import math
-import re
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from fastgmm.data.datasets import load_old_faithful
 from fastgmm.errors import SelectionAtEdgeWarning, SelectionIncompleteWarning
 
 FAITHFUL = load_old_faithful()
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def clusters(n_rows, n_clusters=3, n_features=2, seed=0, apart=8.0):
@@ -322,14 +319,6 @@ def test_the_picture_shows_every_family():
 def test_every_parameter_is_documented():
     for name in inspect.signature(fastgmm.select).parameters:
         assert f"    {name} : " in (fastgmm.select.__doc__ or ""), name
-
-
-@pytest.mark.skipif(not (DOCS / "choosing.md").exists(), reason="needs the pages")
-def test_the_page_of_choices_prints_what_it_shows(capsys):
-    pytest.importorskip("matplotlib")
-    code, shown = re.findall(r"```(?:python)?\n(.*?)```", (DOCS / "choosing.md").read_text(encoding="utf-8"), re.DOTALL)
-    exec(code, {})
-    assert capsys.readouterr().out.startswith(shown)
 
 
 def test_only_a_criterion_can_be_drawn_and_a_function_is_called_by_its_name():

@@ -16,6 +16,7 @@ import pytest
 import fastgmm
 from fastgmm.data.blocks.block import Block
 from fastgmm.sweeps import on_dask
+from tests.promises import pages
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -440,3 +441,19 @@ def test_on_any_number_of_workers_a_fit_has_the_same_bits(cluster, rng, n_worker
     values = rows(rng)
     with client_of(cluster, n_workers), from_dask(values) as blocks:
         assert same_fits(fitted(blocks), fitted(from_memory(values)))
+
+
+def test_the_page_on_rows_beyond_memory_says_how(client, rng, tmp_path, monkeypatch) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    frame = pandas.DataFrame(rng.normal(size=(2000, 3)), columns=["delay", "distance", "speed"])
+    (tmp_path / "flights").mkdir()
+    frame.assign(count=1).to_parquet("flights/of-a-year.parquet")
+    code, _ = pages.blocks("beyond-memory.md", "py")
+    assert 'client = Client("scheduler:8786")' in code
+    names = {}
+    exec(code.replace("scheduler:8786", client.scheduler.address), names)
+    names["client"].close()
+    assert len(names["labels"]) == 2000
+    assert names["gm"].n_components == 16

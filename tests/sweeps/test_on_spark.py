@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import fastgmm
 from fastgmm import GaussianMixture, blocks_of
 from fastgmm.data.blocks.partition_files import Part
 from fastgmm.errors import NotFittedError
@@ -23,6 +24,7 @@ from fastgmm.model.attributes import ARRAYS
 from fastgmm.parameters import Array
 from fastgmm.sweeps import on_spark
 from fastgmm.sweeps.spark_tasks import ExecutorError, Removal, Task, pickled_error, raise_error
+from tests.promises import pages
 
 pyspark = pytest.importorskip("pyspark")
 pytest.importorskip("pyarrow")
@@ -362,3 +364,15 @@ def test_removal_takes_the_files_of_one_source(tmp_path: Path, monkeypatch: pyte
         (tmp_path / name).touch()
     assert list(Removal("one")(iter([7]))) == [7]
     assert [path.name for path in tmp_path.iterdir()] == ["other-0"]
+
+
+def test_the_page_on_rows_beyond_memory_says_how(spark: Any, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(800, 2)).tolist()
+    frame = spark.createDataFrame([(x, y, 1.0, "kept") for x, y in rows], "x double, y double, w double, name string")
+    _, code = pages.blocks("beyond-memory.md", "py")
+    names: dict[str, Any] = {"fastgmm": fastgmm, "frame": frame}
+    exec(code.replace('"scored"', repr(str(tmp_path / "scored"))), names)  # Java has a working directory of its own
+    assert names["gm"].n_components == 16
+    scored = spark.read.parquet(str(tmp_path / "scored"))
+    assert scored.columns == ["x", "y", "w", "name", "component", "log_density"]
+    assert scored.count() == 800
