@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -35,6 +36,7 @@ from fastgmm.show.progress import show_candidates
 from fastgmm.show.selection_display import SelectionDisplay
 
 _NAME = "select"
+_MOST_NUMBERS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,13 +286,13 @@ def choose(
 ) -> Selection:
     """``select`` for somebody, whose name errors give; ``how`` are options of mixtures."""
     began = time.perf_counter()
+    check_options(how | {"deadline": deadline}, caller)
     wanted = Range(
         _checked_numbers(n_components, caller),
         _checked_families(covariance_type, caller),
         _checked_criterion(criterion, caller),
         math.inf if deadline is None else began + deadline,
     )
-    check_options(how | {"deadline": deadline}, caller)
     manner = Manner(how["reg_covar"], how["backend"], how["n_threads"], how["random_state"], all_rows=bool(exact))
     with show_candidates(len(wanted.n_components) * len(wanted.families), is_wanted=progress) as show:
         # Whoever sees candidates does so in the caller's thread.
@@ -348,10 +350,16 @@ def _checked_numbers(n_components: Any, caller: str) -> tuple[int, ...]:
     """Distinct ones in order; a number n stands for 1 to n."""
     several = range(1, n_components + 1) if isinstance(n_components, int | np.integer) else n_components
     try:
-        numbers = sorted(set(several))
+        # Whoever asks for more than so many has written something else than was meant.
+        numbers = sorted(set(islice(several, _MOST_NUMBERS + 1)))
     except TypeError:
         numbers = []
-    if not numbers or not all(isinstance(each, int | np.integer) and each >= 1 for each in numbers):
+    if len(numbers) > _MOST_NUMBERS:
+        raise InvalidParameterError(
+            f"The 'n_components' parameter of {caller} must be at most {_MOST_NUMBERS} numbers."
+        )
+    is_bool = isinstance(n_components, bool)
+    if is_bool or not numbers or not all(isinstance(each, int | np.integer) and each >= 1 for each in numbers):
         raise InvalidParameterError(
             f"The 'n_components' parameter of {caller} must be a whole number from 1, or several of them. Got "
             f"{n_components!r} instead."
@@ -378,7 +386,7 @@ def _checked_families(covariance_type: Any, caller: str) -> tuple[str, ...]:
 def _checked_criterion(criterion: Any, caller: str) -> Any:
     if callable(criterion):
         return partial(in_caller, criterion)
-    if criterion not in CRITERIA:
+    if not isinstance(criterion, str) or criterion not in CRITERIA:
         known = ", ".join(map(repr, CRITERIA))
         raise InvalidParameterError(
             f"The 'criterion' parameter of {caller} must be among {known}, or a callable. Got {criterion!r} instead."

@@ -121,9 +121,13 @@ class Candidate:
         if not self.has_a_model:
             return math.inf
         value = criterion(self) if callable(criterion) else getattr(self, criterion)
-        if not isinstance(value, float | int | np.integer | np.floating):
-            raise TypeError(f"A criterion must return a number. Got {value!r} instead.")
-        return float(value) if math.isfinite(value) else math.inf
+        try:
+            number = math.nan if isinstance(value, str) else float(value)
+        except OverflowError:  # of a whole number
+            number = math.inf
+        except (TypeError, ValueError):
+            raise TypeError(f"A criterion must return a number. Got {value!r} instead.") from None
+        return number if math.isfinite(number) else math.inf
 
 
 def blank(covariance_type: str, n_components: int, n_features: int, n_rows: float) -> Candidate:

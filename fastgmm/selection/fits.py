@@ -171,7 +171,7 @@ def fits_of(
             starts += shared.starts(slope, has_others=bool(starts), random_state=random_state)
             observer = None if give_up is None else give_up(family, k)
             fit = climb(slope, starts, patience, observer)
-            if fit is not None and not slope.is_sound(fit) and not is_small:
+            if fit is not None and not slope.is_sound(fit):
                 fit = _mended(slope, fit, patience)
             if fit is not None and slope.is_sound(fit):
                 field.found[family, k] = fit
@@ -213,7 +213,8 @@ def _of_neighbors(field: Field, family: str, k: int) -> Iterator[Parameters]:
 def _mended(slope: Slope, fit: Fit, patience: Patience) -> Fit:
     """A fit in which others have split in place of components that have collapsed, if that is sound."""
     unsound = slope.unsound_components(fit)
-    if not 0 < len(unsound) < fit.parameters.n_components:
+    # Where all are degenerate it is the rows that are flat.
+    if not unsound or len({*unsound, *fit.degenerate}) == fit.parameters.n_components:
         return fit
     parameters = without(fit.parameters, unsound)
     while parameters.n_components < fit.parameters.n_components:

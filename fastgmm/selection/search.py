@@ -29,7 +29,7 @@ from fastgmm.rows import Rows
 from fastgmm.selection.candidate import Candidate, blank
 from fastgmm.selection.climbing import Patience, Slope, go_on
 from fastgmm.selection.criteria import sums_over
-from fastgmm.selection.cross_validation import held_out_deviance
+from fastgmm.selection.cross_validation import cross_validated
 from fastgmm.selection.fits import FEW_ROWS, QUICK, SOME, THOROUGH, Field, Range, ending_of, fits_of
 from fastgmm.selection.race import Race, drawn, rows_of_a_sample
 from fastgmm.sweeps.incomplete import suited_to_missing
@@ -131,6 +131,8 @@ def _search(rows: AllRows, wanted: Range, manner: Manner) -> Chosen:
         may_give_up = rows.facts.n_counted > FEW_ROWS and not manner.all_rows
         exact_ones = _exact_ones(field, rows, wanted, random_state, may_give_up)
         candidates = _with_second_chances(list(_observed(exact_ones, asked, manner.observer)), field, rows, wanted)
+        if wanted.criterion == "cv":
+            candidates = cross_validated(candidates, rows.facts.rows, field_of, wanted, rows.unit)
     else:
         some = drawn(rows.facts.rows, 2 * n_sampled, random_state)
         halves = [Facts(some.take(slice(first, None, 2))) for first in (0, 1)]
@@ -170,8 +172,6 @@ def _exact_ones(
         slope = field.slope(family)
         if candidate.status == "degenerate" and fit is not None and slope.is_sound(fit):
             candidate = _scored(candidate, fit, slope, rows)
-            if wanted.criterion == "cv":
-                candidate = replace(candidate, held_out=held_out_deviance(field, fit) / rows.unit)
             best = min(best, candidate.judged_by(wanted.criterion))
         yield candidate
 
@@ -294,7 +294,8 @@ def _require_some(candidates: list[Candidate], facts: Facts, wanted: Range) -> N
         )
     if not any(math.isfinite(each.judged_by(wanted.criterion)) for each in candidates):
         name = wanted.criterion if isinstance(wanted.criterion, str) else "a criterion"
-        raise ValueError(f"No candidate can be judged: {name} is finite for none of them.")
+        why = " The deadline passed." if wanted.is_late else ""
+        raise ValueError(f"No candidate can be judged: {name} is finite for none of them.{why}")
 
 
 def _with_best_settled(

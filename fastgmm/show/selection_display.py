@@ -38,7 +38,7 @@ class SelectionDisplay:
     best : int
         The row of the best model.
     name : str, optional
-        What the criterion is called, where it is a function of the user's.
+        What the best was chosen by, where that is not this criterion.
 
     Attributes
     ----------
@@ -107,8 +107,7 @@ class SelectionDisplay:
         (best,) = np.flatnonzero(np.logical_and(*is_best))[:1]
         # What a function of the user's says stands in a field of that name.
         selected_by = told.criterion if isinstance(told.criterion, str) else "criterion"
-        name = None if criterion or isinstance(told.criterion, str) else criterion_name(told.criterion)
-        return cls(told.table_, criterion or selected_by, int(best), name).plot(ax)
+        return cls(told.table_, criterion or selected_by, int(best), criterion_name(told.criterion)).plot(ax)
 
     def plot(self, ax: object = None) -> Self:
         """Draw it.
@@ -142,6 +141,8 @@ class SelectionDisplay:
         if kinds.get(self.criterion) != "f":
             known = ", ".join(repr(name) for name, kind in kinds.items() if kind == "f")
             raise ValueError(f"The table has no criterion {self.criterion!r}, only {known}.")
+        if np.isnan(self.table[self.criterion][self.best]):
+            raise ValueError(f"The criterion {self.criterion!r} is known of no model, since it was not asked for.")
         axes: Any = new_figure().add_subplot() if ax is None else ax
         self.figure_, self.axes_ = axes.figure, axes
         families = list(dict.fromkeys(self.table["covariance_type"].tolist()))
@@ -154,9 +155,10 @@ class SelectionDisplay:
         axes.plot([best["n_components"]], [best[self.criterion]], label="best", **star)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.set_xlabel("number of components")
-        axes.set_ylabel(self.name or _WORDS.get(self.criterion, self.criterion))
-        name = self.name or (self.criterion.upper() if self.criterion in _WORDS else self.criterion)
-        axes.set_title(heading_of(self.table, self.best, name))
+        chosen_by = self.name or (self.criterion.upper() if self.criterion in _WORDS else self.criterion)
+        is_of_user = self.criterion == "criterion"
+        axes.set_ylabel(chosen_by if is_of_user else _WORDS.get(self.criterion, self.criterion))
+        axes.set_title(heading_of(self.table, self.best, chosen_by))
         add_legend(axes, "covariances", is_alone=ax is None)
         return self
 

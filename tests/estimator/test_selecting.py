@@ -221,6 +221,36 @@ def test_a_criterion_that_returns_no_number_is_told_so():
         fastgmm.select(FAITHFUL, 2, criterion=lambda candidate: None)
 
 
+@pytest.mark.parametrize("criterion", [lambda candidate: 10**400, lambda candidate: "low"])
+def test_a_criterion_that_is_too_large_or_text_is_finite_for_none(criterion):
+    with pytest.raises(ValueError, match="finite for none"):
+        fastgmm.select(FAITHFUL, 2, criterion=criterion)
+
+
+def test_cross_validation_fits_anew_to_every_fold():
+    """Rows of a single cluster: whoever has seen what is left out would find eight."""
+    X = np.random.default_rng(0).normal(size=(100, 5))
+    chosen = fastgmm.select(X, 8, ["full", "diag"], criterion="cv", random_state=0)
+    assert chosen.best_params_["n_components"] == 1
+    rng = np.random.RandomState(20)
+    fold = np.empty(len(X), int)
+    fold[np.argsort(rng.uniform(size=len(X)))] = np.arange(len(X)) % 5
+    of_folds = 0.0
+    for number in range(5):
+        one = GaussianMixture(1, covariance_type="diag").fit(X[fold != number])
+        of_folds -= 2 * one.score_samples(X[fold == number]).sum()
+    assert chosen.table_["cv"][0] == pytest.approx(of_folds, rel=1e-9)
+
+
+def test_long_tails_have_sound_fits_of_many_components():
+    """Where components collapse onto rows far out, others split in their place."""
+    X = np.random.default_rng(1).lognormal(0, 1, (500, 2))
+    for seed in range(3):
+        chosen = fastgmm.select(X, 8, random_state=seed)
+        assert chosen.best_.bic(X) < 3010.0
+        assert not chosen.best_.degenerate_components_
+
+
 @pytest.mark.parametrize("scale", [1e155, 1e300])
 def test_values_too_large_to_be_squared_are_refused(scale):
     with pytest.raises(ValueError, match="squares overflow"):
@@ -281,6 +311,10 @@ def test_a_candidate_that_is_not_there_is_named():
     [
         ({"n_components": 0}, "'n_components' parameter of select must be a whole number from 1"),
         ({"n_components": []}, "'n_components'"),
+        ({"n_components": True}, "'n_components'"),
+        ({"n_components": 10**9}, "'n_components' parameter of select must be at most"),
+        ({"criterion": np.array(["bic", "aic"])}, "'criterion' parameter of select"),
+        ({"deadline": "5"}, "'deadline' parameter of select"),
         ({"n_components": [1, 2.5]}, "'n_components'"),
         ({"n_components": "many"}, "'n_components'"),
         ({"covariance_type": "round"}, "'covariance_type' parameter of select must be 'all', or one or several"),

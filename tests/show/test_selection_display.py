@@ -83,6 +83,7 @@ def test_title_axes_and_legend_say_what_is_drawn() -> None:
 def test_another_criterion_may_be_drawn() -> None:
     axes = drawn(criterion="aic").axes_
     assert axes.get_ylabel() == "AIC (lower is better)"
+    assert axes.get_title() == "Best of 7 models by BIC: 2 full components"
     assert lines_by_label(axes)["best"].get_ydata()[0] == 90.0
     with pytest.raises(ValueError, match="no criterion 'cv', only 'n_parameters', "):
         drawn(criterion="cv")
