@@ -259,9 +259,9 @@ def why_rows_are_flat(facts: Facts, of_features: Names | None = None) -> str:
     if facts.n_counted <= rows.shape[1]:
         return f"{facts.n_counted} rows of {rows.shape[1]} features"
     constant = _constant_columns(facts, of_features)
-    if constant or not _squares_overflow(facts):
-        return constant or "columns that are linearly dependent"
-    return _TOO_LARGE
+    if constant:
+        return constant
+    return _TOO_LARGE if _squares_overflow(facts) else "columns that are linearly dependent"
 
 
 def _squares_overflow(facts: Facts) -> bool:

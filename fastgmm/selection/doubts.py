@@ -7,6 +7,7 @@ from fastgmm.fit.degenerate import why_rows_are_flat
 from fastgmm.selection.candidate import Candidate
 from fastgmm.selection.fits import Range
 from fastgmm.selection.search import Chosen
+from fastgmm.show.candidates import cut_short_text
 
 
 def is_at_edge(best: Candidate, wanted: Range) -> bool:
@@ -17,9 +18,8 @@ def is_at_edge(best: Candidate, wanted: Range) -> bool:
 def doubts_of(chosen: Chosen, wanted: Range) -> Iterator[UserWarning]:
     """A warning for everything of which a user should know."""
     if chosen.was_cut_short:
-        n_skipped = sum(each.status == "skipped" for each in chosen.candidates)
-        what = f"{n_skipped} of {len(chosen.candidates)} models were not tried" if n_skipped else "not all fits settled"
-        yield SelectionIncompleteWarning(f"The deadline passed: {what}. The largest numbers of components come first.")
+        what = cut_short_text([each.status for each in chosen.candidates])
+        yield SelectionIncompleteWarning(f"{what}. The largest numbers of components come first.")
     elif is_at_edge(chosen.best, wanted):
         yield SelectionAtEdgeWarning(chosen.best.n_components)
     without_fit = [family for family in wanted.families if _has_collapsed(chosen.candidates, family)]

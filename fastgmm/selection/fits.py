@@ -69,9 +69,9 @@ class Range:
         return time.perf_counter() > self.deadline
 
     @property
-    def margin(self) -> float:
-        """How much of the criterion is next to nothing: two units of −2 log-likelihood; 0 where it has other units."""
-        return 2.0 if self.criterion in ("bic", "aic", "icl", "cv") else 0.0
+    def is_in_units_of_likelihood(self) -> bool:
+        """Whether a unit of the criterion is one of −2 log-likelihood."""
+        return self.criterion in ("bic", "aic", "icl", "cv")
 
     @property
     def with_one_component(self) -> "Range":

@@ -2,9 +2,10 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import takewhile
 from typing import TypeAlias
 
 import numpy as np
@@ -38,7 +39,7 @@ from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 # How much of −2 log-likelihood may be left to gain where candidates are compared on many rows, and for the best.
 _COMPARED = Patience(first_steps=0, n_kept=1, units=2.0, most_steps=200, to_the_end=False)
 _SETTLED = replace(_COMPARED, units=0.02, most_steps=1000)
-# Finalists of a race are fitted until so many in a row were no better.
+# Finalists of a race, and those that were given up, are fitted until so many in a row were no better.
 _WITHOUT_SUCCESS = 3
 
 CandidateObserver: TypeAlias = Callable[[Candidate], None]
@@ -185,19 +186,35 @@ def _with_second_chances(candidates: list[Candidate], field: Field, rows: AllRow
     given_up = sorted(
         (each for each in candidates if each.status == "hopeless"), key=lambda each: each.told_by(wanted.criterion)
     )
-    found, without_success = dict[tuple[str, int], Candidate](), 0
-    for candidate in given_up:
-        if without_success == _WITHOUT_SUCCESS or wanted.is_late:
-            break
-        without_success += 1
+
+    def after_all(candidate: Candidate, best: float) -> Candidate | None:
         assert candidate.fit is not None
         slope = field.slope(candidate.covariance_type)
         fit = go_on(slope, candidate.fit, SOME)
-        if slope.is_sound(fit):
-            known = found[candidate.name] = _scored(candidate, fit, slope, rows)
+        return _scored(candidate, fit, slope, rows) if slope.is_sound(fit) else None
+
+    in_time = takewhile(lambda _: not wanted.is_late, given_up)
+    found = {each.name: each for each in _until_none_is_better(in_time, after_all, best, wanted)}
+    return [found.get(each.name, each) for each in candidates]
+
+
+def _until_none_is_better(
+    contenders: Iterable[Candidate],
+    fitted: Callable[[Candidate, float], Candidate | None],
+    best: float,
+    wanted: Range,
+) -> Iterator[Candidate]:
+    """Contenders, the likeliest first, each ``fitted`` to beat ``best``, until so many in a row were no better."""
+    without_success = 0
+    for contender in contenders:
+        if without_success == _WITHOUT_SUCCESS:
+            return
+        without_success += 1
+        known = fitted(contender, best)
+        if known is not None:
+            yield known
             if known.judged_by(wanted.criterion) < best:
                 best, without_success = known.judged_by(wanted.criterion), 0
-    return [found.get(each.name, each) for each in candidates]
 
 
 def _scored(candidate: Candidate, fit: Fit, slope: Slope, rows: AllRows) -> Candidate:
@@ -211,42 +228,24 @@ def _with_finalists(
     race: Race, candidates: list[Candidate], rows: AllRows, slope_of: Callable[[str], Slope]
 ) -> list[Candidate]:
     """The candidates, of which those that may win are fitted to all rows until nothing better comes."""
-    wanted, without_success = race.wanted, 0
-    best, found = math.inf, dict[tuple[str, int], Candidate]()
-    finalists = race.finalists(candidates)
-    if wanted.criterion == "nec":  # of which one component is a part
-        found = {each.name: each for each in _ones_of_all_rows(candidates, rows, wanted, slope_of)}
-    for candidate in finalists:
-        if candidate.name in found:
-            continue
-        if without_success == _WITHOUT_SUCCESS or (found and wanted.is_late):
-            break
-        without_success += 1
-        fit = _fit_to_all(candidate, slope_of(candidate.covariance_type), rows, wanted, best)
-        if fit is None:
-            continue
-        # How certain a difference was is of no interest any more.
-        known = replace(_scored(candidate, fit, slope_of(candidate.covariance_type), rows), uncertainty=0.0)
+    wanted, finalists = race.wanted, race.finalists(candidates)
+    found = dict[tuple[str, int], Candidate]()
+
+    def of_all_rows(candidate: Candidate, best: float) -> Candidate | None:
+        known = _fitted_to_all(candidate, slope_of(candidate.covariance_type), rows, wanted, best)
         one = found.get((candidate.covariance_type, 1))
-        known = known if one is None else replace(known, log_likelihood_of_one=one.log_likelihood)
+        return known if known is None or one is None else replace(known, log_likelihood_of_one=one.log_likelihood)
+
+    if wanted.criterion == "nec":  # of which one component is a part
+        ones = [of_all_rows(each, math.inf) for each in candidates if each.n_components == 1 and each.is_sound]
+        found |= {each.name: each for each in ones if each is not None}
+    others = [each for each in finalists if each.name not in found]
+    # However late it is, there is one.
+    in_time = takewhile(lambda _: not (found and wanted.is_late), others)
+    for known in _until_none_is_better(in_time, of_all_rows, math.inf, wanted):
         found[known.name] = known
-        value = known.judged_by(wanted.criterion)
-        if value < best:
-            best, without_success = value, 0
     compared, gained = {each.name: each for each in finalists}, _gained(found, candidates, wanted)
     return [found.get(each.name) or _moved(compared.get(each.name, each), gained) for each in candidates]
-
-
-def _ones_of_all_rows(
-    candidates: list[Candidate], rows: AllRows, wanted: Range, slope_of: Callable[[str], Slope]
-) -> Iterator[Candidate]:
-    """The candidates of one component, fitted to all rows."""
-    for candidate in candidates:
-        if candidate.n_components == 1 and candidate.is_sound:
-            slope = slope_of(candidate.covariance_type)
-            fit = _fit_to_all(candidate, slope, rows, wanted, math.inf)
-            if fit is not None:
-                yield replace(_scored(candidate, fit, slope, rows), uncertainty=0.0)
 
 
 def _gained(found: dict[tuple[str, int], Candidate], candidates: list[Candidate], wanted: Range) -> float:
@@ -265,11 +264,16 @@ def _moved(candidate: Candidate, gained: float) -> Candidate:
     return replace(candidate, sums=candidate.sums._replace(log_likelihood=candidate.log_likelihood + gained))
 
 
-def _fit_to_all(candidate: Candidate, slope: Slope, rows: AllRows, wanted: Range, best: float) -> Fit | None:
-    """The fit of all rows that goes on from that of a sample; None where it is given up, or not sound."""
+def _fitted_to_all(candidate: Candidate, slope: Slope, rows: AllRows, wanted: Range, best: float) -> Candidate | None:
+    """The candidate with a fit of all rows that goes on from that of a sample; None where it is given up, or not sound.
+
+    How certain a difference was is of no interest any more.
+    """
     assert candidate.fit is not None
     fit = go_on(slope, candidate.fit, _COMPARED, wanted.gives_up(candidate, best, QUICK))
-    return None if fit.stop_reason == "callback" or not slope.is_sound(fit) else fit
+    if fit.stop_reason == "callback" or not slope.is_sound(fit):
+        return None
+    return replace(_scored(candidate, fit, slope, rows), uncertainty=0.0)
 
 
 def _knowing_one(candidates: list[Candidate]) -> list[Candidate]:
@@ -303,12 +307,13 @@ def _with_best_settled(
 ) -> tuple[list[Candidate], Candidate]:
     """The candidates, of which the best is settled on all rows, and every other that might be it."""
     settled = set[tuple[str, int]]()
+    margin = _COMPARED.units if wanted.is_in_units_of_likelihood else 0.0
     while True:
         sound = [each for each in candidates if each.is_sound]
         exact = [each for each in sound if each.status == "exact"] or sound
         judged = {each: each.judged_by(wanted.criterion) for each in exact}
         best = min(exact, key=judged.__getitem__)
-        near = [each for each in exact if each.name not in settled and judged[each] <= judged[best] + wanted.margin]
+        near = [each for each in exact if each.name not in settled and judged[each] <= judged[best] + margin]
         if not near or wanted.is_late:
             return candidates, best
         settled.update(each.name for each in near)

@@ -1,6 +1,7 @@
 """The result of a selection in words: the best candidates, and the criterion of all by family and number."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from fastgmm.parameters import Array
@@ -22,8 +23,15 @@ def candidates_text(table: Array, criterion: object, at_edge: bool, was_cut_shor
     if at_edge and not was_cut_short:
         heading += ", the most that were allowed: more may be better"
     if was_cut_short:
-        heading += f"\nThe deadline passed: {(table['status'] == 'skipped').sum()} models were not tried"
+        heading += f"\n{cut_short_text(table['status'].tolist())}"
     return f"{heading}\n\n{_first_ones(table, name)}\n{_by_family(table)}"
+
+
+def cut_short_text(statuses: Sequence[str]) -> str:
+    """What a deadline has prevented, by what became of every model."""
+    n_skipped = statuses.count("skipped")
+    what = f"{n_skipped} of {len(statuses)} models were not tried" if n_skipped else "not all fits settled"
+    return f"The deadline passed: {what}"
 
 
 def heading_of(table: Array, best: int, criterion: str) -> str:
