@@ -188,7 +188,8 @@ def select(
         NaN is missing. Rows beyond memory come as ``fastgmm.blocks_of(...)``; without labels.
     n_components : int or iterable of int, default=10
         A number n means 1 to n. More than there are rows are left out.
-    covariance_type : {'all', 'full', 'tied', 'diag', 'spherical'} or iterable of names, default='all'
+    covariance_type : {'all', 'mclust'} or a family or an iterable of families, default='all'
+        All of full, tied, diag and spherical; or the fourteen models of mclust, of which four are these.
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
         The lowest is the best. BIC asks what describes the distribution [1]_; ICL, which R's mclust computes alike,
         adds the uncertainty of the clusters [2]_; NEC is of that alone [3]_; ``'cv'`` is −2 log-likelihood of rows
