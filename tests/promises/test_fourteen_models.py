@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import fastgmm
 from fastgmm import GaussianMixture
+from fastgmm.data.datasets import load_old_faithful
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import FAMILIES, FOURTEEN
 from fastgmm.parameters import FloatArray
@@ -160,6 +161,13 @@ def test_a_selection_races_the_fourteen(points: FloatArray) -> None:
     found = fastgmm.select(points, [1, 2, 3], "mclust", random_state=0)
     assert set(found.table_["covariance_type"]) == set(FOURTEEN)
     assert set(fastgmm.select(points, [1], random_state=0).table_["covariance_type"]) == set(OTHER_NAMES.values())
+
+
+def test_the_best_of_the_fourteen_for_the_geyser_is_that_of_mclust() -> None:
+    """Which has a BIC of −2314.3."""
+    found = fastgmm.select(load_old_faithful(), range(1, 7), "mclust", random_state=0)
+    assert found.table_[["covariance_type", "n_components"]][0].tolist() == ("EEE", 3)
+    assert found.table_["bic"][0] == pytest.approx(2314.3, abs=0.05)
 
 
 def test_mclust_finds_the_same_of_irises() -> None:
