@@ -20,7 +20,7 @@ from bench.latency import durations, percentiles
 from bench.problems import Problem, generate
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR
 from fastgmm.kernels import get_backend
 from fastgmm.parameters import Array, BoolArray
 from fastgmm.rows import Rows
@@ -157,7 +157,7 @@ print(fitted - before, peak() - fitted)
 def show_memory(share: float, n_components: int = 16) -> None:
     """Peaks above that of a process that holds the data and has made a small fit before."""
     n_rows = int(1_000_000 * share)
-    for family in FAMILIES:
+    for family in FOUR:
         program = MEASURE.format(family=family, n_rows=n_rows, n_components=n_components)
         finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         fit, impute = (int(number) / 1024 for number in finished.stdout.split())

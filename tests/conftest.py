@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastgmm
-from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.families import FAMILIES, FOUR, CovarianceFamily
 from fastgmm.kernels import available_backends, get_backend
 from fastgmm.kernels.backend import Backend
 
@@ -75,7 +75,7 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield get_backend(request.param)
 
 
-@pytest.fixture(scope="session", params=FAMILIES)
+@pytest.fixture(scope="session", params=FOUR)
 def family(request: pytest.FixtureRequest) -> CovarianceFamily:
     return FAMILIES[request.param]
 

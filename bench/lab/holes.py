@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 
 from fastgmm import GaussianMixture
-from fastgmm.families import FAMILIES
+from fastgmm.families import FOUR
 
 N_ROWS, N_FEATURES, N_COMPONENTS, SHARE = 20_000, 8, 6, 0.3
 SPREAD = 4.0
@@ -21,7 +21,7 @@ SEEDS, NEAR = 24, 0.01
 
 
 def main(families: list[str]) -> None:
-    for family in families or FAMILIES:
+    for family in families or FOUR:
         rng = np.random.default_rng(0)
         centers = SPREAD * rng.normal(size=(N_COMPONENTS, N_FEATURES))
         values = centers[rng.integers(N_COMPONENTS, size=N_ROWS)] + rng.normal(size=(N_ROWS, N_FEATURES))

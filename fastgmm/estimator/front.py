@@ -11,7 +11,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.errors import BackendUnavailableError
 from fastgmm.estimator import interchange
 from fastgmm.estimator.mixture import GaussianMixture
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR
 from fastgmm.files import model_file
 from fastgmm.kernels import HEAVY_SWEEP, BackendName, available_backends, get_backend
 from fastgmm.machine.threads import resolve_n_threads
@@ -58,7 +58,7 @@ def load(path: AnyPath) -> GaussianMixture:
 
 
 def warmup(
-    covariance_types: str | Iterable[str] = FAMILIES.keys(),
+    covariance_types: str | Iterable[str] = FOUR,
     dtypes: "str | Iterable[DTypeLike]" = ("float64",),
     backend: BackendName = "auto",
     n_threads: int | None = None,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
 from fastgmm.files.onnx_file import Precision, onnx_model
@@ -89,6 +90,11 @@ def to_sklearn(self: Any) -> Any:
     ValueError
         Where an option is unknown to scikit-learn, or attributes set by hand make no mixture.
 
+    Notes
+    -----
+    Of mclust's models scikit-learn knows four. A mixture of another one becomes one of the smallest family there that
+    holds its covariances, where it says the same of any rows but would fit others.
+
     Examples
     --------
     >>> import sklearn.mixture
@@ -105,6 +111,10 @@ def to_sklearn(self: Any) -> Any:
     options = {name: attributes[name] for name in _SHARED_OPTIONS}
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
+    if (family := FAMILIES.get(options["covariance_type"])) is not None:
+        if family.constrain is not None and not has_parameters(attributes):
+            raise ValueError(f"scikit-learn cannot fit covariance_type={family.name!r}; it takes a fitted mixture only")
+        options["covariance_type"] = family.kernel
     if options["init_params"] == "auto":
         options["init_params"] = "kmeans"  # the nearest that it has
     result = SklearnMixture(**options)

@@ -31,8 +31,9 @@ class GaussianMixture:
     ----------
     n_components : int, default=1
         The number of components.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        Every component has its own matrix; all share one; own variances without correlations; one own variance.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'} or a model of mclust, default='full'
+        Every component has its own matrix; all share one; own variances without correlations; one own variance. Or
+        ``'EII'`` to ``'VVV'``: whether volumes, shapes and axes are equal (E), vary (V), or are those of a unit matrix.
     tol : float, default=1e-3
         EM stops when the mean log-likelihood of a point rises by less, be it on a plateau: see :class:`fastgmm.Step`
         for how ``history_`` shows that. A fall (``Step.fell``), due to ``reg_covar``, does not stop it.

@@ -18,7 +18,7 @@ from fastgmm.data.validation import feature_names
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, rows_of_a_start
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR, FOURTEEN
 from fastgmm.fit.options import InvalidParameterError, RegCovar, check_options
 from fastgmm.kernels import BackendName
 from fastgmm.kernels.contract import work_of
@@ -190,7 +190,8 @@ def select(
         NaN is missing. Rows beyond memory come as ``fastgmm.blocks_of(...)``; without labels.
     n_components : int or iterable of int, default=10
         A number n means 1 to n. More than there are rows are left out.
-    covariance_type : {'all', 'full', 'tied', 'diag', 'spherical'} or iterable of names, default='all'
+    covariance_type : {'all', 'mclust'} or a family or an iterable of families, default='all'
+        All of full, tied, diag and spherical; or the fourteen models of mclust, of which four are these.
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
         The lowest is the best. BIC asks what describes the distribution [1]_; ICL, which R's mclust computes alike,
         adds the uncertainty of the clusters [2]_; NEC is of that alone [3]_; ``'cv'`` is −2 log-likelihood of rows
@@ -369,7 +370,7 @@ def _checked_numbers(n_components: Any, caller: str) -> tuple[int, ...]:
 
 def _checked_families(covariance_type: Any, caller: str) -> tuple[str, ...]:
     if isinstance(covariance_type, str):
-        covariance_type = tuple(FAMILIES) if covariance_type == "all" else (covariance_type,)
+        covariance_type = {"all": FOUR, "mclust": FOURTEEN}.get(covariance_type, (covariance_type,))
     try:
         families = tuple(dict.fromkeys(covariance_type))
     except TypeError:
@@ -377,7 +378,7 @@ def _checked_families(covariance_type: Any, caller: str) -> tuple[str, ...]:
     if not families or not all(each in FAMILIES for each in families):
         known = ", ".join(map(repr, FAMILIES))
         raise InvalidParameterError(
-            f"The 'covariance_type' parameter of {caller} must be 'all', or one or several of {known}. Got "
+            f"The 'covariance_type' parameter of {caller} must be 'all', 'mclust', or one or several of {known}. Got "
             f"{covariance_type!r} instead."
         )
     return families

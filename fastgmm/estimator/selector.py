@@ -28,7 +28,7 @@ class GaussianMixtureSelection:
     ----------
     n_components : int or iterable of int, default=10
         A number n means 1 to n.
-    covariance_type : {'all', 'full', 'tied', 'diag', 'spherical'} or iterable of names, default='all'
+    covariance_type : {'all', 'mclust'} or a family or an iterable of families, default='all'
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
     reg_covar : float or 'relative', default=1e-6
     exact : bool, default=False

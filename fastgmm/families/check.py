@@ -14,12 +14,20 @@ from fastgmm.parameters import FloatArray, Parameters
 def check_given_start(
     family: CovarianceFamily, weights: Any, means: Any, precisions: Any, n_components: int, n_features: int
 ) -> tuple[FloatArray | None, FloatArray | None, FloatArray | None]:
-    """Weights, means and covariances that a start is given, by precisions; None where it is not."""
+    """Weights, means and covariances that a start is given, by precisions; None where it is not.
+
+    Where components share something of their covariances they do so from the start, as EM relies on.
+    """
     return (
         None if weights is None else check_weights(weights, n_components),
         None if means is None else _check_array(means, (n_components, n_features), "means"),
-        None if precisions is None else _covariances_of(family, precisions, n_components, n_features),
+        None if precisions is None else _start_of(family, precisions, n_components, n_features),
     )
+
+
+def _start_of(family: CovarianceFamily, precisions: Any, n_components: int, n_features: int) -> FloatArray:
+    covariances = _covariances_of(family, precisions, n_components, n_features)
+    return family.constrained(covariances, np.ones(n_components))
 
 
 def check_weights(weights: Any, n_components: int) -> FloatArray:

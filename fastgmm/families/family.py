@@ -20,6 +20,9 @@ from fastgmm.parameters import (
     scales_of,
 )
 
+# Of covariances that a kernel's own M-step finds, counts (K,), and the covariances before or None.
+Constrain = Callable[[FloatArray, FloatArray, FloatArray | None], FloatArray]
+
 
 @dataclass(frozen=True)
 class Coordinates:
@@ -80,6 +83,10 @@ class CovarianceFamily:
         What gives standard normal numbers the component's covariance.
     coordinates : Coordinates
         Of covariances, for extrapolation.
+    constrain : callable (covariances, counts (K,), before or None) -> covariances, or None
+        Those of the family under which rows with given covariances and counts are the most likely: the end of an M-step
+        where components share something of their covariances, as in ``shapes.py``. None where any will do. ``before``
+        are those of the family to go on from.
     is_closed_under_scaling : bool
         Whether features in other units, each in its own, make another member of the family.
     """
@@ -101,6 +108,7 @@ class CovarianceFamily:
     movement: Callable[[Any, Any], tuple[FloatArray, FloatArray]]
     coloring: Callable[[FloatArray, int], Callable[[FloatArray], FloatArray]]
     coordinates: Coordinates
+    constrain: Constrain | None = None
     is_closed_under_scaling: bool = True
 
     def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -111,6 +119,15 @@ class CovarianceFamily:
     def is_shared(self) -> bool:
         """Whether all components share one covariance. Sweeps of a fit then know S from the scatter of all rows."""
         return self.kernel == "tied"
+
+    @property
+    def ties_components(self) -> bool:
+        """Whether the covariance of one component says something of that of another."""
+        return self.is_shared or self.constrain is not None
+
+    def constrained(self, covariances: FloatArray, counts: FloatArray, before: FloatArray | None = None) -> FloatArray:
+        """What ``constrain`` makes of them, or themselves."""
+        return covariances if self.constrain is None else self.constrain(covariances, counts, before)
 
     @property
     def has_matrices(self) -> bool:

@@ -226,13 +226,18 @@ def _step_length(
 def _not_below(
     family: CovarianceFamily, target: Parameters, after: Parameters, regularization: FloatArray
 ) -> Parameters:
-    """``target`` where it is at least the regularization, else the covariances of ``after``; all must be finite."""
+    """``target`` where it is at least the regularization, else the covariances of ``after``; all must be finite.
+
+    Components that share something of their covariances keep them together.
+    """
     arrays = (target.weights, target.means, target.covariances)
     if not all(np.isfinite(array).all() for array in arrays):
         raise NotPositiveDefiniteError(-1)
     if not (regularization > 0).all():
         return target
     below = family.have_smaller_variances(target.covariances, None, np.sqrt(regularization), 1.0)
+    if family.ties_components:
+        below[:] = below.any()
     below = below.reshape(below.shape + (1,) * (target.covariances.ndim - 1))
     below = np.broadcast_to(below, (len(target.covariances), *below.shape[1:]))
     covariances = np.where(below, after.covariances, target.covariances)

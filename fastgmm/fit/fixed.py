@@ -66,8 +66,8 @@ def fixed_of(option: FixedOption, family: CovarianceFamily, n_components: int) -
             raise ValueError(f"'fixed' must be among {', '.join(map(repr, masks))}; got {name!r}.")
         masks[name][_numbers(name, option[name], n_components) if isinstance(option, Mapping) else slice(None)] = True
     covariances = masks["covariances"]
-    if family.is_shared and covariances.any() and not covariances.all():
-        raise ValueError("A tied covariance is fixed for all components or for none.")
+    if family.ties_components and covariances.any() and not covariances.all():
+        raise ValueError(f"A {family.name} covariance is fixed for all components or for none.")
     return Fixed(**masks)
 
 

@@ -15,14 +15,16 @@ def maximize(
 ) -> Parameters:
     """Weights N/ΣN, means μ' = μ + δ with δ = s/N, and the family's covariances plus ``regularization`` (d,).
 
-    μ is what the moments are about. A component that lost all its points keeps its mean, a weight of rounding size and
-    no scatter. One that sees no value of a feature keeps its variance ``before`` as well.
+    Where components share something of their covariances these are constrained to it at last. μ is what the moments are
+    about. A component that lost all its points keeps its mean, a weight of rounding size and no scatter. One that sees
+    no value of a feature keeps its variance ``before`` as well.
     """
     counts = counts_of(moments)
     if (of_features := moments.counts_of_features) is not None:
         return _maximize_by_feature(family, moments, of_features, counts, regularization, before)
     shifts = moments.first / counts[:, np.newaxis]
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
+    covariances = family.constrained(covariances, counts, before)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
 
 
@@ -46,9 +48,28 @@ def _maximize_by_feature(
     covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
     if before is not None:
         covariances = keeping_unseen(unseen, covariances, before)
+    covariances = constrained_by_feature(family, covariances, counts, of_features, before)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
 
 
 def keeping_unseen(unseen: BoolArray, covariances: FloatArray, before: FloatArray) -> FloatArray:
     """Variances, but those before of features (K, d) that a component never sees."""
     return np.where(unseen if covariances.ndim == 2 else unseen.all(axis=1), before, covariances)
+
+
+def constrained_by_feature(
+    family: CovarianceFamily,
+    covariances: FloatArray,
+    counts: FloatArray,
+    of_features: FloatArray,
+    before: FloatArray | None,
+) -> FloatArray:
+    """Variances that are constrained as though the values that a component does not see varied as ``before``.
+
+    So says EM of what is missing: −½(N − Nⱼ)(log v + v₀/v) is largest at v = v₀, and to add it makes a step no better.
+    """
+    if family.constrain is None or before is None:
+        return family.constrained(covariances, counts, before)
+    seen = np.minimum(of_features / counts[:, np.newaxis], 1.0)
+    share = seen if covariances.ndim == 2 else seen.mean(axis=1)
+    return family.constrained(share * covariances + (1.0 - share) * before, counts, before)

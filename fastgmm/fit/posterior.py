@@ -12,7 +12,7 @@ import numpy as np
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.degenerate import Degenerate
 from fastgmm.fit.fixed import Fixed
-from fastgmm.fit.maximize import SMALLEST_SHARE, counts_of, keeping_unseen
+from fastgmm.fit.maximize import SMALLEST_SHARE, constrained_by_feature, counts_of, keeping_unseen
 from fastgmm.fit.prior import LogPrior, numbers_of_a_row
 from fastgmm.fit.update import Likelihood, NoModelError, Update
 from fastgmm.moments import SECOND_MOMENTS, Moments
@@ -164,6 +164,10 @@ def maximize_held(
     covariances = family.regularize(covariances, regularization)
     if prior.scatter is None and of_features is not None:
         covariances = keeping_unseen(own <= fewest, covariances, before)
+    if of_features is None:
+        covariances = family.constrained(covariances, counts + added, before)
+    else:
+        covariances = constrained_by_feature(family, covariances, counts + added, own + added, before)
     weights = counts + prior.excess
     free = Parameters(family.name, weights / weights.sum(), means, covariances)
     return fixed.held(free, values)

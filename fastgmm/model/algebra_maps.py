@@ -113,7 +113,7 @@ def _covariances_under(matrix: FloatArray, parameters: Parameters) -> tuple[str,
     if family.has_matrices:
         # By a factor, LᵀAᵀ, whose square is symmetric and has no negative eigenvalue.
         roots = matrix @ lower_factors(parameters.covariances)
-        return parameters.covariance_type, roots @ np.swapaxes(roots, -1, -2)
+        return family.kernel, roots @ np.swapaxes(roots, -1, -2)
     squares = matrix @ matrix.T
     lengths = np.diagonal(squares)
     is_one_variance = parameters.covariances.ndim == 1
@@ -124,9 +124,8 @@ def _covariances_under(matrix: FloatArray, parameters: Parameters) -> tuple[str,
         roots = matrix * np.sqrt(component_variances(parameters))[:, np.newaxis, :]
         return "full", roots @ np.swapaxes(roots, 1, 2)
     if is_one_variance and np.ptp(lengths) <= ROUNDING * matrix.shape[1] * lengths.max():
-        return parameters.covariance_type, parameters.covariances * lengths.mean()
-    name = "diag" if is_one_variance else parameters.covariance_type
-    return name, component_variances(parameters) @ np.square(matrix).T
+        return family.kernel, parameters.covariances * lengths.mean()
+    return "diag", component_variances(parameters) @ np.square(matrix).T
 
 
 def product(self: Estimator, other: object) -> tuple[Estimator, float]:
@@ -193,8 +192,8 @@ def product(self: Estimator, other: object) -> tuple[Estimator, float]:
 
 
 def _common_family(one: str, other: str) -> str:
-    if one == other:
-        return one
+    if FAMILIES[one].kernel == FAMILIES[other].kernel:
+        return FAMILIES[one].kernel
     return "diag" if not (FAMILIES[one].has_matrices or FAMILIES[other].has_matrices) else "full"
 
 

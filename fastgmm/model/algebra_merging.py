@@ -106,7 +106,7 @@ def parameters_merged(parameters: Parameters, partition: list[list[int]]) -> Par
         _, means[number], covariances[number] = _moments(given.weights[group], given.means[group], matrices[group])
     if given.n_features == 1 and not family.is_shared:
         shape = family.covariance_shape(len(partition), 1)
-        return Parameters(given.covariance_type, weights, means, covariances.reshape(shape))
+        return Parameters(family.kernel, weights, means, covariances.reshape(shape))
     return Parameters("full", weights, means, covariances)
 
 

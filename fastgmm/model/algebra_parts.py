@@ -64,13 +64,13 @@ class Conditional:
 
 
 def marginal_parameters(parameters: Parameters, features: Indices) -> Parameters:
-    """Of some of the features: sub-vectors and sub-blocks."""
+    """Of some of the features: sub-vectors and sub-blocks, which need not share what the whole ones do."""
     family, covariances = FAMILIES[parameters.covariance_type], parameters.covariances
     if family.has_matrices:
         covariances = covariances[..., features[:, np.newaxis], features]
     elif covariances.ndim == 2:  # a variance of each feature; where one stands for all it stays
         covariances = covariances[:, features]
-    return Parameters(parameters.covariance_type, parameters.weights, parameters.means[:, features], covariances)
+    return Parameters(family.kernel, parameters.weights, parameters.means[:, features], covariances)
 
 
 def conditional_of(parameters: Parameters, given: Indices) -> Conditional:
@@ -181,5 +181,6 @@ def condition(self: Estimator, given: "Mapping[Any, float] | ArrayLike") -> Esti
     if known.coefficients is not None:
         with np.errstate(over="ignore", invalid="ignore"):  # what is beyond the range of numbers is refused
             means = means + np.einsum("kba,ka->kb", known.coefficients, values - known.marginal.means)
-    result = Parameters(parameters.covariance_type, weights / weights.sum(), means, known.covariances)
+    kernel = FAMILIES[parameters.covariance_type].kernel
+    result = Parameters(kernel, weights / weights.sum(), means, known.covariances)
     return estimator_of(self, result, None if names is None else names[known.targets])

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
-from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.families import FAMILIES, FOUR, CovarianceFamily
 from fastgmm.fit.options import OPTIONS
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.backend import Backend
@@ -244,7 +244,7 @@ def checked_state(attributes: dict[str, Any]) -> dict[str, Any]:
 def _as_fitted(attributes: Mapping[str, Any], matrices: str) -> Mapping[str, Any]:
     """The attributes with the family that fits the shapes of the matrices, if the one they name does not."""
     if attributes["covariance_type"] in FAMILIES:
-        for name in (attributes["covariance_type"], *FAMILIES):
+        for name in (attributes["covariance_type"], *FOUR):
             candidate = {**attributes, "covariance_type": name}
             with suppress(ValueError):
                 check_shapes(candidate, matrices)

@@ -159,7 +159,8 @@ def fits_of(
     patience, partitions = FEW if is_small else SOME, None
     if not field.facts.rows.has_missing:
         partitions = partitions_of(field.slope("full").sweep, field.regularization, most, random_state)
-    families = sorted(wanted.families, key=list(FAMILIES).index)
+    # The freest first, which starts the others.
+    families = sorted(wanted.families, key=["full", "VVV", *FAMILIES].index)
     for place, k in enumerate(reversed(wanted.n_components)):
         shared = _Shared(partitions, k, is_small or place % _FRESH_START_EVERY == 0)
         for family in families:
@@ -200,8 +201,9 @@ class _Shared:
 
 def _of_neighbors(field: Field, family: str, k: int) -> Iterator[Parameters]:
     """What the fits of the full family, and with more components, lead to."""
-    if family != "full" and ("full", k) in field.found:
-        yield in_family(field.found["full", k].parameters, family)
+    for freest in ("full", "VVV"):
+        if family != freest and (freest, k) in field.found:
+            yield in_family(field.found[freest, k].parameters, family)
     more = [n_components for name, n_components in field.found if name == family and n_components > k]
     if more:
         parameters = field.found[family, min(more)].parameters

@@ -134,15 +134,17 @@ def in_family(parameters: Parameters, covariance_type: str) -> Parameters:
     """With the family's covariances: its M-step under the responsibilities of which these are the full family's."""
     if parameters.covariance_type == covariance_type:
         return parameters
-    if covariance_type == "full":
+    family = FAMILIES[covariance_type]
+    if family.kernel == "full":
         covariances = component_matrices(parameters)
-    elif covariance_type == "tied":
+    elif family.kernel == "tied":
         covariances = np.tensordot(parameters.weights, component_matrices(parameters), 1)
     else:
         covariances = component_variances(parameters)
-        covariances = covariances if covariance_type == "diag" else covariances.mean(axis=1)
-    shape = FAMILIES[covariance_type].covariance_shape(*parameters.means.shape)
-    return replace(parameters, covariance_type=covariance_type, covariances=covariances.reshape(shape))
+        covariances = covariances if family.kernel == "diag" else covariances.mean(axis=1)
+    covariances = covariances.reshape(family.covariance_shape(*parameters.means.shape))
+    covariances = family.constrained(covariances, parameters.weights)
+    return replace(parameters, covariance_type=covariance_type, covariances=covariances)
 
 
 def start_of_rows_with_holes(slope: Slope, n_components: int, random_state: np.random.RandomState) -> Parameters:

@@ -9,7 +9,7 @@ import pytest
 from fastgmm import GaussianMixture, MixtureRegressor
 from fastgmm.errors import NotFittedError
 from fastgmm.estimator.regressor import _r_squared
-from fastgmm.families import FAMILIES
+from fastgmm.families import FOUR
 from fastgmm.parameters import FloatArray
 from tests.problems import assert_close
 
@@ -36,7 +36,7 @@ def test_one_component_is_least_squares(rows: FloatArray) -> None:
     assert_close(MixtureRegressor(reg_covar=0).fit(X, Y).predict(X), expected, 1e-12)
 
 
-@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("covariance_type", FOUR)
 def test_predictions_are_those_of_a_mixture_of_features_and_targets(rows: FloatArray, covariance_type: str) -> None:
     regressor = two_components(covariance_type=covariance_type).fit(rows[:, :2], rows[:, 2:])
     mixture = GaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(rows)

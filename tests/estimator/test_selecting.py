@@ -317,7 +317,7 @@ def test_a_candidate_that_is_not_there_is_named():
         ({"deadline": "5"}, "'deadline' parameter of select"),
         ({"n_components": [1, 2.5]}, "'n_components'"),
         ({"n_components": "many"}, "'n_components'"),
-        ({"covariance_type": "round"}, "'covariance_type' parameter of select must be 'all', or one or several"),
+        ({"covariance_type": "round"}, "'covariance_type' parameter of select must be 'all', 'mclust', or one"),
         ({"covariance_type": []}, "'covariance_type'"),
         ({"criterion": "BIC"}, "'criterion' parameter of select must be among 'bic', 'aic', 'icl', 'nec', 'cv'"),
         ({"reg_covar": -1.0}, "'reg_covar' parameter of select"),

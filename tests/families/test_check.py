@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR
 from fastgmm.families.check import check_covariances, check_given_start, check_weights
 from tests.problems import draw_parameters
 
@@ -17,7 +17,7 @@ def test_weights_sum_to_one(weights: Any) -> None:
     assert checked.sum() == pytest.approx(1, abs=1e-15)
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.parametrize("family", [FAMILIES[name] for name in FOUR], ids=FOUR)
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
 def test_covariances_and_precisions_are_accepted_at_any_scale(family: Any, scale: float) -> None:
     covariances = draw_parameters(np.random.default_rng(0), family.name, 3, 2).covariances * scale
@@ -27,7 +27,7 @@ def test_covariances_and_precisions_are_accepted_at_any_scale(family: Any, scale
     np.testing.assert_allclose(given, covariances, rtol=1e-9)
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+@pytest.mark.parametrize("family", [FAMILIES[name] for name in FOUR], ids=FOUR)
 def test_given_parameters_are_copied(family: Any) -> None:
     parameters = draw_parameters(np.random.default_rng(0), family.name, 3, 2)
     weights, means, _ = check_given_start(family, parameters.weights, parameters.means, parameters.covariances, 2, 3)

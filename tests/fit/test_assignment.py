@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fastgmm import GaussianMixture, Prior
 from fastgmm.errors import DegenerateComponentError, DegenerateComponentWarning
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR
 from fastgmm.fit.options import InvalidParameterError
 from fastgmm.kernels import available_backends
 from tests import naive
@@ -110,7 +110,7 @@ def test_the_criterion_never_falls(family, options, seed, has_holes, has_weights
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3], ids=["complete", "holes"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FOUR)
 def test_hard_iterations_are_those_of_the_oracle(x, family, share):
     some = with_holes(x[:150], share)
     before = fit(x[:200], family)
@@ -124,7 +124,7 @@ def test_hard_iterations_are_those_of_the_oracle(x, family, share):
         np.testing.assert_allclose(ours, np.array(true), rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FOUR)
 def test_a_hard_fit_ends_where_no_label_changes(x, family):
     gm = fit(x, family, assignment="hard", tol=0.0, max_iter=500)
     assert (gm.converged_, gm.stop_reason_) == (True, "converged")
@@ -153,7 +153,7 @@ def test_with_components_alike_a_hard_fit_is_k_means(x):
     assert np.array_equal(gm.predict(x), labels)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FOUR)
 def test_a_weight_of_0_removes_a_row_and_of_2_repeats_it_in_a_hard_fit(x, family):
     weights = np.random.default_rng(0).integers(0, 3, len(x))
     options = {"assignment": "hard", "tol": 0.0, "max_iter": 500, "means_init": x[:4]}
@@ -189,7 +189,7 @@ def test_a_component_without_rows_is_named_as_degenerate(x):
 # Stochastic
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FOUR)
 def test_a_stochastic_fit_ends_with_the_likeliest_that_it_has_visited(x, family):
     with warnings.catch_warnings(action="error"):
         gm = GaussianMixture(4, covariance_type=family, assignment="stochastic", max_iter=20, random_state=0).fit(x)
@@ -231,7 +231,7 @@ def test_a_seed_says_what_is_drawn(x):
 
 
 @others
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FOUR)
 def test_threads_change_no_bit(x, family, options):
     rows = with_holes(np.concatenate([x] * 3))
     labels = np.where(np.arange(len(rows)) % 10 == 0, np.arange(len(rows)) % 4, -1)
@@ -251,7 +251,7 @@ def equal(family):
 
 
 @others
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FOUR)
 def test_backends_agree(x, family, options):
     labels = np.where(np.arange(len(x)) % 10 == 0, 0, -1)
     fits = [fit(with_holes(x), family, labels=labels, backend=name, **options) for name in BACKENDS]

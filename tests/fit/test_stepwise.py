@@ -9,7 +9,7 @@ import pytest
 
 from fastgmm import GaussianMixture
 from fastgmm.data.facts import Facts
-from fastgmm.families import FAMILIES, CovarianceFamily
+from fastgmm.families import FOUR, CovarianceFamily
 from fastgmm.fit.em import em
 from fastgmm.fit.options import Options
 from fastgmm.fit.posterior import update_of
@@ -299,7 +299,7 @@ def test_what_is_kept_is_about_the_means_that_it_has_led_to(family: CovarianceFa
         assert stream.is_of(found)
         assert_close(stream.moments.first, np.zeros((3, 3)), 1e-14, 1.0)
         assert not stream.is_of(replace(found, means=found.means + 1e-9))
-        other = next(name for name in FAMILIES if name != family.name)
+        other = next(name for name in FOUR if name != family.name)
         assert not stream.is_of(replace(found, covariance_type=other))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import fastgmm
 from fastgmm.data.facts import Facts
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR
 from fastgmm.kernels import available_backends, get_backend
 from fastgmm.parameters import PreparedSpherical
 from fastgmm.rows import Rows
@@ -38,7 +38,7 @@ every_instruction_set = pytest.mark.parametrize("instruction_set", _kernels.INST
 
 def check_agreement(instruction_set):
     assert instruction_set == _kernels.INSTRUCTION_SET
-    for family, d, k in product(FAMILIES.values(), (1, 2, 3, 4, 5, 7, 8, 13), (1, 3, 6)):
+    for family, d, k in product(map(FAMILIES.get, FOUR), (1, 2, 3, 4, 5, 7, 8, 13), (1, 3, 6)):
         for dtype, weighted in product(TOLERANCE, (False, True)):
             try:
                 compare_with_numpy(draw_problem(family.name, 293, d, k, weighted), dtype)
@@ -77,7 +77,7 @@ FIT_BARS = {"float64": 1e-10, "float32": 1e-5}
 
 def fifty_iterations():
     """Of every family: a few rows, and as many components apart as it takes for bounds."""
-    for family, dtype, shape in product(FAMILIES, FIT_BARS, [*SHAPES, (2560, 2, 8)]):
+    for family, dtype, shape in product(FOUR, FIT_BARS, [*SHAPES, (2560, 2, 8)]):
         model = from_a_random_state("c", family, dtype, shape)
         for name in (*ARRAYS, "lower_bounds_"):
             yield f"{dtype} {family} {shape} {name}", np.array(getattr(model, name))

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from fastgmm.families import FAMILIES
+from fastgmm.families import FOUR
 from fastgmm.kernels import available_backends
 from tests.kernels.c_arguments import (
     BOUNDS,
@@ -148,7 +148,7 @@ def test_an_unknown_family_is_refused(number):
 
 
 def test_the_parameters_of_another_family_are_refused():
-    for one, other in permutations(FAMILIES, 2):
+    for one, other in permutations(FOUR, 2):
         prepared = sweep_arguments(other)[SWEEP["prepared"]]
         with pytest.raises(ValueError, match=r"prepared parameters of the family|wrong shape"):
             _kernels.sweep(*replaced(sweep_arguments(one), (SWEEP["prepared"],), prepared))

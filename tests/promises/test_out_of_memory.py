@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.families import FAMILIES
+from fastgmm.families import FOUR
 from tests.conftest import BACKENDS
 from tests.kernels.c_arguments import run
 
@@ -41,7 +41,7 @@ def run_out_of_memory(call, estimator):
 @pytest.mark.parametrize(
     "options",
     [
-        *({"covariance_type": family, "backend": BACKENDS[0]} for family in FAMILIES),
+        *({"covariance_type": family, "backend": BACKENDS[0]} for family in FOUR),
         *({"covariance_type": "full", "backend": name} for name in OTHERS),
         {"accelerate": "squarem", "max_iter": 4, "reg_covar": "relative", "init_params": "random_from_data"},
     ],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastgmm import GaussianMixture
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, FOUR
 from fastgmm.families.component import component_matrices
 from fastgmm.model.attributes import parameters_of
 from fastgmm.parameters import Parameters
@@ -39,7 +39,7 @@ def unit_full(means):
     return Parameters("full", np.full(3, 1 / 3), means, np.tile(np.eye(3), (3, 1, 1)))
 
 
-@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("covariance_type", FOUR)
 def test_a_merger_keeps_family_weight_and_mean(covariance_type):
     _, parameters = some_mixture(covariance_type)
     merged = fewer_components(parameters)
@@ -49,7 +49,7 @@ def test_a_merger_keeps_family_weight_and_mean(covariance_type):
     np.testing.assert_allclose(merged.weights @ merged.means, parameters.weights @ parameters.means)
 
 
-@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("covariance_type", FOUR)
 def test_a_split_keeps_family_weight_and_mean(covariance_type):
     _, parameters = some_mixture(covariance_type)
     split = with_heaviest_split(parameters)
@@ -64,7 +64,7 @@ def test_a_split_is_along_the_longest_axis():
     assert np.abs(split.means).tolist() == [[1.0, 0.0], [1.0, 0.0]]
 
 
-@pytest.mark.parametrize("covariance_type", FAMILIES)
+@pytest.mark.parametrize("covariance_type", FOUR)
 def test_the_others_are_left_with_weights_that_sum_to_1(covariance_type):
     _, parameters = some_mixture(covariance_type)
     left = without(parameters, (1, 3))
