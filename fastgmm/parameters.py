@@ -1,6 +1,6 @@
 """The two nouns at the bottom of everything: what EM estimates, and the form of it that kernels read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,6 +14,9 @@ IntArray: TypeAlias = NDArray[np.int64]
 Names: TypeAlias = NDArray[np.object_]
 # float32 or float64, as the rows are of which it says something.
 FloatingArray: TypeAlias = NDArray[np.floating[Any]]
+
+# In place of further numbers, where there are none.
+NO_EXTRA = np.empty((0, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +32,20 @@ class Parameters:
     means : ndarray of shape (n_components, n_features)
     covariances : ndarray
         In the family's own shape: full (K, d, d), tied (d, d), diag (K, d), spherical (K,).
+    extra : ndarray of shape (n_components, e), default of shape (n_components, 0)
+        Further numbers of every component, for what has some beside these.
     """
 
     covariance_type: str
     weights: FloatArray
     means: FloatArray
     covariances: FloatArray
+    extra: FloatArray = field(default_factory=lambda: NO_EXTRA)
+
+    def __post_init__(self) -> None:
+        # Nothing is checked here: a small fit makes one of these every few microseconds.
+        if self.extra is NO_EXTRA:
+            object.__setattr__(self, "extra", np.empty((len(self.weights), 0)))
 
     @property
     def n_components(self) -> int:

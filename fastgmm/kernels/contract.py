@@ -35,17 +35,22 @@ _THREAD_WORK = 5e5
 WORK_OF_AN_EXPONENTIAL = 20
 
 
+# In place of further sums, for families that need none.
+NO_EXTRA = np.empty(0)
+
+
 class Slots(NamedTuple):
     """One slot of moments for each chunk; see ``moments.Moments``. ``totals`` holds Σw and Σw·log p(x).
 
     Of matrices kernels fill the lower triangles. Those of the tied family, (n_chunks, d, d), are not wanted in an
-    array of length 0.
+    array of length 0. ``extra`` (n_chunks, K, …) are the further sums that a family needs, of length 0 where none.
     """
 
     counts: FloatArray
     first: FloatArray
     second: FloatArray
     totals: FloatArray
+    extra: FloatArray = NO_EXTRA
 
 
 class Outputs(NamedTuple):

@@ -122,7 +122,9 @@ def plan_of(sweep: InMemory, prepared: Prepared) -> ChunkPlan:
     n_components, n_features = prepared.means.shape
     if n_components not in sweep.plans:
         second_numbers = math.prod(_second_shape(sweep, prepared, 1))
-        slot_numbers = n_components * (1 + n_features) + second_numbers + 2
+        extra = sweep.family.extra_shape
+        extra_numbers = 0 if extra is None else math.prod(extra(n_components, n_features))
+        slot_numbers = n_components * (1 + n_features) + second_numbers + extra_numbers + 2
         n_rows = sweep.rows.shape[0] if sweep.order is None else len(sweep.order)
         itemsize = sweep.rows.values.itemsize
         sweep.plans[n_components] = plan_chunks(n_rows, n_features, n_components, itemsize, slot_numbers)
@@ -147,6 +149,8 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
         second=np.zeros(_second_shape(sweep, prepared, plan.n_chunks)),
         totals=np.zeros((plan.n_chunks, 2)),
     )
+    if (extra_shape := sweep.family.extra_shape) is not None:
+        slots = slots._replace(extra=np.zeros((plan.n_chunks, *extra_shape(n_components, n_features))))
     n_threads = min(sweep.n_threads, plan.useful_threads)
     for section in plan.sections(n_threads):
         sweep.check_deadline()
@@ -154,8 +158,8 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
             sweep.backend.sweep(sweep.rows, prepared, section, slots, n_threads, sweep.order)
         else:
             sweep.backend.bounded_sweep(sweep.rows, prepared, section, slots, bounds, n_threads)
-    counts, first, second, totals = (slot[0] if len(slot) == 1 else slot.sum(axis=0) for slot in slots)
-    return Moments(
+    counts, first, second, totals, extra = (slot[0] if len(slot) == 1 else slot.sum(axis=0) for slot in slots)
+    moments = Moments(
         counts,
         first,
         second,
@@ -165,6 +169,7 @@ def _collect_moments(sweep: InMemory, prepared: Prepared, bounds: Bounds | None)
         prepared.means,
         sweep.family.kernel,
     )
+    return moments if extra_shape is None else replace(moments, extra=extra.reshape(n_components, -1))
 
 
 def total_scatter(facts: Facts, backend: Backend, n_threads: int, order: Order | None = None) -> Scatter:

@@ -63,7 +63,7 @@ def guards_are_whole(array):
 def sweep_arguments(family="full", dtype="float64", n_features=3, n_components=2):
     problem = draw_problem(family, N_ROWS, n_features, n_components, weighted=True)
     shapes = slot_shapes(family, n_components, n_features)
-    slots = tuple(guarded((N_CHUNKS, *shape), "float64") for shape in shapes)
+    slots = (*(guarded((N_CHUNKS, *shape), "float64") for shape in shapes), guarded((0,), "float64"))
     prepared = tuple(problem.prepared(dtype))
     number = list(FOUR).index(family)
     rows = [problem.rows(dtype).values, problem.weights, np.linspace(-1.0, 1.0, n_features)]

@@ -111,8 +111,8 @@ def test_tables_without_rows_or_columns_are_refused():
         _kernels.sweep(number, values[:0], *[None] * 4, prepared, *rest)
     constants, *tables = prepared
     prepared = (constants, *(table[:, :0].copy() for table in tables))
-    counts, first, second, totals = slots
-    slots = (counts, first[:, :, :0].copy(), second[:, :, :0].copy(), totals)
+    counts, first, second, totals, extra = slots
+    slots = (counts, first[:, :, :0].copy(), second[:, :, :0].copy(), totals, extra)
     with pytest.raises(ValueError, match="values are no table"):
         _kernels.sweep(number, values[:, :0], *[None] * 4, prepared, order, section, slots, bounds, counter)
 

@@ -44,7 +44,7 @@ def prepared_of(problem, exponent=1.0):
 
 
 def slots_of(problem, n_chunks):
-    counts, first, second, totals = empty_slots(problem, n_chunks)
+    counts, first, second, totals, _ = empty_slots(problem, n_chunks)
     if problem.family.name == "spherical":
         second = np.zeros(first.shape)
     observed = np.zeros(first.shape if not problem.family.has_matrices else (n_chunks, first.shape[1], 0))

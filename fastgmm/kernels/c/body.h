@@ -73,7 +73,9 @@ INLINE void sweep(const fastgmm_rows *rows, const fastgmm_prepared *prepared, co
         int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_visited);
         const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
                            slots->second ? slots->second + chunk * slots->second_size : NULL,
-                           slots->totals + 2 * chunk, slots->second_step};
+                           slots->totals + 2 * chunk, slots->second_step,
+                           slots->extra ? slots->extra + chunk * n_components * slots->extra_step : NULL,
+                           slots->extra_step};
         for (int64_t first = begin; first < end; first += section->tile_rows) {
             int64_t n_valid = smaller(section->tile_rows, end - first);
             if (bounds)

@@ -56,6 +56,8 @@ typedef struct {
 typedef struct {
     double *counts, *first, *second, *totals;
     int64_t second_step;
+    double *extra; /* of the family's further sums, else NULL */
+    int64_t extra_step;
 } Slot;
 
 /* Compute the responsibilities of the components whose lines stand in `joint`, and add their moments. `active`, where it

@@ -50,6 +50,8 @@ typedef struct {
     int64_t second_size; /* numbers in the second moments of all components */
     int64_t second_step; /* from those of a component to the next; 0 where all share them */
     double *observed; /* of rows with holes under variances alone, else NULL */
+    double *extra; /* further sums of families that need some, else NULL */
+    int64_t extra_step; /* from those of a component to the next */
 } fastgmm_slots;
 
 /* What a sweep over reordered rows knows from the one before, as contract.Bounds says. */

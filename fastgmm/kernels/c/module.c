@@ -151,6 +151,7 @@ static const struct {
     const char *constants; /* which dtypes the arithmetic may have, as `kinds` */
     const char *scales;    /* the axes of the factors, deviations or precisions */
     const char *second;    /* the axes of the second moments of slots, chunks and components first */
+    const char *extra;     /* the same of further sums; NULL where there are none */
 } families[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = {3, "fd", "kdd", "ckdd"},
     [FASTGMM_TIED] = {5, "d", "dd", "cdd"},
@@ -345,19 +346,24 @@ static const fastgmm_instruction_set *chosen(PyObject *module) {
     return *(const fastgmm_instruction_set **)PyModule_GetState(module);
 }
 
-/* Four arrays for the moments of every chunk. */
+/* Five arrays for the moments of every chunk; the last is of length 0 where a family has no further sums. */
 static int read_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
-    const char *second = families[call->prepared.family].second;
+    const char *second = families[call->prepared.family].second, *extra = families[call->prepared.family].extra;
     const int is_shared = second[1] != 'k';
-    const int is_tuple = PyTuple_Check(tuple) && PyTuple_Size(tuple) == 4;
+    const int is_tuple = PyTuple_Check(tuple) && PyTuple_Size(tuple) == 5;
     /* A shared one of length 0 is not wanted. */
     const Py_ssize_t length = is_shared && is_tuple ? PyObject_Size(PyTuple_GetItem(tuple, 2)) : 1;
     if (length < 0) return -1;
     const Field fields[] = {{"counts", "ck", 'd', WRITTEN}, {"first", "ckd", 'd', WRITTEN},
-                            {"second", length ? second : "0dd", 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
-    void *data[4];
-    if (read_arrays(call, tuple, 0, 4, fields, data) < 0) return -1;
+                            {"second", length ? second : "0dd", 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN},
+                            {"extra", extra ? extra : "0", 'd', WRITTEN}};
+    void *data[5];
+    if (read_arrays(call, tuple, 0, 5, fields, data) < 0) return -1;
     *slots = (fastgmm_slots){data[0], data[1], length ? data[2] : NULL, data[3], .second_size = 1};
+    if (extra) {
+        slots->extra = data[4], slots->extra_step = 1;
+        for (const char *axis = extra + 2; *axis; axis++) slots->extra_step *= length_of(call, *axis);
+    }
     for (const char *axis = second + 1; *axis; axis++) slots->second_size *= length_of(call, *axis);
     slots->second_step = is_shared ? 0 : slots->second_size / call->prepared.n_components;
     return 0;

@@ -32,12 +32,13 @@ _OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
 class Slot(NamedTuple):
-    """Pointers to the moments of one chunk, and whether second ones are wanted."""
+    """Pointers to the moments of one chunk, and whether second ones are wanted; ``extra`` only where there are any."""
 
     counts: Any
     first: Any
     second: Any
     totals: Any
+    extra: Any
     has_second: bool
 
 
@@ -129,6 +130,7 @@ def slot_of(slots: Any, chunk: int) -> Any:
         pointer(slots.first, chunk * slots.first.shape[1] * slots.first.shape[2]),
         pointer(slots.second, chunk * (slots.second.size // slots.counts.shape[0])),
         pointer(slots.totals, 2 * chunk),
+        pointer(slots.extra, chunk * (slots.extra.size // slots.counts.shape[0])),
         slots.second.size > 0,
     )
 
