@@ -28,9 +28,9 @@ import numpy as np
 from fastgmm.families.spectra import SETTLED, Spectrum
 from fastgmm.parameters import FloatArray, IntArray
 
-# Rounds of all pairs. EM goes on from the axes of its last step, so that a few are enough: what they leave to gain, the
-# next steps gain. More would take longer than the rows where these are few.
-_MOST_ROUNDS, _MOST_ROUNDS_OF_A_STEP = 200, 8
+# Rounds of all pairs. EM goes on from the axes of its last step, so that two are enough: what they leave to gain, the
+# next steps gain. With eight, 72 fits of mclust's data took 2 % fewer iterations and twice the time, to the same optima.
+_MOST_ROUNDS, _MOST_ROUNDS_OF_A_STEP = 200, 2
 
 
 def common_axes(
