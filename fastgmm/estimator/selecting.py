@@ -18,7 +18,8 @@ from fastgmm.data.validation import feature_names
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, rows_of_a_start
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
-from fastgmm.families import FAMILIES, FOUR, FOURTEEN
+from fastgmm.families import FAMILIES, FOUR, FOURTEEN, TWO_OF_ONE_FEATURE
+from fastgmm.families.check import require_features
 from fastgmm.fit.options import InvalidParameterError, RegCovar, check_options
 from fastgmm.kernels import BackendName
 from fastgmm.kernels.contract import work_of
@@ -191,7 +192,8 @@ def select(
     n_components : int or iterable of int, default=10
         A number n means 1 to n. More than there are rows are left out.
     covariance_type : {'all', 'mclust'} or a family or an iterable of families, default='all'
-        All of full, tied, diag and spherical; or the fourteen models of mclust, of which four are these.
+        All of full, tied, diag and spherical; or the models of mclust, of which four are these: fourteen, or E and V of
+        a single feature.
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
         The lowest is the best. BIC asks what describes the distribution [1]_; ICL, which R's mclust computes alike,
         adds the uncertainty of the clusters [2]_; NEC is of that alone [3]_; ``'cv'`` is −2 log-likelihood of rows
@@ -290,7 +292,7 @@ def choose(
     check_options(how | {"deadline": deadline}, caller)
     wanted = Range(
         _checked_numbers(n_components, caller),
-        _checked_families(covariance_type, caller),
+        _checked_families(covariance_type, caller, _number_of_features(X)),
         _checked_criterion(criterion, caller),
         math.inf if deadline is None else began + deadline,
     )
@@ -368,9 +370,16 @@ def _checked_numbers(n_components: Any, caller: str) -> tuple[int, ...]:
     return tuple(map(int, numbers))
 
 
-def _checked_families(covariance_type: Any, caller: str) -> tuple[str, ...]:
+def _number_of_features(X: "ArrayLike | Blocks") -> int:
+    """0 of what is no table, which others refuse."""
+    shape = np.shape(cast("ArrayLike", X)) if not is_blocks(X) else (0, X.form.n_features)
+    return shape[1] if len(shape) == 2 else 0
+
+
+def _checked_families(covariance_type: Any, caller: str, n_features: int) -> tuple[str, ...]:
     if isinstance(covariance_type, str):
-        covariance_type = {"all": FOUR, "mclust": FOURTEEN}.get(covariance_type, (covariance_type,))
+        of_mclust = TWO_OF_ONE_FEATURE if n_features == 1 else FOURTEEN
+        covariance_type = {"all": FOUR, "mclust": of_mclust}.get(covariance_type, (covariance_type,))
     try:
         families = tuple(dict.fromkeys(covariance_type))
     except TypeError:
@@ -381,6 +390,8 @@ def _checked_families(covariance_type: Any, caller: str) -> tuple[str, ...]:
             f"The 'covariance_type' parameter of {caller} must be 'all', 'mclust', or one or several of {known}. Got "
             f"{covariance_type!r} instead."
         )
+    for each in families if n_features else ():
+        require_features(FAMILIES[each], n_features)
     return families
 
 

@@ -18,11 +18,21 @@ def check_given_start(
 
     Where components share something of their covariances they do so from the start, as EM relies on.
     """
+    require_features(family, n_features)
     return (
         None if weights is None else check_weights(weights, n_components),
         None if means is None else _check_array(means, (n_components, n_features), "means"),
         None if precisions is None else _start_of(family, precisions, n_components, n_features),
     )
+
+
+def require_features(family: CovarianceFamily, n_features: int) -> None:
+    """Refuse more than one feature where the name of the family is that of a model of one."""
+    if family.is_of_one_feature and n_features != 1:
+        raise ValueError(
+            f"covariance_type={family.name!r} is a model of a single feature; got {n_features}. Of several features "
+            f"its like is {family.name + 'II'!r}."
+        )
 
 
 def _start_of(family: CovarianceFamily, precisions: Any, n_components: int, n_features: int) -> FloatArray:
@@ -68,6 +78,7 @@ def check_parameters(weights: Any, means: Any, covariances: Any, covariance_type
     if means.ndim != 2 or not means.size or not np.isfinite(means).all():
         raise ValueError(f"means must be a finite array of shape (n_components, n_features); got shape {means.shape}")
     n_components, n_features = means.shape
+    require_features(FAMILIES[covariance_type], n_features)
     checked = check_covariances(FAMILIES[covariance_type], covariances, n_components, n_features)
     return Parameters(covariance_type, check_weights(weights, n_components), means, checked)
 

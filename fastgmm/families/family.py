@@ -89,6 +89,8 @@ class CovarianceFamily:
         are those of the family to go on from.
     is_closed_under_scaling : bool
         Whether features in other units, each in its own, make another member of the family.
+    is_of_one_feature : bool
+        Whether it is a name for mixtures of a single feature, and no other.
     extra_shape : callable (K, d) -> tuple of int, or None
         Of the further sums that its kernel collects, ``Slots.extra`` without the chunks, components first. ``Moments``
         have them as one line for each component. None where N, s and S are all that an M-step needs.
@@ -113,6 +115,7 @@ class CovarianceFamily:
     coordinates: Coordinates
     constrain: Constrain | None = None
     is_closed_under_scaling: bool = True
+    is_of_one_feature: bool = False
     extra_shape: Callable[[int, int], tuple[int, ...]] | None = None
 
     def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:

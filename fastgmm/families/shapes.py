@@ -143,8 +143,10 @@ def _by(function: Callable[..., FloatArray], model: str) -> Constrain:
     return partial(function, model)
 
 
+_EII = _constrained("EII", SPHERICAL, _of_round_ones, is_closed_under_scaling=False)
+
 SHAPES: tuple[CovarianceFamily, ...] = (
-    _constrained("EII", SPHERICAL, _of_round_ones, is_closed_under_scaling=False),
+    _EII,
     replace(SPHERICAL, name="VII"),
     _constrained("EEI", DIAG, _by(_along_features, "EEI"), is_closed_under_scaling=True),
     _constrained("VEI", DIAG, _by(_along_features, "VEI"), is_closed_under_scaling=True),
@@ -158,4 +160,10 @@ SHAPES: tuple[CovarianceFamily, ...] = (
     _constrained("VEV", FULL, _by(_along_own_axes, "VEV"), is_closed_under_scaling=False),
     _constrained("EVV", FULL, _of_one_volume, is_closed_under_scaling=True),
     replace(FULL, name="VVV"),
+)
+
+# Of a single feature there is neither shape nor axis: these two are all, by the names that mclust has for them.
+SHAPES_OF_ONE_FEATURE: tuple[CovarianceFamily, ...] = (
+    replace(_EII, name="E", is_of_one_feature=True),
+    replace(SPHERICAL, name="V", is_of_one_feature=True),
 )

@@ -81,6 +81,17 @@ def test_another_name_fits_the_same_bits(name: str, points: FloatArray) -> None:
     assert one.bic(points) == other.bic(points)
 
 
+@pytest.mark.parametrize("name", ["E", "V"])
+def test_of_one_feature_the_two_models_have_names_of_their_own(name: str, points: FloatArray) -> None:
+    one = mixture(name).fit(points[:, :1])
+    other = mixture(f"{name}II").fit(points[:, :1])
+    assert np.array_equal(one.covariances_, other.covariances_)
+    assert one.bic(points[:, :1]) == other.bic(points[:, :1])
+    for refused in (mixture(name).fit, mixture(name).partial_fit, lambda X: fastgmm.select(X, 2, name)):
+        with pytest.raises(ValueError, match=f"{name}' is a model of a single feature; got 3"):
+            refused(points)
+
+
 @pytest.mark.parametrize("name", FOURTEEN)
 def test_threads_change_no_bit(name: str, points: FloatArray) -> None:
     X = np.tile(points, (20, 1))
@@ -161,6 +172,12 @@ def test_a_selection_races_the_fourteen(points: FloatArray) -> None:
     found = fastgmm.select(points, [1, 2, 3], "mclust", random_state=0)
     assert set(found.table_["covariance_type"]) == set(FOURTEEN)
     assert set(fastgmm.select(points, [1], random_state=0).table_["covariance_type"]) == set(OTHER_NAMES.values())
+
+
+@pytest.mark.filterwarnings("ignore::fastgmm.errors.SelectionAtEdgeWarning")
+def test_a_selection_of_one_feature_races_two(points: FloatArray) -> None:
+    found = fastgmm.select(points[:, :1], [1, 2], "mclust", random_state=0)
+    assert set(found.table_["covariance_type"]) == {"E", "V"}
 
 
 def test_the_best_of_the_fourteen_for_the_geyser_is_that_of_mclust() -> None:
