@@ -3,5 +3,6 @@
 ``mixture.py`` is the estimator; its methods check their arguments in ``calls.py`` and hand them on: those that fit in
 ``fits.py``, those that ask a fitted model in ``answers.py``, those of a single iteration of EM in ``one_step.py``.
 ``imputer.py`` is a transformer (``transformer.py``), and ``regressor.py`` finds targets. ``selecting.py`` chooses among
-mixtures, ``selector.py`` as an estimator. What no first fit needs is in ``later.py``.
+mixtures of a range that ``ranges.py`` reads, ``selector.py`` as an estimator.
+What no first fit needs is in ``later.py``.
 """

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -18,9 +17,8 @@ from fastgmm.data.validation import feature_names
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, rows_of_a_start
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
-from fastgmm.families import FAMILIES, FOUR, FOURTEEN, TWO_OF_ONE_FEATURE
-from fastgmm.families.check import require_features
-from fastgmm.fit.options import InvalidParameterError, RegCovar, check_options
+from fastgmm.estimator.ranges import checked_criterion, checked_families, checked_numbers, number_of_features
+from fastgmm.fit.options import RegCovar, check_options
 from fastgmm.kernels import BackendName
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
@@ -28,7 +26,7 @@ from fastgmm.model.attributes import fitted_attributes
 from fastgmm.model.scoring import adopt
 from fastgmm.parameters import FloatArray, Names
 from fastgmm.selection.candidate import Candidate, table_of
-from fastgmm.selection.criteria import CRITERIA, CriterionName
+from fastgmm.selection.criteria import CriterionName
 from fastgmm.selection.doubts import doubts_of, is_at_edge
 from fastgmm.selection.fits import Range
 from fastgmm.selection.search import Chosen, Manner, search_blocks, search_rows
@@ -37,7 +35,6 @@ from fastgmm.show.progress import show_candidates
 from fastgmm.show.selection_display import SelectionDisplay
 
 _NAME = "select"
-_MOST_NUMBERS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,9 +288,9 @@ def choose(
     began = time.perf_counter()
     check_options(how | {"deadline": deadline}, caller)
     wanted = Range(
-        _checked_numbers(n_components, caller),
-        _checked_families(covariance_type, caller, _number_of_features(X)),
-        _checked_criterion(criterion, caller),
+        checked_numbers(n_components, caller),
+        checked_families(covariance_type, caller, number_of_features(X)),
+        checked_criterion(criterion, caller),
         math.inf if deadline is None else began + deadline,
     )
     manner = Manner(how["reg_covar"], how["backend"], how["n_threads"], how["random_state"], all_rows=bool(exact))
@@ -347,60 +344,3 @@ def _estimator(
     fitted = fitted_attributes(fit, fit.steps)
     adopt(estimator, fitted if names is None else fitted | {"feature_names_in_": names})
     return estimator
-
-
-def _checked_numbers(n_components: Any, caller: str) -> tuple[int, ...]:
-    """Distinct ones in order; a number n stands for 1 to n."""
-    several = range(1, n_components + 1) if isinstance(n_components, int | np.integer) else n_components
-    try:
-        # Whoever asks for more than so many has written something else than was meant.
-        numbers = sorted(set(islice(several, _MOST_NUMBERS + 1)))
-    except TypeError:
-        numbers = []
-    if len(numbers) > _MOST_NUMBERS:
-        raise InvalidParameterError(
-            f"The 'n_components' parameter of {caller} must be at most {_MOST_NUMBERS} numbers."
-        )
-    is_bool = isinstance(n_components, bool)
-    if is_bool or not numbers or not all(isinstance(each, int | np.integer) and each >= 1 for each in numbers):
-        raise InvalidParameterError(
-            f"The 'n_components' parameter of {caller} must be a whole number from 1, or several of them. Got "
-            f"{n_components!r} instead."
-        )
-    return tuple(map(int, numbers))
-
-
-def _number_of_features(X: "ArrayLike | Blocks") -> int:
-    """0 of what is no table, which others refuse."""
-    shape = np.shape(cast("ArrayLike", X)) if not is_blocks(X) else (0, X.form.n_features)
-    return shape[1] if len(shape) == 2 else 0
-
-
-def _checked_families(covariance_type: Any, caller: str, n_features: int) -> tuple[str, ...]:
-    if isinstance(covariance_type, str):
-        of_mclust = TWO_OF_ONE_FEATURE if n_features == 1 else FOURTEEN
-        covariance_type = {"all": FOUR, "mclust": of_mclust}.get(covariance_type, (covariance_type,))
-    try:
-        families = tuple(dict.fromkeys(covariance_type))
-    except TypeError:
-        families = ()
-    if not families or not all(each in FAMILIES for each in families):
-        known = ", ".join(map(repr, FAMILIES))
-        raise InvalidParameterError(
-            f"The 'covariance_type' parameter of {caller} must be 'all', 'mclust', or one or several of {known}. Got "
-            f"{covariance_type!r} instead."
-        )
-    for each in families if n_features else ():
-        require_features(FAMILIES[each], n_features)
-    return families
-
-
-def _checked_criterion(criterion: Any, caller: str) -> Any:
-    if callable(criterion):
-        return partial(in_caller, criterion)
-    if not isinstance(criterion, str) or criterion not in CRITERIA:
-        known = ", ".join(map(repr, CRITERIA))
-        raise InvalidParameterError(
-            f"The 'criterion' parameter of {caller} must be among {known}, or a callable. Got {criterion!r} instead."
-        )
-    return criterion

@@ -29,7 +29,7 @@ from fastgmm.families.spectra import SETTLED, Spectrum
 from fastgmm.parameters import FloatArray, IntArray
 
 # Rounds of all pairs. EM goes on from the axes of its last step, so that two are enough: what they leave to gain, the
-# next steps gain. With eight, 72 fits of mclust's data took 2 % fewer iterations and twice the time, to the same optima.
+# next steps gain. With eight, 72 fits of mclust's data took 2 % fewer iterations and twice the time, to the same ends.
 _MOST_ROUNDS, _MOST_ROUNDS_OF_A_STEP = 200, 2
 
 

@@ -113,6 +113,12 @@ def check_readme(text: str, names: Names) -> None:
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in ("mixture.png", "picture.png"))
 
 
+def check_shapes(text: str, names: Names) -> None:
+    assert "VEV with two components, whose BIC is 561.7, to three with 562.6" in text
+    assert names["chosen"].best_params_ == {"n_components": 2, "covariance_type": "VEV"}
+    assert [names["chosen"].model("VEV", k).bic(names["X"]) for k in (2, 3)] == pytest.approx([561.7, 562.6], abs=0.06)
+
+
 def check_start(text: str, names: Names) -> None:
     assert "about a third take two minutes, and the next one comes after 54" in text
     short, long = np.argsort(names["gm"].means_[:, 0])
@@ -265,6 +271,7 @@ FOUND: dict[str, Callable[[str, Names], None]] = {
     "missing-values.md": check_missing_values,
     "moments.md": check_moments,
     "pictures.md": check_pictures,
+    "shapes.md": check_shapes,
     "start.md": check_start,
     "streams.md": check_streams,
     "tables.md": check_tables,
