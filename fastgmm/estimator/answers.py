@@ -15,7 +15,7 @@ from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, sampling
 from fastgmm.model import impute as imputation
-from fastgmm.model.attributes import parameters_of
+from fastgmm.model.attributes import noise_of, parameters_of
 from fastgmm.parameters import FloatArray, FloatingArray, IntArray
 
 # To draw a normal number takes as long as so many multiply-adds in kernels.
@@ -37,7 +37,7 @@ def predict(self: Any, X: "ArrayLike | Blocks") -> "IntArray | Iterator[IntArray
     Returns
     -------
     ndarray of int64, shape (n_samples,)
-        Of :func:`fastgmm.blocks_of` an iterator of the arrays of blocks, each made when it is asked for.
+        -1 is noise. Of :func:`fastgmm.blocks_of` an iterator of the arrays of blocks, each made when it is asked for.
 
     Raises
     ------
@@ -72,6 +72,7 @@ def predict_proba(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterat
     Returns
     -------
     ndarray of shape (n_samples, n_components), in the dtype of X
+        With one more column, the last, where there is ``noise``.
 
     Raises
     ------
@@ -255,7 +256,7 @@ def sample(self: Any, n_samples: float = 1) -> tuple[FloatArray, IntArray]:
     -------
     X : ndarray of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-        The component of each; rows are ordered by it.
+        The component of each; rows are ordered by it, and those of noise, -1, come last.
 
     Raises
     ------
@@ -271,9 +272,12 @@ def sample(self: Any, n_samples: float = 1) -> tuple[FloatArray, IntArray]:
     >>> X.shape, y
     ((5, 1), array([0, 0, 0, 1, 1]))
     """
-    parameters = parameters_of(require_fitted(self))
+    attributes = require_fitted(self)
+    parameters, noise = parameters_of(attributes), noise_of(attributes)
     size, random_state = check_n_samples(n_samples), check_random_state(self.random_state)
     operations = _WORK_OF_A_DRAW * size * work_of(1, parameters.n_features, 1)
+    if noise is not None:
+        return attended(lambda: sampling.sample_with_noise(parameters, *noise, size, random_state), operations)
     return attended(lambda: sampling.sample(parameters, size, random_state), operations)
 
 

@@ -174,7 +174,8 @@ def earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str, 
     check_n_features(n_features, parameters.n_features, estimator)
     # A bound that is near says that EM has settled, unless it is one of other rows, such as batches.
     is_of_a_fit = attributes.get("stop_reason_") is not None
-    return EarlierFit(parameters, attributes.get("lower_bound_", -np.inf) if is_of_a_fit else -np.inf)
+    lower_bound = attributes.get("lower_bound_", -np.inf) if is_of_a_fit else -np.inf
+    return EarlierFit(parameters, lower_bound, attributes.get("noise_weight_", 0.0))
 
 
 def require_fitted(estimator: object) -> dict[str, Any]:

@@ -44,6 +44,9 @@ _SAVED_RESULTS = (
     "prior_",
     "n_fixed_parameters_",
     "n_missing_",
+    "noise_weight_",
+    "noise_log_volume_",
+    "noise_box_",
 )
 
 Estimator = TypeVar("Estimator")
@@ -54,10 +57,36 @@ def from_parameters(
     weights: ArrayLike,
     means: ArrayLike,
     covariances: ArrayLike,
-    covariance_type: str,
-    options: dict[str, Any],
+    covariance_type: str = "full",
+    **options: Any,
 ) -> Estimator:
-    """A fitted estimator with the given parameters."""
+    """A fitted estimator with the given parameters.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_components,)
+    means : array-like of shape (n_components, n_features)
+    covariances : array-like
+        In the shape of the family.
+    covariance_type : str, default='full'
+    **options
+        Further constructor parameters.
+
+    Returns
+    -------
+    GaussianMixture
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
+
+    Examples
+    --------
+    >>> from fastgmm import GaussianMixture
+    >>> GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[4.0, 25.0]], "diag").precisions_cholesky_
+    array([[0.5, 0.2]])
+    """
 
     def work() -> tuple[Parameters, dict[str, Any]]:
         parameters = check_parameters(weights, means, covariances, covariance_type)
@@ -109,6 +138,7 @@ def to_sklearn(self: Any) -> Any:
         raise ImportError("to_sklearn needs scikit-learn: pip install 'fastgmm[sklearn]'") from error
     attributes = vars(self)  # one look: another thread may be refitting it
     options = {name: attributes[name] for name in _SHARED_OPTIONS}
+    _refuse_noise(attributes, "scikit-learn knows")
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
     if (family := FAMILIES.get(options["covariance_type"])) is not None:
@@ -123,8 +153,40 @@ def to_sklearn(self: Any) -> Any:
     return result
 
 
-def from_sklearn(cls: type[Estimator], estimator: object, options: dict[str, Any]) -> Estimator:
-    """Our estimator with the parameters and fitted attributes of scikit-learn's."""
+def _refuse_noise(attributes: Mapping[str, Any], who: str) -> None:
+    if attributes.get("noise") is not None or attributes.get("noise_weight_"):
+        raise ValueError(f"{who} no noise. The components alone are GaussianMixture.from_parameters of their arrays.")
+
+
+def from_sklearn(cls: type[Estimator], estimator: object, **options: Any) -> Estimator:
+    """The fastgmm estimator of a scikit-learn one, fitted where that is.
+
+    Parameters
+    ----------
+    estimator : sklearn.mixture.GaussianMixture
+        Attributes may have been set there by hand: what is missing follows from the others.
+    **options
+        Constructor parameters in place of its own, and those that it does not have.
+
+    Returns
+    -------
+    GaussianMixture
+
+    Raises
+    ------
+    TypeError
+        For an estimator of another kind.
+    ValueError
+        Where the options name another model than was fitted, or attributes set by hand make no mixture.
+
+    Examples
+    --------
+    >>> import sklearn.mixture
+    >>> from fastgmm import GaussianMixture
+    >>> theirs = sklearn.mixture.GaussianMixture().fit([[0.0], [2.0]])
+    >>> GaussianMixture.from_sklearn(theirs, n_threads=1).means_
+    array([[1.]])
+    """
     lacking = [name for name in _SHARED_OPTIONS if not hasattr(estimator, name)]
     if lacking:
         raise TypeError(
@@ -202,6 +264,7 @@ def to_onnx(self: Any, dtype: Precision = "float64") -> Any:
     if dtype not in ("float64", "float32"):
         raise ValueError(f"dtype must be 'float64' or 'float32'; got {dtype!r}")
     attributes = self._fitted()
+    _refuse_noise(attributes, "a graph of ONNX has")
     scorer = scorer_of(attributes)
     log_constants, means = scorer.in_double[:2]
     if dtype == "float32" and (scorer.in_single is None or np.abs(means).max() > np.finfo(np.float32).max):
@@ -274,6 +337,8 @@ def from_saved_model(cls: type[Estimator], model: SavedModel, declared: Mapping[
     for name, default in no_history().items():
         if name in _SAVED_RESULTS and name.rstrip("_") in results:
             attributes[name] = _as(default, results[name.rstrip("_")])
+    if attributes.get("noise_box_") is not None:
+        attributes["noise_box_"] = np.array(attributes["noise_box_"])
     if model.feature_names is not None:
         attributes["feature_names_in_"] = np.array(model.feature_names, dtype=object)
     return _fitted(cls, parameters, attributes, known)

@@ -10,7 +10,7 @@ from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
-from fastgmm.fit.options import Acceleration, Assignment, RegCovar, StartMethod
+from fastgmm.fit.options import Acceleration, Assignment, NoiseOption, RegCovar, StartMethod
 from fastgmm.fit.prior import Prior, PriorOption
 from fastgmm.fit.starts import StartFunction
 from fastgmm.fit.steps import Observer, Step, StopReason
@@ -103,6 +103,10 @@ class GaussianMixture:
         ``max_iter`` ends a run of EM, up to 1 [6]_. Flat densities have fewer maxima; near 0 all components become
         one, and stay together, which a ``MergedComponentsWarning`` says. Below 1 the lower bound of a step is the mean
         of log(Σ(πN)ᵇ)/b for an exponent b, and that of a fit cut short there is -inf.
+    noise : 'box' or float, optional
+        Rows of no component, spread evenly over the box that holds all rows, or over this volume [8]_. Their share is
+        estimated, ``predict`` labels them -1, and the last column of ``predict_proba`` is theirs. For complete rows
+        without labels, and for families of which no component shares all of its covariance with the others.
     learning_decay : float, default=0.7
         Of the share (t + ``learning_offset``)^(−``learning_decay``) that ``partial_fit`` gives to a batch t [7]_. Above
         0.5, and up to 1, the model settles; the smaller, the sooner it forgets its start.
@@ -143,6 +147,12 @@ class GaussianMixture:
         How many numbers were fixed: that ``bic`` and ``aic`` do not count.
     n_missing_ : int
         How many values of X were missing; of the last one after ``partial_fit``.
+    noise_weight_ : float
+        The share of all rows that are noise; 0 without. ``weights_`` are of the others, and sum to 1.
+    noise_log_volume_ : float or None
+        The logarithm of the volume that noise is spread over.
+    noise_box_ : ndarray of shape (2, n_features) or None
+        The smallest and the largest value of each feature, where ``noise='box'``.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has column names.
@@ -166,6 +176,8 @@ class GaussianMixture:
     .. [6] N. Ueda and R. Nakano, "Deterministic annealing EM algorithm", Neural Networks 11 (1998).
     .. [7] O. Cappé and E. Moulines, "On-line expectation-maximization algorithm for latent data models", JRSS B 71
        (2009).
+    .. [8] C. Fraley and A. E. Raftery, "How many clusters? Which clustering method? Answers via model-based cluster
+       analysis", The Computer Journal 41 (1998).
 
     Examples
     --------
@@ -194,6 +206,9 @@ class GaussianMixture:
     prior_: Prior | None
     n_fixed_parameters_: int
     n_missing_: int
+    noise_weight_: float
+    noise_log_volume_: float | None
+    noise_box_: FloatArray | None
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
@@ -225,6 +240,7 @@ class GaussianMixture:
         fixed: FixedOption = (),
         assignment: Assignment = "soft",
         annealing: float | None = None,
+        noise: NoiseOption | None = None,
         learning_decay: float = 0.7,
         learning_offset: float = 2.0,
     ) -> None:
@@ -244,7 +260,7 @@ class GaussianMixture:
         self.deadline, self.callbacks = deadline, callbacks
         self.prior = prior
         self.fixed = fixed
-        self.assignment, self.annealing = assignment, annealing
+        self.assignment, self.annealing, self.noise = assignment, annealing, noise
         self.learning_decay, self.learning_offset = learning_decay, learning_offset
 
     # Fitting
@@ -307,6 +323,7 @@ class GaussianMixture:
     # Exchange with files and other libraries
 
     @classmethod
+    @estimator_protocol.documented_by(interchange.from_parameters)
     def from_parameters(
         cls,
         weights: "ArrayLike",
@@ -315,66 +332,12 @@ class GaussianMixture:
         covariance_type: str = "full",
         **options: Any,
     ) -> Self:
-        """A fitted estimator with the given parameters.
-
-        Parameters
-        ----------
-        weights : array-like of shape (n_components,)
-        means : array-like of shape (n_components, n_features)
-        covariances : array-like
-            In the shape of the family.
-        covariance_type : str, default='full'
-        **options
-            Further constructor parameters.
-
-        Returns
-        -------
-        GaussianMixture
-
-        Raises
-        ------
-        ValueError
-            Where shapes disagree, weights do not sum to 1, or a covariance is not positive definite.
-
-        Examples
-        --------
-        >>> from fastgmm import GaussianMixture
-        >>> GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[4.0, 25.0]], "diag").precisions_cholesky_
-        array([[0.5, 0.2]])
-        """
-        return interchange.from_parameters(cls, weights, means, covariances, covariance_type, options)
+        return interchange.from_parameters(cls, weights, means, covariances, covariance_type, **options)
 
     @classmethod
+    @estimator_protocol.documented_by(interchange.from_sklearn)
     def from_sklearn(cls, estimator: object, **options: Any) -> Self:
-        """The fastgmm estimator of a scikit-learn one, fitted where that is.
-
-        Parameters
-        ----------
-        estimator : sklearn.mixture.GaussianMixture
-            Attributes may have been set there by hand: what is missing follows from the others.
-        **options
-            Constructor parameters in place of its own, and those that it does not have.
-
-        Returns
-        -------
-        GaussianMixture
-
-        Raises
-        ------
-        TypeError
-            For an estimator of another kind.
-        ValueError
-            Where the options name another model than was fitted, or attributes set by hand make no mixture.
-
-        Examples
-        --------
-        >>> import sklearn.mixture
-        >>> from fastgmm import GaussianMixture
-        >>> theirs = sklearn.mixture.GaussianMixture().fit([[0.0], [2.0]])
-        >>> GaussianMixture.from_sklearn(theirs, n_threads=1).means_
-        array([[1.]])
-        """
-        return interchange.from_sklearn(cls, estimator, options)
+        return interchange.from_sklearn(cls, estimator, **options)
 
     to_sklearn = interchange.to_sklearn
     to_onnx = interchange.to_onnx

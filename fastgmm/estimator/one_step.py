@@ -82,6 +82,7 @@ def moments(
     >>> gm.moments([[0.0], [1.0]], labels=[-1, 1]).counts
     array([1., 1.])
     """
+    _refuse_noise(self)
     if is_blocks(X):
         require_nothing_beside(sample_weight, labels)
         return _moments_of_blocks(ready_for_blocks(self, X), X, self.n_threads)
@@ -98,6 +99,12 @@ def moments(
         found = InModerateUnit(found, float(weights.max())).as_given()
     check_moments(found)
     return found
+
+
+def _refuse_noise(estimator: object) -> None:
+    """Noise has moments that say nothing but how many rows it has, and those of components alone make no step."""
+    if vars(estimator).get("noise") is not None or vars(estimator).get("noise_weight_"):
+        raise ValueError("A single iteration of a mixture with noise is not offered: fit it.")
 
 
 def _moments_of_blocks(scorer: Scorer, blocks: Blocks, n_threads: int | None) -> Moments:
@@ -179,6 +186,7 @@ def maximized(self: Estimator, moments: Moments) -> Estimator:
     (array([[2.]]), array([[1.]]))
     """
     estimator: Any = self
+    _refuse_noise(self)
     attributes = require_fitted(self)
     options = options_of(attributes, type(self).__name__)
     before = parameters_of(attributes)

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 
 Estimator = TypeVar("Estimator")
+Function = TypeVar("Function", bound=Callable[..., Any])
 Arguments = ParamSpec("Arguments")
 
 # What parameters are called elsewhere: in scikit-learn's other estimators and its earlier versions, in other libraries
@@ -121,6 +122,16 @@ def set_params(estimator: Estimator, /, **params: Any) -> Estimator:
     for name, value in own.items():
         setattr(estimator, name, value)
     return estimator
+
+
+def documented_by(other: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Gives a method the docstring of the function that does its work."""
+
+    def documented(method: Function) -> Function:
+        method.__doc__ = other.__doc__
+        return method
+
+    return documented
 
 
 def with_advice(init: Callable[Arguments, None]) -> Callable[Arguments, None]:

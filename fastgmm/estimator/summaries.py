@@ -99,6 +99,8 @@ def _facts(attributes: dict[str, Any]) -> dict[str, str]:
         facts["fit"] = f"{attributes['n_iter_']} iterations, {ending_of(attributes)[0]}"
         facts[objective_of(attributes)] = f"{attributes['lower_bound_']:.6g} per row, before the last iteration"
     facts["free parameters"] = str(scorer_of(attributes).n_parameters)
+    if attributes.get("noise_weight_"):
+        facts["noise"] = f"{attributes['noise_weight_']:.4f} of all rows, the weights are of the others"
     if attributes.get("n_missing_"):
         facts["missing values"] = f"{attributes['n_missing_']:,}"
     if attributes.get("degenerate_components_"):
@@ -140,7 +142,7 @@ def _of_rows(estimator: Any, X: Any, sample_weight: Any) -> _OfRows:
         responsibilities = scorer.evaluate(rows.take(part), estimator.n_threads, "responsibilities")
         labels = responsibilities.argmax(axis=1)
         log_certainty += float(counted[part] @ np.log(responsibilities.max(axis=1).astype(np.float64)))
-        n_rows_of_components += np.bincount(labels, counted[part], minlength=scorer.shape[0])
+        n_rows_of_components += np.bincount(labels, counted[part], scorer.shape[0])[: scorer.shape[0]]
     bic = criteria.bic(*scored)
     worth = bic, criteria.aic(*scored), criteria.icl(bic, log_certainty)
     return _OfRows(scored[1], scored[0], *worth, n_rows_of_components)

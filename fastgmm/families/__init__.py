@@ -1,6 +1,7 @@
 """Covariance families: what distinguishes full, tied, diag and spherical, one file each, registered here.
 
 Families whose components share volume, shape or axes, mclust's fourteen, are these four with another end of the M-step.
+``noise.py`` is the component that is none.
 
 A family turns parameters into what kernels read (*prepare*), moments into covariances (*maximize*), and knows the
 shape of its covariances and how many free numbers they hold. Everything else in fastgmm is the same for all.

@@ -45,9 +45,10 @@ def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> Float
 
 
 def _movement(before: PreparedDiag, after: PreparedDiag) -> tuple[FloatArray, FloatArray]:
-    """s = minⱼ σⱼ/σ'ⱼ, δ = ‖(μ' − μ)/σ'‖."""
+    """s = minⱼ σⱼ/σ'ⱼ, δ = ‖(μ' − μ)/σ'‖; noise, whose 1/σ is 0, stays where it is."""
     old, new = before.inverse_deviations.astype(np.float64), after.inverse_deviations.astype(np.float64)
-    return (new / old).min(axis=1), np.sqrt(np.square(new * (after.means - before.means)).sum(axis=1))
+    shrink = np.divide(new, old, out=np.ones_like(new), where=old > 0).min(axis=1)
+    return shrink, np.sqrt(np.square(new * (after.means - before.means)).sum(axis=1))
 
 
 DIAG = CovarianceFamily(

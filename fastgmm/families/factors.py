@@ -218,11 +218,12 @@ def movement_of_factors(before: FloatArray, after: FloatArray, shifts: FloatArra
     """s and δ with ‖L⁻¹'(x − μ')‖ ≥ s·‖L⁻¹(x − μ)‖ − δ for factors L⁻¹ (K or 1, d, d) and ``shifts`` μ' − μ (K, d).
 
     s = 1/(1 + ‖A − I‖) with A = L⁻¹·L', since ‖y‖ = ‖A·A⁻¹y‖ ≤ ‖A‖₂·‖A⁻¹y‖ and the norm of Frobenius is no less than
-    that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖.
+    that of the spectrum; δ = ‖L⁻¹'(μ' − μ)‖. Noise, whose factor is 0, stays where it is.
     """
     before, after = before.astype(np.float64), after.astype(np.float64)
+    unit, is_noise = np.eye(before.shape[-1]), (after == 0).all(axis=(1, 2), keepdims=True)
     try:
-        changes = before @ np.linalg.inv(after) - np.eye(before.shape[-1])
+        changes = np.where(is_noise, unit, before) @ np.linalg.inv(np.where(is_noise, unit, after)) - unit
     except np.linalg.LinAlgError:  # a factor of float32 that underflowed: nothing is known
         return np.zeros(len(shifts)), np.zeros(len(shifts))
     shrink = 1.0 / (1.0 + np.sqrt(np.square(changes).sum(axis=(1, 2))))

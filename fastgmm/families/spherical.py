@@ -31,9 +31,10 @@ def _maximize(moments: Moments, counts: FloatArray, shifts: FloatArray) -> Float
 
 
 def _movement(before: PreparedSpherical, after: PreparedSpherical) -> tuple[FloatArray, FloatArray]:
-    """s = σ/σ', δ = ‖μ' − μ‖/σ'."""
+    """s = σ/σ', δ = ‖μ' − μ‖/σ'; noise, whose 1/σ is 0, stays where it is."""
     old, new = np.sqrt(before.precisions, dtype=np.float64), np.sqrt(after.precisions, dtype=np.float64)
-    return new / old, new * np.sqrt(np.square(after.means - before.means).sum(axis=1))
+    shrink = np.divide(new, old, out=np.ones_like(new), where=old > 0)
+    return shrink, new * np.sqrt(np.square(after.means - before.means).sum(axis=1))
 
 
 SPHERICAL = CovarianceFamily(

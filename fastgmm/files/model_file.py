@@ -15,6 +15,7 @@ digest        uint8 (32,)            SHA-256 of the names and bytes of the membe
 What is read is checked as ``members.py`` says, and the parameters must make sense.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -131,6 +132,7 @@ def _checked(model: SavedModel) -> SavedModel:
     except ValueError as error:
         raise ModelFormatError(str(error), "unsound") from error
     _require_results(model.fit)
+    _require_noise(model.fit, parameters.n_features)
     _require_description(model)
     return replace(model, parameters=parameters)
 
@@ -147,6 +149,22 @@ def _require_results(fit: Mapping[str, Any]) -> None:
             wrong.append(name)
     if wrong:
         raise ModelFormatError(f"results of a wrong type: {', '.join(wrong)}", "unsound")
+
+
+def _require_noise(fit: Mapping[str, Any], n_features: int) -> None:
+    """A share of the rows, over a volume or a box of sides that have a length."""
+    weight, log_volume, box = (fit.get(name) for name in ("noise_weight", "noise_log_volume", "noise_box"))
+    is_share = weight is None or (type(weight) is float and 0.0 <= weight < 1.0)
+    is_volume = log_volume is None or (type(log_volume) is float and math.isfinite(log_volume))
+    if not (is_share and is_volume and (box is None or _is_box(box, n_features))):
+        raise ModelFormatError("noise that is a share of no volume", "unsound")
+
+
+def _is_box(box: Any, n_features: int) -> bool:
+    sides = [side for side in box if isinstance(side, list)] if isinstance(box, list) else []
+    if len(sides) != 2 or any(len(side) != n_features or any(type(x) is not float for x in side) for side in sides):
+        return False
+    return all(math.isfinite(a) and math.isfinite(b) and a < b for a, b in zip(*sides, strict=True))
 
 
 def _require_description(model: SavedModel) -> None:

@@ -20,12 +20,14 @@ from fastgmm.data.single_precision import with_room_for_squares
 from fastgmm.data.weights import in_moderate_unit
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_given_start
+from fastgmm.families.noise import Noise
 from fastgmm.fit.assignment import run_as_assigned
 from fastgmm.fit.checkpoint import Checkpoint, CheckpointStore, checkpoint_of
 from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.identity import identity_of
 from fastgmm.fit.labelled import require_possible, rows_of_a_component
+from fastgmm.fit.noise import weight_of_noise, with_share_of_noise, without_noise
 from fastgmm.fit.options import Options, check_random_state, seed_of
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
@@ -35,6 +37,7 @@ from fastgmm.fit.restarts import best_of_restarts
 from fastgmm.fit.runs import Stopping, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start, rows_of_a_sample
 from fastgmm.fit.steps import Fit, Observer, Step
+from fastgmm.fit.wanted_noise import noise_of
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
 from fastgmm.machine.threads import resolve_n_threads
@@ -54,6 +57,7 @@ class EarlierFit:
 
     parameters: Parameters
     lower_bound: float
+    noise_weight: float = 0.0
 
 
 def fit_rows(
@@ -138,15 +142,18 @@ def _best_fit(
     """That of rows which are ready to be visited, what weighs 1 as users count weighing ``unit``."""
     facts, origin = sweep.facts, sweep.facts.rows.origin
     regularization = regularization_of(options.reg_covar, facts)
-    held = held_of(options, facts, sweep, earlier, unit)
+    held, noise = held_of(options, facts, sweep, earlier, unit), noise_of(options, facts)
     shown = partial(among_the_values, held, origin)
     observer = _among_the_data(observers, shown) if observers else None
     checkpoint = None if store is None else _checkpoint(store, options, sweep, unit, earlier)
-    runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint)
+    runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint, noise)
     with nullcontext() if checkpoint is None else checkpoint.saved_at_the_end():
         best, steps = best_of_restarts(runs)
     best = replace(best, parameters=shown(best.parameters), n_missing=n_missing)
     fixed: tuple[int, ...] = ()
+    if noise is not None:
+        share = weight_of_noise(best.parameters)
+        best = replace(best, parameters=without_noise(best.parameters), noise=noise, noise_weight=share)
     if held is not None:
         n_fixed = held.constraints.fixed.n_parameters(sweep.family, facts.rows.shape[1])
         best = replace(best, prior=held.prior, n_fixed_parameters=n_fixed)
@@ -246,6 +253,7 @@ def runs_of_em(
     observer: Observer | None,
     held: Held | None = None,
     checkpoint: Checkpoint | None = None,
+    noise: Noise | None = None,
 ) -> Iterator[Callable[[], Fit]]:
     """The runs to choose from: one from each start, or one that continues an earlier fit."""
     constraints, regularization_of_start = None, regularization
@@ -263,20 +271,22 @@ def runs_of_em(
         require_possible(sweep.facts, start.weights)
         if options.max_iter > 0:
             require_variances(sweep, start, regularization, constraints)
-        who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint)
+        who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint, noise=noise)
         em = partial(who, regularization=regularization, constraints=constraints)
         how = stopping, lower_bound, random_state, checkpoint is not None
         return run_as_assigned(options, sweep, start, em, *how)
 
     if earlier is not None:
         means = less_origin(earlier.parameters.means, origin)
-        yield lambda: run(replace(earlier.parameters, means=means), lower_bound=earlier.lower_bound)
+        weights = earlier.parameters.weights * (1.0 - earlier.noise_weight)
+        yield lambda: run(replace(earlier.parameters, weights=weights, means=means), lower_bound=earlier.lower_bound)
         return
     for restart in range(options.n_init):
 
         def run_from_start(restart: int = restart) -> Fit:
             start = start_options.given(sweep.family)
-            return run(start or make_start(sweep, start_options, regularization_of_start, random_state()), restart)
+            start = start or make_start(sweep, start_options, regularization_of_start, random_state())
+            return run(with_share_of_noise(start, noise), restart)
 
         yield run_from_start
 

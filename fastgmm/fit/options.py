@@ -28,6 +28,7 @@ RegCovar: TypeAlias = float | Literal["relative"]
 StartMethod: TypeAlias = Literal["auto", "kmeans", "k-means++", "random", "random_from_data"]
 Acceleration: TypeAlias = Literal["squarem"]
 Assignment: TypeAlias = Literal["soft", "hard", "stochastic"]
+NoiseOption: TypeAlias = float | Literal["box"]
 
 
 class InvalidParameterError(FastGMMError, ValueError, TypeError):
@@ -138,6 +139,14 @@ class Options:
         metavar="EXPONENT",
         in_sklearn=False,
     )
+    noise: NoiseOption | None = option(
+        None,
+        none_or(rules.BOX_OR_VOLUME),
+        "--noise",
+        "rows of no component, evenly spread over the box of the data, or over a volume",
+        metavar="box|VOLUME",
+        in_sklearn=False,
+    )
     # Of partial_fit, with the names and limits of scikit-learn's LatentDirichletAllocation.
     learning_decay: float = option(0.7, rules.SHARE_OR_0, in_sklearn=False)
     learning_offset: float = option(2.0, rules.SIZE_FROM_1, in_sklearn=False)
@@ -174,6 +183,7 @@ def options_of(attributes: Mapping[str, Any], estimator: str) -> Options:
     check_options(values, estimator)
     options = Options(**values)
     _check_assignment(options, estimator)
+    _check_noise(options, estimator)
     return options
 
 
@@ -188,9 +198,26 @@ def _check_assignment(options: Options, estimator: str) -> None:
             )
 
 
+# What has no meaning beside noise, or none that was worked out.
+_WITHOUT_NOISE = ("accelerate", "prior", "fixed", "assignment", "annealing")
+
+
+def _check_noise(options: Options, estimator: str) -> None:
+    """Refuse what does not go with noise."""
+    if options.noise is None:
+        return
+    others = [name for name in _WITHOUT_NOISE if getattr(options, name) != OPTIONS[name].default]
+    others += ["covariance_type"] if FAMILIES[options.covariance_type].is_shared else []
+    for name in others:
+        raise InvalidParameterError(
+            f"The 'noise' parameter of {estimator} must be None where {name}={getattr(options, name)!r}: the two were "
+            f"not worked out together. Got {options.noise!r} instead."
+        )
+
+
 def check_stepwise(options: Options, estimator: str) -> None:
     """Refuse what makes another estimate of all rows than soft assignments do, and is no matter of batches."""
-    for name in ("assignment", "annealing"):
+    for name in ("assignment", "annealing", "noise"):
         value, must_be = getattr(options, name), OPTIONS[name].default
         if value != must_be:
             raise InvalidParameterError(

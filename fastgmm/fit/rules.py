@@ -92,6 +92,12 @@ SIZE_OR_RELATIVE = _readable(
     float,
     str,
 )
+BOX_OR_VOLUME = _readable(
+    "a float in the range (0.0, inf) or the str 'box'",
+    lambda value: value == "box" if isinstance(value, str) else _is_size(value) and value > 0,
+    float,
+    str,
+)
 BOOLEAN = Rule("an instance of 'bool' or an instance of 'numpy.bool'", lambda value: isinstance(value, bool | np.bool_))
 ARRAY = Rule(
     "an array-like",

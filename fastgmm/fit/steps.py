@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from fastgmm.families.noise import Noise
 from fastgmm.fit.prior import Prior
 from fastgmm.parameters import FloatArray, Parameters
 
@@ -76,7 +77,8 @@ class Fit:
     Of several runs ``stop_reason`` is what ended the last where that was cut short, also if the best one converged.
     ``precisions_cholesky`` are those of the parameters. ``degenerate``, ``collapsed`` and ``unseeing`` are those of
     :class:`fastgmm.fit.degenerate.Degenerate`. ``prior`` is the one that it was fitted with, among the values of the
-    data, so many parameters were fixed, and so many values of the data missing.
+    data, so many parameters were fixed, and so many values of the data missing. ``noise_weight`` is the share of rows
+    that are ``noise``, beside which the weights of the parameters sum to 1.
     """
 
     parameters: Parameters
@@ -91,6 +93,8 @@ class Fit:
     prior: Prior | None = None
     n_fixed_parameters: int = 0
     n_missing: int = 0
+    noise: Noise | None = None
+    noise_weight: float = 0.0
 
     @property
     def was_cut_short(self) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from fastgmm.errors import not_fitted
 from fastgmm.families import FAMILIES
 from fastgmm.families.check import check_covariances, check_parameters
+from fastgmm.families.noise import Noise
 from fastgmm.fit.steps import Fit, Step
 from fastgmm.parameters import FloatArray, Parameters
 
@@ -32,6 +33,9 @@ def fitted_attributes(fit: Fit, steps: tuple[Step, ...]) -> dict[str, Any]:
         "prior_": fit.prior,
         "n_fixed_parameters_": fit.n_fixed_parameters,
         "n_missing_": fit.n_missing,
+        "noise_weight_": fit.noise_weight,
+        "noise_log_volume_": None if fit.noise is None else fit.noise.log_volume,
+        "noise_box_": None if fit.noise is None else fit.noise.box,
     }
 
 
@@ -48,6 +52,9 @@ def no_history() -> dict[str, Any]:
         "prior_": None,
         "n_fixed_parameters_": 0,
         "n_missing_": 0,
+        "noise_weight_": 0.0,
+        "noise_log_volume_": None,
+        "noise_box_": None,
     }
 
 
@@ -66,6 +73,20 @@ def parameter_attributes(parameters: Parameters, roots: FloatArray | None = None
         "precisions_": precisions,
         "n_features_in_": parameters.n_features,
     }
+
+
+def noise_of(attributes: Mapping[str, Any]) -> tuple[Noise, float] | None:
+    """The noise of a fit and its weight; ``ValueError`` where they make none."""
+    if (log_volume := attributes.get("noise_log_volume_")) is None:
+        return None
+    box, weight = attributes.get("noise_box_"), float(attributes.get("noise_weight_", 0.0))
+    if not (np.isfinite(log_volume) and 0.0 <= weight < 1.0):
+        raise ValueError("noise_weight_ should be in the range [0, 1), and noise_log_volume_ finite")
+    if box is not None:
+        box = np.asarray(box, np.float64)
+        if box.shape != (2, np.shape(attributes["means_"])[1]) or not (box[0] < box[1]).all():
+            raise ValueError("noise_box_ should have a smallest and a larger largest value for each feature")
+    return Noise(float(log_volume), box), weight
 
 
 def work_on(matrices: Any) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_float64
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, FOUR, CovarianceFamily
+from fastgmm.families.noise import Noise, with_noise
 from fastgmm.fit.options import OPTIONS
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.backend import Backend
@@ -25,6 +26,7 @@ from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import (
     ARRAYS,
     check_shapes,
+    noise_of,
     sound_parameters_of,
     upper_root_of,
     weights_and_means_of,
@@ -59,18 +61,25 @@ class Scorer:
     in_single: Prepared | None  # None where squares would leave its range
     root: FloatArray  # of the precisions, upper triangular, or 1/σ
     n_fixed_parameters: int = 0
+    noise: tuple[Noise, float] | None = None  # and its weight
     _known: dict[str, PreparedIncomplete] = field(default_factory=dict, init=False)
+    _beside_noise: dict[int, Prepared] = field(default_factory=dict, init=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For work in another process, which loads the backend there."""
         attributes = {"weights_": self.weights, "means_": self.means, "precisions_cholesky_": self.root}
         options = {"covariance_type": self.covariance_type, "backend": self.backend_name}
-        return _make_scorer, (attributes | options | {"n_fixed_parameters_": self.n_fixed_parameters},)
+        noise = {}
+        if self.noise is not None:
+            (uniform, weight) = self.noise
+            noise = {"noise_log_volume_": uniform.log_volume, "noise_box_": uniform.box, "noise_weight_": weight}
+        return _make_scorer, (attributes | options | noise | {"n_fixed_parameters_": self.n_fixed_parameters},)
 
     @property
     def n_parameters(self) -> int:
         """How many numbers were free."""
-        return free_parameters(self.covariance_type, *self.shape) - self.n_fixed_parameters
+        of_components = free_parameters(self.covariance_type, *self.shape) - self.n_fixed_parameters
+        return of_components if self.noise is None else of_components + self.noise[0].n_parameters
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,10 +96,14 @@ class Scorer:
             and look_up("precisions_cholesky_") is self.precisions_cholesky
             and look_up("covariance_type") == self.covariance_type
             and look_up("backend") == self.backend_name
+            and (self.noise is None or look_up("noise_weight_") == self.noise[1])
+            and look_up("noise_log_volume_") == (None if self.noise is None else self.noise[0].log_volume)
         )
 
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
+        if self.noise is not None:
+            return self._evaluate_beside_noise(rows, n_threads, wanted)
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
         if prepared is not None and rows.has_missing:
             return evaluate_incomplete(rows, prepared, self.incomplete, self.backend, n_threads, wanted)
@@ -101,6 +114,25 @@ class Scorer:
         for part in pieces(rows.shape[0], 8 * rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond float32's range lies −inf
                 result[part] = self.evaluate(as_float64(rows.take(part)), n_threads, wanted)
+        return result
+
+    def _evaluate_beside_noise(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
+        """The same of a mixture whose last component is noise, the label of which is -1."""
+        assert self.noise is not None
+        if rows.has_missing:
+            raise ValueError("Noise is a density of all features: a mixture with noise takes no missing values.")
+        if self.in_single is None:
+            rows = as_float64(rows)
+        size = rows.values.itemsize
+        prepared = self.in_double if size == 8 else self.in_single
+        assert prepared is not None
+        if size not in self._beside_noise:  # made when the first row comes, without a lock
+            noise, weight = self.noise
+            log_constants = prepared.log_constants + np.log1p(-weight).astype(prepared.log_constants.dtype)
+            self._beside_noise[size] = with_noise(prepared._replace(log_constants=log_constants), weight, noise)
+        result = evaluate(rows, self._beside_noise[size], self.backend, n_threads, wanted)
+        if wanted == "labels":
+            result[result == self.shape[0]] = -1
         return result
 
     @property
@@ -165,7 +197,8 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
         is_ordinary = are_ordinary(_deviations(family, factors))
         in_single = family.assemble(weights, means, factors, np.float32) if is_ordinary else None
     backend, n_fixed = get_backend(attributes["backend"]), attributes.get("n_fixed_parameters_", 0)
-    return Scorer(*given, family.name, attributes["backend"], backend, in_double, in_single, root, n_fixed)
+    given_and_name, noise = (*given, family.name, attributes["backend"]), noise_of(attributes)
+    return Scorer(*given_and_name, backend, in_double, in_single, root, n_fixed, noise)
 
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:

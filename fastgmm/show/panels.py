@@ -35,7 +35,7 @@ _MOST_DOTS = 40
 def draw_classification(axes: Axes, view: View, with_numbers: bool) -> None:
     """Rows in the colors of their components, and these."""
     if view.rows is not None and len(view.rows.values):
-        _draw_rows(axes, view.rows, colors_of(view.parameters.n_components))
+        _draw_rows(axes, view.rows, _colors_of_rows(view.rows, view.parameters.n_components))
     draw_components(axes, view.parameters, with_numbers)
 
 
@@ -46,7 +46,7 @@ def draw_uncertainty(axes: Axes, view: View) -> None:
         if len(rows.values) > _MOST_MARKERS:
             _draw_image_of_uncertainty(axes, rows, rows.uncertainty)
         else:
-            _scatter(axes, rows, _areas(rows.uncertainty), colors_of(view.parameters.n_components), 0.6)
+            _scatter(axes, rows, _areas(rows.uncertainty), _colors_of_rows(rows, view.parameters.n_components), 0.6)
             for told in (0.1, 0.3, 0.5):
                 axes.scatter([], [], s=_areas(told), color="gray", label=f"{told}")
     draw_components(axes, view.parameters, with_numbers=True, with_labels=False)
@@ -55,6 +55,12 @@ def draw_uncertainty(axes: Axes, view: View) -> None:
 def _areas(uncertainty: Any) -> Any:
     """Of markers: in proportion to 1 − max p, which is 1 − 1/K at most; those of 0 are seen as well."""
     return 2.0 + 80.0 * uncertainty
+
+
+def _colors_of_rows(rows: Classified, n_components: int) -> FloatArray:
+    """Those of the components, by label; that of noise, -1, comes last, and is gray."""
+    colors = colors_of(n_components)
+    return np.vstack([colors, np.full(colors.shape[1], 0.6)]) if (rows.labels < 0).any() else colors
 
 
 def _draw_rows(axes: Axes, rows: Classified, colors: FloatArray) -> None:
@@ -189,7 +195,7 @@ def draw_histogram(axes: Axes, view: View, cuts: Sequence[float] | FloatArray = 
     parameters = view.parameters
     colors = colors_of(parameters.n_components)
     if view.rows is not None and len(view.rows.values):
-        _draw_bars(axes, view.rows, colors)
+        _draw_bars(axes, view.rows, _colors_of_rows(view.rows, parameters.n_components))
     grid = np.linspace(*_ends(view)[0], _CURVE_POINTS)
     curves = _densities(parameters, grid)
     for component, (curve, color) in enumerate(zip(curves, colors, strict=True)):
@@ -218,7 +224,7 @@ def _draw_bars(axes: Axes, rows: Classified, colors: FloatArray) -> None:
         edges = np.histogram_bin_edges(values, _MOST_BARS)
     n_bars = len(edges) - 1
     bars = _places(values, edges[0], edges[-1], n_bars)
-    counts = np.bincount(rows.labels * n_bars + bars, rows.weights, minlength=len(colors) * n_bars)
+    counts = np.bincount(rows.labels % len(colors) * n_bars + bars, rows.weights, minlength=len(colors) * n_bars)
     heights = counts.reshape(len(colors), n_bars) / (counts.sum() * np.diff(edges))
     tops = heights.cumsum(axis=0)
     for color, top, height in zip(colors, tops, heights, strict=True):

@@ -802,6 +802,7 @@ TOLD = {
     "prior": "default",
     "assignment": "hard",
     "annealing": "0.5",
+    "noise": "box",
 }
 
 
@@ -823,7 +824,8 @@ def test_options_that_do_not_go_together_are_wrong_usage_in_words_of_the_command
             assert message.startswith("fastgmm fit: error: --")
             assert all(flags[name] in message for name in pair)
             assert "parameter" not in message
-    assert refused == {("accelerate", "assignment"), ("assignment", "annealing")}
+    beside_noise = {(name, "noise") for name in ("accelerate", "prior", "assignment", "annealing")}
+    assert refused == {("accelerate", "assignment"), ("assignment", "annealing")} | beside_noise
 
 
 def test_what_hard_assignment_excludes_is_said_with_its_flag(capsys):

@@ -56,6 +56,7 @@ PAIRS: dict[str, list[tuple[Any, Any]]] = {
     "fixed": [((), ("means",)), ({"means": [0]}, {"means": [1]})],
     "assignment": [("soft", "hard")],
     "annealing": [(None, 0.5)],
+    "noise": [(None, "box"), ("box", 8.0)],
 }
 # The number of components by itself, and a warm start by the fit that it continues.
 ELSEWHERE = {"n_components", "warm_start"}

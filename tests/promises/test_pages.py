@@ -113,6 +113,18 @@ def check_readme(text: str, names: Names) -> None:
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in ("mixture.png", "picture.png"))
 
 
+def check_noise(text: str, names: Names) -> None:
+    assert "of all rows" in text
+    assert names["gm"].noise_weight_ == pytest.approx(0.35, abs=0.006)
+    assert "2.0 minutes with 54 of waiting, and 4.3 with 80" in text
+    short, long = np.argsort(names["gm"].means_[:, 0])
+    assert names["gm"].means_[short] == pytest.approx([2.0, 54], abs=0.5)
+    assert names["gm"].means_[long] == pytest.approx([4.3, 80], abs=0.5)
+    without = fastgmm.GaussianMixture(2, random_state=0).fit(names["X"]).means_
+    assert "58 minutes of waiting after the short ones, and eruptions of 4.5 minutes" in text
+    assert [without[:, 1].min(), without[:, 0].max()] == pytest.approx([58, 4.5], abs=0.5)
+
+
 def check_shapes(text: str, names: Names) -> None:
     assert "VEV with two components, whose BIC is 561.7, to three with 562.6" in text
     assert names["chosen"].best_params_ == {"n_components": 2, "covariance_type": "VEV"}
@@ -270,6 +282,7 @@ FOUND: dict[str, Callable[[str, Names], None]] = {
     "elsewhere.md": check_elsewhere,
     "missing-values.md": check_missing_values,
     "moments.md": check_moments,
+    "noise.md": check_noise,
     "pictures.md": check_pictures,
     "shapes.md": check_shapes,
     "start.md": check_start,
