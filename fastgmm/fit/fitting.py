@@ -27,7 +27,7 @@ from fastgmm.fit.constant_features import require_variances
 from fastgmm.fit.fixed import fixed_of, require_values
 from fastgmm.fit.identity import identity_of
 from fastgmm.fit.labelled import require_possible, rows_of_a_component
-from fastgmm.fit.noise import weight_of_noise, with_share_of_noise, without_noise
+from fastgmm.fit.noise import WithNoise, weight_of_noise, with_share_of_noise, without_noise
 from fastgmm.fit.options import Options, check_random_state, seed_of
 from fastgmm.fit.outcome import warning_about
 from fastgmm.fit.posterior import Constraints
@@ -271,7 +271,8 @@ def runs_of_em(
         require_possible(sweep.facts, start.weights)
         if options.max_iter > 0:
             require_variances(sweep, start, regularization, constraints)
-        who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint, noise=noise)
+        enclosing = None if noise is None else partial(WithNoise, noise=noise)
+        who = partial(run_em, observer=observer, restart=restart, checkpoint=checkpoint, enclosing=enclosing)
         em = partial(who, regularization=regularization, constraints=constraints)
         how = stopping, lower_bound, random_state, checkpoint is not None
         return run_as_assigned(options, sweep, start, em, *how)

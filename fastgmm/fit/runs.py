@@ -8,12 +8,10 @@ from functools import partial
 
 import numpy as np
 
-from fastgmm.families.noise import Noise
 from fastgmm.fit.acceleration import accelerated
 from fastgmm.fit.checkpoint import Checkpoint, SavedRun
 from fastgmm.fit.degenerate import Degenerate, degenerate_components, explanation_of
 from fastgmm.fit.em import Iterate, em
-from fastgmm.fit.noise import WithNoise
 from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.steps import Fit, Observer, Step, StopReason
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
@@ -87,7 +85,7 @@ def run_em(
     is_logged: bool = True,
     constraints: Constraints | None = None,
     checkpoint: Checkpoint | None = None,
-    noise: Noise | None = None,
+    enclosing: Callable[[Update], Update] | None = None,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -107,8 +105,8 @@ def run_em(
         A prior, and what stays as it is in the start.
     checkpoint : Checkpoint or None
         What keeps the run, so that it can go on in another process.
-    noise : Noise or None
-        To which the rows belong that the weights of the start leave.
+    enclosing : callable or None
+        Makes the update of all that is estimated from that of weights, means and covariances, where there is more.
 
     Returns
     -------
@@ -129,8 +127,8 @@ def run_em(
     outcome = None if checkpoint is None else checkpoint.outcome_of_next_run()
     if outcome is not None:
         return outcome
-    update = _update_of_rows(sweep, start, regularization, constraints, course.exponent)
-    update, visited = update if noise is None else WithNoise(update, noise), None
+    update, visited = _update_of_rows(sweep, start, regularization, constraints, course.exponent), None
+    update = update if enclosing is None else enclosing(update)
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
