@@ -121,6 +121,28 @@ def test_files_and_pickles_keep_it(name: str, points: FloatArray, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", FOURTEEN)
+def test_blocks_and_labels_are_taken(name: str, points: FloatArray) -> None:
+    of_rows = mixture(name, max_iter=20, tol=0.0)
+    of_blocks = mixture(name, max_iter=20, tol=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # twenty iterations are no convergence
+        of_rows.fit(points)
+        of_blocks.fit(fastgmm.blocks_of([points[:150], points[150:]]))
+    assert_close(of_blocks.covariances_, of_rows.covariances_, 1e-12)
+    labels = of_rows.predict(points)
+    known = np.where(np.arange(len(points)) % 4 == 0, (labels + 1) % 3, -1)
+    assert np.mean(mixture(name).fit(points, labels=known).predict(points) == (labels + 1) % 3) > 0.6
+
+
+@pytest.mark.parametrize("name", FOURTEEN)
+def test_a_graph_of_it_says_the_same(name: str, points: FloatArray) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    gm = mixture(name).fit(points)
+    session = runtime.InferenceSession(gm.to_onnx().SerializeToString())
+    assert_close(session.run(["score_samples"], {"X": points})[0].ravel(), gm.score_samples(points), 1e-12)
+
+
+@pytest.mark.parametrize("name", FOURTEEN)
 def test_what_is_made_of_a_mixture_is_of_the_family_whose_kernel_it_uses(name: str, points: FloatArray) -> None:
     """Parts, maps and mergers need not share what the components of the whole do."""
     gm, kernel = mixture(name).fit(points), FAMILIES[name].kernel
