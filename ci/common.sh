@@ -31,7 +31,7 @@ for name in kernels/test_{panels,groups,c_fuzz,c_instruction_sets,c_process,cont
     kernels/test_{incomplete,incomplete_backends,c_incomplete,c_refusals} \
     laws/test_{any_input,any_incomplete_input,em_laws,fits,incomplete_fits} files/test_{archive,damaged_files,hostile_files} fit/test_partitions machine/test_whole_file test_moments \
     promises/test_{accuracy,own_family,backends_agree,falls,invariance,out_of_memory,process_state,processes,same_bits,soak} \
-    promises/test_{incomplete,incomplete_accuracy,threads_and_models} data/test_origin sweeps/test_{bounded,in_memory} model/test_{joint,incomplete_scores} \
+    promises/test_{incomplete,incomplete_accuracy,threads_and_models,fourteen_models,noise} data/test_origin sweeps/test_{bounded,in_memory} model/test_{joint,incomplete_scores} \
     estimator/test_{moments,partial_fit} fit/test_{checkpoint,stepwise} sweeps/test_{on_dask,on_spark,placement}; do
     other_environment+=(--ignore "tests/$name.py")
 done
