@@ -102,7 +102,7 @@ Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpher
 
 
 class PreparedLinear(NamedTuple):
-    """Of log-densities cₖ + Σⱼ xⱼ θⱼₖ that are linear in the data: ``log_constants`` (K,), ``loadings`` (n_lines, step).
+    """Of log-densities cₖ + Σⱼ xⱼ θⱼₖ, linear in the data: ``log_constants`` (K,), ``loadings`` (n_lines, step).
 
     Both are float64. A line holds θⱼₖ of all components, and 0 behind them so that ``step`` is a multiple of 8.
     """

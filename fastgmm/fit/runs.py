@@ -133,7 +133,9 @@ def run_em(
     rounding = ROUNDING[sweep.facts.rows.values.dtype]
     judge = Judge(stopping, rounding, degenerate, restart, observer, is_logged, course, visited, checkpoint)
     try:
-        return run_of(sweep, lambda at: loop(update, at, lower_bound), start, judge, lambda saved: saved.iterate(update))
+        return run_of(
+            sweep, lambda at: loop(update, at, lower_bound), start, judge, lambda saved: saved.iterate(update)
+        )
     except NoModelError as failure:
         raise explanation_of(sweep, failure, "" if constraints is None else constraints.advice) from failure
 

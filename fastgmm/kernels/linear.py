@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastgmm.entries import Entries
 from fastgmm.kernels.contract import SMALLEST_TILE, ChunkPlan, Outputs, Section
@@ -71,6 +70,3 @@ def plan_of_entries(rows: Entries, n_components: int) -> ChunkPlan:
 def no_outputs() -> Outputs:
     """Of which nothing is wanted."""
     return Outputs(np.empty(0), np.empty(0, np.int64), np.empty((0, 0)), normalize=False)
-
-
-NextChunk: TypeAlias = NDArray[np.int64] | None

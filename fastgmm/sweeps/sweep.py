@@ -35,7 +35,7 @@ Question: TypeAlias = Callable[[Rows, Machinery], T]
 class Passes(Protocol):
     """Visits every row and returns the moments under each of some models; rows that are dear to visit, once for all.
 
-    It may raise ``DeadlineError``, also in the middle. That is all that a loop asks of it, whatever rows and models are.
+    It may raise ``DeadlineError``, also in the middle. A loop asks no more of it, whatever rows and models are.
     """
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]: ...

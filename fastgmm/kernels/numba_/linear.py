@@ -30,7 +30,6 @@ from fastgmm.kernels.numba_.vector import (
     pointer,
     put,
     store,
-    where_less,
 )
 from fastgmm.parameters import FloatArray, PreparedLinear
 
