@@ -1,7 +1,7 @@
 """Counts, zeros and ones, and categories as users hand them in, dense or sparse, as rows of entries."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -9,6 +9,16 @@ from fastgmm.data.validation import check_rows, check_shape
 from fastgmm.entries import Entries
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, IntArray
+
+
+class SparseMatrix(Protocol):
+    """A matrix or an array of SciPy, in any of its formats."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def tocsr(self) -> Any: ...
+
 
 _BYTES = (np.dtype(np.bool_), np.dtype(np.uint8))
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

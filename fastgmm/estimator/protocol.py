@@ -204,6 +204,14 @@ def sklearn_tags(estimator: object) -> Any:
     )
 
 
+def discrete_tags(estimator: object, allows_missing: bool, takes_sparse: bool, are_categories: bool) -> Any:
+    """The same of a mixture of counts or categories."""
+    tags = sklearn_tags(estimator)
+    tags.input_tags.allow_nan, tags.input_tags.sparse = allows_missing, takes_sparse
+    tags.input_tags.categorical, tags.input_tags.positive_only = are_categories, True
+    return tags
+
+
 def regressor_tags(estimator: object) -> Any:
     """The same of a regressor."""
     from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags

@@ -23,7 +23,7 @@ class DiscreteModel:
     def n_parameters(self) -> int:
         """Free ones, for AIC and BIC: weights and mean parameters that sum to 1 have one fewer."""
         n_components, width = self.parameters.means.shape
-        return n_components * self.family.n_free(width) + n_components - 1
+        return int(n_components * self.family.n_free(width) + n_components - 1)
 
     def evaluate(self, rows: Entries, backend: str, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities (n,), labels (n,), joint log-densities or responsibilities (n, K) in float64."""
