@@ -355,5 +355,4 @@ def draws(self: Any, n_samples: int, total: int) -> "tuple[Array, IntArray]":
 
 def sklearn_tags(self: Any) -> Any:
     """scikit-learn's description of what the estimator takes; only scikit-learn asks for it."""
-    family = self._kind.family
-    return discrete_tags(self, family != "multinomial", family != "categorical", family == "categorical")
+    return discrete_tags(self, self._kind.family)

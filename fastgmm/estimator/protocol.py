@@ -204,11 +204,13 @@ def sklearn_tags(estimator: object) -> Any:
     )
 
 
-def discrete_tags(estimator: object, allows_missing: bool, takes_sparse: bool, are_categories: bool) -> Any:
+def discrete_tags(estimator: object, family: str) -> Any:
     """The same of a mixture of counts or categories."""
     tags = sklearn_tags(estimator)
-    tags.input_tags.allow_nan, tags.input_tags.sparse = allows_missing, takes_sparse
-    tags.input_tags.categorical, tags.input_tags.positive_only = are_categories, True
+    tags.input_tags.allow_nan = family != "multinomial"
+    tags.input_tags.positive_only = family != "bernoulli"
+    tags.input_tags.categorical = family == "categorical"
+    tags.input_tags.sparse = not tags.input_tags.categorical
     return tags
 
 

@@ -34,7 +34,7 @@ from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, FloatArray, IntArray, Parameters, PreparedLinear
 
 # No probability is nearer to 0 or 1, and no rate smaller: a row may be nearly impossible, but its density is a number.
-SMALLEST = 1e-12
+SMALLEST = 1e-15
 _LANES = 8
 
 

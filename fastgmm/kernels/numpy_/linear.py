@@ -38,7 +38,8 @@ def _on_lines(rows: Entries) -> FloatArray:
 def _joint_density(rows: Entries, table: FloatArray, prepared: PreparedLinear) -> FloatArray:
     """cₖ + Σⱼ xⱼ θⱼₖ + log-prior, (K, rows)."""
     n_components = len(prepared.log_constants)
-    joint = (prepared.log_constants + table @ prepared.loadings[:, :n_components])[: rows.n_rows].T
+    with np.errstate(over="ignore", invalid="ignore"):
+        joint = (prepared.log_constants + table @ prepared.loadings[:, :n_components])[: rows.n_rows].T
     joint = np.where(joint > LOWEST, joint, LOWEST)
     if rows.groups is None or rows.group_prior is None:
         return joint
