@@ -48,10 +48,16 @@ class LinearKernels:
     log_density: LinearDensity
 
 
-def linear_kernels(backend: str) -> LinearKernels:
-    """Those of the backend of that name, which is loaded."""
-    folder = {"c": "c", "numba": "numba_", "numpy": "numpy_"}[backend]
-    kernels: LinearKernels = import_whole(f"fastgmm.kernels.{folder}.linear").KERNELS
+_MODULES = {
+    "c": "fastgmm.kernels.c.linear",
+    "numba": "fastgmm.kernels.numba_.linear",
+    "numpy": "fastgmm.kernels.numpy_.linear",
+}
+
+
+def linear_kernels(name: str) -> LinearKernels:
+    """Those of the backend of that name, loaded when they are first asked for: few fits need them."""
+    kernels: LinearKernels = import_whole(_MODULES[name]).KERNELS
     return kernels
 
 
