@@ -270,7 +270,7 @@ def test_an_error_says_what_is_wrong(mixture, X, message):
 
 
 def test_categories_are_no_sparse_matrix_and_later_ones_are_those_of_the_fit():
-    with pytest.raises(TypeError, match="[Ss]parse"):
+    with pytest.raises(TypeError, match=r"[Ss]parse"):
         CategoricalMixture().fit(sparse.csr_array([[1]]))
     mixture = CategoricalMixture().fit([[0, 2], [1, 0]])
     with pytest.raises(ValueError, match="2 categories of feature 0; got 2 in row 1"):
