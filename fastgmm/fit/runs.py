@@ -85,7 +85,7 @@ def run_em(
     is_logged: bool = True,
     constraints: Constraints | None = None,
     checkpoint: Checkpoint | None = None,
-    enclosing: Callable[[Update], Update] | None = None,
+    enclosing: Callable[[GaussianUpdate], GaussianUpdate] | None = None,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
