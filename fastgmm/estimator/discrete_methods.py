@@ -215,10 +215,10 @@ def score(
     >>> round(BernoulliMixture(alpha=0).fit([[1], [0]]).score([[1]]), 3)
     -0.693
     """
-    return _score(self, X, y, sample_weight)[0]
+    return scored(self, X, y, sample_weight)[0]
 
 
-def _score(self: Any, X: Any, y: object, sample_weight: Any) -> tuple[float, float, int]:
+def scored(self: Any, X: Any, y: object, sample_weight: Any) -> tuple[float, float, int]:
     """The score, and the numbers of rows and of free parameters of the same model."""
     model, rows = ready_to_score(self, X)
     weights = check_sample_weight(sample_weight, rows.n_rows)
@@ -252,7 +252,7 @@ def bic(self: Any, X: "ArrayLike | SparseMatrix") -> float:
     >>> round(BernoulliMixture(alpha=0).fit(X).bic(X), 3)
     5.885
     """
-    return criteria.bic(*_score(self, X, None, None))
+    return criteria.bic(*scored(self, X, None, None))
 
 
 def aic(self: Any, X: "ArrayLike | SparseMatrix") -> float:
@@ -279,7 +279,7 @@ def aic(self: Any, X: "ArrayLike | SparseMatrix") -> float:
     >>> round(BernoulliMixture(alpha=0).fit(X).aic(X), 3)
     6.499
     """
-    return criteria.aic(*_score(self, X, None, None))
+    return criteria.aic(*scored(self, X, None, None))
 
 
 def icl(self: Any, X: "ArrayLike | SparseMatrix") -> float:

@@ -5,6 +5,7 @@ The choice among mixtures and regression are some twenty modules, a fifth of the
 
 from fastgmm.estimator.bernoulli import BernoulliMixture
 from fastgmm.estimator.categorical import CategoricalMixture
+from fastgmm.estimator.discrete_selecting import ComponentSelection, select_components
 from fastgmm.estimator.multinomial import MultinomialMixture
 from fastgmm.estimator.poisson import PoissonMixture
 from fastgmm.estimator.regressor import MixtureRegressor
@@ -15,6 +16,7 @@ from fastgmm.show.selection_display import SelectionDisplay
 __all__ = [
     "BernoulliMixture",
     "CategoricalMixture",
+    "ComponentSelection",
     "GaussianMixtureSelection",
     "MixtureRegressor",
     "MultinomialMixture",
@@ -22,12 +24,14 @@ __all__ = [
     "Selection",
     "SelectionDisplay",
     "select",
+    "select_components",
 ]
 
 # Their home may move; what pickles name does not.
 for _public in (
     BernoulliMixture,
     CategoricalMixture,
+    ComponentSelection,
     GaussianMixtureSelection,
     MixtureRegressor,
     MultinomialMixture,
