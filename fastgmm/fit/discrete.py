@@ -94,7 +94,7 @@ def fit_entries(
 def sweep_of(rows: Entries, family: DiscreteFamily, options: DiscreteOptions, deadline: float = math.inf) -> OfEntries:
     """A sweep with the backend and the threads that suit the rows, unless they were asked for."""
     plan = plan_of_entries(rows, options.n_components)
-    backend = get_backend(options.backend, plan.work_per_row * rows.n_rows)
+    backend = get_backend(options.backend)  # C, which is as fast as Numba here, and never compiles
     threads = resolve_n_threads(options.n_threads, plan.useful_threads > 1)
     constants = family.log_constants(rows)
     if rows.weights is not None:

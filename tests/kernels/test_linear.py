@@ -1,5 +1,7 @@
 """Kernels of log-densities that are linear in the data: one meaning, in three backends, for every form of rows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -113,10 +115,25 @@ def test_threads_and_sections_change_no_bit(backend):
 def test_a_row_has_the_same_bits_among_any_others(backend):
     forms, prepared = problem(SHAPES[0], False, np.random.default_rng(2))
     rows = forms["float64"]
-    alone = outputs(rows.part(slice(5, 6)), prepared, backend, normalize=True)
-    among = outputs(rows, prepared, backend, normalize=True)
-    assert alone.log_density[0] == among.log_density[5]
-    assert (alone.joint[0] == among.joint[5]).all()
+    full = dataclasses.replace(rows, values=rows.values + 1.0)  # where C computes several rows together
+    for some in (rows, full, dataclasses.replace(full, values=full.values.astype(np.uint8))):
+        alone = outputs(some.part(slice(5, 6)), prepared, backend, normalize=True)
+        among = outputs(some, prepared, backend, normalize=True)
+        assert alone.log_density[0] == among.log_density[5]
+        assert (alone.joint[0] == among.joint[5]).all()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("with_missing", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rows_without_zeros_have_the_sums_of_the_formula(shape, with_missing, backend):
+    forms, prepared = problem(shape, with_missing, np.random.default_rng(4))
+    rows = dataclasses.replace(forms["float64"], values=forms["float64"].values + 0.5)
+    prepared = prepared._replace(loadings=0.05 * prepared.loadings)  # components that are not far apart
+    _, _, counts, first, _ = by_the_formula(rows, prepared)
+    found = sums(rows, prepared, backend)
+    np.testing.assert_allclose(found[0][: shape[2]], counts, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(found[1][:, : shape[2]], first, rtol=1e-10, atol=1e-9)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -153,8 +170,6 @@ def test_neighboring_rows_and_any_rows_are_those_of_the_table():
     ],
 )
 def test_c_refuses_arrays_that_do_not_fit_together(change, message):
-    import dataclasses
-
     rows = dataclasses.replace(Entries(3, 2, np.zeros((3, 2))), **change)
     prepared = PreparedLinear(np.zeros(1), np.zeros((2, 8)))
     slots = LinearSlots(np.zeros((1, 8)), np.zeros((1, rows.n_lines, 8)), np.zeros((1, 2)))

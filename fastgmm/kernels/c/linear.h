@@ -12,17 +12,38 @@
 #define EXCLUDED_JOINT (-1.79e308)
 #define MOST_VECTORS 8
 
+/* Where a row lies while it is worked on, by its entries; `look` has room for a vector. */
 typedef struct {
-    double *constants, *joint, *numbers, *look; /* `look` has room for a vector */
+    const double *constants;
+    double *joint, *numbers, *look;
     int32_t *lines, *active;
 } Desk;
 
-INLINE Desk desk_in(void *scratch, int64_t step, int64_t n_features) {
-    double *numbers = scratch;
-    Desk desk = {numbers, numbers + step, numbers + 2 * step + 8, numbers + 2 * step};
-    desk.lines = (int32_t *)(desk.numbers + n_features);
-    desk.active = desk.lines + n_features;
-    return desk;
+/* Of rows without many zeros so many are computed together, since a line of loadings then is read once for all. */
+#define ROWS_TOGETHER 4
+
+typedef struct {
+    Desk desks[ROWS_TOGETHER];
+    double *table; /* by line, the number of each row there */
+} Desks;
+
+/* As linear_module.c counts it. */
+INLINE Desks desks_in(void *scratch, const fastgmm_linear *prepared, int64_t n_features) {
+    Desks desks;
+    const int64_t step = prepared->step;
+    double *constants = scratch, *next = constants + step;
+    for (int64_t k = 0; k < step; k++) constants[k] = k < prepared->n_components ? prepared->log_constants[k] : 0;
+    desks.table = next, next += ROWS_TOGETHER * prepared->n_lines;
+    for (int row = 0; row < ROWS_TOGETHER; row++) {
+        Desk *desk = &desks.desks[row];
+        desk->constants = constants;
+        desk->joint = next, next += step;
+        desk->look = next, next += 8;
+        desk->numbers = next, next += n_features;
+        desk->lines = (int32_t *)next, desk->active = desk->lines + n_features;
+        next += (n_features + step + 1) / 2;
+    }
+    return desks;
 }
 
 /* Append what is not 0 among the numbers of a dense row, LANES of which are looked at together. */
@@ -137,11 +158,47 @@ OUTLINE void put_joint_of_entries(const double *loadings, int64_t step, const De
     }
 }
 
-/* The joint log-densities of a row, never lower than the lowest, and -inf behind those of the components. */
-INLINE void put_joint_of_row(const fastgmm_entries *rows, const fastgmm_linear *prepared, int64_t i, const Desk *desk,
-                             int64_t n_entries) {
+/* The same of several rows by their table: to add nothing changes no bit of a sum. */
+INLINE void put_joint_of_table(const fastgmm_linear *prepared, const Desks *desks, int64_t first, const int n) {
+    Vector sums[ROWS_TOGETHER][4];
+    const double *numbers = desks->table, *line = prepared->loadings + first;
+    UNROLLED
+    for (int row = 0; row < ROWS_TOGETHER; row++)
+        UNROLLED
+        for (int i = 0; i < n; i++) sums[row][i] = load(desks->desks[row].constants + first + i * LANES);
+    for (int64_t j = 0; j < prepared->n_lines; j++, numbers += ROWS_TOGETHER, line += prepared->step) {
+        Vector theta[4];
+        UNROLLED
+        for (int i = 0; i < n; i++) theta[i] = load(line + i * LANES);
+        UNROLLED
+        for (int row = 0; row < ROWS_TOGETHER; row++) {
+            const Vector x = broadcast(numbers[row]);
+            UNROLLED
+            for (int i = 0; i < n; i++) sums[row][i] = fma_(x, theta[i], sums[row][i]);
+        }
+    }
+    UNROLLED
+    for (int row = 0; row < ROWS_TOGETHER; row++)
+        UNROLLED
+        for (int i = 0; i < n; i++) store(desks->desks[row].joint + first + i * LANES, sums[row][i]);
+}
+
+OUTLINE void put_joint_together(const fastgmm_linear *prepared, const Desks *desks) {
+    const int64_t most = (AVX512 ? 4 : 2) * LANES;
+    int64_t k = 0;
+    for (; k + most <= prepared->step; k += most) put_joint_of_table(prepared, desks, k, AVX512 ? 4 : 2);
+    switch ((prepared->step - k) / LANES) {
+    case 1: put_joint_of_table(prepared, desks, k, 1); break;
+    case 2: put_joint_of_table(prepared, desks, k, 2); break;
+    case 3: put_joint_of_table(prepared, desks, k, 3); break;
+    default: break;
+    }
+}
+
+/* Joint log-densities are never lower than the lowest, have their priors, and are -inf behind those of components. */
+INLINE void bound_joint_of_row(const fastgmm_entries *rows, const fastgmm_linear *prepared, int64_t i,
+                               const Desk *desk) {
     const int64_t n_components = prepared->n_components, step = prepared->step;
-    put_joint_of_entries(prepared->loadings, step, desk, n_entries);
     for (int64_t k = 0; k < n_components; k++)
         desk->joint[k] = desk->joint[k] > LOWEST_JOINT ? desk->joint[k] : LOWEST_JOINT;
     if (rows->groups && rows->groups[i] >= 0 && rows->groups[i] < rows->n_groups) {
@@ -207,64 +264,119 @@ OUTLINE void add_entries(const Desk *desk, int64_t n_entries, int64_t n_active, 
     }
 }
 
-INLINE void put_constants(const fastgmm_linear *prepared, const Desk *desk) {
-    for (int64_t k = 0; k < prepared->step; k++)
-        desk->constants[k] = k < prepared->n_components ? prepared->log_constants[k] : 0;
+/* The same of several rows by their table, in the same order of sums. */
+OUTLINE void add_together(const fastgmm_linear *prepared, const Desks *desks, double *first) {
+    const double *numbers = desks->table;
+    const int64_t step = prepared->step;
+    for (int64_t j = 0; j < prepared->n_lines; j++, numbers += ROWS_TOGETHER, first += step) {
+        for (int64_t k = 0; k < step; k += LANES) {
+            Vector sum = load(first + k);
+            UNROLLED
+            for (int row = 0; row < ROWS_TOGETHER; row++)
+                sum = fma_(broadcast(numbers[row]), load(desks->desks[row].joint + k), sum);
+            store(first + k, sum);
+        }
+    }
+}
+
+/* Put the entries of rows on their desks, and where most numbers are entries the table; whether that was done. */
+INLINE int are_together(const Desks *desks, const int64_t *n_entries, int n_rows, int64_t n_lines) {
+    int64_t total = 0;
+    for (int row = 0; row < n_rows; row++) total += n_entries[row];
+    if (n_rows < ROWS_TOGETHER || 2 * total < ROWS_TOGETHER * n_lines) return 0;
+    memset(desks->table, 0, (size_t)(8 * ROWS_TOGETHER * n_lines));
+    for (int row = 0; row < ROWS_TOGETHER; row++) {
+        const Desk *desk = &desks->desks[row];
+        for (int64_t e = 0; e < n_entries[row]; e++) desks->table[desk->lines[e] * ROWS_TOGETHER + row] = desk->numbers[e];
+    }
+    return 1;
+}
+
+INLINE void sweep_together(const fastgmm_entries *rows, const fastgmm_linear *prepared, const Desks *desks,
+                           const int64_t *places, int n_rows, double *counts, double *first, double *totals) {
+    const int64_t n_components = prepared->n_components, step = prepared->step;
+    const double margin = (double)negligible_margin(n_components);
+    int64_t n_entries[ROWS_TOGETHER], n_active[ROWS_TOGETHER], all_active = 0;
+    for (int row = 0; row < n_rows; row++) n_entries[row] = entries_of(rows, places[row], &desks->desks[row]);
+    const int together = are_together(desks, n_entries, n_rows, prepared->n_lines);
+    if (together) put_joint_together(prepared, desks);
+    for (int row = 0; row < n_rows; row++) {
+        const Desk *desk = &desks->desks[row];
+        const double weight = rows->weights ? rows->weights[places[row]] : 1;
+        double total;
+        if (!together) put_joint_of_entries(prepared->loadings, step, desk, n_entries[row]);
+        bound_joint_of_row(rows, prepared, places[row], desk);
+        const double log_density = exponentials_of_row(desk, step, margin, &total);
+        totals[0] += weight;
+        totals[1] += weight * log_density;
+        all_active += n_active[row] = scale_row(desk, n_components, weight / total, counts);
+    }
+    if (together && all_active * LANES > step) {
+        add_together(prepared, desks, first);
+        return;
+    }
+    for (int row = 0; row < n_rows; row++)
+        add_entries(&desks->desks[row], n_entries[row], n_active[row], step, first);
 }
 
 static void NAME(linear_sweep, entries)(const fastgmm_entries *rows, const fastgmm_linear *prepared,
                                         const fastgmm_section *section, const fastgmm_linear_slots *slots,
                                         const fastgmm_share *share) {
-    const int64_t n_components = prepared->n_components, step = prepared->step;
-    const Desk desk = desk_in(share->scratch, step, rows->n_features);
-    const double margin = (double)negligible_margin(n_components);
-    put_constants(prepared, &desk);
+    const int64_t step = prepared->step;
+    const Desks desks = desks_in(share->scratch, prepared, rows->n_features);
     for (int64_t chunk = take_chunk(share, -1); chunk < section->n_chunks; chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
         double *counts = slots->counts + chunk * step, *first = slots->first + chunk * prepared->n_lines * step;
-        double *totals = slots->totals + 2 * chunk;
+        int64_t places[ROWS_TOGETHER];
+        int n_rows = 0;
         for (int64_t i = begin; i < end; i++) {
-            const double weight = rows->weights ? rows->weights[i] : 1;
-            if (!(weight > 0)) continue;
-            const int64_t n_entries = entries_of(rows, i, &desk);
-            double total;
-            put_joint_of_row(rows, prepared, i, &desk, n_entries);
-            const double log_density = exponentials_of_row(&desk, step, margin, &total);
-            totals[0] += weight;
-            totals[1] += weight * log_density;
-            const int64_t n_active = scale_row(&desk, n_components, weight / total, counts);
-            add_entries(&desk, n_entries, n_active, step, first);
+            if (!rows->weights || rows->weights[i] > 0) places[n_rows++] = i;
+            if (n_rows < ROWS_TOGETHER && i + 1 < end) continue;
+            sweep_together(rows, prepared, &desks, places, n_rows, counts, first, slots->totals + 2 * chunk);
+            n_rows = 0;
         }
     }
+}
+
+INLINE void put_outputs_of_row(const Desk *desk, const fastgmm_linear *prepared, const fastgmm_outputs *outputs,
+                               int64_t i) {
+    const int64_t n_components = prepared->n_components;
+    double *densities = outputs->log_density, *table = outputs->joint, total;
+    if (outputs->labels) {
+        int64_t best = 0;
+        for (int64_t k = 1; k < n_components; k++)
+            if (desk->joint[k] > desk->joint[best]) best = k;
+        outputs->labels[i] = best;
+    }
+    if (table && !outputs->normalize)
+        for (int64_t k = 0; k < n_components; k++) table[i * n_components + k] = desk->joint[k];
+    if (!densities && !outputs->normalize) return;
+    const double log_density = exponentials_of_row(desk, prepared->step, -SMALLEST_EXPONENT, &total);
+    if (densities) densities[i] = log_density;
+    if (table && outputs->normalize)
+        for (int64_t k = 0; k < n_components; k++) table[i * n_components + k] = desk->joint[k] / total;
 }
 
 static void NAME(linear_log_density, entries)(const fastgmm_entries *rows, const fastgmm_linear *prepared,
                                               const fastgmm_section *section, const fastgmm_outputs *outputs,
                                               const fastgmm_share *share) {
-    const int64_t n_components = prepared->n_components, step = prepared->step;
-    const Desk desk = desk_in(share->scratch, step, rows->n_features);
-    double *densities = outputs->log_density, *table = outputs->joint;
-    put_constants(prepared, &desk);
+    const Desks desks = desks_in(share->scratch, prepared, rows->n_features);
     for (int64_t chunk = take_chunk(share, -1); chunk < section->n_chunks; chunk = take_chunk(share, chunk)) {
         const int64_t begin = chunk * section->chunk_rows + section->start;
         const int64_t end = smaller(chunk * section->chunk_rows + section->stop, rows->n_rows);
-        for (int64_t i = begin; i < end; i++) {
-            put_joint_of_row(rows, prepared, i, &desk, entries_of(rows, i, &desk));
-            if (outputs->labels) {
-                int64_t best = 0;
-                for (int64_t k = 1; k < n_components; k++)
-                    if (desk.joint[k] > desk.joint[best]) best = k;
-                outputs->labels[i] = best;
+        for (int64_t i = begin; i < end; i += ROWS_TOGETHER) {
+            const int n_rows = (int)smaller(ROWS_TOGETHER, end - i);
+            int64_t n_entries[ROWS_TOGETHER];
+            for (int row = 0; row < n_rows; row++) n_entries[row] = entries_of(rows, i + row, &desks.desks[row]);
+            const int together = are_together(&desks, n_entries, n_rows, prepared->n_lines);
+            if (together) put_joint_together(prepared, &desks);
+            for (int row = 0; row < n_rows; row++) {
+                const Desk *desk = &desks.desks[row];
+                if (!together) put_joint_of_entries(prepared->loadings, prepared->step, desk, n_entries[row]);
+                bound_joint_of_row(rows, prepared, i + row, desk);
+                put_outputs_of_row(desk, prepared, outputs, i + row);
             }
-            if (table && !outputs->normalize)
-                for (int64_t k = 0; k < n_components; k++) table[i * n_components + k] = desk.joint[k];
-            if (!densities && !outputs->normalize) continue;
-            double total;
-            const double log_density = exponentials_of_row(&desk, step, -SMALLEST_EXPONENT, &total);
-            if (densities) densities[i] = log_density;
-            if (table && outputs->normalize)
-                for (int64_t k = 0; k < n_components; k++) table[i * n_components + k] = desk.joint[k] / total;
         }
     }
 }

@@ -149,9 +149,10 @@ static int begin(Call *call, PyObject *const *arguments, Py_ssize_t n_arguments)
         if (!view) return -1;
         call->share.next = view->buf;
     }
-    /* As desk_in of linear.h cuts it. */
-    if (step > PY_SSIZE_T_MAX / 64) return PyErr_NoMemory(), -1;
-    call->memory = PyMem_Malloc((size_t)(8 * (2 * step + 8 + d) + 4 * (d + step)) + FASTGMM_ALIGNMENT);
+    /* As desks_in of linear.h cuts it: constants, a table, and of four rows joint densities, a vector, entries. */
+    if (step > PY_SSIZE_T_MAX / 256) return PyErr_NoMemory(), -1;
+    const int64_t numbers = step + 4 * call->prepared.n_lines + 4 * (step + 8 + d + (d + step + 1) / 2);
+    call->memory = PyMem_Malloc((size_t)(8 * numbers) + FASTGMM_ALIGNMENT);
     if (!call->memory) return PyErr_NoMemory(), -1;
     const uintptr_t first = (uintptr_t)call->memory + FASTGMM_ALIGNMENT - 1;
     call->share.scratch = (void *)(first & ~(uintptr_t)(FASTGMM_ALIGNMENT - 1));
