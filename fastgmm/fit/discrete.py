@@ -25,6 +25,7 @@ from fastgmm.fit.runs import ROUNDING, Judge, Stopping, run_update
 from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.linear import plan_of_entries
+from fastgmm.machine.pieces import pieces
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
@@ -96,10 +97,18 @@ def sweep_of(rows: Entries, family: DiscreteFamily, options: DiscreteOptions, de
     plan = plan_of_entries(rows, options.n_components)
     backend = get_backend(options.backend)  # C, which is as fast as Numba here, and never compiles
     threads = resolve_n_threads(options.n_threads, plan.useful_threads > 1)
-    constants = family.log_constants(rows)
-    if rows.weights is not None:
-        constants = constants[rows.weights > 0] * rows.weights[rows.weights > 0]
-    return OfEntries(rows, backend.name, threads, float(constants.sum()), deadline)
+    return OfEntries(rows, backend.name, threads, _constant_of(rows, family), deadline)
+
+
+def _constant_of(rows: Entries, family: DiscreteFamily) -> float:
+    """Σw log h(x), for which no number of every row is kept."""
+    constant = 0.0
+    for part in pieces(rows.n_rows, 24 * max(1, rows.n_entries // rows.n_rows)) if family.counts else ():
+        some = rows.part(part)
+        weights = np.ones(some.n_rows) if some.weights is None else some.weights
+        # Rows of weight 0 may hold anything.
+        constant += float(np.where(weights > 0, weights * family.log_constants(some), 0.0).sum())
+    return constant
 
 
 def _runs(

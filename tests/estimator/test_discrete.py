@@ -1,6 +1,8 @@
 """Mixtures of counts and categories: their formulas, what they take, and what they promise."""
 
 import pickle
+import signal
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -354,6 +356,36 @@ def test_nothing_is_known_before_a_fit_and_a_fit_that_fails_changes_nothing(rng)
     with pytest.raises(ValueError, match="n_components"):
         mixture.fit([[1.0]])
     assert vars(mixture) == before
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm")
+def test_an_interrupted_fit_leaves_the_estimator_as_it_was(signal_after, rng):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    X = rng.uniform(size=(60_000, 100)) < 0.4
+    mixture = BernoulliMixture(2, random_state=0).fit(X[:500])
+    before = dict(vars(mixture.set_params(n_components=40, max_iter=100_000, tol=0.0)))
+    signal_after(0.3, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        mixture.fit(X)
+    assert vars(mixture) == before
+
+
+@pytest.mark.parametrize("backend", ["c", "numba"])
+def test_memory_above_the_data_does_not_grow_with_rows(backend, rng):
+    if backend not in BACKENDS:
+        pytest.skip("not there")
+    peaks = []
+    for n_rows in (20_000, 160_000):
+        X = rng.poisson(1.0, (n_rows, 30)).astype(np.uint8)
+        mixture = PoissonMixture(20, random_state=0, max_iter=2, tol=0.0, backend=backend, n_threads=2)
+        mixture.fit(X)
+        tracemalloc.start()
+        mixture.fit(X)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 140_000 * 4  # of 160,000 rows not even one number each
 
 
 def test_impossible_rows_under_maximum_likelihood_are_no_nan():
