@@ -2,14 +2,16 @@
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one, and
 ``MixtureRegressor`` finds targets. ``select`` chooses among mixtures, and returns a ``Selection``;
-``GaussianMixtureSelection`` does so as an estimator. ``load`` reads a saved mixture, ``blocks_of`` makes a source of
-rows that are too many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no numbers,
-``warmup`` compiles kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass
-over the rows leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components
-that belong together. ``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among
-several. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and
-``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor
-matplotlib, and what ``estimator/later.py`` has is imported when it is first asked for.
+``GaussianMixtureSelection`` does so as an estimator. ``BernoulliMixture``, ``PoissonMixture``, ``MultinomialMixture``
+and ``CategoricalMixture`` are mixtures of zeros and ones, of counts and of categories, and ``select_components``
+chooses among such, a ``ComponentSelection``. ``load`` reads a saved mixture, ``blocks_of`` makes a source of rows that
+are too many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no numbers, ``warmup`` compiles
+kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
+leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components that belong
+together. ``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among several. ``Prior``
+is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the
+exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib, and what
+``estimator/later.py`` has is imported when it is first asked for.
 """
 
 import logging
@@ -31,16 +33,33 @@ from fastgmm.sweeps.blocks_of import blocks_of
 from fastgmm.version import __version__
 
 if TYPE_CHECKING:
-    from fastgmm.estimator.later import GaussianMixtureSelection, MixtureRegressor, Selection, SelectionDisplay, select
+    from fastgmm.estimator.later import (
+        BernoulliMixture,
+        CategoricalMixture,
+        ComponentSelection,
+        GaussianMixtureSelection,
+        MixtureRegressor,
+        MultinomialMixture,
+        PoissonMixture,
+        Selection,
+        SelectionDisplay,
+        select,
+        select_components,
+    )
 
 __all__ = [
+    "BernoulliMixture",
+    "CategoricalMixture",
     "Clusters",
+    "ComponentSelection",
     "GaussianMixture",
     "GaussianMixtureImputer",
     "GaussianMixtureSelection",
     "MixtureDisplay",
     "MixtureRegressor",
     "Moments",
+    "MultinomialMixture",
+    "PoissonMixture",
     "Prior",
     "Selection",
     "SelectionDisplay",
@@ -54,6 +73,7 @@ __all__ = [
     "numeric_columns",
     "save_moments",
     "select",
+    "select_components",
     "show_backend",
     "warmup",
 ]

@@ -101,6 +101,16 @@ class PreparedSpherical(NamedTuple):
 Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpherical
 
 
+class PreparedLinear(NamedTuple):
+    """Of log-densities cₖ + Σⱼ xⱼ θⱼₖ, linear in the data: ``log_constants`` (K,), ``loadings`` (n_lines, step).
+
+    Both are float64. A line holds θⱼₖ of all components, and 0 behind them so that ``step`` is a multiple of 8.
+    """
+
+    log_constants: FloatArray
+    loadings: FloatArray
+
+
 def scales_of(prepared: Prepared) -> Array:
     """What stands for the covariances, the third field of all: factors, inverse deviations or precisions."""
     return prepared[2]
@@ -156,5 +166,5 @@ class Model:
 
     parameters: Parameters
     precisions_cholesky: FloatArray
-    prepared: Prepared
+    prepared: Any
     exponent: float = 1.0

@@ -134,7 +134,7 @@ def _numbers_of(X: Any, estimator: str, min_rows: int) -> Array:
             f"Expected a 2-dimensional container but got {type(X)} instead. Pass a DataFrame containing a single row "
             "(i.e. single sample) or a single column (i.e. single feature) instead."
         )
-    _check_shape(values, estimator, min_rows)
+    check_shape(values, estimator, min_rows)
     require_exact(X, values)
     return np.where(mask, values.dtype.type(np.nan), values) if mask is not None and mask.any() else values
 
@@ -214,7 +214,7 @@ def _holds_complex(objects: Array) -> bool:
     return any(isinstance(value, complex) for value in objects.flat)
 
 
-def _check_shape(values: Array, estimator: str, min_rows: int) -> None:
+def check_shape(values: Array, estimator: str, min_rows: int) -> None:
     if values.ndim < 2:
         raise ValueError(
             f"Expected 2D array, got {'scalar' if values.ndim == 0 else '1D'} array instead:\narray={values}.\nReshape "

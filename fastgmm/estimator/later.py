@@ -3,14 +3,41 @@
 The choice among mixtures and regression are some twenty modules, a fifth of the time that importing fastgmm took.
 """
 
+from fastgmm.estimator.bernoulli import BernoulliMixture
+from fastgmm.estimator.categorical import CategoricalMixture
+from fastgmm.estimator.discrete_selecting import ComponentSelection, select_components
+from fastgmm.estimator.multinomial import MultinomialMixture
+from fastgmm.estimator.poisson import PoissonMixture
 from fastgmm.estimator.regressor import MixtureRegressor
 from fastgmm.estimator.selecting import Selection, select
 from fastgmm.estimator.selector import GaussianMixtureSelection
 from fastgmm.show.selection_display import SelectionDisplay
 
-__all__ = ["GaussianMixtureSelection", "MixtureRegressor", "Selection", "SelectionDisplay", "select"]
+__all__ = [
+    "BernoulliMixture",
+    "CategoricalMixture",
+    "ComponentSelection",
+    "GaussianMixtureSelection",
+    "MixtureRegressor",
+    "MultinomialMixture",
+    "PoissonMixture",
+    "Selection",
+    "SelectionDisplay",
+    "select",
+    "select_components",
+]
 
 # Their home may move; what pickles name does not.
-for _public in (GaussianMixtureSelection, MixtureRegressor, Selection, SelectionDisplay):
+for _public in (
+    BernoulliMixture,
+    CategoricalMixture,
+    ComponentSelection,
+    GaussianMixtureSelection,
+    MixtureRegressor,
+    MultinomialMixture,
+    PoissonMixture,
+    Selection,
+    SelectionDisplay,
+):
     _public.__module__ = "fastgmm"
 del _public

@@ -26,7 +26,7 @@ from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, options_of
 from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
-from fastgmm.fit.update import Update
+from fastgmm.fit.update import GaussianUpdate
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
@@ -253,7 +253,7 @@ def _require_moments_of(model: Parameters, family: CovarianceFamily, moments: Mo
         raise ValueError("These are moments of no weight: there is nothing to fit.")
 
 
-def _maximized(update: Update, moments: Moments, model: Model) -> dict[str, Any]:
+def _maximized(update: GaussianUpdate, moments: Moments, model: Model) -> dict[str, Any]:
     """The fitted attributes that follow from moments under a model."""
     try:
         with np.errstate(over="ignore", invalid="ignore"):

@@ -204,6 +204,16 @@ def sklearn_tags(estimator: object) -> Any:
     )
 
 
+def discrete_tags(estimator: object, family: str) -> Any:
+    """The same of a mixture of counts or categories."""
+    tags = sklearn_tags(estimator)
+    tags.input_tags.allow_nan = family != "multinomial"
+    tags.input_tags.positive_only = family != "bernoulli"
+    tags.input_tags.categorical = family == "categorical"
+    tags.input_tags.sparse = not tags.input_tags.categorical
+    return tags
+
+
 def regressor_tags(estimator: object) -> Any:
     """The same of a regressor."""
     from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags

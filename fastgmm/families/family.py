@@ -153,7 +153,8 @@ class CovarianceFamily:
 
     def prepare(self, parameters: Parameters, dtype: Any) -> Prepared:
         """Parameters in the form that kernels read, for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
-        return self.model_of(parameters, dtype).prepared
+        prepared: Prepared = self.model_of(parameters, dtype).prepared
+        return prepared
 
     def prepare_incomplete(
         self, parameters: Parameters, precisions_cholesky: FloatArray, exponent: float = 1.0

@@ -29,7 +29,7 @@ import numpy as np
 
 from fastgmm.families.family import CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.fit.em import Iterate, first_iterate, iterate_after
-from fastgmm.fit.update import NoModelError, Update
+from fastgmm.fit.update import GaussianUpdate, NoModelError
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 
@@ -103,7 +103,7 @@ class Memory:
 
 
 def accelerated(
-    update: Update, start: Parameters | Iterate, lower_bound: float = -np.inf
+    update: GaussianUpdate, start: Parameters | Iterate, lower_bound: float = -np.inf
 ) -> Generator[Iterate, Moments, None]:
     """The iterates of ``em``, some of which ask for the moments of extrapolated parameters instead of their own.
 
@@ -125,7 +125,7 @@ def accelerated(
         iterate = replace(iterate, asked=asked, has_jumped=trail.has_jumped, memory=memory)
 
 
-def _iterate_after_jump(update: Update, before: Iterate, moments: Moments) -> Iterate:
+def _iterate_after_jump(update: GaussianUpdate, before: Iterate, moments: Moments) -> Iterate:
     """The iterate that moments of an extrapolation lead to, or the one before it where it fell short of its bound."""
     change = -np.inf
     with suppress(NoModelError):
@@ -136,7 +136,7 @@ def _iterate_after_jump(update: Update, before: Iterate, moments: Moments) -> It
     return replace(before, change=change, accepted=False, is_jump=True)
 
 
-def extrapolate(update: Update, trail: Trail) -> Jump | None:
+def extrapolate(update: GaussianUpdate, trail: Trail) -> Jump | None:
     """Where the path of EM seems to lead.
 
     Where a covariance came out smaller than what every M-step adds, that of θ₂ is kept.

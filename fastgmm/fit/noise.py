@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fastgmm.families import CovarianceFamily
 from fastgmm.families.noise import Noise, with_noise
 from fastgmm.fit.maximize import counts_of
-from fastgmm.fit.update import Update
+from fastgmm.fit.update import GaussianUpdate
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 
@@ -24,7 +24,7 @@ class WithNoise:
     The M-step is that of the components, π₀ = N₀/ΣN, and what is left is shared among them as they share their rows.
     """
 
-    of_components: Update
+    of_components: GaussianUpdate
     noise: Noise
 
     @property

@@ -152,7 +152,7 @@ class Options:
     learning_offset: float = option(2.0, rules.SIZE_FROM_1, in_sklearn=False)
 
 
-def declared_in(table: type[Options]) -> Mapping[str, Option]:
+def declared_in(table: type[Any]) -> Mapping[str, Option]:
     """What is declared of the options, by name and in order."""
     return {each.name: each.metadata["option"] for each in fields(table)}
 

@@ -14,7 +14,7 @@ from fastgmm.fit.degenerate import Degenerate
 from fastgmm.fit.fixed import Fixed
 from fastgmm.fit.maximize import SMALLEST_SHARE, constrained_by_feature, counts_of, keeping_unseen
 from fastgmm.fit.prior import LogPrior, numbers_of_a_row
-from fastgmm.fit.update import Likelihood, NoModelError, Update
+from fastgmm.fit.update import GaussianUpdate, Likelihood, NoModelError
 from fastgmm.moments import SECOND_MOMENTS, Moments
 from fastgmm.parameters import BoolArray, FloatArray, Model, Parameters
 
@@ -116,7 +116,7 @@ def update_of(
     dtype: np.dtype[Any],
     constraints: Constraints | None,
     values: Parameters,
-) -> Update:
+) -> GaussianUpdate:
     """Of the likelihood; of the posterior density where there is a prior, or something stays as it is in ``values``."""
     if constraints is None:
         return Likelihood(family, regularization, dtype)

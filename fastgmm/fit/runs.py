@@ -15,16 +15,16 @@ from fastgmm.fit.em import Iterate, em
 from fastgmm.fit.posterior import Constraints, update_of
 from fastgmm.fit.steps import Fit, Observer, Step, StopReason
 from fastgmm.fit.unobserved import WithUnobserved, unobserved_of
-from fastgmm.fit.update import NoModelError, Tempered, Update
+from fastgmm.fit.update import GaussianUpdate, NoModelError, Tempered, Update
 from fastgmm.fit.wandering import Visited, enough_points, wandering
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
-from fastgmm.sweeps.sweep import DeadlineError, Sweep
+from fastgmm.sweeps.sweep import DeadlineError, Passes, Sweep
 
 logger = logging.getLogger("fastgmm")
 
 # Rounding moves a lower bound by a smaller share of it (of 1 where it is smaller) than this, by the data's dtype.
-_ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
+ROUNDING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def run_em(
     is_logged: bool = True,
     constraints: Constraints | None = None,
     checkpoint: Checkpoint | None = None,
-    enclosing: Callable[[Update], Update] | None = None,
+    enclosing: Callable[[GaussianUpdate], GaussianUpdate] | None = None,
 ) -> Fit:
     """Repeat prepare, sweep, maximize from ``start`` until the likelihood has settled.
 
@@ -124,19 +124,78 @@ def run_em(
         found = degenerate_components(sweep, model, regularization)
         return found if constraints is None else constraints.of_the_rows(found)
 
-    outcome = None if checkpoint is None else checkpoint.outcome_of_next_run()
-    if outcome is not None:
-        return outcome
     update, visited = _update_of_rows(sweep, start, regularization, constraints, course.exponent), None
     update = update if enclosing is None else enclosing(update)
     if course.wanders:
         enough = enough_points(sweep.family, start.means.shape, constraints)
         visited = Visited(enough, lambda model: bool(degenerate(model).collapsed))
-    saved = None if checkpoint is None else checkpoint.saved_run()
     loop = wandering if course.wanders else accelerated if course.is_accelerated else em
-    iterates = loop(update, start if saved is None else saved.iterate(update), lower_bound)
-    rounding = _ROUNDING[sweep.facts.rows.values.dtype]
-    run = Run(iterates, stopping, rounding, restart, observer, is_logged, course, visited, checkpoint)
+    rounding = ROUNDING[sweep.facts.rows.values.dtype]
+    judge = Judge(stopping, rounding, degenerate, restart, observer, is_logged, course, visited, checkpoint)
+    try:
+        return run_of(
+            sweep, lambda at: loop(update, at, lower_bound), start, judge, lambda saved: saved.iterate(update)
+        )
+    except NoModelError as failure:
+        raise explanation_of(sweep, failure, "" if constraints is None else constraints.advice) from failure
+
+
+def run_update(sweep: Passes, update: Update, start: Parameters, judge: "Judge", lower_bound: float = -np.inf) -> Fit:
+    """A run of EM for any update, by whatever visits the rows; raises what the update raises.
+
+    Parameters
+    ----------
+    judge : Judge
+    lower_bound : float
+        That of an earlier fit which is continued.
+    """
+    return run_of(sweep, lambda at: em(update, at, lower_bound), start, judge)
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Who watches a run: when it ends, what is wrong with its outcome, and who sees its steps.
+
+    Attributes
+    ----------
+    stopping : Stopping
+    rounding : float
+        By a smaller share of it rounding moves a lower bound.
+    degenerate : callable (Model) -> Degenerate
+    restart, observer, is_logged, course
+        As of ``run_em``.
+    visited : Visited or None
+        What a run that wanders remembers.
+    checkpoint : Checkpoint or None
+    """
+
+    stopping: Stopping
+    rounding: float
+    degenerate: Callable[[Model], Degenerate]
+    restart: int = 0
+    observer: Observer | None = None
+    is_logged: bool = True
+    course: Course = _PLAIN
+    visited: Visited | None = None
+    checkpoint: Checkpoint | None = None
+
+
+def run_of(
+    sweep: Passes,
+    loop: Callable[[Parameters | Iterate], Generator[Iterate, Moments, None]],
+    start: Parameters,
+    judge: Judge,
+    iterate_of: Callable[[SavedRun], Iterate] | None = None,
+) -> Fit:
+    """What comes of a loop's iterates from a start, or from where a checkpoint left them."""
+    checkpoint = judge.checkpoint
+    outcome = None if checkpoint is None else checkpoint.outcome_of_next_run()
+    if outcome is not None:
+        return outcome
+    saved = None if checkpoint is None else checkpoint.saved_run()
+    iterates = loop(start if saved is None or iterate_of is None else iterate_of(saved))
+    watched = judge.restart, judge.observer, judge.is_logged, judge.course, judge.visited, checkpoint
+    run = Run(iterates, judge.stopping, judge.rounding, *watched)
     if saved is not None:
         run.go_on_from(saved)
     drive(sweep, [run])
@@ -144,11 +203,11 @@ def run_em(
         failure, run.failure = run.failure, None  # whose frames know the run
         if checkpoint is not None:
             checkpoint.finish(None)
-        raise explanation_of(sweep, failure, "" if constraints is None else constraints.advice) from failure
+        raise failure
     assert run.stop_reason is not None
-    if is_logged and not course.wanders:  # draws make it fall
+    if judge.is_logged and not judge.course.wanders:  # draws make it fall
         _log_falls(run.steps)
-    fit = _outcome(run, degenerate)
+    fit = _outcome(run, judge.degenerate)
     if checkpoint is not None:
         checkpoint.finish(fit)
     return fit
@@ -164,7 +223,7 @@ def _outcome(run: "Run", degenerate: Callable[[Model], Degenerate]) -> Fit:
 
 def _update_of_rows(
     sweep: Sweep, start: Parameters, regularization: FloatArray, constraints: Constraints | None, exponent: float
-) -> Update:
+) -> GaussianUpdate:
     update = update_of(sweep.family, regularization, sweep.facts.rows.values.dtype, constraints, start)
     unobserved = unobserved_of(sweep.facts)
     if unobserved is not None:
@@ -172,7 +231,7 @@ def _update_of_rows(
     return update if exponent == 1.0 else Tempered(update, exponent)
 
 
-def drive(sweep: Sweep, runs: Sequence["Run"]) -> None:
+def drive(sweep: Passes, runs: Sequence["Run"]) -> None:
     """Until all runs have ended: a pass over the rows serves every one that goes on."""
     while going := [run for run in runs if not run.has_ended]:
         began = time.perf_counter()

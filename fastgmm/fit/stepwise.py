@@ -31,7 +31,7 @@ from fastgmm.fit.posterior import update_of
 from fastgmm.fit.prior import Prior, resolved_prior
 from fastgmm.fit.regularization import added_variances, regularization_of
 from fastgmm.fit.steps import Fit
-from fastgmm.fit.update import NoModelError, Update
+from fastgmm.fit.update import GaussianUpdate, NoModelError
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Names, Parameters
 from fastgmm.rows import Rows
@@ -169,7 +169,7 @@ def _fit_of(iterate: Iterate, shown: Parameters, held: Held | None, facts: Facts
 
 
 def _step(
-    sweep: Sweep, update: Update, before: Parameters, stream: Stream | None, share: float
+    sweep: Sweep, update: GaussianUpdate, before: Parameters, stream: Stream | None, share: float
 ) -> tuple[Iterate, Moments]:
     """An iteration of EM from the moments of a sweep and what is known; and all that is known then."""
     try:
@@ -192,7 +192,7 @@ def blended(known: Moments, batch: Moments, share: float) -> Moments:
     return known.scaled(1.0 - share) + batch.scaled(share)
 
 
-def moments_of_model(update: Update, parameters: Parameters, log_likelihood: float) -> Moments:
+def moments_of_model(update: GaussianUpdate, parameters: Parameters, log_likelihood: float) -> Moments:
     """Moments per unit of weight that the M-step makes these parameters of: N = π, s = 0, S = NΣ.
 
     They stand for the rows of a fit, of which nothing else is known. What regularization adds is no part of them, but

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.families.family import CovarianceFamily
-from fastgmm.fit.update import Update
+from fastgmm.fit.update import GaussianUpdate
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, Parameters
 
@@ -65,7 +65,7 @@ def unobserved_of(facts: Facts) -> Unobserved | None:
 class WithUnobserved:
     """An :class:`fastgmm.fit.update.Update` of rows with values, to whose counts those of the others are added."""
 
-    of_observed: Update
+    of_observed: GaussianUpdate
     unobserved: Unobserved
 
     @property

@@ -32,16 +32,7 @@ class NoModelError(Exception):
 
 
 class Update(Protocol):
-    """What the loop of EM needs to know of what it estimates.
-
-    ``regularization`` (n_features,) is what every M-step adds to the diagonal of a covariance.
-    """
-
-    @property
-    def family(self) -> CovarianceFamily: ...
-
-    @property
-    def regularization(self) -> FloatArray: ...
+    """What the loop of EM needs to know of what it estimates."""
 
     def prepare(self, parameters: Parameters, counts: FloatArray | None = None) -> Model:
         """The model of parameters; raises ``NoModelError``."""
@@ -54,6 +45,19 @@ class Update(Protocol):
 
     def objective(self, moments: Moments, model: Model) -> float:
         """What EM makes rise, per unit of weight, under the model that the moments are from."""
+
+
+class GaussianUpdate(Update, Protocol):
+    """The same of components that have covariances, of a family.
+
+    ``regularization`` (n_features,) is what every M-step adds to the diagonal of a covariance.
+    """
+
+    @property
+    def family(self) -> CovarianceFamily: ...
+
+    @property
+    def regularization(self) -> FloatArray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +102,7 @@ class Tempered:
     .. [1] N. Ueda and R. Nakano, "Deterministic annealing EM algorithm", Neural Networks 11 (1998).
     """
 
-    other: Update
+    other: GaussianUpdate
     exponent: float
 
     @property

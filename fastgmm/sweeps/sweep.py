@@ -32,11 +32,17 @@ class Machinery:
 Question: TypeAlias = Callable[[Rows, Machinery], T]
 
 
-class Sweep(Protocol):
+class Passes(Protocol):
     """Visits every row and returns the moments under each of some models; rows that are dear to visit, once for all.
 
-    It may raise ``DeadlineError``, also in the middle. ``backend`` and ``n_threads`` are for other work on its rows.
+    It may raise ``DeadlineError``, also in the middle. A loop asks no more of it, whatever rows and models are.
     """
+
+    def __call__(self, models: Sequence[Model]) -> list[Moments]: ...
+
+
+class Sweep(Passes, Protocol):
+    """One over rows of numbers. ``backend`` and ``n_threads`` are for other work on its rows."""
 
     @property
     def facts(self) -> Facts: ...
@@ -49,8 +55,6 @@ class Sweep(Protocol):
 
     @property
     def n_threads(self) -> int: ...
-
-    def __call__(self, models: Sequence[Model]) -> list[Moments]: ...
 
     def ask(self, question: Question[T]) -> Generator[T, None, None]:
         """The answers of all rows, in order; whoever has heard enough closes it."""

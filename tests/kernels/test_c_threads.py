@@ -25,7 +25,7 @@ def helpers(monkeypatch):
 
 def test_threads_are_started_once_and_serve_every_number_of_workers(helpers):
     for n_workers in (2, 5, 3, 1, 5, 4):
-        launch._share_out(lambda next_chunk: None, n_workers)
+        launch.share_out(lambda next_chunk: None, n_workers)
     assert len(helpers.started) == 4
 
 
@@ -35,7 +35,7 @@ def test_where_no_thread_can_be_started_the_caller_does_all_the_work(helpers, mo
 
     monkeypatch.setattr(launch._thread, "start_new_thread", refuse)
     calls = []
-    launch._share_out(calls.append, 8)
+    launch.share_out(calls.append, 8)
     assert calls == [None]
 
 
@@ -49,7 +49,7 @@ def test_an_error_of_a_helper_is_raised_where_the_work_came_from(helpers):
         assert helped.wait(60)
 
     with pytest.raises(MemoryError, match="no scratch"):
-        launch._share_out(work, 2)
+        launch.share_out(work, 2)
 
 
 def test_a_caller_does_not_wait_for_helpers_that_are_busy_with_the_work_of_others(helpers):
@@ -61,12 +61,12 @@ def test_a_caller_does_not_wait_for_helpers_that_are_busy_with_the_work_of_other
             started.set()
             release.wait(60)
 
-    other = threading.Thread(target=launch._share_out, args=(long_work, 2))
+    other = threading.Thread(target=launch.share_out, args=(long_work, 2))
     other.start()
     assert started.wait(60)
     done = []
     for _ in range(3):  # the only helper may be in the long work by now, or still about to
-        launch._share_out(lambda next_chunk: done.append(next_chunk), 2)
+        launch.share_out(lambda next_chunk: done.append(next_chunk), 2)
         assert done
     release.set()
     other.join(60)

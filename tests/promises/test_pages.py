@@ -125,6 +125,15 @@ def check_noise(text: str, names: Names) -> None:
     assert [without[:, 1].min(), without[:, 0].max()] == pytest.approx([58, 4.5], abs=0.5)
 
 
+def check_counts(text: str, names: Names) -> None:
+    assert f"mostly of their kind: {names['share']:.2f}" in text
+    assert names["chosen"].best_.n_components == 2
+    assert names["of_color"].shape == (2, 2)
+    assert {frozenset(top) for top in names["tops"]} <= {
+        frozenset(pair) for pair in (["bank", "rates"], ["goal", "match"], ["match", "the"], ["goal", "the"])
+    }
+
+
 def check_shapes(text: str, names: Names) -> None:
     assert "VEV with two components, whose BIC is 561.7, to three with 562.6" in text
     assert names["chosen"].best_params_ == {"n_components": 2, "covariance_type": "VEV"}
@@ -279,6 +288,7 @@ FOUND: dict[str, Callable[[str, Names], None]] = {
     "beyond-memory.md": check_beyond_memory,
     "beyond-scikit-learn.md": check_beyond_scikit_learn,
     "coming-from.md": check_coming_from,
+    "counts.md": check_counts,
     "elsewhere.md": check_elsewhere,
     "missing-values.md": check_missing_values,
     "moments.md": check_moments,

@@ -242,7 +242,7 @@ everything()
 expected, found = floating_point(), []
 if BACKEND == "c":
     from fastgmm.kernels.c import launch
-    launch._share_out(lambda next_chunk: (found.append(floating_point()), time.sleep(0.2)), 3)
+    launch.share_out(lambda next_chunk: (found.append(floating_point()), time.sleep(0.2)), 3)
     assert found == [expected] * 3, found
 else:
     import numba

@@ -86,4 +86,8 @@ def test_types_are_told_of_everything_but_keywords_and_what_has_none_in_scikit_l
         "GaussianMixtureSelection.get_metadata_routing: return",
         "MixtureRegressor.set_params: params",
         "MixtureRegressor.get_metadata_routing: return",
+    } | {
+        f"{name}Mixture.{told}"
+        for name in ("Bernoulli", "Categorical", "Multinomial", "Poisson")
+        for told in ("set_params: params", "get_metadata_routing: return")
     }

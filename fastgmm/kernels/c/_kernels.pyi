@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +59,22 @@ def incomplete_log_density(
     group_prior: FloatArray | None,
     prepared: PreparedIncomplete,
     order: Order,
+    section: Section,
+    outputs: Outputs,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def linear_sweep(
+    rows: tuple[Any, ...],
+    prepared: tuple[Any, ...],
+    section: Section,
+    slots: tuple[Any, ...],
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def linear_log_density(
+    rows: tuple[Any, ...],
+    prepared: tuple[Any, ...],
     section: Section,
     outputs: Outputs,
     next: NDArray[np.int64] | None,

@@ -202,6 +202,9 @@ fastgmm_log_density *const NAME(incomplete_log_density, families)[FASTGMM_FAMILI
     [FASTGMM_TIED] = NAME(incomplete_log_density, tied),
     [FASTGMM_DIAG] = NAME(incomplete_log_density, diag),
 };
+
+/* Sums of many small counts, too, whatever dtype these are kept in. */
+#include "linear.h"
 #endif
 
 END_OF_INSTANCE

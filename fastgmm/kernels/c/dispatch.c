@@ -14,7 +14,9 @@
     extern fastgmm_log_density *const fastgmm_log_density_families_##instance[FASTGMM_FAMILIES];
 #define DECLARE_INCOMPLETE(instance)                                                                                   \
     extern fastgmm_incomplete_sweep *const fastgmm_incomplete_sweep_families_##instance[FASTGMM_FAMILIES];             \
-    extern fastgmm_log_density *const fastgmm_incomplete_log_density_families_##instance[FASTGMM_FAMILIES];
+    extern fastgmm_log_density *const fastgmm_incomplete_log_density_families_##instance[FASTGMM_FAMILIES];            \
+    extern fastgmm_linear_sweep *const fastgmm_linear_sweep_of_##instance;                                             \
+    extern fastgmm_linear_log_density *const fastgmm_linear_log_density_of_##instance;
 #define ENTRY(name, runs_here)                                                                                         \
     {                                                                                                                  \
         #name, runs_here,                                                                                              \
@@ -23,6 +25,7 @@
             {[FASTGMM_FLOAT32] = fastgmm_log_density_families_float32_##name,                                          \
              [FASTGMM_FLOAT64] = fastgmm_log_density_families_float64_##name},                                         \
             fastgmm_incomplete_sweep_families_float64_##name, fastgmm_incomplete_log_density_families_float64_##name,  \
+            &fastgmm_linear_sweep_of_float64_##name, &fastgmm_linear_log_density_of_float64_##name,                    \
     }
 
 static int always(void) { return 1; }
@@ -57,7 +60,7 @@ const fastgmm_instruction_set fastgmm_instruction_sets[] = {
     ENTRY(avx2, has_avx2),
 #endif
     ENTRY(baseline, always),
-    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL},
+    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL},
 };
 
 /* a * b + c of numbers that are not negative; -1 where that is no int64, or an argument is -1 already. */

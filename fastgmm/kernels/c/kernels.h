@@ -89,6 +89,39 @@ typedef void fastgmm_log_density(const fastgmm_rows *, const fastgmm_prepared *,
 typedef void fastgmm_incomplete_sweep(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
                                       const fastgmm_slots *, const fastgmm_share *);
 
+/* Rows of entries (linear.h): dense, each row n_features numbers, where `starts` is NULL; else row i has those at
+ * starts[i] ... starts[i + 1] - 1, on `lines` of their own, each at most once. */
+typedef struct {
+    const void *values; /* of rows with starts NULL: all are 1 */
+    int kind;           /* of the values */
+    const int64_t *starts;
+    const int32_t *lines;
+    int64_t n_rows, n_features, n_entries;
+    int has_missing; /* NaN among the values: loadings have a second n_features lines, which say what that is worth */
+    const double *weights;
+    const int32_t *groups;
+    const double *group_prior;
+    int64_t n_groups;
+} fastgmm_entries;
+
+enum { FASTGMM_DOUBLES, FASTGMM_SINGLES, FASTGMM_BYTES, FASTGMM_ONES };
+
+/* Log-densities that are linear in the entries; a line of loadings is `step` numbers, 0 behind those of components. */
+typedef struct {
+    int64_t n_components, n_lines, step;
+    const double *log_constants, *loadings;
+} fastgmm_linear;
+
+/* By chunk: (step), (n_lines, step) and 2 numbers. */
+typedef struct {
+    double *counts, *first, *totals;
+} fastgmm_linear_slots;
+
+typedef void fastgmm_linear_sweep(const fastgmm_entries *, const fastgmm_linear *, const fastgmm_section *,
+                                  const fastgmm_linear_slots *, const fastgmm_share *);
+typedef void fastgmm_linear_log_density(const fastgmm_entries *, const fastgmm_linear *, const fastgmm_section *,
+                                        const fastgmm_outputs *, const fastgmm_share *);
+
 typedef struct {
     const char *name;
     int (*runs_here)(void);
@@ -96,6 +129,8 @@ typedef struct {
     fastgmm_log_density *const *log_density[FASTGMM_DTYPES]; /* by family */
     fastgmm_incomplete_sweep *const *incomplete_sweep;       /* by family */
     fastgmm_log_density *const *incomplete_log_density;      /* by family */
+    fastgmm_linear_sweep *const *linear_sweep;
+    fastgmm_linear_log_density *const *linear_log_density;
 } fastgmm_instruction_set;
 
 /* The widest first; ends with a name of NULL. */

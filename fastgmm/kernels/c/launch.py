@@ -118,7 +118,7 @@ def _sweep(
     def work(next_chunk: Counter) -> None:
         _kernels.sweep(*arguments, prepared, order, section, slots, bounds, next_chunk)
 
-    _share_out(work, min(n_threads, section.n_chunks))
+    share_out(work, min(n_threads, section.n_chunks))
 
 
 def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outputs, n_threads: int) -> None:
@@ -131,7 +131,7 @@ def log_density(rows: Rows, prepared: Prepared, section: Section, outputs: Outpu
     def work(next_chunk: Counter) -> None:
         _kernels.log_density(*arguments, prepared, section, outputs, next_chunk)
 
-    _share_out(work, min(n_threads, section.n_chunks))
+    share_out(work, min(n_threads, section.n_chunks))
 
 
 def incomplete_sweep(
@@ -143,7 +143,7 @@ def incomplete_sweep(
     def work(next_chunk: Counter) -> None:
         _kernels.incomplete_sweep(*arguments, prepared, order, section, slots, next_chunk)
 
-    _share_out(work, min(n_threads, section.n_chunks))
+    share_out(work, min(n_threads, section.n_chunks))
 
 
 def incomplete_log_density(
@@ -155,10 +155,10 @@ def incomplete_log_density(
     def work(next_chunk: Counter) -> None:
         _kernels.incomplete_log_density(*arguments, prepared, order, section, outputs, next_chunk)
 
-    _share_out(work, min(n_threads, section.n_chunks))
+    share_out(work, min(n_threads, section.n_chunks))
 
 
-def _share_out(work: Work, n_workers: int) -> None:
+def share_out(work: Work, n_workers: int) -> None:
     """Let this thread and ``n_workers - 1`` helpers take chunks until none is left; return when all are done."""
     n_helpers = _helpers.at_least(n_workers - 1) if n_workers > 1 else 0
     if n_helpers == 0:

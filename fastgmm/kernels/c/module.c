@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "linear_module.h"
 
 /* Below so many multiply-adds and their kin, some 50 microseconds, a kernel keeps the GIL: whoever gives it up may wait
  * for a whole switch interval of 5 ms until it is given back. */
@@ -557,6 +558,9 @@ static PyMethodDef methods[] = {
     {"incomplete_sweep", (PyCFunction)(void (*)(void))py_incomplete_sweep, METH_FASTCALL, incomplete_sweep_doc},
     {"incomplete_log_density", (PyCFunction)(void (*)(void))py_incomplete_log_density, METH_FASTCALL,
      incomplete_log_density_doc},
+    {"linear_sweep", (PyCFunction)(void (*)(void))fastgmm_py_linear_sweep, METH_FASTCALL, fastgmm_linear_sweep_doc},
+    {"linear_log_density", (PyCFunction)(void (*)(void))fastgmm_py_linear_log_density, METH_FASTCALL,
+     fastgmm_linear_log_density_doc},
     {NULL, NULL, 0, NULL},
 };
 

@@ -14,7 +14,7 @@ from fastgmm.rows import Rows, are_of_table
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
 LOWEST = -1.7e308
 # That of a component that the row's group excludes: below those it allows, however far these may be.
-_EXCLUDED = -1.79e308
+EXCLUDED = -1.79e308
 
 
 def tiles(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
@@ -121,7 +121,7 @@ def add_priors(joint: FloatArray, rows: Rows) -> FloatArray:
         return joint
     known = are_of_table(rows.groups, rows.group_prior)
     joint[:, known] += rows.group_prior[rows.groups[known]].T
-    return np.where(joint > _EXCLUDED, joint, _EXCLUDED)
+    return np.where(joint > EXCLUDED, joint, EXCLUDED)
 
 
 def log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:
