@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastgmm.kernels.contract import WORK_OF_AN_EXPONENTIAL, ChunkPlan
 from fastgmm.parameters import FloatArray, IntArray
 
 # Of lower log-densities a kernel takes the density to be 0: those of rows that are beyond all numbers.
@@ -72,6 +73,24 @@ def chain_of(start: FloatArray, transitions: FloatArray) -> Chain:
     start, transitions = (np.ascontiguousarray(each, np.float64) for each in (start, transitions))
     with np.errstate(divide="ignore"):
         return Chain(start, transitions, np.log(start), np.log(transitions))
+
+
+def table_of(start: FloatArray, transitions: FloatArray) -> FloatArray:
+    """Both as further numbers of every state, (K, K + 1): where it leads to, and how likely it is to be the first."""
+    return np.column_stack([transitions, start])
+
+
+def parts_of(table: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What ``table_of`` put together, as the last columns of a table: start (K,) and transitions (K, K)."""
+    return table[:, -1], table[:, -1 - len(table) : -1]
+
+
+def useful_threads(sequences: Sequences, n_states: int) -> int:
+    """As many threads as have enough work to repay starting them; the number changes no result."""
+    n_chunks = len(sequences.chunks) - 1
+    # Three products with the transitions, and an exponential and a logarithm for each state.
+    work = n_states * (3 * n_states + 2 * WORK_OF_AN_EXPONENTIAL)
+    return ChunkPlan(n_chunks, -(-int(sequences.offsets[-1]) // n_chunks), 1, work, 0).useful_threads
 
 
 def sequences_of(lengths: IntArray) -> Sequences:
