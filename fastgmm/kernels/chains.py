@@ -9,7 +9,7 @@ With π the probabilities of the states of a first step and A those of the trans
 The NumPy backend adds logarithms. The others multiply numbers in a scale of their own at each step, which is an
 exponential for a state instead of one for each of its transitions, and go back to logarithms where a sequence may have
 lost something to underflow. They tell by this: bₜ(j) and βₜ(j) are held above tiny numbers, so that β is never too
-small; while it is below 10¹⁰⁰, and no step scales by less than 10⁻¹⁵⁰, whatever α has lost (less than 10⁻²⁹⁰) is
+small; while it is below 10¹⁰⁰, and no step scales by less than 10⁻¹⁵⁰, whatever α has lost (less than 10⁻¹⁵⁰) is
 nothing beside the rest.
 
 A sequence that cannot be has the log-likelihood −∞, equal posteriors, and no transitions.

@@ -91,17 +91,18 @@ INLINE double put_line(double *line, const double *joint, int64_t n, int64_t wid
     return largest_in(largest);
 }
 
-/* to = line * table, a sum over the lines of the table. */
+/* to = line * table, a sum over the lines of the table; four sums at once wait less for one another. */
 INLINE void times(double *to, const double *line, const double *table, int64_t n, int64_t width) {
     for (int64_t j = 0; j < width; j += LANES) {
-        Vector even = broadcast(0), odd = broadcast(0);
+        Vector sums[4] = {broadcast(0), broadcast(0), broadcast(0), broadcast(0)};
         int64_t i = 0;
-        for (; i + 2 <= n; i += 2) {
-            even = fma_(broadcast(line[i]), load(table + i * width + j), even);
-            odd = fma_(broadcast(line[i + 1]), load(table + (i + 1) * width + j), odd);
+        for (; i + 4 <= n; i += 4) {
+            UNROLLED
+            for (int of = 0; of < 4; of++)
+                sums[of] = fma_(broadcast(line[i + of]), load(table + (i + of) * width + j), sums[of]);
         }
-        if (i < n) even = fma_(broadcast(line[i]), load(table + i * width + j), even);
-        store(to + j, even + odd);
+        for (; i < n; i++) sums[0] = fma_(broadcast(line[i]), load(table + i * width + j), sums[0]);
+        store(to + j, (sums[0] + sums[1]) + (sums[2] + sums[3]));
     }
 }
 
@@ -121,30 +122,37 @@ OUTLINE double scaled_emissions(const Desk *desk, const double *joint, int64_t n
     return total;
 }
 
-/* alpha, each step's numbers summing to 1; log of the product of their scales, or NaN where one is too small. */
+INLINE void scale_line(double *line, double scale, int64_t width) {
+    for (int64_t j = 0; j < width; j += LANES) store(line + j, load(line + j) * broadcast(scale));
+}
+
+/* alpha, each step's numbers summing to 1; log of the product of their scales, or NaN where one is too small. A step is
+ * scaled after the next one has begun, which need not wait for its sum then. */
 OUTLINE double scaled_forward(const Desk *desk, int64_t n_steps, int64_t n) {
     const int64_t width = desk->width;
-    double total = 0, product = 1;
+    double total = 0, product = 1, inverse = 1;
     for (int64_t t = 0; t < n_steps; t++) {
         double *line = desk->forward + t * width;
         const double *emissions = desk->emissions + t * width;
-        if (t)
+        if (t) {
             times(line, line - width, desk->forth, n, width);
-        else
+            scale_line(line - width, inverse, width);
+        } else {
             memcpy(line, desk->start, (size_t)width * sizeof *line);
+        }
         Vector sums = broadcast(0);
         for (int64_t j = 0; j < width; j += LANES) {
-            const Vector joint = load(line + j) * load(emissions + j);
+            const Vector joint = load(line + j) * load(emissions + j) * broadcast(inverse);
             store(line + j, joint);
             sums = sums + joint;
         }
         const double scale = sum_of(sums);
         if (!(scale >= SMALLEST_SCALE)) return NAN;
-        desk->scales[t] = 1 / scale;
-        for (int64_t j = 0; j < width; j += LANES) store(line + j, load(line + j) * broadcast(1 / scale));
+        desk->scales[t] = inverse = 1 / scale;
         product *= scale;
         if (product < SMALLEST_SCALE) total += log(product), product = 1;
     }
+    scale_line(desk->forward + (n_steps - 1) * width, inverse, width);
     return total + log(product);
 }
 
