@@ -106,7 +106,7 @@ def checked_means(means: Any) -> FloatArray:
 
 
 def checked_chain(start: Any, transitions: Any, n_states: int) -> tuple[FloatArray, FloatArray]:
-    """Probabilities of first states (K,) and of transitions (K, K), whose rows sum to 1, to the last bit."""
+    """Probabilities of first states (K,) and of transitions (K, K), whose rows sum to 1."""
     return (
         checked_probabilities(start, (n_states,), "startprob_"),
         checked_probabilities(transitions, (n_states, n_states), "transmat_"),
@@ -121,7 +121,8 @@ def checked_probabilities(values: Any, shape: tuple[int, ...], name: str) -> Flo
     totals = array.sum(axis=-1, keepdims=True)
     if not (array >= 0).all() or not (np.abs(totals - 1.0) <= _ROUNDING).all():
         raise ValueError(f"{name} must not be negative, and sum to 1 in every row; sums are {totals.ravel()}")
-    result: FloatArray = array / totals
+    # What sums to 1 but for rounding stays as it is, to the bit.
+    result: FloatArray = np.where(np.abs(totals - 1.0) <= shape[-1] * np.finfo(np.float64).eps, array, array / totals)
     return result
 
 
