@@ -90,17 +90,22 @@ def _times(to: Any, to_row: int, line: Any, row: int, table: Any, n: int) -> Non
 
 @inner
 def _scaled_emissions(desk: Any, joint: Any, first: int, n_steps: int, n: int) -> float:
-    """Emissions in units of the largest of each step; the sum of the logarithms of these."""
+    """Emissions in units of the largest of each step; the sum of the logarithms of these.
+
+    Exponentials are a loop of their own, in which many are on their way at a time.
+    """
     width, total = desk.emissions.shape[1], 0.0
     floor, smallest = constant(desk.line, _SMALLEST_EMISSION), constant(desk.line, SMALLEST_EXPONENT)
+    emissions = pointer(desk.emissions, 0)
     for t in range(n_steps):
         largest = _put_line(joint, first + t, n, desk.emissions, t)
         if not largest > -np.inf:
             return -np.inf
         total += largest
-        line = pointer(desk.emissions, t * width)
-        for j in range(0, width, lanes(desk.line)):
-            store(line, j, _larger(exponential(load(line, j) - constant(desk.line, largest), smallest), floor))
+        for j in range(t * width, (t + 1) * width, lanes(desk.line)):
+            store(emissions, j, load(emissions, j) - constant(desk.line, largest))
+    for at in range(0, n_steps * width, lanes(desk.line)):
+        store(emissions, at, _larger(exponential(load(emissions, at), smallest), floor))
     return total
 
 
@@ -183,13 +188,12 @@ def _scaled_pairs(desk: Any, tables: Any, n_steps: int, n: int) -> None:
 @inner
 def _put_logarithms(desk: Any, joint: Any, first: int, n_steps: int, n: int) -> None:
     """The logarithms of γ in the place of joint log-densities."""
-    width = desk.states.shape[1]
     smallest, nothing = constant(desk.line, _SMALLEST_EMISSION), constant(desk.line, -np.inf)
+    states = pointer(desk.states, 0)
+    for at in range(0, n_steps * desk.states.shape[1], lanes(desk.line)):
+        gamma = load(states, at)
+        store(states, at, where_less(gamma, smallest, nothing, logarithm(_larger(gamma, smallest))))
     for t in range(n_steps):
-        line = pointer(desk.states, t * width)
-        for j in range(0, width, lanes(desk.line)):
-            gamma = load(line, j)
-            store(line, j, where_less(gamma, smallest, nothing, logarithm(_larger(gamma, smallest))))
         for j in range(n):
             joint[first + t, j] = desk.states[t, j]
 
