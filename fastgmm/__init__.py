@@ -1,17 +1,17 @@
 """Gaussian mixture models fitted by EM, on the CPU, at the speed of the machine.
 
 The front door: ``GaussianMixture`` is the estimator, ``GaussianMixtureImputer`` fills in what is missing by one, and
-``MixtureRegressor`` finds targets. ``select`` chooses among mixtures, and returns a ``Selection``;
-``GaussianMixtureSelection`` does so as an estimator. ``BernoulliMixture``, ``PoissonMixture``, ``MultinomialMixture``
-and ``CategoricalMixture`` are mixtures of zeros and ones, of counts and of categories, and ``select_components``
-chooses among such, a ``ComponentSelection``. ``load`` reads a saved mixture, ``blocks_of`` makes a source of rows that
-are too many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no numbers, ``warmup`` compiles
-kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what one pass over the rows
-leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are components that belong
-together. ``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice among several. ``Prior``
-is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and ``fastgmm.errors`` holds the
-exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor matplotlib, and what
-``estimator/later.py`` has is imported when it is first asked for.
+``MixtureRegressor`` finds targets. ``GaussianHMM`` is for sequences. ``select`` chooses among mixtures, and returns a
+``Selection``; ``GaussianMixtureSelection`` does so as an estimator. ``BernoulliMixture``, ``PoissonMixture``,
+``MultinomialMixture`` and ``CategoricalMixture`` are mixtures of zeros and ones, of counts and of categories, and
+``select_components`` chooses among such, a ``ComponentSelection``. ``load`` reads a saved mixture, ``blocks_of`` makes
+a source of rows that are too many for memory, ``numeric_columns`` leaves out the columns of a frame that hold no
+numbers, ``warmup`` compiles kernels ahead of their first use, ``show_backend`` tells what will run. ``Moments`` is what
+one pass over the rows leaves of them, and ``save_moments`` and ``load_moments`` carry it elsewhere. ``Clusters`` are
+components that belong together. ``MixtureDisplay`` is a picture of a mixture, and ``SelectionDisplay`` of the choice
+among several. ``Prior`` is what may be believed of a mixture beforehand, ``Step`` is what callbacks receive, and
+``fastgmm.errors`` holds the exceptions that callers catch. Importing fastgmm loads neither numba nor scikit-learn nor
+matplotlib, and what ``estimator/later.py`` has is imported when it is first asked for.
 """
 
 import logging
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         BernoulliMixture,
         CategoricalMixture,
         ComponentSelection,
+        GaussianHMM,
         GaussianMixtureSelection,
         MixtureRegressor,
         MultinomialMixture,
@@ -52,6 +53,7 @@ __all__ = [
     "CategoricalMixture",
     "Clusters",
     "ComponentSelection",
+    "GaussianHMM",
     "GaussianMixture",
     "GaussianMixtureImputer",
     "GaussianMixtureSelection",

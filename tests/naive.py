@@ -5,6 +5,7 @@ covariances in the family's own shape; rows are lists of floats; the weights of 
 given, are a list for every row: the logarithm of what is believed of each component.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -480,3 +481,41 @@ def trace_of_quotient(matrix, factor):
     root = cholesky(matrix)
     columns = [[row[j] for row in root] for j in range(len(root))]
     return math.fsum(v * v for column in columns for v in solve_lower(factor, column))
+
+
+# A chain of states: every path that there is, one by one. ``joint`` has the log-densities of each step in each state.
+
+
+class OfPaths(NamedTuple):
+    log_likelihood: float
+    posteriors: list
+    transitions: list
+    best_path: list
+    best_log_probability: float
+
+
+def log_or_nothing(value):
+    return math.log(value) if value > 0.0 else -math.inf
+
+
+def of_all_paths(start, transitions, joint):
+    """log p(x), p(state | x) of every step, expected numbers of transitions, the most probable path and its log p."""
+    n_states, paths = len(start), []
+    for path in itertools.product(range(len(start)), repeat=len(joint)):
+        steps = [transitions[i][j] for i, j in itertools.pairwise(path)]
+        terms = [log_or_nothing(start[path[0]]), *map(log_or_nothing, steps)]
+        paths.append((sum(terms) + sum(row[state] for row, state in zip(joint, path, strict=True)), path))
+    best, best_path = max(paths, key=lambda each: each[0])
+    total = best + math.log(math.fsum(math.exp(value - best) for value, _ in paths))
+    shares = [(math.exp(value - total), path) for value, path in paths]
+    posteriors = [
+        [math.fsum(share for share, path in shares if path[t] == k) for k in range(n_states)] for t in range(len(joint))
+    ]
+    pairs = [
+        [
+            math.fsum(share * list(itertools.pairwise(path)).count((i, j)) for share, path in shares)
+            for j in range(n_states)
+        ]
+        for i in range(n_states)
+    ]
+    return OfPaths(total, posteriors, pairs, list(best_path), best)

@@ -40,7 +40,8 @@ def less_origin(means: FloatArray, origin: FloatArray | None) -> FloatArray:
 def plus_origin(parameters: Parameters, origin: FloatArray | None) -> Parameters:
     """A read-only copy of parameters of a fit, with means among the values of the data."""
     means = parameters.means if origin is None else parameters.means + origin
-    copies = [array.astype(np.float64) for array in (parameters.weights, means, parameters.covariances)]
+    arrays = parameters.weights, means, parameters.covariances, parameters.extra
+    copies = [array.astype(np.float64) for array in arrays]
     for copy in copies:
         copy.flags.writeable = False
     return Parameters(parameters.covariance_type, *copies)

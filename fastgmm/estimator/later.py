@@ -1,11 +1,13 @@
 """What is public, but no part of a first fit: ``fastgmm`` imports it when it is first asked for.
 
-The choice among mixtures and regression are some twenty modules, a fifth of the time that importing fastgmm took.
+The choice among mixtures, regression and hidden Markov models are some thirty modules, a fifth of the time that
+importing fastgmm took.
 """
 
 from fastgmm.estimator.bernoulli import BernoulliMixture
 from fastgmm.estimator.categorical import CategoricalMixture
 from fastgmm.estimator.discrete_selecting import ComponentSelection, select_components
+from fastgmm.estimator.hidden_markov import GaussianHMM
 from fastgmm.estimator.multinomial import MultinomialMixture
 from fastgmm.estimator.poisson import PoissonMixture
 from fastgmm.estimator.regressor import MixtureRegressor
@@ -17,6 +19,7 @@ __all__ = [
     "BernoulliMixture",
     "CategoricalMixture",
     "ComponentSelection",
+    "GaussianHMM",
     "GaussianMixtureSelection",
     "MixtureRegressor",
     "MultinomialMixture",
@@ -32,6 +35,7 @@ for _public in (
     BernoulliMixture,
     CategoricalMixture,
     ComponentSelection,
+    GaussianHMM,
     GaussianMixtureSelection,
     MixtureRegressor,
     MultinomialMixture,

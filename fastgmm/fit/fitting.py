@@ -144,7 +144,7 @@ def _best_fit(
     regularization = regularization_of(options.reg_covar, facts)
     held, noise = held_of(options, facts, sweep, earlier, unit), noise_of(options, facts)
     shown = partial(among_the_values, held, origin)
-    observer = _among_the_data(observers, shown) if observers else None
+    observer = among_the_data(observers, shown) if observers else None
     checkpoint = None if store is None else _checkpoint(store, options, sweep, unit, earlier)
     runs = runs_of_em(options, sweep, regularization, earlier, observer, held, checkpoint, noise)
     with nullcontext() if checkpoint is None else checkpoint.saved_at_the_end():
@@ -302,7 +302,7 @@ def _start_options(options: Options, sweep: Sweep) -> StartOptions:
     return StartOptions(method, options.n_components, weights, means, covariances)
 
 
-def _among_the_data(observers: Sequence[Observer], among_the_values: Callable[[Parameters], Parameters]) -> Observer:
+def among_the_data(observers: Sequence[Observer], among_the_values: Callable[[Parameters], Parameters]) -> Observer:
     """Shows all observers the same step, with means among the values of the data; one that stops stops the run."""
 
     def show(step: Step) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from fastgmm.kernels.chains import ChainKernels
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import IncompleteKernels, Order
 from fastgmm.parameters import Prepared
@@ -27,7 +28,7 @@ class Backend:
 
     ``incomplete`` are those for rows that lack some of their values. ``bounded_sweep``, where there is one, takes
     bounds after the slots, and rows without groups. ``describe`` gives lines about how they were compiled, for
-    ``show_backend``.
+    ``show_backend``. ``chains`` are those for rows that are steps of chains.
     """
 
     name: str
@@ -36,3 +37,4 @@ class Backend:
     incomplete: IncompleteKernels
     describe: Callable[[], list[str]] = list
     bounded_sweep: Callable[[Rows, Prepared, Section, Slots, Bounds, int], None] | None = None
+    chains: ChainKernels | None = None

@@ -277,6 +277,17 @@ def check_pictures(text: str, names: Names) -> None:
     assert Path("density.pdf").exists()
 
 
+def check_sequences(text: str, names: Names) -> None:
+    assert "94 times of a hundred" in text
+    assert names["hmm"].transmat_[0, 1] == pytest.approx(0.94, abs=0.005)
+    assert "its BIC is 57 more" in text
+    assert round(names["gm"].bic(names["X"]) - names["hmm"].bic(names["X"])) == 57
+    assert len(names["states"]) == sum(names["days"]) == 272
+    assert np.isfinite(names["log_likelihood"])
+    assert names["drawn"].shape == (1000, 2)
+    np.testing.assert_allclose(names["ladder"].means_.ravel(), [0, 3, 6], atol=0.4)
+
+
 def check_tables(text: str, names: Names) -> None:
     assert list(names["gm"].feature_names_in_) == ["delay", "distance"]
 
@@ -295,6 +306,7 @@ FOUND: dict[str, Callable[[str, Names], None]] = {
     "noise.md": check_noise,
     "pictures.md": check_pictures,
     "shapes.md": check_shapes,
+    "sequences.md": check_sequences,
     "start.md": check_start,
     "streams.md": check_streams,
     "tables.md": check_tables,

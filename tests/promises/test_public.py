@@ -73,6 +73,7 @@ def test_types_are_told_of_everything_but_keywords_and_what_has_none_in_scikit_l
         types = inspect.get_annotations(inspect.unwrap(call), eval_str=True)
         untold |= {f"{name}: {each}" for each in [*parameters_of(name), "return"] if types[each] is Any}
     assert untold == {
+        "GaussianHMM.set_params: params",
         "GaussianMixture.from_parameters: options",
         "GaussianMixture.from_sklearn: options",
         "GaussianMixture.set_params: params",

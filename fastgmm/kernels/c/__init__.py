@@ -9,14 +9,23 @@ those that run on this CPU. ``launch.py`` brings the threads. May be imported: `
 from fastgmm.kernels.backend import Backend
 from fastgmm.kernels.c.launch import (
     bounded_sweep,
+    chain_decode,
+    chain_posteriors,
     describe,
     incomplete_log_density,
     incomplete_sweep,
     log_density,
     sweep,
 )
+from fastgmm.kernels.chains import ChainKernels
 from fastgmm.kernels.incomplete import IncompleteKernels
 
 BACKEND = Backend(
-    "c", sweep, log_density, IncompleteKernels(incomplete_sweep, incomplete_log_density), describe, bounded_sweep
+    "c",
+    sweep,
+    log_density,
+    IncompleteKernels(incomplete_sweep, incomplete_log_density),
+    describe,
+    bounded_sweep,
+    ChainKernels(chain_posteriors, chain_decode),
 )

@@ -3,9 +3,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.kernels.chains import Chain, Sequences
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import IncompleteSlots, Order
-from fastgmm.parameters import Array, FloatArray, Prepared, PreparedIncomplete
+from fastgmm.parameters import Array, FloatArray, IntArray, Prepared, PreparedIncomplete
 
 INSTRUCTION_SET: str
 INSTRUCTION_SETS: list[str]
@@ -77,6 +78,24 @@ def linear_log_density(
     prepared: tuple[Any, ...],
     section: Section,
     outputs: Outputs,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def chain_posteriors(
+    chain: Chain,
+    sequences: Sequences,
+    joint: FloatArray,
+    log_likelihoods: FloatArray,
+    transitions: FloatArray,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def chain_decode(
+    chain: Chain,
+    sequences: Sequences,
+    joint: FloatArray,
+    log_probabilities: FloatArray,
+    states: IntArray,
     next: NDArray[np.int64] | None,
     /,
 ) -> None: ...

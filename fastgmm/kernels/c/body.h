@@ -181,7 +181,7 @@ fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_SPHERICAL] = NAME(log_density, spherical),
 };
 
-/* Rows with holes are computed in float64, whatever their dtype. */
+/* Rows with holes, and chains, are computed in float64, whatever the dtype of the rows. */
 #if !SINGLE
 #include "incomplete.h"
 #include "incomplete_diag.h"
@@ -191,6 +191,7 @@ fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
 #include "incomplete_full.h"
 #include "incomplete_runs.h"
 #include "incomplete_matrices.h"
+#include "chains.h"
 
 fastgmm_incomplete_sweep *const NAME(incomplete_sweep, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = NAME(incomplete_sweep, full),

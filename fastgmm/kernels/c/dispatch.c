@@ -17,6 +17,7 @@
     extern fastgmm_log_density *const fastgmm_incomplete_log_density_families_##instance[FASTGMM_FAMILIES];            \
     extern fastgmm_linear_sweep *const fastgmm_linear_sweep_of_##instance;                                             \
     extern fastgmm_linear_log_density *const fastgmm_linear_log_density_of_##instance;
+#define DECLARE_CHAINS(instance) extern const fastgmm_chain_kernels fastgmm_kernels_of_chains_##instance;
 #define ENTRY(name, runs_here)                                                                                         \
     {                                                                                                                  \
         #name, runs_here,                                                                                              \
@@ -26,6 +27,7 @@
              [FASTGMM_FLOAT64] = fastgmm_log_density_families_float64_##name},                                         \
             fastgmm_incomplete_sweep_families_float64_##name, fastgmm_incomplete_log_density_families_float64_##name,  \
             &fastgmm_linear_sweep_of_float64_##name, &fastgmm_linear_log_density_of_float64_##name,                    \
+            &fastgmm_kernels_of_chains_float64_##name,                                                                 \
     }
 
 static int always(void) { return 1; }
@@ -33,14 +35,17 @@ static int always(void) { return 1; }
 DECLARE(float32_baseline)
 DECLARE(float64_baseline)
 DECLARE_INCOMPLETE(float64_baseline)
+DECLARE_CHAINS(float64_baseline)
 
 #if HAS_AVX
 DECLARE(float32_avx2)
 DECLARE(float64_avx2)
 DECLARE_INCOMPLETE(float64_avx2)
+DECLARE_CHAINS(float64_avx2)
 DECLARE(float32_avx512)
 DECLARE(float64_avx512)
 DECLARE_INCOMPLETE(float64_avx512)
+DECLARE_CHAINS(float64_avx512)
 
 /* The compiler's own check of CPUID also asks whether the operating system saves the wide registers. */
 static int has_avx2(void) {
@@ -60,7 +65,7 @@ const fastgmm_instruction_set fastgmm_instruction_sets[] = {
     ENTRY(avx2, has_avx2),
 #endif
     ENTRY(baseline, always),
-    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL},
+    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL},
 };
 
 /* a * b + c of numbers that are not negative; -1 where that is no int64, or an argument is -1 already. */
@@ -105,4 +110,12 @@ int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, 
     }
     const int64_t integers = multiply_add(2, lanes, FASTGMM_ALIGNMENT);
     return multiply_add(8, multiply_add(1, numbers, integers), tile);
+}
+
+int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest) {
+    /* As desk_in of chains.h cuts it, twice: five tables and four lines of states, and of each step three lines and a
+     * number. */
+    const int64_t line = multiply_add(multiply_add(1, n_states, 7) / 8, 8, 0);
+    const int64_t lines = multiply_add(3, longest, multiply_add(5, n_states, 4));
+    return multiply_add(16, multiply_add(lines, line, longest), 0);
 }

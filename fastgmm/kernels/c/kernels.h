@@ -121,6 +121,22 @@ typedef void fastgmm_linear_sweep(const fastgmm_entries *, const fastgmm_linear 
                                   const fastgmm_linear_slots *, const fastgmm_share *);
 typedef void fastgmm_linear_log_density(const fastgmm_entries *, const fastgmm_linear *, const fastgmm_section *,
                                         const fastgmm_outputs *, const fastgmm_share *);
+/* Steps of chains, as chains.py says: `joint` holds log-densities, and afterwards the logarithms of posteriors. */
+typedef struct {
+    int64_t n_states, n_sequences, n_chunks, longest; /* steps of the longest sequence */
+    const double *start, *transitions, *log_start, *log_transitions;
+    const int64_t *offsets, *chunks; /* of sequences among the steps, of chunks among the sequences */
+    double *joint;
+    double *log_likelihoods; /* by sequence; of the best paths where these are asked for */
+    double *pairs;           /* by chunk, states before and after; of posteriors alone */
+    int64_t *states;         /* by step; of paths alone */
+} fastgmm_chain;
+
+typedef void fastgmm_of_chain(const fastgmm_chain *, const fastgmm_share *);
+
+typedef struct {
+    fastgmm_of_chain *posteriors, *decode;
+} fastgmm_chain_kernels;
 
 typedef struct {
     const char *name;
@@ -131,6 +147,7 @@ typedef struct {
     fastgmm_log_density *const *incomplete_log_density;      /* by family */
     fastgmm_linear_sweep *const *linear_sweep;
     fastgmm_linear_log_density *const *linear_log_density;
+    const fastgmm_chain_kernels *of_chains;
 } fastgmm_instruction_set;
 
 /* The widest first; ends with a name of NULL. */
@@ -138,6 +155,9 @@ extern const fastgmm_instruction_set fastgmm_instruction_sets[];
 
 /* The bytes of scratch for one worker, whatever the instruction set; -1 where that is no int64. */
 int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype);
+
+/* The same for chains. */
+int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest);
 
 /* Of more features a tile has too few rows to repay what a run of one pattern takes to set up. */
 #define FASTGMM_MOST_FEATURES_OF_A_RUN 64

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fastgmm.kernels.c._kernels as _kernels
+from fastgmm.kernels.chains import Chain, Sequences
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import IncompleteSlots, Order
 from fastgmm.parameters import (
+    FloatArray,
     IncompleteDiag,
     IncompleteFull,
     IncompleteTied,
+    IntArray,
     Prepared,
     PreparedDiag,
     PreparedFull,
@@ -156,6 +159,38 @@ def incomplete_log_density(
         _kernels.incomplete_log_density(*arguments, prepared, order, section, outputs, next_chunk)
 
     share_out(work, min(n_threads, section.n_chunks))
+
+
+def chain_posteriors(
+    chain: Chain,
+    sequences: Sequences,
+    joint: FloatArray,
+    log_likelihoods: FloatArray,
+    transitions: FloatArray,
+    n_threads: int,
+) -> None:
+    """Turn joint log-densities into posteriors; add expected transitions to the slots of their chunks."""
+
+    def work(next_chunk: Counter) -> None:
+        _kernels.chain_posteriors(chain, sequences, joint, log_likelihoods, transitions, next_chunk)
+
+    share_out(work, min(n_threads, len(sequences.chunks) - 1))
+
+
+def chain_decode(
+    chain: Chain,
+    sequences: Sequences,
+    joint: FloatArray,
+    log_probabilities: FloatArray,
+    states: IntArray,
+    n_threads: int,
+) -> None:
+    """The most probable path of every sequence."""
+
+    def work(next_chunk: Counter) -> None:
+        _kernels.chain_decode(chain, sequences, joint, log_probabilities, states, next_chunk)
+
+    share_out(work, min(n_threads, len(sequences.chunks) - 1))
 
 
 def share_out(work: Work, n_workers: int) -> None:

@@ -17,13 +17,13 @@ typedef struct {
     const double *constants;
     double *joint, *numbers, *look;
     int32_t *lines, *active;
-} Desk;
+} LinearDesk;
 
 /* Of rows without many zeros so many are computed together, since a line of loadings then is read once for all. */
 #define ROWS_TOGETHER 4
 
 typedef struct {
-    Desk desks[ROWS_TOGETHER];
+    LinearDesk desks[ROWS_TOGETHER];
     double *table; /* by line, the number of each row there */
 } Desks;
 
@@ -35,7 +35,7 @@ INLINE Desks desks_in(void *scratch, const fastgmm_linear *prepared, int64_t n_f
     for (int64_t k = 0; k < step; k++) constants[k] = k < prepared->n_components ? prepared->log_constants[k] : 0;
     desks.table = next, next += ROWS_TOGETHER * prepared->n_lines;
     for (int row = 0; row < ROWS_TOGETHER; row++) {
-        Desk *desk = &desks.desks[row];
+        LinearDesk *desk = &desks.desks[row];
         desk->constants = constants;
         desk->joint = next, next += step;
         desk->look = next, next += 8;
@@ -111,7 +111,7 @@ INLINE double number_at(const fastgmm_entries *rows, int64_t at) {
 }
 
 /* The entries of row i: how many, and the line and the number of each. */
-INLINE int64_t entries_of(const fastgmm_entries *rows, int64_t i, const Desk *desk) {
+INLINE int64_t entries_of(const fastgmm_entries *rows, int64_t i, const LinearDesk *desk) {
     const int64_t d = rows->n_features;
     int64_t n = 0;
     if (rows->starts) {
@@ -136,7 +136,7 @@ INLINE int64_t entries_of(const fastgmm_entries *rows, int64_t i, const Desk *de
 }
 
 /* c_k + sum_j x_j theta_jk of as many components as some vectors hold. */
-INLINE void put_joint_of_some(const double *loadings, int64_t step, const Desk *desk, int64_t n_entries, int64_t first,
+INLINE void put_joint_of_some(const double *loadings, int64_t step, const LinearDesk *desk, int64_t n_entries, int64_t first,
                               const int n) {
     Vector sums[MOST_VECTORS];
     UNROLLED
@@ -151,7 +151,7 @@ INLINE void put_joint_of_some(const double *loadings, int64_t step, const Desk *
     for (int i = 0; i < n; i++) store(desk->joint + first + i * LANES, sums[i]);
 }
 
-OUTLINE void put_joint_of_entries(const double *loadings, int64_t step, const Desk *desk, int64_t n_entries) {
+OUTLINE void put_joint_of_entries(const double *loadings, int64_t step, const LinearDesk *desk, int64_t n_entries) {
     int64_t k = 0;
     for (; k + MOST_VECTORS * LANES <= step; k += MOST_VECTORS * LANES)
         put_joint_of_some(loadings, step, desk, n_entries, k, MOST_VECTORS);
@@ -206,7 +206,7 @@ OUTLINE void put_joint_together(const fastgmm_linear *prepared, const Desks *des
 
 /* Joint log-densities are never lower than the lowest, have their priors, and are -inf behind those of components. */
 INLINE void bound_joint_of_row(const fastgmm_entries *rows, const fastgmm_linear *prepared, int64_t i,
-                               const Desk *desk) {
+                               const LinearDesk *desk) {
     const int64_t n_components = prepared->n_components, step = prepared->step;
     for (int64_t k = 0; k < n_components; k++)
         desk->joint[k] = desk->joint[k] > LOWEST_JOINT ? desk->joint[k] : LOWEST_JOINT;
@@ -221,7 +221,7 @@ INLINE void bound_joint_of_row(const fastgmm_entries *rows, const fastgmm_linear
 }
 
 /* Joint log-densities to exponentials exp(joint_k - m), m the largest; returns log p(x) = m + log(sum), and the sum. */
-INLINE double exponentials_of_row(const Desk *desk, int64_t step, double margin, double *total) {
+INLINE double exponentials_of_row(const LinearDesk *desk, int64_t step, double margin, double *total) {
     Vector largest = load(desk->joint), sum = broadcast(0);
     for (int64_t k = LANES; k < step; k += LANES) {
         const Vector joint = load(desk->joint + k);
@@ -244,7 +244,7 @@ INLINE double exponentials_of_row(const Desk *desk, int64_t step, double margin,
 }
 
 /* Responsibilities, and N; returns how many components have any of the row. */
-INLINE int64_t scale_row(const Desk *desk, int64_t n_components, double scale, double *counts) {
+INLINE int64_t scale_row(const LinearDesk *desk, int64_t n_components, double scale, double *counts) {
     int64_t n_active = 0;
     for (int64_t k = 0; k < n_components; k++) {
         const double r = desk->joint[k] * scale;
@@ -257,7 +257,7 @@ INLINE int64_t scale_row(const Desk *desk, int64_t n_components, double scale, d
 }
 
 /* s_jk += x_j r_k: whole lines, or where few components have the row theirs alone. */
-OUTLINE void add_entries(const Desk *desk, int64_t n_entries, int64_t n_active, int64_t step, double *first) {
+OUTLINE void add_entries(const LinearDesk *desk, int64_t n_entries, int64_t n_active, int64_t step, double *first) {
     if (n_active * LANES <= step) {
         for (int64_t a = 0; a < n_active; a++) {
             const double r = desk->joint[desk->active[a]];
@@ -295,7 +295,7 @@ INLINE int are_together(const Desks *desks, const int64_t *n_entries, int n_rows
     if (n_rows < ROWS_TOGETHER || 2 * total < ROWS_TOGETHER * n_lines) return 0;
     memset(desks->table, 0, (size_t)(8 * ROWS_TOGETHER * n_lines));
     for (int row = 0; row < ROWS_TOGETHER; row++) {
-        const Desk *desk = &desks->desks[row];
+        const LinearDesk *desk = &desks->desks[row];
         for (int64_t e = 0; e < n_entries[row]; e++) desks->table[desk->lines[e] * ROWS_TOGETHER + row] = desk->numbers[e];
     }
     return 1;
@@ -310,7 +310,7 @@ INLINE void sweep_together(const fastgmm_entries *rows, const fastgmm_linear *pr
     const int together = are_together(desks, n_entries, n_rows, prepared->n_lines);
     if (together) put_joint_together(prepared, desks);
     for (int row = 0; row < n_rows; row++) {
-        const Desk *desk = &desks->desks[row];
+        const LinearDesk *desk = &desks->desks[row];
         const double weight = rows->weights ? rows->weights[places[row]] : 1;
         double total;
         if (!together) put_joint_of_entries(prepared->loadings, step, desk, n_entries[row]);
@@ -348,7 +348,7 @@ static void NAME(linear_sweep, entries)(const fastgmm_entries *rows, const fastg
     }
 }
 
-INLINE void put_outputs_of_row(const Desk *desk, const fastgmm_linear *prepared, const fastgmm_outputs *outputs,
+INLINE void put_outputs_of_row(const LinearDesk *desk, const fastgmm_linear *prepared, const fastgmm_outputs *outputs,
                                int64_t i) {
     const int64_t n_components = prepared->n_components;
     double *densities = outputs->log_density, *table = outputs->joint, total;
@@ -381,7 +381,7 @@ static void NAME(linear_log_density, entries)(const fastgmm_entries *rows, const
             const int together = are_together(&desks, n_entries, n_rows, prepared->n_lines);
             if (together) put_joint_together(prepared, &desks);
             for (int row = 0; row < n_rows; row++) {
-                const Desk *desk = &desks.desks[row];
+                const LinearDesk *desk = &desks.desks[row];
                 if (!together) put_joint_of_entries(prepared->loadings, prepared->step, desk, n_entries[row]);
                 bound_joint_of_row(rows, prepared, i + row, desk);
                 put_outputs_of_row(desk, prepared, outputs, i + row);

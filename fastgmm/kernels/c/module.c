@@ -522,6 +522,110 @@ static PyObject *py_incomplete_log_density(PyObject *module, PyObject *const *ar
     return end(&call, 1);
 }
 
+/* A vector of as many numbers, or of any number where `length` is 0; how many there are, or -1. */
+static Py_ssize_t vector_of(Call *call, PyObject *array, int flags, char kind, const char *name, Py_ssize_t length,
+                            void **to) {
+    const char kinds[2] = {kind, '\0'};
+    Py_buffer *view = view_of(&call->views, array, flags | PyBUF_C_CONTIGUOUS, kinds, name);
+    if (!view) return -1;
+    if (view->ndim != 1 || (length && view->shape[0] != length)) {
+        PyErr_Format(PyExc_ValueError, "%s has the wrong shape", name);
+        return -1;
+    }
+    *to = view->buf;
+    return view->shape[0];
+}
+
+/* Where things begin: from 0 on to `end`, and each after the one before, or not before it. */
+static int are_offsets(const int64_t *offsets, Py_ssize_t n, int64_t end, int64_t step) {
+    int fits = n >= 2 && offsets[0] == 0 && offsets[n - 1] == end;
+    for (Py_ssize_t i = 1; fits && i < n; i++) fits = offsets[i] <= end && offsets[i] - offsets[i - 1] >= step;
+    return fits;
+}
+
+/* What both kernels of chains read: tuples of probabilities and of sequences, and a table of joint log-densities. */
+static int read_chain(Call *call, fastgmm_chain *chain, PyObject *const *arguments) {
+    static const Field fields[] = {{"start", "k", 'd', READ}, {"transitions", "kk", 'd', READ},
+                                   {"log_start", "k", 'd', READ}, {"log_transitions", "kk", 'd', READ}};
+    Py_buffer *joint = view_of(&call->views, arguments[2], PyBUF_C_CONTIGUOUS | PyBUF_WRITABLE, "d", "joint");
+    if (!joint) return -1;
+    if (joint->ndim != 2 || joint->shape[0] < 1 || joint->shape[1] < 1) {
+        PyErr_SetString(PyExc_ValueError, "joint has the wrong shape");
+        return -1;
+    }
+    call->rows.n_rows = joint->shape[0], call->prepared.n_components = joint->shape[1];
+    void *data[4], *offsets, *chunks;
+    if (read_arrays(call, arguments[0], 0, 4, fields, data) < 0) return -1;
+    if (!PyTuple_Check(arguments[1]) || PyTuple_Size(arguments[1]) != 2) {
+        PyErr_SetString(PyExc_TypeError, "sequences are two arrays");
+        return -1;
+    }
+    const Py_ssize_t n = vector_of(call, PyTuple_GetItem(arguments[1], 0), READ, 'q', "offsets", 0, &offsets);
+    const Py_ssize_t m = n < 0 ? -1 : vector_of(call, PyTuple_GetItem(arguments[1], 1), READ, 'q', "chunks", 0, &chunks);
+    if (m < 0) return -1;
+    if (!are_offsets(offsets, n, joint->shape[0], 1) || !are_offsets(chunks, m, n - 1, 0)) {
+        PyErr_SetString(PyExc_ValueError, "sequences do not fit the rows, or chunks do not fit the sequences");
+        return -1;
+    }
+    *chain = (fastgmm_chain){.n_states = joint->shape[1], .n_sequences = n - 1, .n_chunks = m - 1, .start = data[0],
+                             .transitions = data[1], .log_start = data[2], .log_transitions = data[3],
+                             .offsets = offsets, .chunks = chunks, .joint = joint->buf};
+    for (Py_ssize_t s = 0; s + 1 < n; s++) {
+        const int64_t length = chain->offsets[s + 1] - chain->offsets[s];
+        if (length > chain->longest) chain->longest = length;
+    }
+    call->section.n_chunks = chain->n_chunks;
+    void *likelihoods;
+    if (vector_of(call, arguments[3], WRITTEN, 'd', "log_likelihoods", n - 1, &likelihoods) < 0) return -1;
+    chain->log_likelihoods = likelihoods;
+    return 0;
+}
+
+/* Reads arguments, then calls one of the two kernels, for posteriors or for paths. */
+static PyObject *call_chain(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments, int is_path) {
+    Call call = {.memory = NULL};
+    fastgmm_chain chain;
+    void *result, *next = NULL;
+    if (n_arguments != 6) {
+        PyErr_SetString(PyExc_TypeError, "kernels of chains take six arguments");
+        return NULL;
+    }
+    if (read_chain(&call, &chain, arguments) < 0) return end(&call, 0);
+    if (is_path) {
+        if (vector_of(&call, arguments[4], WRITTEN, 'q', "states", call.rows.n_rows, &result) < 0) return end(&call, 0);
+        chain.states = result;
+    } else {
+        chain.pairs = array_of(&call, arguments[4], WRITTEN, 'd', "transitions", "ckk");
+        if (!chain.pairs) return end(&call, 0);
+    }
+    if (arguments[5] != Py_None && vector_of(&call, arguments[5], WRITTEN, 'q', "next", 1, &next) < 0)
+        return end(&call, 0);
+    call.share.next = next;
+    if (allocate(&call, fastgmm_chain_scratch_bytes(chain.n_states, chain.longest)) < 0) return end(&call, 0);
+    const double work = (double)call.rows.n_rows * (double)chain.n_states * (double)(3 * chain.n_states + 20);
+    PyThreadState *released = work > WORK_WORTH_THE_GIL ? PyEval_SaveThread() : NULL;
+    const fastgmm_chain_kernels *kernels = chosen(module)->of_chains;
+    (is_path ? kernels->decode : kernels->posteriors)(&chain, &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
+}
+
+PyDoc_STRVAR(chain_posteriors_doc,
+             "chain_posteriors(chain, sequences, joint, log_likelihoods, transitions, next)\n--\n\n"
+             "Turn joint log-densities into the logarithms of posteriors; the log-likelihood of every sequence, and "
+             "the expected transitions of every chunk, which are added.");
+
+static PyObject *py_chain_posteriors(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    return call_chain(module, arguments, n_arguments, 0);
+}
+
+PyDoc_STRVAR(chain_decode_doc, "chain_decode(chain, sequences, joint, log_probabilities, states, next)\n--\n\n"
+                               "The most probable path of every sequence, and its joint log-density.");
+
+static PyObject *py_chain_decode(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    return call_chain(module, arguments, n_arguments, 1);
+}
+
 /* The widest instruction set that runs here, or the one that FASTGMM_INSTRUCTION_SET names. */
 static const fastgmm_instruction_set *choose(void) {
     const char *wish = getenv("FASTGMM_INSTRUCTION_SET");
@@ -561,6 +665,8 @@ static PyMethodDef methods[] = {
     {"linear_sweep", (PyCFunction)(void (*)(void))fastgmm_py_linear_sweep, METH_FASTCALL, fastgmm_linear_sweep_doc},
     {"linear_log_density", (PyCFunction)(void (*)(void))fastgmm_py_linear_log_density, METH_FASTCALL,
      fastgmm_linear_log_density_doc},
+    {"chain_posteriors", (PyCFunction)(void (*)(void))py_chain_posteriors, METH_FASTCALL, chain_posteriors_doc},
+    {"chain_decode", (PyCFunction)(void (*)(void))py_chain_decode, METH_FASTCALL, chain_decode_doc},
     {NULL, NULL, 0, NULL},
 };
 
