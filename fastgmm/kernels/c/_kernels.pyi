@@ -3,7 +3,8 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import IncompleteSlots, Order
-from fastgmm.parameters import Array, FloatArray, Prepared, PreparedIncomplete
+from fastgmm.kernels.uncertain import UncertainSlots
+from fastgmm.parameters import Array, FloatArray, Prepared, PreparedIncomplete, PreparedUncertain
 
 INSTRUCTION_SET: str
 INSTRUCTION_SETS: list[str]
@@ -57,6 +58,34 @@ def incomplete_log_density(
     group_prior: FloatArray | None,
     prepared: PreparedIncomplete,
     order: Order,
+    section: Section,
+    outputs: Outputs,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def uncertain_sweep(
+    errors: Array,
+    family: int,
+    values: Array,
+    weights: FloatArray | None,
+    origin: FloatArray | None,
+    groups: NDArray[np.int32] | None,
+    group_prior: FloatArray | None,
+    prepared: PreparedUncertain,
+    order: Order | None,
+    section: Section,
+    slots: UncertainSlots,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def uncertain_log_density(
+    errors: Array,
+    family: int,
+    values: Array,
+    origin: FloatArray | None,
+    groups: NDArray[np.int32] | None,
+    group_prior: FloatArray | None,
+    prepared: PreparedUncertain,
     section: Section,
     outputs: Outputs,
     next: NDArray[np.int64] | None,

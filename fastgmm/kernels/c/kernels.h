@@ -24,6 +24,8 @@ typedef struct {
     int64_t n_groups;
     const int32_t *order; /* which rows are visited, as in bounds; NULL: all, as they lie */
     int64_t n_visited;
+    const void *errors; /* of known errors: variances or covariances, one row's after the other; NULL: there are none */
+    int errors_dtype, errors_are_matrices;
 } fastgmm_rows;
 
 /* parameters.py says what these hold; `dtype` is that of the arithmetic, which may be wider than that of the rows. */
@@ -35,7 +37,7 @@ typedef struct {
     const void *scales;                   /* inverse Cholesky factors, inverse deviations or precisions */
     const double *pivot, *whitened_means; /* of the tied family, else NULL */
     /* For rows with holes alone, where log_constants are log_weights and scales covariances. */
-    const double *inverse_cholesky; /* of matrices, else NULL */
+    const double *inverse_cholesky; /* of matrices, else NULL; for rows of known errors the roots of covariances */
     double exponent;
 } fastgmm_prepared;
 
@@ -89,6 +91,9 @@ typedef void fastgmm_log_density(const fastgmm_rows *, const fastgmm_prepared *,
 typedef void fastgmm_incomplete_sweep(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
                                       const fastgmm_slots *, const fastgmm_share *);
 
+/* Of rows of known errors, by whether all that is added up are variances. */
+enum { FASTGMM_MATRICES, FASTGMM_VARIANCES, FASTGMM_KINDS_OF_ERRORS };
+
 typedef struct {
     const char *name;
     int (*runs_here)(void);
@@ -96,6 +101,8 @@ typedef struct {
     fastgmm_log_density *const *log_density[FASTGMM_DTYPES]; /* by family */
     fastgmm_incomplete_sweep *const *incomplete_sweep;       /* by family */
     fastgmm_log_density *const *incomplete_log_density;      /* by family */
+    fastgmm_incomplete_sweep *const *uncertain_sweep;        /* by kind */
+    fastgmm_log_density *const *uncertain_log_density;       /* by kind */
 } fastgmm_instruction_set;
 
 /* The widest first; ends with a name of NULL. */
@@ -109,5 +116,8 @@ int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_c
 
 /* The same for rows with holes. */
 int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int family);
+
+/* The same for rows of known errors. */
+int64_t fastgmm_uncertain_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int are_matrices);
 
 #endif

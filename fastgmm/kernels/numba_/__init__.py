@@ -3,13 +3,14 @@
 ``vector.py``, ``panels.py``, ``triangles.py`` and ``elementary.py`` are the vocabulary (``lowering.py`` says it to
 LLVM, ``vector_numpy.py`` to NumPy), ``tile.py`` what all families share, ``full.py``, ``tied.py``, ``diag.py`` and
 ``spherical.py`` the arithmetic, ``drivers.py`` the loops over chunks, ``bounded.py`` those with bounds,
-``incomplete….py`` all that rows with missing values need, ``jit.py`` compiling, ``cache.py`` what is kept on disk,
-``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of this package import numba.
+``incomplete….py`` all that rows with missing values need, ``uncertain….py`` those of known errors, ``jit.py``
+compiling, ``cache.py`` what is kept on disk, ``launch.py`` the threads. May be imported: ``BACKEND``. Only modules of
+this package import numba.
 """
 
 from fastgmm.kernels.backend import Backend
-from fastgmm.kernels.numba_ import incomplete
+from fastgmm.kernels.numba_ import incomplete, uncertain
 from fastgmm.kernels.numba_.jit import describe
 from fastgmm.kernels.numba_.launch import bounded_sweep, log_density, sweep
 
-BACKEND = Backend("numba", sweep, log_density, incomplete.KERNELS, describe, bounded_sweep)
+BACKEND = Backend("numba", sweep, log_density, incomplete.KERNELS, uncertain.KERNELS, describe, bounded_sweep)

@@ -1,11 +1,12 @@
 """The meaning of the kernels in plain NumPy: what the other backends must reproduce, and the last fallback.
 
 Tiles are computed in float64 whatever the dtype of the rows, on one thread besides BLAS's own. ``complete.py`` is for
-rows that have all of their values, ``incomplete.py`` for those that lack some. May be imported: ``BACKEND``.
+rows that have all of their values, ``incomplete.py`` for those that lack some,
+``uncertain.py`` for those whose errors are known. May be imported: ``BACKEND``.
 """
 
 from fastgmm.kernels.backend import Backend
-from fastgmm.kernels.numpy_ import incomplete
+from fastgmm.kernels.numpy_ import incomplete, uncertain
 from fastgmm.kernels.numpy_.complete import log_density, sweep
 
-BACKEND = Backend("numpy", sweep, log_density, incomplete.KERNELS)
+BACKEND = Backend("numpy", sweep, log_density, incomplete.KERNELS, uncertain.KERNELS)
