@@ -108,7 +108,7 @@ class Scorer:
         if self.noise is not None:
             return self._evaluate_beside_noise(rows, n_threads, wanted)
         if rows.errors is not None:
-            return evaluate_uncertain(rows, self._form_for(rows), self.backend, n_threads, wanted)
+            return evaluate_uncertain(rows, self.form_for(rows), self.backend, n_threads, wanted)
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
         if prepared is not None and rows.has_missing:
             return evaluate_incomplete(rows, prepared, self.incomplete, self.backend, n_threads, wanted)
@@ -161,17 +161,15 @@ class Scorer:
             covariances = self.family.covariances_of_root(self.root)
         return Parameters(self.family.name, np.asarray(self.weights, np.float64), self.in_double.means, covariances)
 
-    def uncertain(self, are_matrices: bool) -> PreparedUncertain:
-        """What kernels need of rows of known errors; made when the first come, without a lock."""
+    def form_for(self, rows: Rows) -> PreparedUncertain:
+        """What kernels need of such rows of known errors; made when the first come, without a lock."""
+        assert rows.errors is not None
+        are_matrices = rows.errors.ndim == 3
         name = "uncertain" if are_matrices or self.family.has_matrices else "uncertain variances"
         if name not in self._known_for_errors:
             prepare = partial(prepare_uncertain, self.family, self.parameters, are_matrices)
             self._known_for_errors[name] = attended(prepare, work_on(self.root))
         return self._known_for_errors[name]
-
-    def _form_for(self, rows: Rows) -> PreparedUncertain:
-        assert rows.errors is not None
-        return self.uncertain(rows.errors.ndim == 3)
 
     def joint(self, rows: Rows, n_threads: int | None) -> Array:
         """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""

@@ -9,7 +9,7 @@ from fastgmm.kernels.contract import Outputs, Section
 from fastgmm.kernels.incomplete import Order
 from fastgmm.kernels.numpy_.complete import LOWEST, add_priors, log_sum_exp, put_outputs, tiles
 from fastgmm.kernels.uncertain import UncertainKernels, UncertainSlots
-from fastgmm.parameters import FloatArray, PreparedUncertain, UncertainVariances
+from fastgmm.parameters import BoolArray, FloatArray, PreparedUncertain, UncertainVariances
 from fastgmm.rows import Rows
 
 
@@ -36,7 +36,7 @@ def _expected(rows: Rows, prepared: PreparedUncertain) -> _Expected:
 
 
 def _of_variances(
-    prepared: PreparedUncertain, differences: FloatArray, errors: FloatArray, observed: FloatArray
+    prepared: PreparedUncertain, differences: FloatArray, errors: FloatArray, observed: BoolArray
 ) -> tuple[FloatArray, ...]:
     """T = σ² + s: b = σδ/T, VᵀV = σ²/T."""
     variances = prepared.covariances[:, np.newaxis, :] + errors
@@ -47,7 +47,7 @@ def _of_variances(
 
 
 def _of_matrices(
-    prepared: PreparedUncertain, differences: FloatArray, errors: FloatArray, observed: FloatArray
+    prepared: PreparedUncertain, differences: FloatArray, errors: FloatArray, observed: BoolArray
 ) -> tuple[FloatArray, ...]:
     """L, y and V with rows of the unit matrix, 0 and 0 for features that are missing."""
     d = differences.shape[2]
