@@ -48,17 +48,18 @@ def with_errors(rows: Rows, errors: Any) -> Rows:
 
 def _with_errors(rows: Rows, errors: Array) -> Rows:
     variances, values = _variances_of(errors), rows.values
+    limit = errors.dtype.type(min(_INFINITE, float(np.finfo(errors.dtype).max)))
     has_infinite, has_others = False, False
     for part in pieces(len(errors), errors[:1].nbytes):
         own, is_missing = variances[part], np.isnan(values[part])
         _require_variances(own, is_missing, part.start)
-        is_infinite = own > _INFINITE
+        is_infinite = own > limit
         has_infinite = has_infinite or bool((is_infinite & ~is_missing).any())
         has_others = has_others or bool(((own != 0) & (is_missing | is_infinite)).any()) or bool(is_missing.any())
     if has_infinite:
         values = values.copy()
         for part in pieces(len(errors), errors[:1].nbytes):
-            values[part][variances[part] > _INFINITE] = np.nan
+            values[part][variances[part] > limit] = np.nan
     if has_infinite or has_others:
         errors = _zero_where_missing(errors, values)
     if errors.ndim == 3:

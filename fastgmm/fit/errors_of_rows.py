@@ -9,14 +9,16 @@ from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.uncertain import UncertainSweep
 
-# A start keeps so much of each variance at least: EM comes down from there as far as the rows say, and is slow near 0.
+# A start keeps so much of what was measured and errors together, at least: EM comes down from there as far as the rows
+# say, and is slow near 0.
 _LEAST_SHARE = 0.1
 
 
 def less_errors(sweep: UncertainSweep, start: Parameters) -> Parameters:
-    """A start of what was measured, less the mean covariance of the errors, of which each component has as much.
+    """A start of what was measured, less the mean covariance E of the errors, of which each component has as much.
 
-    In units of a component, Σ = RRᵀ, the errors have variances λ: what is left is R·max(I − Λ, least)·Rᵀ.
+    With Σ + E = RRᵀ, and λ the variances of E in its units, what is left is R·max(I − 2Λ, least)·Rᵀ: Σ − E, but never
+    singular as long as there are errors, as the covariance of what a single row has named is.
     """
     family, errors = sweep.family, mean_errors(sweep.facts.sample)
     counts = start.weights * sweep.facts.total_weight
@@ -28,17 +30,16 @@ def _left_of(family: CovarianceFamily, covariances: FloatArray, errors: FloatArr
     if not family.has_matrices:
         variances = np.diagonal(errors)
         own = variances if covariances.ndim == 2 else np.full(1, variances.mean())
-        left: FloatArray = np.maximum(covariances - own, _LEAST_SHARE * covariances)
+        left: FloatArray = np.maximum(covariances - own, _LEAST_SHARE * (covariances + own))
         return left
-    matrices = covariances.reshape(-1, *errors.shape)
     try:
-        roots = np.linalg.cholesky(matrices)
+        roots = np.linalg.cholesky(covariances.reshape(-1, *errors.shape) + errors)
     except np.linalg.LinAlgError:  # which the fit will refuse
         return covariances
     inverses = np.linalg.inv(roots)
     shares, axes = np.linalg.eigh(inverses @ errors @ np.swapaxes(inverses, 1, 2))
     across = roots @ axes
-    left = (across * np.clip(1.0 - shares, _LEAST_SHARE, 1.0)[:, np.newaxis, :]) @ np.swapaxes(across, 1, 2)
+    left = (across * np.maximum(1.0 - 2.0 * shares, _LEAST_SHARE)[:, np.newaxis, :]) @ np.swapaxes(across, 1, 2)
     symmetric: FloatArray = 0.5 * (left + np.swapaxes(left, 1, 2))
     return symmetric.reshape(covariances.shape)
 

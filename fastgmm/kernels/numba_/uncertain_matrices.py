@@ -111,7 +111,7 @@ def _whiten(parameters: Any, tile: Any, desk: Any, d: int, t: int, k: int, has_h
 
 @inner
 def _joint_densities(
-    rows: Any, parameters: Any, errors: Any, tile: Any, desk: Any, n_members: int, n_points: int, has_holes: bool
+    parameters: Any, errors: Any, tile: Any, desk: Any, n_members: int, n_points: int, has_holes: bool
 ) -> None:
     """Lines of joint log-densities of the tile's members."""
     d, half = errors[1], constant(desk.lower, -0.5)
@@ -230,7 +230,7 @@ def _sweep_tile(
     has_holes = load_rows(rows, errors, first, n_valid, n_points, tile, desk)
     n_members = find_members(rows, n_components, tile, first, n_valid)
     shape = errors.are_matrices, d
-    _joint_densities(rows, parameters, shape, tile, desk, n_members, n_points, has_holes)
+    _joint_densities(parameters, shape, tile, desk, n_members, n_points, has_holes)
     if rows.has_groups:
         add_priors(rows, n_components, tile, first, n_valid, n_members)
     responsibilities(
@@ -279,7 +279,7 @@ def score_uncertain_matrices(
             n_points = points_of(n_valid, tile.joint)
             has_holes = load_rows(flat, of_rows, first, n_valid, n_points, tile, desk)
             shape = of_rows.are_matrices, d
-            _joint_densities(flat, parameters, shape, tile, desk, n_components, n_points, has_holes)
+            _joint_densities(parameters, shape, tile, desk, n_components, n_points, has_holes)
             if flat.has_groups:
                 add_priors(flat, n_components, tile, first, n_valid, n_components)
             put_outputs(flat, tile, n_components, first, n_valid, n_points, outputs)
