@@ -3,9 +3,9 @@ Known errors: how late airplanes are
 ====================================
 
 The mean arrival delay of 3,421 airplanes that left New York in 2013 at least ten times. A mean of few flights is known
-poorly: its error has the variance of single flights divided by their number. Almost half of the spread of the means is
-such chance. Given these variances as ``errors``, a mixture is that of the airplanes' own mean delays, which spread less;
-``denoise`` says where each airplane is expected to be. Of the 100 that look worst many have flown little.
+poorly: its error has the variance of single flights divided by their number. Almost half of the spread is such chance.
+Given these variances as ``errors``, a mixture is that of the airplanes' own mean delays, which spread less; ``denoise``
+says where each is expected to be. The median airplane flew 67 times, the median of the 100 that look worst 23 times.
 """
 
 from importlib.metadata import distribution
@@ -35,6 +35,6 @@ grid = np.linspace(-25, 50, 500)[:, np.newaxis]
 axes.hist(X, bins=100, range=(-25, 50), density=True, color="lightgray", label="measured means")
 for mixture, name in ((measured, "fitted to these"), (gm, "fitted with their errors: true means")):
     axes.plot(grid, np.exp(mixture.score_samples(grid)), label=name)
-axes.set(title="Almost half of the spread is chance", xlabel="mean arrival delay of an airplane (min)", ylabel="density")
+axes.set(title="Almost half of the spread is chance", xlabel="mean delay of an airplane (min)", ylabel="density")
 axes.legend()
 plt.show()

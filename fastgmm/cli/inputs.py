@@ -51,7 +51,7 @@ def _require_apart(what: str, written: str, read: str) -> None:
 
 
 def require_one_standard_input(arguments: Namespace) -> None:
-    said = {"points": arguments.points, "labels": arguments.labels, "errors": arguments.errors}
+    said = {"points": arguments.points, "labels": arguments.labels, "errors": getattr(arguments, "errors", None)}
     read = [name for name, path in said.items() if path is not None and is_standard_input(path)]
     if len(read) > 1:
         raise ValueError(f"standard input cannot be both {read[0]} and {read[1]}")

@@ -36,7 +36,7 @@ def predict(
     X : array-like of shape (n_samples, n_features), or blocks
         NaN is missing: all scores are of the values that are observed, under their marginal distribution.
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        Variances or covariances of the errors of X, as :meth:`fit` takes them: scores are of the values as
+        Variances or covariances of the errors of X, as ``fit`` takes them: scores are of the values as
         they were measured, under Σ + S of every row. Without them, and for blocks, X are true values.
 
     Returns
@@ -77,7 +77,7 @@ def predict_proba(
     ----------
     X : array-like of shape (n_samples, n_features)
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for :meth:`predict`.
+        As for ``predict``.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def score_samples(
     ----------
     X : array-like of shape (n_samples, n_features)
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for :meth:`predict`.
+        As for ``predict``.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def score(
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for :meth:`predict`.
+        As for ``predict``.
 
     Returns
     -------
@@ -208,7 +208,7 @@ def bic(
         repeated. Weights that count nothing, such as inverse variances, should be scaled to sum to the number of
         observations first.
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for :meth:`predict`.
+        As for ``predict``.
 
     Returns
     -------
@@ -252,7 +252,7 @@ def aic(
     sample_weight : array-like of shape (n_samples,), optional
         The log-likelihood is a sum over rows times their weights: see ``bic``.
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for :meth:`predict`.
+        As for ``predict``.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def denoise(
     X : array-like of shape (n_samples, n_features)
         NaN is missing, and expected to be as other features and the mixture say.
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features)
-        Variances or covariances of the errors of X, as :meth:`fit` takes them.
+        Variances or covariances of the errors of X, as ``fit`` takes them.
     return_cov : bool, default=False
         Whether to return the covariances that are left as well.
 

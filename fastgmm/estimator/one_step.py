@@ -60,7 +60,7 @@ def moments(
         What is known of the components of rows, as ``fit`` takes it. A component may be without rows here, since others
         may have some. Labels of rows without any observed value count for nothing here, and in ``fit`` for the weights.
     errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for :meth:`fit`: moments then are those of the true values, as the model expects them.
+        As for ``fit``: moments then are those of the true values, as the model expects them.
 
     Returns
     -------
