@@ -75,8 +75,7 @@ def predict_proba(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+    X, errors
         As for ``predict``.
 
     Returns
@@ -119,8 +118,7 @@ def score_samples(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+    X, errors
         As for ``predict``.
 
     Returns
@@ -248,11 +246,8 @@ def aic(
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-    sample_weight : array-like of shape (n_samples,), optional
-        The log-likelihood is a sum over rows times their weights: see ``bic``.
-    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
-        As for ``predict``.
+    X, sample_weight, errors
+        As for ``bic``; the log-likelihood is a sum over rows times their weights.
 
     Returns
     -------

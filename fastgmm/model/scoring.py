@@ -105,10 +105,10 @@ class Scorer:
 
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
-        if self.noise is not None:
-            return self._evaluate_beside_noise(rows, n_threads, wanted)
         if rows.errors is not None:
             return evaluate_uncertain(rows, self.form_for(rows), self.backend, n_threads, wanted)
+        if self.noise is not None:
+            return self._evaluate_beside_noise(rows, n_threads, wanted)
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
         if prepared is not None and rows.has_missing:
             return evaluate_incomplete(rows, prepared, self.incomplete, self.backend, n_threads, wanted)
@@ -164,6 +164,8 @@ class Scorer:
     def form_for(self, rows: Rows) -> PreparedUncertain:
         """What kernels need of such rows of known errors; made when the first come, without a lock."""
         assert rows.errors is not None
+        if self.noise is not None:
+            raise ValueError("Noise is a density of values as they are: a mixture with noise takes no errors.")
         are_matrices = rows.errors.ndim == 3
         name = "uncertain" if are_matrices or self.family.has_matrices else "uncertain variances"
         if name not in self._known_for_errors:

@@ -150,6 +150,15 @@ def test_blocks_have_no_errors(mixture):
         mixture.denoise(blocks, ERRORS)
 
 
+def test_noise_and_errors_do_not_go_together():
+    with pytest.raises(ValueError, match="noise='box' does not go with errors"):
+        GaussianMixture(2, noise="box").fit(X, errors=ERRORS)
+    noisy = GaussianMixture(2, noise="box", random_state=0).fit(X)
+    for call in (noisy.predict, noisy.score_samples, noisy.denoise):
+        with pytest.raises(ValueError, match="takes no errors"):
+            call(X, errors=ERRORS)
+
+
 def test_a_refused_fit_leaves_the_model_as_it_was(mixture):
     before = mixture.means_
     with pytest.raises(ValueError, match="errors must be variances"):
