@@ -47,7 +47,7 @@ from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
 from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
-from fastgmm.sweeps.uncertain import UncertainSweep
+from fastgmm.sweeps.uncertain import UncertainSweep, with_known_errors
 
 logger = logging.getLogger("fastgmm")
 
@@ -259,7 +259,7 @@ def sweep_over(
     how = covariance_type, n_components, backend, n_threads, deadline
     if facts.rows.errors is None:
         return suited_sweep(facts, *how)
-    return UncertainSweep(facts, suited_sweep(facts.as_measured(), *how))
+    return with_known_errors(facts, suited_sweep(facts.as_measured(), *how))
 
 
 def runs_of_em(

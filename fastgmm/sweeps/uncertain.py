@@ -5,7 +5,6 @@ Rows without any observed value say nothing, and are left out of sweeps.
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from fastgmm.families.uncertain import moments_of_true_values
 from fastgmm.kernels.backend import Backend
 from fastgmm.kernels.incomplete import Order
 from fastgmm.kernels.uncertain import UncertainSlots
+from fastgmm.machine.pieces import places_of_nonzero
 from fastgmm.moments import Moments
 from fastgmm.parameters import FloatArray, Model, PreparedUncertain
 from fastgmm.sweeps.in_memory import InMemory
@@ -32,11 +32,12 @@ class UncertainSweep:
     """A :class:`Sweep` over rows of known errors.
 
     ``as_measured`` visits the same rows as though they had none: whatever needs no more of them, a start among others,
-    asks that one.
+    asks that one. ``order`` names the rows that have a value, where some have none.
     """
 
     facts: Facts
     as_measured: InMemory | IncompleteSweep
+    order: Order | None
 
     @property
     def family(self) -> CovarianceFamily:
@@ -71,14 +72,6 @@ class UncertainSweep:
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self.moments(form_of(self.family, model, self.facts.rows)) for model in models]
 
-    @cached_property
-    def order(self) -> Order | None:
-        """The rows that have a value, where some have none."""
-        rows = self.facts.rows
-        if not rows.has_missing or not len(self.facts.patterns.empty):
-            return None
-        return np.flatnonzero(rows.are_observed).astype(np.int32)
-
     def moments(self, prepared: PreparedUncertain) -> Moments:
         """Those of the true values, under one model: of all sections, the slots added in the order of the chunks."""
         rows, (n_components, n_features) = self.facts.rows, prepared.means.shape
@@ -99,3 +92,11 @@ class UncertainSweep:
         first, second = moments_of_true_values(self.family, prepared, counts, first, second)
         sums = float(totals[0]), float(totals[1]), self.facts.n_counted
         return Moments(counts, first, second, *sums, prepared.means, self.family.kernel)
+
+
+def with_known_errors(facts: Facts, as_measured: InMemory | IncompleteSweep) -> UncertainSweep:
+    """A sweep over rows whose errors the facts know."""
+    is_whole = not facts.rows.has_missing or not len(facts.patterns.empty)
+    return UncertainSweep(
+        facts, as_measured, None if is_whole else places_of_nonzero(facts.rows.are_observed, np.int32)
+    )

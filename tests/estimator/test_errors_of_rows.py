@@ -110,6 +110,25 @@ def test_whatever_else_a_fit_is_asked_for(options):
     assert max(variances) < 1.7
 
 
+def test_rows_without_any_value_say_nothing():
+    holes, labels = X.copy(), np.full(600, -1)
+    holes[::5], labels[::5] = np.nan, 1
+    kept = ~np.isnan(holes[:, 0])
+    start = {"means_init": [[0.0, 0.0], [6.0, 6.0]], "random_state": 0}
+    with_empty = GaussianMixture(2, **start).fit(holes, errors=ERRORS)
+    without = GaussianMixture(2, **start).fit(X[kept], errors=ERRORS[kept])
+    assert_close(with_empty.covariances_, without.covariances_, 1e-10)
+    labelled = GaussianMixture(2, **start).fit(holes, errors=ERRORS, labels=labels)
+    assert labelled.weights_[1] > without.weights_[1] + 0.05
+    assert with_empty.score(holes, errors=ERRORS) == pytest.approx(with_empty.score(X[kept], errors=ERRORS[kept]))
+
+
+def test_a_deadline_is_minded():
+    many, variances = np.tile(X, (200, 1)), np.tile(ERRORS, (200, 1))
+    gm = GaussianMixture(8, random_state=0, tol=0.0, max_iter=10_000, deadline=1.0).fit(many, errors=variances)
+    assert gm.stop_reason_ == "deadline"
+
+
 def test_a_checkpoint_is_of_its_errors(tmp_path):
     path = tmp_path / "fit"
     first = GaussianMixture(2, random_state=0).fit(X, errors=ERRORS, checkpoint=path)
