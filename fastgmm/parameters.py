@@ -156,6 +156,36 @@ class IncompleteDiag(NamedTuple):
 PreparedIncomplete: TypeAlias = IncompleteFull | IncompleteTied | IncompleteDiag
 
 
+# What kernels need for rows of known errors (``kernels/uncertain.py``): covariances, to which those of the errors are
+# added, and their roots. Everything is float64, in C order.
+
+
+class UncertainMatrices(NamedTuple):
+    """``log_weights`` (K,), ``means`` (K, d), ``covariances`` (K, d, d), and ``roots`` L of them, lower triangular.
+
+    Of components that share their covariance (1, d, d).
+    """
+
+    log_weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    roots: FloatArray
+    exponent: float
+
+
+class UncertainVariances(NamedTuple):
+    """``covariances`` (K, d) are variances, ``roots`` (K, d) standard deviations."""
+
+    log_weights: FloatArray
+    means: FloatArray
+    covariances: FloatArray
+    roots: FloatArray
+    exponent: float
+
+
+PreparedUncertain: TypeAlias = UncertainMatrices | UncertainVariances
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """Parameters, and what was computed from them once: roots of their precisions, and the form that kernels read.

@@ -25,6 +25,10 @@ class Rows:
     group that allows no component at all: log p(x) is −∞ there, and the responsibilities have no meaning.
 
     ``has_missing`` says that some of the values are NaN, which is a missing value, and False that none is.
+
+    ``errors``, in C order, float32 or float64, are the variances (n, d) or covariances (n, d, d) of what was added to
+    the true values of a row by measuring them; None where values are the true ones. They are finite, and 0 where a
+    value is missing.
     """
 
     values: Array
@@ -33,6 +37,7 @@ class Rows:
     groups: NDArray[np.int32] | None = None
     group_prior: FloatArray | None = None
     has_missing: bool = False
+    errors: Array | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,6 +79,17 @@ class Rows:
             result[begin + lacking] = False
         return result
 
+    def has_errors_above(self, limits: FloatArray) -> bool:
+        """Whether the variance of every value's error is known to be above its feature's limit (d,)."""
+        if self.errors is None:
+            return False
+        variances = self.errors if self.errors.ndim == 2 else np.einsum("nii->ni", self.errors)
+        for begin in range(0, self.shape[0], _ROWS_OF_A_BLOCK):
+            block = slice(begin, begin + _ROWS_OF_A_BLOCK)
+            if not ((variances[block] > limits) | np.isnan(self.values[block])).all():
+                return False
+        return True
+
     def thinned(self, n_rows: int) -> "Rows":
         """About ``n_rows`` rows spread evenly over the data, of those alone that weigh something."""
         is_counted = self.counted
@@ -91,7 +107,8 @@ class Rows:
     def take(self, indices: NDArray[np.integer[Any]] | slice) -> "Rows":
         weights = None if self.weights is None else self.weights[indices]
         groups = None if self.groups is None else self.groups[indices]
-        return Rows(self.values[indices], weights, self.origin, groups, self.group_prior, self.has_missing)
+        errors = None if self.errors is None else self.errors[indices]
+        return Rows(self.values[indices], weights, self.origin, groups, self.group_prior, self.has_missing, errors)
 
     def log_beliefs(self, components: IntArray | int | None = None) -> FloatArray:
         """What is believed of the components of every row (n, K), 0 of nothing: for a few rows that have groups.

@@ -81,6 +81,8 @@ def _require_options_that_agree(arguments: Namespace) -> None:
         return
     if is_in_blocks(arguments) and arguments.labels is not None:
         arguments.refuse("--labels is for points in memory: of points in blocks labels are a column, --label-column")
+    if is_in_blocks(arguments) and arguments.errors is not None:
+        arguments.refuse("--errors is for points in memory")
     if is_in_blocks(arguments) and arguments.assignment == "stochastic":
         arguments.refuse("--assignment stochastic keeps a label for every point: it needs points in memory")
     if arguments.checkpoint is not None and arguments.assignment == "stochastic":

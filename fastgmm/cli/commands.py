@@ -16,6 +16,7 @@ import numpy as np
 
 from fastgmm.cli.imputation import imputed
 from fastgmm.cli.inputs import (
+    errors_of,
     forms_of,
     points_and_layout_for,
     points_for,
@@ -58,7 +59,7 @@ _BLOCK_ROWS = 65_536
 
 
 def timed_fit(
-    arguments: Namespace, points: Any, labels: Array | None = None, **options: Any
+    arguments: Namespace, points: Any, labels: Array | None = None, errors: Array | None = None, **options: Any
 ) -> tuple[GaussianMixture, float]:
     """A fit with the options of the command line and others, and its seconds; shown unless ``--quiet``."""
     options |= {name: getattr(arguments, name) for name in arguments.options}
@@ -71,7 +72,8 @@ def timed_fit(
         if is_blocks(points) and shown:
             points = WatchedBlocks(points, shown[0].visited)
         mixture = GaussianMixture(**options, callbacks=list(shown))
-        mixture.fit(points, labels=labels, checkpoint=getattr(arguments, "checkpoint", None))
+        checkpoint = getattr(arguments, "checkpoint", None)
+        mixture.fit(points, labels=labels, errors=errors, checkpoint=checkpoint)
     return mixture, time.perf_counter() - began
 
 
@@ -85,12 +87,13 @@ def fit(arguments: Namespace) -> Report:
     form, form_of_labels = forms_of(arguments)
     points = read_points(arguments.points, arguments.columns, form=form)
     labels = None if arguments.labels is None else read_labels(arguments.labels, form_of_labels)
+    errors = errors_of(arguments, points)
     with messages_about(labels, arguments.points):
-        mixture, seconds = timed_fit(arguments, points, None if labels is None else labels.values)
+        mixture, seconds = timed_fit(arguments, points, None if labels is None else labels.values, errors)
     if arguments.output is not None:
         mixture.save(arguments.output)
     n_points, n_features = points.values.shape
-    score = mixture.score(points)
+    score = mixture.score(points, errors=errors)
     n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
     bic = information_criterion(score, _n_informative(points.values), n_parameters)
     fitted = FittedPoints(n_points, n_features, str(points.values.dtype), score, bic)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 # The arguments that are files or directories, by their name among those that are parsed.
-_FILES = ("points", "model", "moments", "output", "labels", "checkpoint", "cache", "picture")
+_FILES = ("points", "model", "moments", "output", "labels", "errors", "checkpoint", "cache", "picture")
 
 
 def completion_of(parser: ArgumentParser, shell: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.files import names_in
-from fastgmm.data.tables import Layout, Table, TextForm, read_points_and_layout, require_output
+from fastgmm.data.tables import Layout, Table, TextForm, read_points, read_points_and_layout, require_output
 from fastgmm.data.tables.reading import delimiter_of
 from fastgmm.data.tables.source import is_standard_input
 from fastgmm.data.tables.text_rows import Header
@@ -26,7 +26,7 @@ def require_rows_output(arguments: Namespace) -> None:
 
 def require_fit_outputs(arguments: Namespace) -> None:
     """Complain now about a model file or a checkpoint that cannot be written, or that would replace something else."""
-    checkpoint, inputs = arguments.checkpoint, [arguments.points, *filter(None, [arguments.labels])]
+    checkpoint, inputs = arguments.checkpoint, [arguments.points, *filter(None, [arguments.labels, arguments.errors])]
     if arguments.output is not None:
         require_writable(arguments.output)
         keep_inputs(arguments, *inputs)
@@ -51,8 +51,22 @@ def _require_apart(what: str, written: str, read: str) -> None:
 
 
 def require_one_standard_input(arguments: Namespace) -> None:
-    if arguments.labels is not None and is_standard_input(arguments.points) and is_standard_input(arguments.labels):
-        raise ValueError("standard input cannot be both points and labels")
+    said = {"points": arguments.points, "labels": arguments.labels, "errors": getattr(arguments, "errors", None)}
+    read = [name for name, path in said.items() if path is not None and is_standard_input(path)]
+    if len(read) > 1:
+        raise ValueError(f"standard input cannot be both {read[0]} and {read[1]}")
+
+
+def errors_of(arguments: Namespace, points: Table) -> Array | None:
+    """The variances of the errors of points, of a file that has as many rows and columns."""
+    if arguments.errors is None:
+        return None
+    errors = read_points(arguments.errors).values
+    for what, axis in (("rows", 0), ("columns", 1)):
+        if errors.shape[axis] != points.values.shape[axis]:
+            found, wanted = errors.shape[axis], points.values.shape[axis]
+            raise ValueError(f"{arguments.errors} has {found} {what}, of {arguments.points} there are {wanted}")
+    return errors
 
 
 def forms_of(arguments: Namespace) -> tuple[TextForm, TextForm]:

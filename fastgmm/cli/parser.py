@@ -10,6 +10,7 @@ from fastgmm.cli.parsing import (
     Parser,
     add_blocks,
     add_command,
+    add_errors,
     add_labels,
     add_options,
     add_output,
@@ -65,6 +66,7 @@ def _add_fit(commands: "_SubParsersAction[ArgumentParser]", options: Mapping[str
         "-o", "--output", metavar="MODEL.npz", help="the model file to write (default: none; the mixture is printed)"
     )
     add_labels(parser)
+    add_errors(parser)
     parser.add_argument(
         "--checkpoint",
         metavar="FILE",

@@ -129,6 +129,15 @@ def add_output(parser: ArgumentParser, about: str) -> None:
     parser.add_argument("-o", "--output", type=file_that_ends_in(OUTPUT_SUFFIXES), help=about)
 
 
+def add_errors(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--errors",
+        type=input_file,
+        metavar="VARIANCES.csv",
+        help="the variances of the errors of points, a column for each feature; inf says that the value is missing",
+    )
+
+
 def add_labels(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--labels",

@@ -24,6 +24,8 @@ from fastgmm.rows import Rows, are_of_table
 _ROWS_OF_A_SAMPLE = 4096
 _NUMBERS_OF_A_SAMPLE = 2**16
 _FEWEST_ROWS_OF_A_SAMPLE = 512
+# As a share of a feature's variance: what relative regularization adds to those of components.
+_FELT_ERROR = 1e-6
 
 T = TypeVar("T")
 # The smallest and the largest number of every feature, each (d,).
@@ -72,6 +74,10 @@ class Facts:
         facts._known.pop("center", None)
         return facts
 
+    def as_measured(self) -> "Facts":
+        """Those of the same rows, as though they had no errors."""
+        return self.read_as(replace(self.rows, errors=None))
+
     def believing(self, groups: NDArray[np.int32], table: FloatArray) -> "Facts":
         """Those of the same rows, of whose components something else is believed."""
         facts = self.read_as(replace(self.rows, groups=groups, group_prior=table))
@@ -115,7 +121,8 @@ class Facts:
         Of rows in blocks it is known where it was asked for (see ``Overview``).
         """
         rows = self.rows
-        return self._once("digest", lambda: digest_of(rows.values, rows.weights, rows.groups, rows.group_prior))
+        numbers = rows.values, rows.weights, rows.groups, rows.group_prior
+        return self._once("digest", lambda: digest_of(*numbers, *([] if rows.errors is None else [rows.errors])))
 
     @property
     def n_counted(self) -> int:
@@ -141,6 +148,11 @@ class Facts:
         pairs = np.triu_indices(n_features, min(1, n_features - 1))
         fewest = int(np.argmin(self.observed_together[pairs]))
         return int(pairs[0][fewest]), int(pairs[1][fewest])
+
+    @property
+    def has_errors_all_over(self) -> bool:
+        """Whether the error of every value is known to be more than a thousandth of its feature's deviation."""
+        return self._once("has_errors_all_over", lambda: self.rows.has_errors_above(_FELT_ERROR * self.variances))
 
     @property
     def sample(self) -> Rows:

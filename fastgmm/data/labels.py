@@ -1,5 +1,6 @@
 """What users know of the components of rows, as the groups and the table of log-beliefs that kernels read."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -85,7 +86,7 @@ def _believing(rows: Rows, labels: Array, n_components: int, are_all: bool) -> R
     else:
         _check_beliefs(labels)
         groups, table = _distinct(labels)
-    believing = Rows(rows.values, rows.weights, rows.origin, groups, table, rows.has_missing)
+    believing = replace(rows, groups=groups, group_prior=table)
     if are_all:
         _require_rows_for_all(believing, n_components)
     says_nothing = not table.any() or bool((groups < 0).all())

@@ -5,7 +5,7 @@ neighboring patterns begin with the same observed features.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,8 +69,7 @@ def without_empty_rows(rows: Rows, patterns: Patterns) -> Rows:
     n_bytes = len(patterns.complete) * rows.shape[1] * rows.values.itemsize
     if len(patterns.incomplete) or n_bytes > _MOST_BYTES_OF_A_COPY or rows.groups is not None:
         return rows
-    weights = None if rows.weights is None else rows.weights[patterns.complete]
-    return Rows(rows.values[patterns.complete], weights, rows.origin)
+    return replace(rows.take(patterns.complete), has_missing=False)
 
 
 def observed_together(rows: Rows, patterns: Patterns) -> IntArray:

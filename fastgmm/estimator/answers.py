@@ -23,16 +23,21 @@ _WORK_OF_A_DRAW = 50
 
 
 @overload
-def predict(self: Any, X: Blocks) -> Iterator[IntArray]: ...
+def predict(self: Any, X: Blocks, *, errors: None = None) -> Iterator[IntArray]: ...
 @overload
-def predict(self: Any, X: "ArrayLike") -> IntArray: ...
-def predict(self: Any, X: "ArrayLike | Blocks") -> "IntArray | Iterator[IntArray]":
+def predict(self: Any, X: "ArrayLike", *, errors: "ArrayLike | None" = None) -> IntArray: ...
+def predict(
+    self: Any, X: "ArrayLike | Blocks", *, errors: "ArrayLike | None" = None
+) -> "IntArray | Iterator[IntArray]":
     """The component with the largest posterior probability, for every row.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features), or blocks
         NaN is missing: all scores are of the values that are observed, under their marginal distribution.
+    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+        Variances or covariances of the errors of X, as ``fit`` takes them: scores are of the values as
+        they were measured, under Σ + S of every row. Without them, and for blocks, X are true values.
 
     Returns
     -------
@@ -53,21 +58,25 @@ def predict(self: Any, X: "ArrayLike | Blocks") -> "IntArray | Iterator[IntArray
     array([0, 0, 1])
     """
     if type(X) is not np.ndarray and is_blocks(X):  # which to ask takes a twentieth of a row's time
+        require_nothing_beside(None, None, errors)
         return evaluated(ready_for_blocks(self, X), X, self.n_threads, "labels")
-    scorer, rows = ready_to_score(self, X)
+    scorer, rows = ready_to_score(self, X, errors)
     return scorer.evaluate(rows, self.n_threads, "labels")
 
 
 @overload
-def predict_proba(self: Any, X: Blocks) -> Iterator[FloatingArray]: ...
+def predict_proba(self: Any, X: Blocks, *, errors: None = None) -> Iterator[FloatingArray]: ...
 @overload
-def predict_proba(self: Any, X: "ArrayLike") -> FloatingArray: ...
-def predict_proba(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterator[FloatingArray]":
+def predict_proba(self: Any, X: "ArrayLike", *, errors: "ArrayLike | None" = None) -> FloatingArray: ...
+def predict_proba(
+    self: Any, X: "ArrayLike | Blocks", *, errors: "ArrayLike | None" = None
+) -> "FloatingArray | Iterator[FloatingArray]":
     """Posterior probabilities of the components, which sum to 1 in every row.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X, errors
+        As for ``predict``.
 
     Returns
     -------
@@ -89,16 +98,19 @@ def predict_proba(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterat
            [0.25, 0.75]])
     """
     if type(X) is not np.ndarray and is_blocks(X):  # which to ask takes a twentieth of a row's time
+        require_nothing_beside(None, None, errors)
         return evaluated(ready_for_blocks(self, X), X, self.n_threads, "responsibilities")
-    scorer, rows = ready_to_score(self, X)
+    scorer, rows = ready_to_score(self, X, errors)
     return scorer.evaluate(rows, self.n_threads, "responsibilities")
 
 
 @overload
-def score_samples(self: Any, X: Blocks) -> Iterator[FloatingArray]: ...
+def score_samples(self: Any, X: Blocks, *, errors: None = None) -> Iterator[FloatingArray]: ...
 @overload
-def score_samples(self: Any, X: "ArrayLike") -> FloatingArray: ...
-def score_samples(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterator[FloatingArray]":
+def score_samples(self: Any, X: "ArrayLike", *, errors: "ArrayLike | None" = None) -> FloatingArray: ...
+def score_samples(
+    self: Any, X: "ArrayLike | Blocks", *, errors: "ArrayLike | None" = None
+) -> "FloatingArray | Iterator[FloatingArray]":
     """The log-density log p(x) of every row; −inf where it lies below the range of numbers.
 
     Of a row with missing values it is that of the others, which is not comparable with that of more or fewer values; of
@@ -106,7 +118,8 @@ def score_samples(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterat
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
+    X, errors
+        As for ``predict``.
 
     Returns
     -------
@@ -128,12 +141,20 @@ def score_samples(self: Any, X: "ArrayLike | Blocks") -> "FloatingArray | Iterat
     array([ -1.6,  -1.6, -73.6])
     """
     if type(X) is not np.ndarray and is_blocks(X):  # which to ask takes a twentieth of a row's time
+        require_nothing_beside(None, None, errors)
         return evaluated(ready_for_blocks(self, X), X, self.n_threads, "log_density")
-    scorer, rows = ready_to_score(self, X)
+    scorer, rows = ready_to_score(self, X, errors)
     return scorer.evaluate(rows, self.n_threads, "log_density")
 
 
-def score(self: Any, X: "ArrayLike | Blocks", y: object = None, sample_weight: "ArrayLike | None" = None) -> float:
+def score(
+    self: Any,
+    X: "ArrayLike | Blocks",
+    y: object = None,
+    sample_weight: "ArrayLike | None" = None,
+    *,
+    errors: "ArrayLike | None" = None,
+) -> float:
     """The (weighted) mean log-density of the rows, but for those without any observed value.
 
     Parameters
@@ -143,6 +164,8 @@ def score(self: Any, X: "ArrayLike | Blocks", y: object = None, sample_weight: "
         With a warning where it may be meant as weights.
     sample_weight : array-like of shape (n_samples,), optional
         A weight of 0 is the row removed, an integer weight the row repeated.
+    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+        As for ``predict``.
 
     Returns
     -------
@@ -162,11 +185,17 @@ def score(self: Any, X: "ArrayLike | Blocks", y: object = None, sample_weight: "
     (-1.919, -1.419)
     """
     if is_blocks(X):
-        return _score_of_blocks(self, X, sample_weight)[0]
-    return checked_score(*ready_to_score(self, X), self.n_threads, y, sample_weight)[0]
+        return _score_of_blocks(self, X, sample_weight, errors)[0]
+    return checked_score(*ready_to_score(self, X, errors), self.n_threads, y, sample_weight)[0]
 
 
-def bic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = None) -> float:
+def bic(
+    self: Any,
+    X: "ArrayLike | Blocks",
+    sample_weight: "ArrayLike | None" = None,
+    *,
+    errors: "ArrayLike | None" = None,
+) -> float:
     """The Bayesian information criterion, −2·log-likelihood + log n · free parameters; lower is better.
 
     Parameters
@@ -176,6 +205,8 @@ def bic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = 
         n is the number of rows with an observed value, or the sum of their weights: a whole weight is the row
         repeated. Weights that count nothing, such as inverse variances, should be scaled to sum to the number of
         observations first.
+    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+        As for ``predict``.
 
     Returns
     -------
@@ -199,19 +230,24 @@ def bic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = 
     2
     """
     if is_blocks(X):
-        return criteria.bic(*_score_of_blocks(self, X, sample_weight))
-    scored = checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight)
+        return criteria.bic(*_score_of_blocks(self, X, sample_weight, errors))
+    scored = checked_score(*ready_to_score(self, X, errors), self.n_threads, None, sample_weight)
     return criteria.bic(*scored)
 
 
-def aic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = None) -> float:
+def aic(
+    self: Any,
+    X: "ArrayLike | Blocks",
+    sample_weight: "ArrayLike | None" = None,
+    *,
+    errors: "ArrayLike | None" = None,
+) -> float:
     """Akaike's information criterion, −2·log-likelihood + 2 · free parameters; lower is better.
 
     Parameters
     ----------
-    X : array-like of shape (n_samples, n_features)
-    sample_weight : array-like of shape (n_samples,), optional
-        The log-likelihood is a sum over rows times their weights: see ``bic``.
+    X, sample_weight, errors
+        As for ``bic``; the log-likelihood is a sum over rows times their weights.
 
     Returns
     -------
@@ -234,13 +270,13 @@ def aic(self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = 
     True
     """
     if is_blocks(X):
-        return criteria.aic(*_score_of_blocks(self, X, sample_weight))
-    scored = checked_score(*ready_to_score(self, X), self.n_threads, None, sample_weight)
+        return criteria.aic(*_score_of_blocks(self, X, sample_weight, errors))
+    scored = checked_score(*ready_to_score(self, X, errors), self.n_threads, None, sample_weight)
     return criteria.aic(*scored)
 
 
-def _score_of_blocks(estimator: Any, blocks: Blocks, sample_weight: object) -> tuple[float, float, int]:
-    require_nothing_beside(sample_weight, None)
+def _score_of_blocks(estimator: Any, blocks: Blocks, sample_weight: object, errors: object) -> tuple[float, float, int]:
+    require_nothing_beside(sample_weight, None, errors)
     return score_of(ready_for_blocks(estimator, blocks), blocks, estimator.n_threads)
 
 

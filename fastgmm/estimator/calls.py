@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from fastgmm.data.blocks.block import Blocks
 from fastgmm.data.blocks.watched import WatchedBlocks
+from fastgmm.data.errors_of_rows import with_errors
 from fastgmm.data.labels import with_labels
 from fastgmm.data.validation import (
     NO_VALUES_OF_WEIGHT,
@@ -54,11 +55,12 @@ def checked_fit(
     y: object,
     sample_weight: ArrayLike | None,
     labels: ArrayLike | None,
+    errors: ArrayLike | None,
     checkpoint: AnyPath | None,
 ) -> tuple[Rows, dict[str, Any]]:
     """Validated rows, and the attributes of their fit, which the estimator does not have yet."""
     options, names = options_of(vars(estimator), type(estimator).__name__), feature_names(X)
-    rows = rows_of_a_start(X, sample_weight, options.n_components, type(estimator).__name__, names)
+    rows = rows_of_a_start(X, sample_weight, options.n_components, type(estimator).__name__, names, errors)
     if labels is not None:
         rows = with_labels(rows, labels, options.n_components)
     if sample_weight is None:
@@ -71,11 +73,16 @@ def checked_fit(
 
 
 def checked_fit_of_blocks(
-    estimator: object, blocks: Blocks, sample_weight: object, labels: object, checkpoint: AnyPath | None
+    estimator: object,
+    blocks: Blocks,
+    sample_weight: object,
+    labels: object,
+    errors: object,
+    checkpoint: AnyPath | None,
 ) -> dict[str, Any]:
     """The attributes of a fit to rows in blocks."""
     options, form = options_of(vars(estimator), type(estimator).__name__), blocks.form
-    require_nothing_beside(sample_weight, labels)
+    require_nothing_beside(sample_weight, labels, errors)
     with _progress(options, form.has_labels) as shown:
         watched = WatchedBlocks(blocks, shown[0].visited) if shown else blocks
         fit = partial(fit_blocks, blocks=watched, store=_store(checkpoint))
@@ -111,12 +118,19 @@ def _fitted(
 
 
 def rows_of_a_start(
-    X: ArrayLike, sample_weight: ArrayLike | None, n_components: int, name: str, names: Names | None
+    X: ArrayLike,
+    sample_weight: ArrayLike | None,
+    n_components: int,
+    name: str,
+    names: Names | None,
+    errors: ArrayLike | None = None,
 ) -> Rows:
     """Validated rows, of which there are enough to start from."""
     rows = check_rows(X, name, min_rows=2)
     if sample_weight is not None:
         rows = replace(rows, weights=check_sample_weight(sample_weight, rows.shape[0]))
+    if errors is not None:
+        rows = with_errors(rows, errors)
     if rows.has_missing:
         check_observed(rows, names)
     require_rows_for_components(rows.n_counted, n_components)
@@ -186,14 +200,14 @@ def require_fitted(estimator: object) -> dict[str, Any]:
     return attributes
 
 
-def ready_to_score(estimator: object, X: Any) -> tuple[Scorer, Rows]:
+def ready_to_score(estimator: object, X: Any, errors: ArrayLike | None = None) -> tuple[Scorer, Rows]:
     """A scorer, and validated rows for it."""
     attributes, name = require_fitted(estimator), type(estimator).__name__
     scorer = scorer_of(attributes)
     check_feature_names(X, attributes.get("feature_names_in_"), name)
     rows = check_rows(X, name)
     check_n_features(rows.values.shape[1], scorer.shape[1], name)
-    return scorer, rows
+    return scorer, rows if errors is None else with_errors(rows, errors)
 
 
 def ready_for_blocks(estimator: object, blocks: Blocks) -> Scorer:

@@ -23,6 +23,7 @@ def fit(
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
+    errors: "ArrayLike | None" = None,
     checkpoint: AnyPath | None = None,
 ) -> Estimator:
     """Estimate the parameters.
@@ -45,6 +46,12 @@ def fit(
         not what labels mean, unlabelled rows mislead: give them less ``sample_weight``. Rows without any observed
         value count towards the weights; not at all, where nothing is known of their components. Rows of beliefs that
         are mostly distinct are kept in 8 bytes for each component.
+    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+        What is known of the errors of X: their variances (not standard deviations), or covariances, of each row its
+        own. The mixture is then that of the true values v, where x = v + e and e ~ N(0, S) with the row's S [1]_: its
+        covariances come out without the errors, and so do ``means_`` and ``weights_``. Scores take ``errors`` as well.
+        An infinite variance says that the value is missing; 0 that there is no error. Of one feature (n_samples,) will
+        do. float32 or float64 arrays in C order are read in place.
     checkpoint : str or path-like, optional
         A file that keeps the fit, written at most every half second and at the end, whole or not at all: a fit that was
         killed goes on from there, to the same bits, when it is begun again with the same rows and options. So does one
@@ -59,15 +66,22 @@ def fit(
     ------
     ValueError
         For infinity, integers that float64 does not hold, wrong shapes, a feature without any observed value, fewer
-        rows than components, labels that leave a row without a component or a component without rows, or a checkpoint
-        of another fit; ``TypeError`` for labels that are names.
+        rows than components, errors that are no variances or covariances or are given beside blocks, labels that leave
+        a row without a component or a component without rows, or a checkpoint of another fit; ``TypeError`` for labels
+        that are names.
     DegenerateComponentError
         A ``ValueError``: a covariance is not positive definite, in every start.
     ModelFormatError, OSError
         For a checkpoint that is damaged or no such file, and one that cannot be written.
 
+    References
+    ----------
+    .. [1] J. Bovy, D. W. Hogg and S. T. Roweis, "Extreme deconvolution: inferring complete distribution functions from
+       noisy, heterogeneous and incomplete observations", Annals of Applied Statistics 5 (2011).
+
     Examples
     --------
+    >>> import numpy as np
     >>> from fastgmm import GaussianMixture
     >>> GaussianMixture().fit([[0.0], [4.0]], sample_weight=[3, 1]).means_
     array([[1.]])
@@ -77,11 +91,19 @@ def fit(
     >>> X = [[0.0], [1.0], [2.0], [8.0], [9.0], [10.0]]
     >>> GaussianMixture(2).fit(X, labels=[-1, 1, -1, -1, 0, -1]).means_.ravel().round(3)
     array([9., 1.])
+
+    Measurements of which some are ten times as exact as others, and the spread of what was measured:
+
+    >>> rng, std = np.random.RandomState(0), np.repeat([0.2, 2.0], 200)
+    >>> measured = rng.normal(5.0, 1.0, 400) + rng.normal(0.0, std)
+    >>> mixture = GaussianMixture(tol=1e-6).fit(measured[:, np.newaxis], errors=std**2)
+    >>> mixture.covariances_.ravel().round(1), float(measured.var().round(1))
+    (array([1.]), 2.8)
     """
     if is_blocks(X):
-        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, checkpoint))
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, errors, checkpoint))
         return self
-    _, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, checkpoint)
+    _, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, errors, checkpoint)
     adopt(self, fitted)
     return self
 
@@ -93,13 +115,14 @@ def fit_predict(
     sample_weight: "ArrayLike | None" = None,
     *,
     labels: "ArrayLike | None" = None,
+    errors: "ArrayLike | None" = None,
     checkpoint: AnyPath | None = None,
 ) -> "IntArray | Iterator[IntArray]":
     """Estimate the parameters, and return the labels that ``predict`` then gives, but for those that are known.
 
     Parameters
     ----------
-    X, y, sample_weight, labels, checkpoint
+    X, y, sample_weight, labels, errors, checkpoint
         As for ``fit``.
 
     Returns
@@ -121,9 +144,9 @@ def fit_predict(
     array([1, 1, 0, 0, 0])
     """
     if is_blocks(X):
-        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, checkpoint))
+        adopt(self, checked_fit_of_blocks(self, X, sample_weight, labels, errors, checkpoint))
         return evaluated(scorer_of(vars(self)), X, self.n_threads, "labels")
-    rows, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, checkpoint)
+    rows, fitted = checked_fit(self, cast("ArrayLike", X), y, sample_weight, labels, errors, checkpoint)
     labels = make_scorer(vars(self) | fitted).evaluate(rows, self.n_threads, "labels")
     adopt(self, fitted)
     return labels

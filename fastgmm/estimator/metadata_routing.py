@@ -14,7 +14,7 @@ Estimator = TypeVar("Estimator")
 _UNCHANGED = "$UNCHANGED$"
 _METHODS = ("fit", "partial_fit", "score")
 # The attribute that keeps what was asked of each method.
-_KEPT = {"sample_weight": "_sample_weight_requests", "labels": "_labels_requests"}
+_KEPT = {"sample_weight": "_sample_weight_requests", "labels": "_labels_requests", "errors": "_errors_requests"}
 
 
 def get_metadata_routing(estimator: object) -> Any:
@@ -29,7 +29,7 @@ def get_metadata_routing(estimator: object) -> Any:
     >>> import sklearn
     >>> from fastgmm import GaussianMixture
     >>> GaussianMixture().get_metadata_routing().fit.requests
-    {'sample_weight': None, 'labels': None}
+    {'sample_weight': None, 'labels': None, 'errors': None}
     """
     from sklearn.utils.metadata_routing import MetadataRequest
 
@@ -66,16 +66,17 @@ def set_fit_request(
     *,
     sample_weight: bool | str | None = _UNCHANGED,
     labels: bool | str | None = _UNCHANGED,
+    errors: bool | str | None = _UNCHANGED,
 ) -> Estimator:
-    """Say whether a pipeline or a search hands ``sample_weight`` and ``labels`` on to ``fit``.
+    """Say whether a pipeline or a search hands ``sample_weight``, ``labels`` and ``errors`` on to ``fit``.
 
     Parameters
     ----------
     sample_weight : bool, str or None
         Whether it does; a string is the name under which it is given weights for this estimator. None, as at first,
         makes weights an error there.
-    labels : bool, str or None
-        In the same way.
+    labels, errors : bool, str or None
+        In the same way. What scales features in a pipeline does not scale their errors.
 
     Returns
     -------
@@ -93,9 +94,9 @@ def set_fit_request(
     >>> from fastgmm import GaussianMixture
     >>> with sklearn.config_context(enable_metadata_routing=True):
     ...     GaussianMixture().set_fit_request(sample_weight=True).get_metadata_routing().fit.requests
-    {'sample_weight': True, 'labels': None}
+    {'sample_weight': True, 'labels': None, 'errors': None}
     """
-    return _set_request(estimator, "fit", sample_weight=sample_weight, labels=labels)
+    return _set_request(estimator, "fit", sample_weight=sample_weight, labels=labels, errors=errors)
 
 
 def set_fit_request_of_weights(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
@@ -157,12 +158,17 @@ def set_partial_fit_request(estimator: Estimator, *, sample_weight: bool | str |
     return _set_request(estimator, "partial_fit", sample_weight=sample_weight)
 
 
-def set_score_request(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
-    """Say whether a pipeline or a search hands ``sample_weight`` on to ``score``.
+def set_score_request(
+    estimator: Estimator,
+    *,
+    sample_weight: bool | str | None = _UNCHANGED,
+    errors: bool | str | None = _UNCHANGED,
+) -> Estimator:
+    """Say whether a pipeline or a search hands ``sample_weight`` and ``errors`` on to ``score``.
 
     Parameters
     ----------
-    sample_weight : bool, str or None
+    sample_weight, errors : bool, str or None
         As for ``set_fit_request``.
 
     Returns
@@ -181,7 +187,36 @@ def set_score_request(estimator: Estimator, *, sample_weight: bool | str | None 
     >>> from fastgmm import GaussianMixture
     >>> with sklearn.config_context(enable_metadata_routing=True):
     ...     GaussianMixture().set_score_request(sample_weight="counts").get_metadata_routing().score.requests
-    {'sample_weight': 'counts'}
+    {'sample_weight': 'counts', 'errors': None}
+    """
+    return _set_request(estimator, "score", sample_weight=sample_weight, errors=errors)
+
+
+def set_score_request_of_weights(estimator: Estimator, *, sample_weight: bool | str | None = _UNCHANGED) -> Estimator:
+    """Say whether a pipeline or a search hands ``sample_weight`` on to ``score``.
+
+    Parameters
+    ----------
+    sample_weight : bool, str or None
+        As for ``set_fit_request``.
+
+    Returns
+    -------
+    object
+        The estimator itself.
+
+    Raises
+    ------
+    RuntimeError
+        Where scikit-learn's metadata routing is not enabled.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from fastgmm import MixtureRegressor
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     MixtureRegressor().set_score_request(sample_weight=True).get_metadata_routing().score.requests
+    {'sample_weight': True}
     """
     return _set_request(estimator, "score", sample_weight=sample_weight)
 

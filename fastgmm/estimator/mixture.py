@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastgmm.estimator import answers, fits, interchange, metadata_routing, one_step, summaries
+from fastgmm.estimator import answers, deconvolution, fits, interchange, metadata_routing, one_step, summaries
 from fastgmm.estimator import protocol as estimator_protocol
 from fastgmm.estimator.calls import ready_to_score, require_fitted
 from fastgmm.fit.fixed import FixedOption
@@ -285,6 +285,7 @@ class GaussianMixture:
     aic = answers.aic
     sample = answers.sample
     impute = answers.impute
+    denoise = deconvolution.denoise
     # scikit-learn's, which are private and called all the same
     _estimate_weighted_log_prob = joint.predict_joint_log_proba
     _estimate_log_prob = joint.estimate_log_prob

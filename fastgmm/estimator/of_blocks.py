@@ -26,8 +26,10 @@ def column_names(form: Form) -> Names | None:
     return None if form.columns is None else np.array(form.columns, dtype=object)
 
 
-def require_nothing_beside(sample_weight: object, labels: object) -> None:
-    """Weights and labels are columns of a source."""
+def require_nothing_beside(sample_weight: object, labels: object, errors: object = None) -> None:
+    """Weights and labels are columns of a source, which has no errors."""
+    if errors is not None:
+        raise ValueError("errors of rows are for rows in memory, not for blocks")
     for name, value, option in (("sample_weight", sample_weight, "weight"), ("labels", labels, "labels")):
         if value is not None:
             raise ValueError(f"{name} cannot be given beside blocks: name their column, blocks_of(..., {option}=...)")

@@ -20,7 +20,7 @@ from fastgmm.families import FAMILIES, CovarianceFamily
 from fastgmm.families.factors import symmetric_from_lower
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.fit.degenerate import failure_of
-from fastgmm.fit.fitting import suited_sweep
+from fastgmm.fit.fitting import sweep_over
 from fastgmm.fit.fixed import fixed_of
 from fastgmm.fit.labelled import require_possible
 from fastgmm.fit.options import Options, options_of
@@ -35,12 +35,18 @@ from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import Model, Parameters
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
+from fastgmm.sweeps.uncertain import UncertainSweep
 
 Estimator = TypeVar("Estimator")
 
 
 def moments(
-    self: Any, X: "ArrayLike | Blocks", sample_weight: "ArrayLike | None" = None, *, labels: "ArrayLike | None" = None
+    self: Any,
+    X: "ArrayLike | Blocks",
+    sample_weight: "ArrayLike | None" = None,
+    *,
+    labels: "ArrayLike | None" = None,
+    errors: "ArrayLike | None" = None,
 ) -> Moments:
     """The moments of rows under the fitted model, about its means: what an iteration of EM needs of them.
 
@@ -53,6 +59,8 @@ def moments(
     labels : array-like of shape (n_samples,) or (n_samples, n_components), optional
         What is known of the components of rows, as ``fit`` takes it. A component may be without rows here, since others
         may have some. Labels of rows without any observed value count for nothing here, and in ``fit`` for the weights.
+    errors : array-like of shape (n_samples, n_features) or (n_samples, n_features, n_features), optional
+        As for ``fit``: moments then are those of the true values, as the model expects them.
 
     Returns
     -------
@@ -84,9 +92,9 @@ def moments(
     """
     _refuse_noise(self)
     if is_blocks(X):
-        require_nothing_beside(sample_weight, labels)
+        require_nothing_beside(sample_weight, labels, errors)
         return _moments_of_blocks(ready_for_blocks(self, X), X, self.n_threads)
-    scorer, rows = ready_to_score(self, cast("ArrayLike", X))
+    scorer, rows = ready_to_score(self, cast("ArrayLike", X), errors)
     weights = check_sample_weight(sample_weight, rows.shape[0])
     rows = replace(rows, weights=moderate(weights))
     if labels is not None:
@@ -149,8 +157,13 @@ def _moments_of_rows(scorer: Scorer, rows: Rows, backend: str, n_threads: int | 
     assert prepared is not None
     family = FAMILIES[scorer.covariance_type]
     with np.errstate(over="ignore", invalid="ignore"):
-        sweep = suited_sweep(facts, family.name, scorer.shape[0], backend, n_threads)
-        found = sweep.moments(prepared) if isinstance(sweep, InMemory) else sweep.moments(prepared, scorer.incomplete)
+        sweep = sweep_over(facts, family.name, scorer.shape[0], backend, n_threads)
+        if isinstance(sweep, UncertainSweep):
+            found = sweep.moments(scorer.form_for(facts.rows))
+        elif isinstance(sweep, InMemory):
+            found = sweep.moments(prepared)
+        else:
+            found = sweep.moments(prepared, scorer.incomplete)
     second = symmetric_from_lower(found.second) if family.has_matrices else found.second
     return replace(found, second=second, about=scorer.in_double.means.copy())
 

@@ -277,7 +277,7 @@ class MixtureRegressor:
     __sklearn_tags__ = estimator_protocol.regressor_tags
     get_metadata_routing = metadata_routing.get_metadata_routing
     set_fit_request = metadata_routing.set_fit_request_of_weights
-    set_score_request = metadata_routing.set_score_request
+    set_score_request = metadata_routing.set_score_request_of_weights
     _metadata_request = property(metadata_routing.get_metadata_routing, metadata_routing.keep_requests)
 
 

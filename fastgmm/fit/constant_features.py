@@ -24,6 +24,8 @@ def require_variances(
     ``regularization`` (d,) does, and so do a prior of covariances, and covariances that are fixed.
     """
     family, facts = sweep.family, sweep.facts
+    if facts.has_errors_all_over:  # which leave something of every variance
+        return
     if not (facts.rows.has_missing and family.has_matrices) or (regularization > 0).all():
         return
     for feature in facts.constant_features:

@@ -54,7 +54,8 @@ class Degenerate(NamedTuple):
 
 def degenerate_components(sweep: Sweep, model: Model, regularization: FloatArray) -> Degenerate:
     """Components of which the data do not say what they are like: flat ones, and where values are missing others."""
-    found = _flat_ones(sweep, model, regularization)
+    # A component that is flat has no likelihood without bound where rows are not: theirs is that of their errors.
+    found = Degenerate() if sweep.facts.has_errors_all_over else _flat_ones(sweep, model, regularization)
     if not sweep.facts.rows.has_missing:
         return found
     unseeing = _unseeing(sweep, model)

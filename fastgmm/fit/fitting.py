@@ -47,6 +47,7 @@ from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
 from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
 from fastgmm.sweeps.sweep import Sweep
+from fastgmm.sweeps.uncertain import UncertainSweep, with_known_errors
 
 logger = logging.getLogger("fastgmm")
 
@@ -90,7 +91,7 @@ def fit_rows(
         # A callable start wants to see the rows as they are.
         facts = facts_to_fit(facts, with_empty_rows=callable(options.init_params))
         wishes = options.backend, options.n_threads
-        sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
+        sweep = sweep_over(facts, options.covariance_type, options.n_components, *wishes, deadline)
         return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, store)
 
 
@@ -215,7 +216,8 @@ def held_of(options: Options, facts: Facts, sweep: AnySweep, earlier: EarlierFit
         require_values(options.fixed, fixed, given)
         nothing = np.zeros(shape[0]), np.zeros(shape), np.zeros(family.covariance_shape(*shape))
         values = Parameters(family.name, *(b if a is None else a for a, b in zip(given, nothing, strict=True)))
-    prior = resolved_prior(options.prior, family, shape[0], facts, sweep, unit)
+    measured = sweep.as_measured if isinstance(sweep, UncertainSweep) else sweep
+    prior = resolved_prior(options.prior, family, shape[0], facts, measured, unit)
     log_prior = log_prior_of(prior, family, *shape, facts.rows.origin).scaled(unit)
     return Held(prior, Constraints(log_prior, fixed), values)
 
@@ -243,6 +245,21 @@ def suited_sweep(
     chosen = get_backend(backend, work_of(*facts.rows.shape, n_components))
     threads = resolve_n_threads(n_threads, can_be_shared(facts.rows.shape[0]))
     return suited_to_missing(facts, FAMILIES[covariance_type], chosen, threads, deadline)
+
+
+def sweep_over(
+    facts: Facts,
+    covariance_type: str,
+    n_components: int,
+    backend: str,
+    n_threads: int | None,
+    deadline: float = math.inf,
+) -> InMemory | IncompleteSweep | UncertainSweep:
+    """The same, of the true values where the errors of the rows are known."""
+    how = covariance_type, n_components, backend, n_threads, deadline
+    if facts.rows.errors is None:
+        return suited_sweep(facts, *how)
+    return with_known_errors(facts, suited_sweep(facts.as_measured(), *how))
 
 
 def runs_of_em(

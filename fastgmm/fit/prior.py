@@ -25,7 +25,7 @@ from fastgmm.fit.filling import single_gaussian
 from fastgmm.parameters import FloatArray
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep
-from fastgmm.sweeps.over_blocks import AnySweep
+from fastgmm.sweeps.over_blocks import MeasuredSweep
 
 # That of mclust's `priorControl`.
 _DEFAULT_MEAN_PRECISION = 0.01
@@ -216,7 +216,7 @@ def resolved_prior(
     family: CovarianceFamily,
     n_components: int,
     facts: Facts,
-    sweep: AnySweep,
+    sweep: MeasuredSweep,
     unit: float,
 ) -> Prior | None:
     """The prior of a fit, with means among the values of the data; the default one is found from all rows.
@@ -234,7 +234,7 @@ def default_prior(
     family: CovarianceFamily,
     n_components: int,
     facts: Facts,
-    sweep: AnySweep,
+    sweep: MeasuredSweep,
     unit: float,
 ) -> Prior:
     """mclust's: as vague as it can be while covariances keep from being singular.

@@ -21,6 +21,7 @@ from fastgmm.fit.candidates import (
     parameters_of_clusters,
     partition,
 )
+from fastgmm.fit.errors_of_rows import less_errors
 from fastgmm.fit.filling import filled, filled_by_centers, with_left_over
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.labelled import labelled_members, labelled_seeds, rows_of_a_component, with_named_means
@@ -32,6 +33,7 @@ from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, make_sweep
 from fastgmm.sweeps.incomplete import IncompleteSweep
 from fastgmm.sweeps.over_blocks import AnySweep, OverBlocks
+from fastgmm.sweeps.uncertain import UncertainSweep
 
 # Rows that a partition looks at, unless components need more. The number was chosen by hand; `bench.lab.starts` found
 # 4096 to do as well for choosing among candidates.
@@ -71,10 +73,14 @@ def make_start(
     """Starting parameters of the method; those that were given replace them.
 
     Given means decide the partition, so that weights and covariances belong to them. Where values are missing the
-    start is one of a sample that has none. Of rows in blocks it is one of some rows.
+    start is one of a sample that has none. Of rows in blocks it is one of some rows. Of rows of known errors it is one
+    of what was measured, whose covariances are those of true values and errors together.
     """
     if isinstance(sweep, OverBlocks):
         return make_start(sweep.over_some(), options, regularization, random_state)
+    if isinstance(sweep, UncertainSweep):
+        start = make_start(sweep.as_measured, options, regularization, random_state)
+        return start if options.covariances is not None else less_errors(sweep, start)
     family = sweep.family
     if isinstance(sweep, IncompleteSweep):
         start = _from_filled_sample(sweep, options, regularization, random_state)

@@ -11,9 +11,11 @@ def noise_of(options: Options, facts: Facts) -> Noise | None:
     """None where none is wanted; ``ValueError`` where there is no such noise."""
     if options.noise is None:
         return None
-    if facts.rows.has_missing or facts.rows.groups is not None:
-        name = "missing values" if facts.rows.has_missing else "labels"
-        raise ValueError(f"noise={options.noise!r} does not go with {name}.")
+    rows = facts.rows
+    said = {"missing values": rows.has_missing, "labels": rows.groups is not None, "errors": rows.errors is not None}
+    refused = [name for name, is_said in said.items() if is_said]
+    if refused:
+        raise ValueError(f"noise={options.noise!r} does not go with {refused[0]}.")
     if not isinstance(options.noise, str):
         return Noise(float(np.log(options.noise)))
     box = np.stack(facts.ranges)

@@ -22,16 +22,17 @@ threads. A section is short enough that a call which nobody waits for any more e
     pattern  which features a row lacks
     run      rows of one pattern that stand next to each other in a tile
 
-A backend (``backend.py``) is four functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities,
-labels, responsibilities), and the same two for rows with holes; one that skips what bounds exclude may come with them.
-``contract.py`` says what passes between them and the library, ``incomplete.py`` what besides where rows have holes.
+A backend (``backend.py``) is six functions: ``sweep`` (rows into slots) and ``log_density`` (rows into densities,
+labels, responsibilities), and the same two for rows with holes, and for rows of known errors; one that skips what
+bounds exclude may come with them. ``contract.py`` says what passes between them and the library, ``incomplete.py`` and
+``uncertain.py`` what besides where rows have holes, or known errors.
 ``numpy_`` says what the functions mean; ``numba_`` and ``c`` do the same arithmetic on vectors, the one compiled when
 it is first used, the other when fastgmm is installed. The type of the prepared parameters selects the family's
 arithmetic.
 
 Kernels hold no policy, raise nothing and allocate nothing while they run; scratch memory is there before they start.
 May be imported: ``get_backend``, ``available_backends``, ``BackendName``, ``BACKEND_NAMES``, ``HEAVY_SWEEP`` and the
-names of ``contract.py``, ``backend.py`` and ``incomplete.py``.
+names of ``contract.py``, ``backend.py``, ``incomplete.py`` and ``uncertain.py``.
 """
 
 import importlib.util

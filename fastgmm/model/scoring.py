@@ -18,6 +18,7 @@ from fastgmm.data.single_precision import LOWEST_IN_SINGLE, are_ordinary, as_flo
 from fastgmm.errors import BackendUnavailableError, ModelFormatError
 from fastgmm.families import FAMILIES, FOUR, CovarianceFamily
 from fastgmm.families.noise import Noise, with_noise
+from fastgmm.families.uncertain import prepare_uncertain
 from fastgmm.fit.options import OPTIONS
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.backend import Backend
@@ -34,10 +35,11 @@ from fastgmm.model.attributes import (
     work_on,
 )
 from fastgmm.model.criteria import free_parameters
-from fastgmm.parameters import Array, FloatArray, Parameters, Prepared, PreparedIncomplete, scales_of
+from fastgmm.parameters import Array, FloatArray, Parameters, Prepared, PreparedIncomplete, PreparedUncertain, scales_of
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import Wanted, evaluate
 from fastgmm.sweeps.incomplete import evaluate_incomplete
+from fastgmm.sweeps.uncertain_scores import evaluate_uncertain
 
 logger = logging.getLogger("fastgmm")
 
@@ -64,6 +66,7 @@ class Scorer:
     noise: tuple[Noise, float] | None = None  # and its weight
     _known: dict[str, PreparedIncomplete] = field(default_factory=dict, init=False)
     _beside_noise: dict[int, Prepared] = field(default_factory=dict, init=False)
+    _known_for_errors: dict[str, PreparedUncertain] = field(default_factory=dict, init=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For work in another process, which loads the backend there."""
@@ -102,6 +105,8 @@ class Scorer:
 
     def evaluate(self, rows: Rows, n_threads: int | None, wanted: Wanted) -> Array:
         """Log-densities, labels or responsibilities: see :func:`fastgmm.sweeps.in_memory.evaluate`."""
+        if rows.errors is not None:
+            return evaluate_uncertain(rows, self.form_for(rows), self.backend, n_threads, wanted)
         if self.noise is not None:
             return self._evaluate_beside_noise(rows, n_threads, wanted)
         prepared = self.in_double if rows.values.itemsize == 8 else self.in_single
@@ -147,11 +152,26 @@ class Scorer:
         return self._known["incomplete"]
 
     def _prepare_incomplete(self) -> PreparedIncomplete:
+        return self.family.prepare_incomplete(self.parameters, self.root)
+
+    @property
+    def parameters(self) -> Parameters:
+        """With covariances from their roots."""
         with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
             covariances = self.family.covariances_of_root(self.root)
-        weights = np.asarray(self.weights, np.float64)
-        parameters = Parameters(self.family.name, weights, self.in_double.means, covariances)
-        return self.family.prepare_incomplete(parameters, self.root)
+        return Parameters(self.family.name, np.asarray(self.weights, np.float64), self.in_double.means, covariances)
+
+    def form_for(self, rows: Rows) -> PreparedUncertain:
+        """What kernels need of such rows of known errors; made when the first come, without a lock."""
+        assert rows.errors is not None
+        if self.noise is not None:
+            raise ValueError("Noise is a density of values as they are: a mixture with noise takes no errors.")
+        are_matrices = rows.errors.ndim == 3
+        name = "uncertain" if are_matrices or self.family.has_matrices else "uncertain variances"
+        if name not in self._known_for_errors:
+            prepare = partial(prepare_uncertain, self.family, self.parameters, are_matrices)
+            self._known_for_errors[name] = attended(prepare, work_on(self.root))
+        return self._known_for_errors[name]
 
     def joint(self, rows: Rows, n_threads: int | None) -> Array:
         """Joint log-densities (n, K), all of them finite: what is computed in float64 may be −inf in float32."""

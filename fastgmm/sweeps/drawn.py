@@ -24,8 +24,9 @@ from fastgmm.machine.pieces import pieces
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IntArray, Model
 from fastgmm.sweeps.in_memory import InMemory
-from fastgmm.sweeps.incomplete import IncompleteSweep, believing, responsibilities_of
+from fastgmm.sweeps.incomplete import IncompleteSweep, responsibilities_of
 from fastgmm.sweeps.sweep import Question
+from fastgmm.sweeps.uncertain import UncertainSweep
 
 T = TypeVar("T")
 
@@ -40,11 +41,11 @@ class DrawnSweep:
     The log-likelihood of its moments is that of the model, whatever was drawn.
     """
 
-    sweep: InMemory | IncompleteSweep
+    sweep: InMemory | IncompleteSweep | UncertainSweep
     seed: int
     _n_passes: int = field(default=0, init=False)
     _labels: NDArray[np.int32] = field(init=False)
-    _labelled: InMemory | IncompleteSweep | None = field(default=None, init=False)
+    _labelled: InMemory | IncompleteSweep | UncertainSweep | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._labels = np.zeros(self.facts.rows.shape[0], np.int32)
@@ -75,16 +76,16 @@ class DrawnSweep:
         """With z the label that was drawn, log p(x) = log(π_z N(x | z)) + log b_z − log r_z, b what is believed."""
         if self._labelled is None:
             allowed = np.where(np.eye(model.parameters.n_components, dtype=bool), 0.0, -np.inf)
-            self._labelled = believing(self.sweep, self._labels, allowed)
+            self._labelled = self.sweep.believing(self._labels, allowed)
         others = self._draw(model)
         (moments,) = self._labelled([model])
         return replace(moments, log_likelihood=moments.log_likelihood + others)
 
     def _draw(self, model: Model) -> float:
         """New labels in the place of the old ones; Σ w(log b_z − log r_z)."""
-        total, visits = 0.0, self.sweep if isinstance(self.sweep, InMemory) else self.sweep.complete
+        total = 0.0
         for part in pieces(len(self._labels), 8 * model.parameters.n_components, _FEWEST_ROWS):
-            visits.check_deadline()
+            self.sweep.check_deadline()
             some = self.facts.rows.take(part)
             table = responsibilities_of(some, model, self.sweep)
             numbers = np.arange(part.start, part.start + len(table), dtype=np.uint64)

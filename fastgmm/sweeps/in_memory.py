@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES, CovarianceFamily
@@ -84,6 +85,10 @@ class InMemory:
         if exponent == 1.0 or groups is None or table is None:
             return self
         return replace(self, facts=self.facts.believing(groups, table * exponent))
+
+    def believing(self, groups: NDArray[np.int32], table: FloatArray) -> "InMemory":
+        """The same sweep over rows of whose components something else is believed."""
+        return replace(self, facts=self.facts.believing(groups, table))
 
     def total_scatter(self) -> Scatter:
         """That of all rows, which only some families need in their sweeps."""
@@ -215,7 +220,7 @@ def fill(outputs: Outputs, rows: Rows, prepared: Prepared, backend: Backend, n_t
     work_per_row = sum(array.size for array in prepared) + WORK_OF_AN_EXPONENTIAL * len(prepared.log_constants)
     for block, section in plan.blocks(rows.shape[0], useful_threads, work_per_row, bytes_of_a_row(rows, outputs)):
         check()
-        backend.log_density(rows.take(block), prepared, section, _part_of(outputs, block), useful_threads)
+        backend.log_density(rows.take(block), prepared, section, part_of(outputs, block), useful_threads)
 
 
 def bytes_of_a_row(rows: Rows, outputs: Outputs) -> int:
@@ -223,7 +228,7 @@ def bytes_of_a_row(rows: Rows, outputs: Outputs) -> int:
     return (rows.values.nbytes + sum(output.nbytes for output in outputs[:3])) // rows.shape[0]
 
 
-def _part_of(outputs: Outputs, block: slice) -> Outputs:
+def part_of(outputs: Outputs, block: slice) -> Outputs:
     """The outputs of a block of rows; arrays that are not wanted stay empty."""
     return Outputs(outputs.log_density[block], outputs.labels[block], outputs.joint[block], outputs.normalize)
 

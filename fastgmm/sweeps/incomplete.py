@@ -27,6 +27,7 @@ from fastgmm.parameters import Array, FloatArray, IncompleteDiag, Model, Prepare
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, Wanted, bytes_of_a_row, evaluate, fill, make_sweep, outputs_for
 from fastgmm.sweeps.sweep import Machinery, Question, Sweep
+from fastgmm.sweeps.uncertain_scores import evaluate_uncertain, form_of
 
 T = TypeVar("T")
 
@@ -56,12 +57,20 @@ class IncompleteSweep:
     def ask(self, question: Question[T]) -> Generator[T, None, None]:
         return self.complete.ask(question)
 
+    def check_deadline(self) -> None:
+        """Raise where no time is left, or nobody waits for the result any more."""
+        self.complete.check_deadline()
+
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self.moments(*_forms_of(self.family, model)) for model in models]
 
     def tempered(self, exponent: float) -> "IncompleteSweep":
         """The same, what is believed of rows raised to a power."""
         return IncompleteSweep(self.complete.tempered(exponent))
+
+    def believing(self, groups: NDArray[np.int32], table: FloatArray) -> "IncompleteSweep":
+        """The same sweep over rows of whose components something else is believed."""
+        return IncompleteSweep(self.complete.believing(groups, table))
 
     def moments(self, prepared: Prepared, incomplete: PreparedIncomplete) -> Moments:
         """Those of all rows under one model, given in both of its forms."""
@@ -83,15 +92,6 @@ def suited_to_missing(
     return IncompleteSweep(make_sweep(facts, family, backend, n_threads, deadline, facts.patterns.complete))
 
 
-def believing(
-    sweep: InMemory | IncompleteSweep, groups: NDArray[np.int32], table: FloatArray
-) -> InMemory | IncompleteSweep:
-    """The same sweep over rows of whose components something else is believed."""
-    if isinstance(sweep, IncompleteSweep):
-        return IncompleteSweep(replace(sweep.complete, facts=sweep.facts.believing(groups, table)))
-    return replace(sweep, facts=sweep.facts.believing(groups, table))
-
-
 def responsibilities_of(rows: Rows, model: Model, sweep: Sweep | Machinery) -> Array:
     """Those of some rows (n, K) for the components of a model, by the machinery of a sweep."""
     return output_of(rows, model, sweep, "responsibilities")
@@ -99,6 +99,9 @@ def responsibilities_of(rows: Rows, model: Model, sweep: Sweep | Machinery) -> A
 
 def output_of(rows: Rows, model: Model, sweep: Sweep | Machinery, wanted: Wanted) -> Array:
     """What a model says of some rows, by the machinery of a sweep: see ``in_memory.evaluate``."""
+    if rows.errors is not None:
+        form = form_of(sweep.family, model, rows)
+        return evaluate_uncertain(rows, form, sweep.backend, sweep.n_threads, wanted)
     if not rows.has_missing:
         return evaluate(rows, model.prepared, sweep.backend, sweep.n_threads, wanted)
     return evaluate_incomplete(rows, *_forms_of(sweep.family, model), sweep.backend, sweep.n_threads, wanted)

@@ -30,6 +30,7 @@ from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory, Scatter, moments_about
 from fastgmm.sweeps.incomplete import IncompleteSweep, suited_to_missing
 from fastgmm.sweeps.sweep import DeadlineError, Machinery, Question
+from fastgmm.sweeps.uncertain import UncertainSweep
 
 T = TypeVar("T")
 
@@ -159,5 +160,6 @@ class _MomentsAbout:
         return [moments_about(self.center, Facts(rows), by.backend, by.n_threads)]
 
 
-# The sweeps that a fit begins with.
-AnySweep: TypeAlias = InMemory | IncompleteSweep | OverBlocks
+# The sweeps that a fit begins with, of which those without errors of rows look at what was measured alone.
+MeasuredSweep: TypeAlias = InMemory | IncompleteSweep | OverBlocks
+AnySweep: TypeAlias = MeasuredSweep | UncertainSweep

@@ -38,7 +38,7 @@ from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IntArray, Model
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
-from fastgmm.sweeps.incomplete import IncompleteSweep, believing, output_of, suited_to_missing
+from fastgmm.sweeps.incomplete import IncompleteSweep, output_of, suited_to_missing
 from fastgmm.sweeps.sweep import DeadlineError, Machinery, Question
 
 T = TypeVar("T")
@@ -131,7 +131,7 @@ class OverSequences:
         joint = in_double(output_of(part.rows, emissions, self, "joint"))
         found = posteriors_of(joint, sequences, chain, self.backend, self.n_threads)
         groups = np.arange(len(joint), dtype=np.int32)
-        (moments,) = believing(part.sweep, groups, joint)([without_opinion])
+        (moments,) = part.sweep.believing(groups, joint)([without_opinion])
         starts = np.exp(joint[sequences.offsets[:-1]]).sum(axis=0)
         return moments, table_of(starts, found.transitions), float(found.log_likelihoods.sum())
 

@@ -21,6 +21,7 @@ def test_the_page_of_the_command_line_runs_from_top_to_bottom(tmp_path, monkeypa
     rows = rng.normal(size=(300, 2)) + 8 * rng.integers(3, size=(300, 1))
     lines = [f"{x!r},{y!r}\n" for x, y in rows.tolist()]
     Path("points.csv").write_text("x,y\n" + "".join(lines))
+    Path("variances.csv").write_text("x,y\n" + "0.5,0.1\n" * 300)
     Path("holes.csv").write_text("x,y\n1,\n,2\n3,4\n")
     Path("flights.csv").write_text("carrier,x,y\n" + "".join(f"UA,{line}" for line in lines))
     for program, *arguments in commands("command-line.md"):

@@ -164,7 +164,7 @@ def test_a_pipeline_hands_labels_on_to_what_asks_for_them() -> None:
 def test_what_was_asked_of_labels_goes_along_with_an_estimator_beside_what_was_asked_of_weights() -> None:
     estimator = mixture().set_fit_request(labels="known").set_fit_request(sample_weight=True)
     for other in (estimator, clone(estimator), pickle.loads(pickle.dumps(estimator))):
-        assert other.get_metadata_routing().fit.requests == {"sample_weight": True, "labels": "known"}
+        assert other.get_metadata_routing().fit.requests == {"sample_weight": True, "labels": "known", "errors": None}
 
 
 @pytest.mark.usefixtures("routing")
@@ -173,4 +173,14 @@ def test_partial_fit_is_asked_for_itself() -> None:
     for other in (estimator, clone(estimator), pickle.loads(pickle.dumps(estimator))):
         asked = other.get_metadata_routing()
         assert asked.partial_fit.requests == {"sample_weight": "exposure"}
-        assert asked.fit.requests == {"sample_weight": True, "labels": None}
+        assert asked.fit.requests == {"sample_weight": True, "labels": None, "errors": None}
+
+
+def test_errors_of_measurements_reach_fits_and_scores(routing: None) -> None:
+    """So that cross-validation chooses among mixtures of true values."""
+    errors = _RNG.uniform(0.0, 1.0, X.shape)
+    estimator = mixture().set_fit_request(errors=True).set_score_request(errors=True)
+    found = cross_val_score(estimator, X, cv=FOLDS, params={"errors": errors})
+    expected = [mixture().fit(X[a], errors=errors[a]).score(X[b], errors=errors[b]) for a, b in FOLDS]
+    np.testing.assert_array_equal(found, expected)
+    assert clone(estimator).get_metadata_routing().score.requests["errors"] is True

@@ -9,6 +9,7 @@ import pytest
 
 from fastgmm.families import FOUR
 from fastgmm.kernels import available_backends
+from tests.kernels import test_c_uncertain
 from tests.kernels.c_arguments import (
     BOUNDS,
     INCOMPLETE_LOG_DENSITY,
@@ -92,6 +93,11 @@ def described(item):
     return f"{item.dtype.str}{item.shape}" if isinstance(item, np.ndarray) else repr(item)[:40]
 
 
+def with_kind(make):
+    """Errors that are variances, or matrices, in place of a dtype."""
+    return lambda family, dtype, d, k: make(family, "variances" if dtype == "float32" else "matrices", d, k)
+
+
 def shake(seed, n_calls):
     """Whatever the arguments, a call returns or refuses, and touches nothing but what it was given."""
     rng = random.Random(seed)
@@ -102,6 +108,8 @@ def shake(seed, n_calls):
         (_kernels.log_density, log_density_arguments, OUTPUTS),
         (_kernels.incomplete_sweep, incomplete_sweep_arguments, SLOTS),
         (_kernels.incomplete_log_density, incomplete_log_density_arguments, INCOMPLETE_LOG_DENSITY["outputs"]),
+        (_kernels.uncertain_sweep, with_kind(test_c_uncertain.sweep_arguments), test_c_uncertain.SLOTS),
+        (_kernels.uncertain_log_density, with_kind(test_c_uncertain.log_density_arguments), test_c_uncertain.OUTPUTS),
     )
     for call in range(n_calls):
         kernel, make, results = rng.choice(kernels)

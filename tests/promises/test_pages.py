@@ -87,11 +87,20 @@ def eruptions_and_a_model(rng: np.random.Generator) -> Names:
     return {}
 
 
+def measured_points(rng: np.random.Generator) -> Names:
+    variances = rng.gamma(1.0, 1.0, (300, 2))
+    points = rng.normal(np.repeat([[0, 0], [6, 6]], 150, axis=0), np.sqrt(1 + variances))
+    for name, table in (("points.csv", points), ("variances.csv", variances)):
+        np.savetxt(name, table, delimiter=",", header="x,y", comments="")
+    return {}
+
+
 GIVEN: dict[str, Callable[[np.random.Generator], Names]] = {
     README: sixteen_groups_of_points,
     "algebra.md": hours_delays_and_a_model,
     "beyond-scikit-learn.md": rows_some_of_which_are_known,
     "elsewhere.md": a_model_far_from_zero,
+    "known-errors.md": measured_points,
     "missing-values.md": points_with_holes,
     "moments.md": three_sites_and_a_model,
     "pictures.md": eruptions_and_a_model,
@@ -187,6 +196,22 @@ def check_missing_values(text: str, names: Names) -> None:
         np.testing.assert_allclose(rows_of_table(spreads)[name], table[:, 1].std(), atol=0.006)
     assert not np.isnan(np.loadtxt("filled.csv", delimiter=",", skiprows=1)).any()
     assert np.loadtxt("draws.csv", delimiter=",", skiprows=1).shape == (5 * 300, 3)
+
+
+def check_known_errors(text: str, names: Names) -> None:
+    told = rows_of_table(text)
+    assert told.keys() == names["fits"].keys()
+    for name, gm in names["fits"].items():
+        order = np.argsort(gm.means_[:, 0])
+        first, second = np.sqrt(np.diagonal(gm.covariances_[order], axis1=1, axis2=2)).T
+        correlations = gm.covariances_[order, 0, 1] / (first * second)
+        found = [*gm.weights_[order], *first, *correlations, gm.score(names["true"])]
+        np.testing.assert_allclose(told[name], found, atol=0.006)
+    assert "off by 0.59 on average, measured ones by 1.01" in text
+    assert list(names["off"].values()) == pytest.approx([1.01, 0.59], abs=0.006)
+    assert names["fast"].n_iter_ < 0.3 * names["slow"].n_iter_
+    assert names["fast"].lower_bound_ > names["slow"].lower_bound_ - 1e-7
+    assert fastgmm.load("model.npz").n_components == 2
 
 
 def check_streams(text: str, names: Names) -> None:
@@ -301,6 +326,7 @@ FOUND: dict[str, Callable[[str, Names], None]] = {
     "coming-from.md": check_coming_from,
     "counts.md": check_counts,
     "elsewhere.md": check_elsewhere,
+    "known-errors.md": check_known_errors,
     "missing-values.md": check_missing_values,
     "moments.md": check_moments,
     "noise.md": check_noise,

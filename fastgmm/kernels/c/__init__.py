@@ -16,15 +16,19 @@ from fastgmm.kernels.c.launch import (
     incomplete_sweep,
     log_density,
     sweep,
+    uncertain_log_density,
+    uncertain_sweep,
 )
 from fastgmm.kernels.chains import ChainKernels
 from fastgmm.kernels.incomplete import IncompleteKernels
+from fastgmm.kernels.uncertain import UncertainKernels
 
 BACKEND = Backend(
     "c",
     sweep,
     log_density,
     IncompleteKernels(incomplete_sweep, incomplete_log_density),
+    UncertainKernels(uncertain_sweep, uncertain_log_density),
     describe,
     bounded_sweep,
     ChainKernels(chain_posteriors, chain_decode),

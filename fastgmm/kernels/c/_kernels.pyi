@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from fastgmm.kernels.chains import Chain, Sequences
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import IncompleteSlots, Order
-from fastgmm.parameters import Array, FloatArray, IntArray, Prepared, PreparedIncomplete
+from fastgmm.kernels.uncertain import UncertainSlots
+from fastgmm.parameters import Array, FloatArray, IntArray, Prepared, PreparedIncomplete, PreparedUncertain
 
 INSTRUCTION_SET: str
 INSTRUCTION_SETS: list[str]
@@ -76,6 +77,34 @@ def linear_sweep(
 def linear_log_density(
     rows: tuple[Any, ...],
     prepared: tuple[Any, ...],
+    section: Section,
+    outputs: Outputs,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def uncertain_sweep(
+    errors: Array,
+    family: int,
+    values: Array,
+    weights: FloatArray | None,
+    origin: FloatArray | None,
+    groups: NDArray[np.int32] | None,
+    group_prior: FloatArray | None,
+    prepared: PreparedUncertain,
+    order: Order | None,
+    section: Section,
+    slots: UncertainSlots,
+    next: NDArray[np.int64] | None,
+    /,
+) -> None: ...
+def uncertain_log_density(
+    errors: Array,
+    family: int,
+    values: Array,
+    origin: FloatArray | None,
+    groups: NDArray[np.int32] | None,
+    group_prior: FloatArray | None,
+    prepared: PreparedUncertain,
     section: Section,
     outputs: Outputs,
     next: NDArray[np.int64] | None,

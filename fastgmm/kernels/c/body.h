@@ -206,6 +206,19 @@ fastgmm_log_density *const NAME(incomplete_log_density, families)[FASTGMM_FAMILI
 
 /* Sums of many small counts, too, whatever dtype these are kept in. */
 #include "linear.h"
+/* So are those of known errors. */
+#include "uncertain.h"
+#include "uncertain_matrices.h"
+#include "uncertain_diag.h"
+
+fastgmm_incomplete_sweep *const NAME(uncertain_sweep, kinds)[FASTGMM_KINDS_OF_ERRORS] = {
+    [FASTGMM_MATRICES] = NAME(uncertain_sweep, matrices),
+    [FASTGMM_VARIANCES] = NAME(uncertain_sweep, variances),
+};
+fastgmm_log_density *const NAME(uncertain_log_density, kinds)[FASTGMM_KINDS_OF_ERRORS] = {
+    [FASTGMM_MATRICES] = NAME(uncertain_log_density, matrices),
+    [FASTGMM_VARIANCES] = NAME(uncertain_log_density, variances),
+};
 #endif
 
 END_OF_INSTANCE

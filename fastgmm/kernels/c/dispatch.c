@@ -18,6 +18,9 @@
     extern fastgmm_linear_sweep *const fastgmm_linear_sweep_of_##instance;                                             \
     extern fastgmm_linear_log_density *const fastgmm_linear_log_density_of_##instance;
 #define DECLARE_CHAINS(instance) extern const fastgmm_chain_kernels fastgmm_kernels_of_chains_##instance;
+#define DECLARE_UNCERTAIN(instance)                                                                                    \
+    extern fastgmm_incomplete_sweep *const fastgmm_uncertain_sweep_kinds_##instance[FASTGMM_KINDS_OF_ERRORS];          \
+    extern fastgmm_log_density *const fastgmm_uncertain_log_density_kinds_##instance[FASTGMM_KINDS_OF_ERRORS];
 #define ENTRY(name, runs_here)                                                                                         \
     {                                                                                                                  \
         #name, runs_here,                                                                                              \
@@ -28,6 +31,7 @@
             fastgmm_incomplete_sweep_families_float64_##name, fastgmm_incomplete_log_density_families_float64_##name,  \
             &fastgmm_linear_sweep_of_float64_##name, &fastgmm_linear_log_density_of_float64_##name,                    \
             &fastgmm_kernels_of_chains_float64_##name,                                                                 \
+            fastgmm_uncertain_sweep_kinds_float64_##name, fastgmm_uncertain_log_density_kinds_float64_##name,          \
     }
 
 static int always(void) { return 1; }
@@ -36,16 +40,19 @@ DECLARE(float32_baseline)
 DECLARE(float64_baseline)
 DECLARE_INCOMPLETE(float64_baseline)
 DECLARE_CHAINS(float64_baseline)
+DECLARE_UNCERTAIN(float64_baseline)
 
 #if HAS_AVX
 DECLARE(float32_avx2)
 DECLARE(float64_avx2)
 DECLARE_INCOMPLETE(float64_avx2)
 DECLARE_CHAINS(float64_avx2)
+DECLARE_UNCERTAIN(float64_avx2)
 DECLARE(float32_avx512)
 DECLARE(float64_avx512)
 DECLARE_INCOMPLETE(float64_avx512)
 DECLARE_CHAINS(float64_avx512)
+DECLARE_UNCERTAIN(float64_avx512)
 
 /* The compiler's own check of CPUID also asks whether the operating system saves the wide registers. */
 static int has_avx2(void) {
@@ -65,7 +72,7 @@ const fastgmm_instruction_set fastgmm_instruction_sets[] = {
     ENTRY(avx2, has_avx2),
 #endif
     ENTRY(baseline, always),
-    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL},
+    {NULL, NULL, {NULL, NULL}, {NULL, NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL},
 };
 
 /* a * b + c of numbers that are not negative; -1 where that is no int64, or an argument is -1 already. */
@@ -118,4 +125,17 @@ int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest) {
     const int64_t line = multiply_add(multiply_add(1, n_states, 7) / 8, 8, 0);
     const int64_t lines = multiply_add(3, longest, multiply_add(5, n_states, 4));
     return multiply_add(16, multiply_add(lines, line, longest), 0);
+}
+
+int64_t fastgmm_uncertain_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int are_matrices) {
+    /* Behind a tile, as desk_in of uncertain.h cuts it, with vectors of at most 8 numbers: two triangles and two lines of
+     * them, and for each component a line and a triangle; and lines of errors. */
+    const int64_t tile = fastgmm_scratch_bytes(tile_rows, n_features, n_components, FASTGMM_FLOAT64);
+    const int64_t triangle = multiply_add(n_features, multiply_add(1, n_features, 1), 0);
+    if (triangle < 0) return -1;
+    const int64_t of_a_component = multiply_add(1, n_features, triangle / 2);
+    const int64_t vectors = multiply_add(multiply_add(1, n_components, 2), of_a_component, 0);
+    const int64_t line = multiply_add(1, tile_rows, FASTGMM_ALIGNMENT / 8);
+    const int64_t numbers = multiply_add(are_matrices ? triangle / 2 : n_features, line, multiply_add(8, vectors, 0));
+    return multiply_add(8, numbers, tile);
 }

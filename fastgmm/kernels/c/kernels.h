@@ -24,6 +24,8 @@ typedef struct {
     int64_t n_groups;
     const int32_t *order; /* which rows are visited, as in bounds; NULL: all, as they lie */
     int64_t n_visited;
+    const void *errors; /* of known errors: variances or covariances, one row's after the other; NULL: there are none */
+    int errors_dtype, errors_are_matrices;
 } fastgmm_rows;
 
 /* parameters.py says what these hold; `dtype` is that of the arithmetic, which may be wider than that of the rows. */
@@ -35,7 +37,7 @@ typedef struct {
     const void *scales;                   /* inverse Cholesky factors, inverse deviations or precisions */
     const double *pivot, *whitened_means; /* of the tied family, else NULL */
     /* For rows with holes alone, where log_constants are log_weights and scales covariances. */
-    const double *inverse_cholesky; /* of matrices, else NULL */
+    const double *inverse_cholesky; /* of matrices, else NULL; for rows of known errors the roots of covariances */
     double exponent;
 } fastgmm_prepared;
 
@@ -137,6 +139,8 @@ typedef void fastgmm_of_chain(const fastgmm_chain *, const fastgmm_share *);
 typedef struct {
     fastgmm_of_chain *posteriors, *decode;
 } fastgmm_chain_kernels;
+/* Of rows of known errors, by whether all that is added up are variances. */
+enum { FASTGMM_MATRICES, FASTGMM_VARIANCES, FASTGMM_KINDS_OF_ERRORS };
 
 typedef struct {
     const char *name;
@@ -148,6 +152,8 @@ typedef struct {
     fastgmm_linear_sweep *const *linear_sweep;
     fastgmm_linear_log_density *const *linear_log_density;
     const fastgmm_chain_kernels *of_chains;
+    fastgmm_incomplete_sweep *const *uncertain_sweep;        /* by kind */
+    fastgmm_log_density *const *uncertain_log_density;       /* by kind */
 } fastgmm_instruction_set;
 
 /* The widest first; ends with a name of NULL. */
@@ -164,5 +170,8 @@ int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest);
 
 /* The same for rows with holes. */
 int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int family);
+
+/* The same for rows of known errors. */
+int64_t fastgmm_uncertain_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int are_matrices);
 
 #endif

@@ -13,6 +13,7 @@ import fastgmm.kernels.c._kernels as _kernels
 from fastgmm.kernels.chains import Chain, Sequences
 from fastgmm.kernels.contract import Bounds, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import IncompleteSlots, Order
+from fastgmm.kernels.uncertain import UncertainSlots
 from fastgmm.parameters import (
     FloatArray,
     IncompleteDiag,
@@ -25,6 +26,8 @@ from fastgmm.parameters import (
     PreparedIncomplete,
     PreparedSpherical,
     PreparedTied,
+    PreparedUncertain,
+    UncertainVariances,
 )
 from fastgmm.rows import Rows
 
@@ -191,6 +194,45 @@ def chain_decode(
         _kernels.chain_decode(chain, sequences, joint, log_probabilities, states, next_chunk)
 
     share_out(work, min(n_threads, len(sequences.chunks) - 1))
+
+
+def uncertain_sweep(
+    rows: Rows,
+    prepared: PreparedUncertain,
+    order: Order | None,
+    section: Section,
+    slots: UncertainSlots,
+    n_threads: int,
+) -> None:
+    """Add the moments of the section's rows, whose errors are known, to the slots of their chunks."""
+    assert rows.errors is not None
+    of_rows = rows.values, rows.weights, rows.origin, rows.groups, rows.group_prior
+    arguments = rows.errors, _kind_of(prepared), *of_rows
+
+    def work(next_chunk: Counter) -> None:
+        _kernels.uncertain_sweep(*arguments, prepared, order, section, slots, next_chunk)
+
+    share_out(work, min(n_threads, section.n_chunks))
+
+
+def uncertain_log_density(
+    rows: Rows, prepared: PreparedUncertain, section: Section, outputs: Outputs, n_threads: int
+) -> None:
+    """Fill the outputs of the section's rows, whose errors are known."""
+    assert rows.errors is not None
+    arguments = rows.errors, _kind_of(prepared), rows.values, rows.origin, rows.groups, rows.group_prior
+
+    def work(next_chunk: Counter) -> None:
+        _kernels.uncertain_log_density(*arguments, prepared, section, outputs, next_chunk)
+
+    share_out(work, min(n_threads, section.n_chunks))
+
+
+def _kind_of(prepared: PreparedUncertain) -> int:
+    """The family whose covariances have the shape of these."""
+    if isinstance(prepared, UncertainVariances):
+        return _FAMILIES[PreparedDiag]
+    return _FAMILIES[PreparedFull if len(prepared.covariances) == len(prepared.means) else PreparedTied]
 
 
 def share_out(work: Work, n_workers: int) -> None:

@@ -218,6 +218,48 @@ static int read_incomplete(Call *call, int family, PyObject *tuple) {
     return prepared->exponent == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
+/* Parameters for rows of known errors, of which the family says the shape of covariances and roots, and last the exponent. */
+static int read_uncertain(Call *call, int family, PyObject *tuple) {
+    static const char *const covariances[FASTGMM_FAMILIES] = {"kdd", "1dd", "kd", NULL};
+    if (family < 0 || !covariances[family] || !PyTuple_Check(tuple) || PyTuple_Size(tuple) != 5) {
+        PyErr_SetString(PyExc_ValueError, "these are no parameters for rows of known errors");
+        return -1;
+    }
+    Py_buffer *log_weights = view_of(&call->views, PyTuple_GetItem(tuple, 0), PyBUF_C_CONTIGUOUS, "d", "log_weights");
+    if (!log_weights) return -1;
+    if (log_weights->ndim != 1 || log_weights->shape[0] < 1) {
+        PyErr_SetString(PyExc_ValueError, "log_weights are not one number for each component");
+        return -1;
+    }
+    fastgmm_prepared *prepared = &call->prepared;
+    *prepared = (fastgmm_prepared){.family = family, .dtype = FASTGMM_FLOAT64, .log_constants = log_weights->buf};
+    prepared->n_components = log_weights->shape[0];
+    prepared->means = array_of(call, PyTuple_GetItem(tuple, 1), READ, 'd', "means", "kd");
+    if (!prepared->means) return -1;
+    prepared->scales = array_of(call, PyTuple_GetItem(tuple, 2), READ, 'd', "covariances", covariances[family]);
+    if (!prepared->scales) return -1;
+    prepared->inverse_cholesky = array_of(call, PyTuple_GetItem(tuple, 3), READ, 'd', "roots", covariances[family]);
+    if (!prepared->inverse_cholesky) return -1;
+    prepared->exponent = PyFloat_AsDouble(PyTuple_GetItem(tuple, 4));
+    return prepared->exponent == -1.0 && PyErr_Occurred() ? -1 : 0;
+}
+
+/* Variances (n, d), or covariances (n, d, d) where the parameters are no variances alone. */
+static int read_errors(Call *call, PyObject *errors) {
+    fastgmm_rows *rows = &call->rows;
+    Py_buffer *view = view_of(&call->views, errors, PyBUF_C_CONTIGUOUS, "fd", "errors");
+    if (!view) return -1;
+    const int are_matrices = view->ndim == 3 && call->prepared.family != FASTGMM_DIAG;
+    int fits = view->ndim == 2 + are_matrices && view->shape[0] == rows->n_rows;
+    for (int axis = 1; fits && axis < view->ndim; axis++) fits = view->shape[axis] == rows->n_features;
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "errors have the wrong shape");
+        return -1;
+    }
+    rows->errors = view->buf, rows->errors_dtype = dtype_of(view), rows->errors_are_matrices = are_matrices;
+    return 0;
+}
+
 /* Which rows are visited; what it names is checked where it is used. */
 static int read_order(Call *call, PyObject *order) {
     Py_buffer *view = view_of(&call->views, order, PyBUF_C_CONTIGUOUS, "i", "order");
@@ -284,6 +326,15 @@ static int64_t scratch_bytes(const Call *call) {
 static int64_t incomplete_scratch_bytes(const Call *call) {
     return fastgmm_incomplete_scratch_bytes(call->section.tile_rows, call->rows.n_features,
                                             call->prepared.n_components, call->prepared.family);
+}
+
+static int64_t uncertain_scratch_bytes(const Call *call) {
+    return fastgmm_uncertain_scratch_bytes(call->section.tile_rows, call->rows.n_features, call->prepared.n_components,
+                                           call->rows.errors_are_matrices);
+}
+
+static int kind_of_errors(const Call *call) {
+    return call->prepared.family == FASTGMM_DIAG ? FASTGMM_VARIANCES : FASTGMM_MATRICES;
 }
 
 /* How a kernel is called: (family, values[, weights], origin, groups, group_prior, prepared[, order], section, results
@@ -522,6 +573,58 @@ static PyObject *py_incomplete_log_density(PyObject *module, PyObject *const *ar
     return end(&call, 1);
 }
 
+/* Slots of rows of known errors: four arrays, of which the second moments have the shape of the covariances. */
+static int read_uncertain_slots(Call *call, PyObject *tuple, fastgmm_slots *slots) {
+    static const char *const second[FASTGMM_FAMILIES] = {"ckdd", "c1dd", "ckd"};
+    const int family = call->prepared.family;
+    const Field fields[] = {{"counts", "ck", 'd', WRITTEN}, {"first", "ckd", 'd', WRITTEN},
+                            {"second", second[family], 'd', WRITTEN}, {"totals", "c2", 'd', WRITTEN}};
+    void *data[4] = {NULL};
+    if (read_arrays(call, tuple, 0, 4, fields, data) < 0) return -1;
+    const int64_t d = call->rows.n_features, step = family == FASTGMM_DIAG ? d : d * d;
+    *slots = (fastgmm_slots){data[0], data[1], data[2], data[3], .second_size = step};
+    if (family != FASTGMM_TIED) slots->second_size *= call->prepared.n_components, slots->second_step = step;
+    return 0;
+}
+
+PyDoc_STRVAR(uncertain_sweep_doc,
+             "uncertain_sweep(errors, family, values, weights, origin, groups, group_prior, prepared, order, section, "
+             "slots, next)\n--\n\n"
+             "The same as sweep for rows of known errors; the order may be None.");
+
+static PyObject *py_uncertain_sweep(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    static const Signature signature = {"uncertain_sweep takes twelve arguments", 11, 1, 1, 0, read_uncertain};
+    Call call = {.memory = NULL};
+    fastgmm_slots slots;
+    if (begin(&call, &signature, arguments + 1, n_arguments - 1) < 0 || read_errors(&call, arguments[0]) < 0 ||
+        read_uncertain_slots(&call, call.results, &slots) < 0 || allocate(&call, uncertain_scratch_bytes(&call)) < 0)
+        return end(&call, 0);
+    PyThreadState *released = release_the_gil(&call);
+    chosen(module)->uncertain_sweep[kind_of_errors(&call)](&call.rows, &call.prepared, &call.section, &slots,
+                                                           &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
+}
+
+PyDoc_STRVAR(uncertain_log_density_doc,
+             "uncertain_log_density(errors, family, values, origin, groups, group_prior, prepared, section, outputs, "
+             "next)\n--\n\n"
+             "The same as log_density for rows of known errors.");
+
+static PyObject *py_uncertain_log_density(PyObject *module, PyObject *const *arguments, Py_ssize_t n_arguments) {
+    static const Signature signature = {"uncertain_log_density takes ten arguments", 9, 0, 0, 0, read_uncertain};
+    Call call = {.memory = NULL};
+    fastgmm_outputs outputs;
+    if (begin(&call, &signature, arguments + 1, n_arguments - 1) < 0 || read_errors(&call, arguments[0]) < 0 ||
+        read_outputs(&call, call.results, &outputs) < 0 || allocate(&call, uncertain_scratch_bytes(&call)) < 0)
+        return end(&call, 0);
+    PyThreadState *released = release_the_gil(&call);
+    chosen(module)->uncertain_log_density[kind_of_errors(&call)](&call.rows, &call.prepared, &call.section, &outputs,
+                                                                 &call.share);
+    take_the_gil(released);
+    return end(&call, 1);
+}
+
 /* A vector of as many numbers, or of any number where `length` is 0; how many there are, or -1. */
 static Py_ssize_t vector_of(Call *call, PyObject *array, int flags, char kind, const char *name, Py_ssize_t length,
                             void **to) {
@@ -667,6 +770,9 @@ static PyMethodDef methods[] = {
      fastgmm_linear_log_density_doc},
     {"chain_posteriors", (PyCFunction)(void (*)(void))py_chain_posteriors, METH_FASTCALL, chain_posteriors_doc},
     {"chain_decode", (PyCFunction)(void (*)(void))py_chain_decode, METH_FASTCALL, chain_decode_doc},
+    {"uncertain_sweep", (PyCFunction)(void (*)(void))py_uncertain_sweep, METH_FASTCALL, uncertain_sweep_doc},
+    {"uncertain_log_density", (PyCFunction)(void (*)(void))py_uncertain_log_density, METH_FASTCALL,
+     uncertain_log_density_doc},
     {NULL, NULL, 0, NULL},
 };
 
