@@ -33,7 +33,7 @@ class Moments:
         s = Σ wr(x − μ)
     second : ndarray
         S = Σ wr(x − μ)(x − μ)ᵀ in the shape of the family: full (K, d, d), of which only the lower triangles
-        count; tied (d, d), summed over components; diag (K, d), the diagonals; spherical (K,), the traces.
+        count; tied (d, d), summed over components; diag and factor (K, d), the diagonals; spherical (K,), the traces.
     total_weight : float
         Σ w
     log_likelihood : float
@@ -42,11 +42,12 @@ class Moments:
         How many rows were read; a row of weight 0 is none.
     about : ndarray of shape (K, d)
         The means μ, in the coordinates of the data (within a fit, in those of its rows).
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'factor'}
         The family whose second moments these are. A family that uses the kernel of one of these has its moments.
     extra : ndarray of shape (K, e), default of shape (K, 0)
         Further sums over rows, for families that need some. Of diag and spherical, where values are missing, Σ wr of
-        the rows that have the feature, (K, d): ``first`` and ``second`` then are sums over these.
+        the rows that have the feature, (K, d): ``first`` and ``second`` then are sums over these. Of factor analyzers
+        Σ wr(x − μ)zᵀ of the model's expected factors z, the (d, rank) numbers of a component in one line.
 
     Notes
     -----
@@ -222,7 +223,8 @@ class Moments:
         Raises
         ------
         ValueError
-            Where ``means`` are not finite or of another shape, or the moments themselves are unsound.
+            Where ``means`` are not finite or of another shape, or the moments themselves are unsound; and for those of
+            factor analyzers, whose factors belong to the model that read the rows.
 
         Examples
         --------
@@ -236,6 +238,8 @@ class Moments:
         means = np.array(means, np.float64)
         if means.shape != self.about.shape or not np.isfinite(means).all():
             raise ValueError(f"means must be a finite array of shape {self.about.shape}; got shape {means.shape}")
+        if self.covariance_type == "factor":
+            raise ValueError("Moments of factor analyzers belong to the model that read the rows, and to its means.")
         shifts = means - self.about
         change = SECOND_MOMENTS[self.covariance_type].change
         of_features = self.counts_of_features
@@ -397,4 +401,5 @@ SECOND_MOMENTS = {
     "tied": SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum, _diagonals),
     "diag": SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals, np.atleast_2d),
     "spherical": SecondMoments(lambda n_components, d: (n_components,), _change_of_traces, lambda each: each[:, None]),
+    "factor": SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals, np.atleast_2d),
 }
