@@ -194,7 +194,7 @@ class CovarianceFamily:
         means = np.array(parameters.means, np.float64, order="C")
         covariances = np.array(parameters.covariances, np.float64, order="C")
         if self.rank is not None:
-            raise ValueError(f"A mixture of covariance_type={self.name!r} knows no missing values: X contains NaN.")
+            raise ValueError(f"X contains NaN, and a mixture of covariance_type={self.name!r} knows no missing values.")
         if self.kernel == "full":
             factors = np.ascontiguousarray(np.swapaxes(precisions_cholesky, 1, 2), np.float64)
             return IncompleteFull(log_weights, means, covariances, factors, exponent)

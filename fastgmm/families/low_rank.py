@@ -71,6 +71,12 @@ def precisions_of_root(root: FloatArray) -> FloatArray:
     return with_last(subtracted, np.square(inverse))
 
 
+def variances_of(covariances: FloatArray) -> FloatArray:
+    """Of every feature (K, d), the diagonals of ΛΛᵀ + Ψ."""
+    variances: FloatArray = np.square(covariances[..., :-1]).sum(axis=2) + covariances[..., -1]
+    return variances
+
+
 def count_smaller(covariances: FloatArray, units: FloatArray, limits: FloatArray) -> NDArray[np.intp]:
     """How many eigenvalues of each covariance are below its limit, with feature j in units of ``units[j]``.
 
@@ -93,7 +99,7 @@ def smallest_variances(covariances: FloatArray, units: FloatArray) -> FloatArray
     """The smallest eigenvalue of each covariance, by bisection; the smallest uniqueness where that is not positive."""
     unique = covariances[..., -1] / units**2
     low = unique.min(axis=1)
-    high = (unique + np.square(covariances[..., :-1] / units[:, np.newaxis]).sum(axis=2)).min(axis=1)
+    high = (variances_of(covariances) / units**2).min(axis=1)
     sound = np.flatnonzero((low > 0) & np.isfinite(high))
     result = low.copy()
     low, high = np.log(low[sound]), np.log(high[sound])

@@ -90,7 +90,7 @@ def fit_rows(
         # A callable start wants to see the rows as they are.
         facts = facts_to_fit(facts, with_empty_rows=callable(options.init_params))
         wishes = options.backend, options.n_threads
-        sweep = suited_sweep(facts, options.covariance_type, options.n_components, *wishes, deadline)
+        sweep = suited_sweep(facts, options.family, options.n_components, *wishes, deadline)
         return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, store)
 
 
@@ -116,7 +116,7 @@ def fit_blocks(
     n_components, n_features = options.n_components, blocks.form.n_features
     kept = rows_of_a_sample(n_components, n_features), rows_of_a_component(n_features)
     overview = overview_of(blocks, n_components, *kept, options.n_threads, with_digest=store is not None)
-    facts, family = overview.facts, FAMILIES[options.covariance_type]
+    facts, family = overview.facts, FAMILIES[options.family]
     n_missing = _count_of_missing(facts)
     backend = get_backend(options.backend, work_of(facts.n_rows, n_features, n_components))
     what = facts, overview.for_starts, blocks, overview.reading
@@ -233,7 +233,7 @@ def among_the_values(held: Held | None, origin: FloatArray | None, parameters: P
 
 def suited_sweep(
     facts: Facts,
-    covariance_type: str,
+    family: str,
     n_components: int,
     backend: str,
     n_threads: int | None,
@@ -242,7 +242,7 @@ def suited_sweep(
     """A sweep over the rows with the backend and the threads that suit their shape, unless they were asked for."""
     chosen = get_backend(backend, work_of(*facts.rows.shape, n_components))
     threads = resolve_n_threads(n_threads, can_be_shared(facts.rows.shape[0]))
-    return suited_to_missing(facts, FAMILIES[covariance_type], chosen, threads, deadline)
+    return suited_to_missing(facts, FAMILIES[family], chosen, threads, deadline)
 
 
 def runs_of_em(

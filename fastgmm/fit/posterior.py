@@ -151,6 +151,9 @@ def maximize_held(
         second += change(np.full(len(counts), pull), pull * away, away)
     if prior.scatter is not None:
         second += prior.scatter
+    if family.improve is not None:  # such a family takes no prior
+        improved = family.regularize(family.improve(moments, counts, shifts, before), regularization)
+        return fixed.held(Parameters(family.name, counts / counts.sum(), means, improved), values)
     # Of spherical components every feature of a row counts.
     added = prior.exponent / (means.shape[1] if family.kernel == "spherical" else 1)
     enlarged = replace(

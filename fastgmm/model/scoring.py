@@ -28,6 +28,8 @@ from fastgmm.model.attributes import (
     check_shapes,
     noise_of,
     sound_parameters_of,
+    family_name,
+    family_of,
     upper_root_of,
     weights_and_means_of,
     work_of_matrices,
@@ -94,7 +96,7 @@ class Scorer:
             look_up("means_") is self.means
             and look_up("weights_") is self.weights
             and look_up("precisions_cholesky_") is self.precisions_cholesky
-            and look_up("covariance_type") == self.covariance_type
+            and family_name(attributes) == self.covariance_type
             and look_up("backend") == self.backend_name
             and (self.noise is None or look_up("noise_weight_") == self.noise[1])
             and look_up("noise_log_volume_") == (None if self.noise is None else self.noise[0].log_volume)
@@ -188,7 +190,7 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     factors = upper_root_of(attributes)
     weights, means = weights_and_means_of(attributes)
     given = attributes["weights_"], attributes["means_"], attributes.get("precisions_cholesky_")
-    family = FAMILIES[attributes["covariance_type"]]
+    family = family_of(attributes)
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
         in_double = family.assemble(weights, means, factors, np.float64)
         if np.may_share_memory(scales_of(in_double), factors):  # someone's array, which may change
@@ -203,6 +205,8 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
     """Standard deviations: of matrices those of a feature where the ones before it are known."""
+    if family.rank is not None:
+        factors = factors[..., -1]
     deviations: FloatArray = 1.0 / (np.diagonal(factors, axis1=-2, axis2=-1) if family.has_matrices else factors)
     return deviations
 
