@@ -131,8 +131,10 @@ class CovarianceFamily:
     is_floor: bool = False
 
     def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Of ``Parameters.covariances``."""
+        """Of ``Parameters.covariances``; raises ``ValueError`` where there are too few features for the rank."""
         if self.rank is not None:
+            if self.rank > max(1, n_features - 1):
+                raise ValueError(f"rank={self.rank} should be less than n_features={n_features}")
             return n_components, n_features, self.rank + 1
         return self.second_shape(n_components, n_features)
 

@@ -140,6 +140,13 @@ def _parts(root: FloatArray, differences: FloatArray) -> tuple[FloatArray, Float
     return scaled - np.einsum("kdq,kq->kd", standard, factors), factors
 
 
+def whitened_rows(differences: FloatArray, root: FloatArray) -> FloatArray:
+    """Numbers (n, d + q) whose squares add up to δᵀΣ⁻¹δ, of differences (n, d) under one root (d, q + 1)."""
+    standard, scaled = root[:, :-1], differences * root[:, -1]
+    factors = scaled @ spectrum_of(standard[np.newaxis]).projection[0].T
+    return np.concatenate([scaled - factors @ standard.T, factors], axis=1)
+
+
 def distances_apart(root: FloatArray, differences: FloatArray) -> FloatArray:
     """‖Σ^(−½)δ‖ (K,) of differences (K, d)."""
     unexplained, factors = _parts(root, differences)

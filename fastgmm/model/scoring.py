@@ -141,6 +141,14 @@ class Scorer:
     def family(self) -> CovarianceFamily:
         return FAMILIES[self.covariance_type]
 
+    def in_matrices(self) -> "Scorer":
+        """The same mixture of the full family where this one has loadings: for whoever has arithmetic of his own."""
+        if self.family.rank is None:
+            return self
+        matrices = self.family.matrices(self.family.covariances_of_root(self.root), *self.shape)
+        attributes = {"weights_": self.weights, "means_": self.means, "covariances_": matrices}
+        return make_scorer(attributes | {"covariance_type": "full", "backend": self.backend_name})
+
     @property
     def incomplete(self) -> PreparedIncomplete:
         """What kernels need of rows that lack values; made when the first comes, without a lock."""
