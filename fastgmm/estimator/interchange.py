@@ -103,7 +103,8 @@ def _fitted(
 ) -> Estimator:
     """An estimator that has the attributes of a fit, and says that it has no history but for what they say."""
     build: Any = cls
-    estimator: Estimator = build(parameters.n_components, **(options_of_name(parameters.covariance_type) | options))
+    named: dict[str, Any] = {**options_of_name(parameters.covariance_type), **options}
+    estimator: Estimator = build(parameters.n_components, **named)
     adopt(estimator, no_history() | attributes)
     return estimator
 

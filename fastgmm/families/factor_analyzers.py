@@ -39,8 +39,8 @@ from fastgmm.families.diag import inverse_deviations
 from fastgmm.families.factors import ROUNDING, log_constants
 from fastgmm.families.family import Coordinates, CovarianceFamily, NotPositiveDefiniteError
 from fastgmm.families.low_rank import (
-    count_smaller,
     coordinates_of,
+    count_smaller,
     covariances_of_coordinates,
     distances_apart,
     expected_factors,

@@ -1,8 +1,8 @@
 """Covariances ΛΛᵀ + Ψ of low rank beside a diagonal: their algebra in O(dq²), where d × d numbers would be too many.
 
-``covariances`` (K, d, q + 1) are loadings and then uniquenesses, ``root`` (K, d, q + 1) is A = Ψ^(−½)Λ and then 1/√ψ. What
-is asked of them follows from the singular values A = U diag(s) Wᵀ, without the squares of A, which would lose small ones
-beside large ones.
+``covariances`` (K, d, q + 1) are loadings and then uniquenesses, ``root`` (K, d, q + 1) is A = Ψ^(−½)Λ and then 1/√ψ.
+What is asked of them follows from the singular values A = U diag(s) Wᵀ, without the squares of A, which would lose
+small ones beside large ones.
 """
 
 from typing import NamedTuple
@@ -46,7 +46,7 @@ def spectrum_of(standard: FloatArray) -> Spectrum:
 
 
 def with_last(loadings: FloatArray, last: FloatArray) -> FloatArray:
-    """Numbers (K, d, q) and of each feature one more (K, d)."""
+    """Numbers (..., d, q) and of each feature one more (..., d)."""
     return np.concatenate([loadings, last[..., np.newaxis]], axis=-1)
 
 
@@ -90,7 +90,7 @@ def count_smaller(covariances: FloatArray, units: FloatArray, limits: FloatArray
     loadings = covariances[..., :-1] / units[:, np.newaxis]
     n_below: NDArray[np.intp] = np.count_nonzero(above < 0, axis=1)
     for k in np.flatnonzero(n_below):
-        inner = np.eye(loadings.shape[2]) + (loadings[k].T / above[k]) @ loadings[k]
+        inner: FloatArray = np.eye(loadings.shape[2]) + (loadings[k].T / above[k]) @ loadings[k]
         n_below[k] -= np.count_nonzero(np.linalg.eigvalsh(0.5 * (inner + inner.T)) < 0)
     return n_below
 
@@ -98,10 +98,10 @@ def count_smaller(covariances: FloatArray, units: FloatArray, limits: FloatArray
 def smallest_variances(covariances: FloatArray, units: FloatArray) -> FloatArray:
     """The smallest eigenvalue of each covariance, by bisection; the smallest uniqueness where that is not positive."""
     unique = covariances[..., -1] / units**2
-    low = unique.min(axis=1)
+    low: FloatArray = unique.min(axis=1)
     high = (variances_of(covariances) / units**2).min(axis=1)
     sound = np.flatnonzero((low > 0) & np.isfinite(high))
-    result = low.copy()
+    result: FloatArray = low.copy()
     low, high = np.log(low[sound]), np.log(high[sound])
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)

@@ -19,8 +19,8 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.kmeans import Labels, kmeans
-from fastgmm.fit.loadings import with_loadings
 from fastgmm.fit.labelled import labelled_kmeans, labelled_members, parameters_of_labelled
+from fastgmm.fit.loadings import with_loadings
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.fit.restarts import merit
 from fastgmm.fit.runs import Stopping, run_em

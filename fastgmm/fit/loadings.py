@@ -1,8 +1,8 @@
 """Where loadings start: along the longest directions of what a start leaves of some rows.
 
-From loadings of 0 EM moves nowhere, and from small random ones it takes many steps to turn towards the rows. So of every
-component the residuals of a bounded sample, weighted by responsibilities, are decomposed: with features in units of
-their deviations, and singular values s of residuals that weigh N,
+From loadings of 0 EM moves nowhere, and from small random ones it takes many steps to turn towards the rows. So of
+every component the residuals of a bounded sample, weighted by responsibilities, are decomposed: with features in units
+of their deviations, and singular values s of residuals that weigh N,
 
     lᵢ = sᵢ²/N,   σ² = (d − Σᵢ lᵢ)/(d − q),   Λ = U √(l − σ²)
 
@@ -84,11 +84,12 @@ def _of_component(
     lengths = np.sqrt(np.maximum(eigenvalues - noise, _LEAST_FACTOR * noise))
     loadings = directions * lengths
     unique = np.maximum(1.0 - np.square(loadings).sum(axis=1), _LEAST_UNIQUE)
-    return with_last((loadings * deviations[:, np.newaxis])[np.newaxis], (unique * variances)[np.newaxis])[0]
+    result: FloatArray = with_last(loadings * deviations[:, np.newaxis], unique * variances)
+    return result
 
 
 def _longest(rows: FloatArray, rank: int, random_state: np.random.RandomState) -> tuple[FloatArray, FloatArray]:
-    """The longest directions (d, rank) of rows, and their squares; random ones where rows are too few to have so many."""
+    """The longest directions (d, rank) of rows, and their squares; random ones where rows do not have so many."""
     d = rows.shape[1]
     basis = np.linalg.qr(random_state.standard_normal((d, min(d, rank + _MORE_DIRECTIONS))))[0]
     for _ in range(_POWER_STEPS):

@@ -89,18 +89,18 @@ def make_start(
         start.means if options.means is None else options.means,
         start.covariances if options.covariances is None else options.covariances,
     )
-    return given if family.rank is None else _with_loadings(sweep, given, family.rank, regularization, random_state)
+    return loaded(sweep, given, regularization, random_state)
 
 
-def _with_loadings(
-    sweep: InMemory | IncompleteSweep,
-    start: Parameters,
-    rank: int,
-    regularization: FloatArray,
-    random_state: np.random.RandomState,
+def loaded(
+    sweep: AnySweep, start: Parameters, regularization: FloatArray, random_state: np.random.RandomState
 ) -> Parameters:
-    """Those of some rows, which have all of their values."""
-    assert isinstance(sweep, InMemory)
+    """With the loadings that some rows suggest, where the family has loadings, and the start has none."""
+    rank = sweep.family.rank
+    if rank is None:
+        return start
+    sweep = sweep.over_some() if isinstance(sweep, OverBlocks) else sweep
+    assert isinstance(sweep, InMemory)  # rows with holes are refused where a family has loadings
     wanted = rows_for_loadings(start.n_components, rank)
     sample = sweep.rows.take(sampled(sweep.rows, wanted, random_state))
     return with_loadings(sweep, sample, start, regularization, random_state)

@@ -80,9 +80,8 @@ def marginal_parameters(parameters: Parameters, features: Indices) -> Parameters
 
 def _marginal_of_loadings(parameters: Parameters, features: Indices, rank: int) -> Parameters:
     """Rows of loadings; with as many factors as features, a matrix has fewer numbers."""
-    own = replace(
-        parameters, means=parameters.means[:, features], covariances=np.ascontiguousarray(parameters.covariances[:, features])
-    )
+    covariances = np.ascontiguousarray(parameters.covariances[:, features])
+    own = replace(parameters, means=parameters.means[:, features], covariances=covariances)
     return own if rank <= max(1, len(features) - 1) else in_matrices(own)
 
 

@@ -26,10 +26,10 @@ from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import (
     ARRAYS,
     check_shapes,
-    noise_of,
-    sound_parameters_of,
     family_name,
     family_of,
+    noise_of,
+    sound_parameters_of,
     upper_root_of,
     weights_and_means_of,
     work_of_matrices,

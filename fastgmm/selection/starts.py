@@ -17,6 +17,7 @@ import numpy as np
 
 from fastgmm.families import FAMILIES
 from fastgmm.families.component import component_matrices, component_matrix, component_variances
+from fastgmm.families.low_rank import with_last
 from fastgmm.fit.candidates import Partition, partition
 from fastgmm.fit.kmeans import cluster_means
 from fastgmm.fit.partitions import parameters_of_partition
@@ -139,6 +140,9 @@ def in_family(parameters: Parameters, covariance_type: str) -> Parameters:
         covariances = component_matrices(parameters)
     elif family.kernel == "tied":
         covariances = np.tensordot(parameters.weights, component_matrices(parameters), 1)
+    elif family.rank is not None:  # loadings are found in the rows
+        variances = component_variances(parameters)
+        covariances = with_last(np.zeros((*variances.shape, family.rank)), variances)
     else:
         covariances = component_variances(parameters)
         covariances = covariances if family.kernel == "diag" else covariances.mean(axis=1)

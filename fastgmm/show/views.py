@@ -94,9 +94,7 @@ def view_of_discriminants(estimator: Any, rows: Classified | None) -> View:
     """As the two directions do in which components differ most: a projection."""
     everything = estimator.marginal(np.arange(estimator.means_.shape[1]))
     name = name_of(everything.covariance_type, everything.rank)
-    directions = discriminants(
-        Parameters(name, everything.weights_, everything.means_, everything.covariances_)
-    )
+    directions = discriminants(Parameters(name, everything.weights_, everything.means_, everything.covariances_))
     shown = None if rows is None else _projected(rows.values, directions)
     names = "first discriminant direction", "second discriminant direction"
     return _view(estimator.transformed(directions), names, rows, shown)

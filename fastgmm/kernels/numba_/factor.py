@@ -148,7 +148,12 @@ def _squared_norm(prepared: Any, tile: Any, d: int, t: int, k: int, line: int, m
     while j + _MOST_ROWS <= d:
         q = _add_unexplained(q, tile, inverse, loadings, rank, t, j, lines(_MOST_ROWS))
         j += _MOST_ROWS
-        if j & (FEATURES_BEFORE_A_LOOK - 1) == 0 and j < d and line > 0 and _is_negligible(prepared, tile, t, k, q, margin):
+        if (
+            j & (FEATURES_BEFORE_A_LOOK - 1) == 0
+            and j < d
+            and line > 0
+            and _is_negligible(prepared, tile, t, k, q, margin)
+        ):
             return q
     while j < d:
         q = _add_unexplained(q, tile, inverse, loadings, rank, t, j, lines(1))
@@ -189,21 +194,20 @@ def add_moments(prepared: Any, tile: Any, points: Any, weights: Any, d: int, n_p
             at = factor * tile.stride + t
             one = lines(1)
             store_panel(tile.z, at, 0, scale_rows(load_panel(tile.z, at, 0, one, one), load(weights, t)))
-    first, second, extra = pointer(slot.first, k * d), pointer(slot.second, k * d), pointer(slot.extra, k * d * rank)
+    sums = pointer(slot.first, k * d), pointer(slot.second, k * d), pointer(slot.extra, k * d * rank)
     j = 0
     while j + 4 <= d:
-        _add_features(tile, points, weights, n_points, first, second, extra, rank, j, lines(4))
+        _add_features(tile, points, weights, n_points, sums, rank, j, lines(4))
         j += 4
     while j < d:
-        _add_features(tile, points, weights, n_points, first, second, extra, rank, j, lines(1))
+        _add_features(tile, points, weights, n_points, sums, rank, j, lines(1))
         j += 1
 
 
 @inline
-def _add_features(
-    tile: Any, points: Any, weights: Any, n_points: int, first: Any, second: Any, extra: Any, rank: int, j: int, rows: Any
-) -> None:
+def _add_features(tile: Any, points: Any, weights: Any, n_points: int, sums: Any, rank: int, j: int, rows: Any) -> None:
     """Those of the features from j on; ``tile.z`` holds weighted factors."""
+    first, second, extra = sums
     one = lines(1)
     s = zeros(points, one, rows)
     squares = zeros(points, one, rows)
