@@ -4,9 +4,9 @@ From loadings of 0 EM moves nowhere, and from small random ones it takes many st
 every component the residuals of a bounded sample, weighted by responsibilities, are decomposed: with features in units
 of their deviations, and singular values s of residuals that weigh N,
 
-    lᵢ = sᵢ²/N,   σ² = (d − Σᵢ lᵢ)/(d − q),   Λ = U √(l − σ²)
+    lᵢ = sᵢ²/N,   σ² = (d − Σᵢ lᵢ)/(d − q),   Λ = U √(l − σ²),   ψ = σ²
 
-which are the loadings of probabilistic principal components [1]_. Only the q longest directions are found, from random
+which are the estimates of probabilistic principal components [1]_. Only the q longest directions are found, from random
 ones by some steps of subspace iteration [2]_: neither d × d numbers are made, nor a square of the rows.
 
 References
@@ -31,8 +31,8 @@ _FEWEST_ROWS, _ROWS_OF_A_DIRECTION = 4096, 16
 _MORE_DIRECTIONS, _POWER_STEPS = 8, 4
 # Rows of a smaller responsibility are left out.
 _NEGLIGIBLE = 1e-3
-# What a start leaves to a feature's own noise at least, as a share of its variance, and to a factor, of the noise.
-_LEAST_UNIQUE, _LEAST_FACTOR = 0.05, 0.05
+# What a start leaves to noise at least, as a share of variances, and to a factor, as a share of the noise.
+_LEAST_NOISE, _LEAST_FACTOR = 1e-3, 0.05
 
 
 def rows_for_loadings(n_components: int, rank: int) -> int:
@@ -80,12 +80,9 @@ def _of_component(
     residuals *= np.sqrt(shares / total)[:, np.newaxis]
     residuals /= deviations
     directions, eigenvalues = _longest(residuals, rank, random_state)
-    noise = max((d - float(eigenvalues.sum())) / max(d - rank, 1), _LEAST_UNIQUE)
+    noise = max((d - float(eigenvalues.sum())) / max(d - rank, 1), _LEAST_NOISE)
     lengths = np.sqrt(np.maximum(eigenvalues - noise, _LEAST_FACTOR * noise))
-    loadings = directions * lengths
-    unique = np.maximum(1.0 - np.square(loadings).sum(axis=1), _LEAST_UNIQUE)
-    result: FloatArray = with_last(loadings * deviations[:, np.newaxis], unique * variances)
-    return result
+    return with_last(directions * lengths * deviations[:, np.newaxis], noise * variances)
 
 
 def _longest(rows: FloatArray, rank: int, random_state: np.random.RandomState) -> tuple[FloatArray, FloatArray]:
