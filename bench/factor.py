@@ -1,15 +1,13 @@
 """Factor analyzers beside full covariances of as many features: ``python -m bench.factor``.
 
 What an iteration takes of rows of which every component stretches along ten directions, sweep and M-step apart, in
-turns of one process, and of ``--rounds`` the quickest. The memory is what a fit, or so many iterations, adds to that of
-the rows, of a process of its own. ``--families factor`` leaves out full, which takes minutes.
+turns of one process, and of ``--rounds`` the quickest. The memory is what an iteration allocates beside rows and model.
+``--families factor`` leaves out full, which takes minutes.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
 import time
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,18 +80,13 @@ def loop_of(family: str, problem: Problem, rows: FloatArray, backend: str, n_thr
     return Loop(update, sweep, update.prepare(own))
 
 
-def peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def measure_memory(family: str, problem: Problem, backend: str, n_threads: int) -> None:
-    """Print by how much two iterations raise the peak of this process."""
-    rows = problem.rows()
-    before = peak_bytes()
-    loop = loop_of(family, problem, rows, backend, n_threads)
-    for _ in range(2):
-        loop.iteration()
-    print((peak_bytes() - before) / 2**20)
+def megabytes_of(loop: Loop) -> float:
+    """By how much an iteration raises what Python and NumPy have allocated, scratch of C included."""
+    tracemalloc.start()
+    loop.iteration()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 2**20
 
 
 def main() -> None:
@@ -106,13 +99,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--backend", default="c", choices=("c", "numba", "numpy"))
     parser.add_argument("--families", nargs="+", default=["factor", "full"], choices=("factor", "full"))
-    parser.add_argument("--memory-of", choices=("factor", "full"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     problem = Problem(given.rows, given.features, given.components, given.rank)
     n_threads = resolve_n_threads(given.threads)
-    if given.memory_of:
-        measure_memory(given.memory_of, problem, given.backend, n_threads)
-        return
     rows = problem.rows()
     loops = {family: loop_of(family, problem, rows, given.backend, n_threads) for family in given.families}
     best: dict[str, tuple[float, float]] = {}
@@ -122,10 +111,10 @@ def main() -> None:
             best[family] = min(best.get(family, (np.inf, np.inf)), seconds, key=sum)
     print(f"{given.rows:,} x {given.features}, {given.components} components, {given.backend}, {n_threads} threads")
     for family, (sweep, step) in best.items():
-        command = [sys.executable, "-m", "bench.factor", *sys.argv[1:], "--memory-of", family]
-        memory = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         times = (sum(best["full"]) / (sweep + step)) if "full" in best else np.nan
-        print(f"{family:8} sweep {sweep:7.3f} s, M-step {step:6.3f} s, {times:5.1f} x full; {memory:6.0f} MB")
+        print(
+            f"{family:8} sweep {sweep:7.3f} s, M-step {step:6.3f} s, {times:5.1f} x full; {megabytes_of(loops[family]):6.0f} MB"
+        )
 
 
 if __name__ == "__main__":
