@@ -112,9 +112,8 @@ def main() -> None:
     print(f"{given.rows:,} x {given.features}, {given.components} components, {given.backend}, {n_threads} threads")
     for family, (sweep, step) in best.items():
         times = (sum(best["full"]) / (sweep + step)) if "full" in best else np.nan
-        print(
-            f"{family:8} sweep {sweep:7.3f} s, M-step {step:6.3f} s, {times:5.1f} x full; {megabytes_of(loops[family]):6.0f} MB"
-        )
+        memory = megabytes_of(loops[family])
+        print(f"{family:8} sweep {sweep:7.3f} s, M-step {step:6.3f} s, {times:5.1f} x full; {memory:6.0f} MB")
 
 
 if __name__ == "__main__":

@@ -145,15 +145,15 @@ def maximize_held(
     shifts = (moments.first + pull * (prior.means - moments.about)) / (own.reshape(len(own), -1) + pull)
     shifts[fixed.means] = 0.0
     means = moments.about + shifts
+    if family.improve is not None:  # such a family takes no prior
+        improved = family.regularize(family.improve(moments, counts, shifts, before), regularization)
+        return fixed.held(Parameters(family.name, counts / counts.sum(), means, improved), values)
     second = moments.second - change(own, moments.first, shifts)
     if pull > 0:
         away = means - prior.means
         second += change(np.full(len(counts), pull), pull * away, away)
     if prior.scatter is not None:
         second += prior.scatter
-    if family.improve is not None:  # such a family takes no prior
-        improved = family.regularize(family.improve(moments, counts, shifts, before), regularization)
-        return fixed.held(Parameters(family.name, counts / counts.sum(), means, improved), values)
     # Of spherical components every feature of a row counts.
     added = prior.exponent / (means.shape[1] if family.kernel == "spherical" else 1)
     enlarged = replace(

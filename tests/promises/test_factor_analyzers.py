@@ -16,6 +16,7 @@ from fastgmm.data.datasets import load_old_faithful
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
 from fastgmm.families.component import component_matrices
+from fastgmm.fit.merged import merged_components
 from fastgmm.kernels.backend import Backend
 from fastgmm.model.attributes import parameters_of
 from fastgmm.parameters import FloatArray, Parameters
@@ -266,6 +267,18 @@ def test_what_is_fixed_stays(points: FloatArray) -> None:
     assert (np.diff(fixed.lower_bounds_) >= -1e-9).all()
     same = mixture(fixed=("covariances",), max_iter=500, **start).fit(points)
     assert_close(component_matrices(parameters_of(vars(same))), component_matrices(parameters_of(vars(gm))), 1e-9)
+
+
+def test_annealing_ends_as_well_and_recognizes_components_that_it_has_merged(points: FloatArray) -> None:
+    gm, plain = mixture(annealing=0.2, max_iter=500).fit(points), mixture(max_iter=500).fit(points)
+    assert gm.score(points) == pytest.approx(plain.score(points), abs=0.02)
+    turned = gm.loadings_ @ np.linalg.qr(np.random.default_rng(0).normal(size=(2, 2)))[0]
+    rotated = np.concatenate([turned, gm.uniquenesses_[..., np.newaxis]], axis=2)
+    twice = np.concatenate([gm.covariances_, rotated])
+    both = Parameters("factor(2)", np.full(6, 1 / 6), np.tile(gm.means_, (2, 1)), twice)
+    found = merged_components(both, FAMILIES["factor(2)"].precisions_cholesky(twice))
+    assert found == ((0, 3), (1, 4), (2, 5))
+    assert merged_components(parameters_of(vars(gm)), gm.precisions_cholesky_) == ()
 
 
 # --- what a fitted model can do --------------------------------------------------------------------------------------
