@@ -33,7 +33,7 @@ class Moments:
         s = Σ wr(x − μ)
     second : ndarray
         S = Σ wr(x − μ)(x − μ)ᵀ in the shape of the family: full (K, d, d), of which only the lower triangles
-        count; tied (d, d), summed over components; diag (K, d), the diagonals; spherical (K,), the traces.
+        count; tied (d, d), summed over components; diag and factor (K, d), the diagonals; spherical (K,), the traces.
     total_weight : float
         Σ w
     log_likelihood : float
@@ -42,11 +42,12 @@ class Moments:
         How many rows were read; a row of weight 0 is none.
     about : ndarray of shape (K, d)
         The means μ, in the coordinates of the data (within a fit, in those of its rows).
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}
+    covariance_type : {'full', 'tied', 'diag', 'spherical', 'factor'}
         The family whose second moments these are. A family that uses the kernel of one of these has its moments.
     extra : ndarray of shape (K, e), default of shape (K, 0)
         Further sums over rows, for families that need some. Of diag and spherical, where values are missing, Σ wr of
-        the rows that have the feature, (K, d): ``first`` and ``second`` then are sums over these.
+        the rows that have the feature, (K, d): ``first`` and ``second`` then are sums over these. Of factor
+        Σ wr(x − μ)zᵀ, (K, d · rank), with the model's expected factors z.
 
     Notes
     -----
@@ -91,9 +92,8 @@ class Moments:
     @property
     def counts_of_features(self) -> FloatArray | None:
         """Σ wr of the rows that have each feature (K, d), where values are missing and sums are over these alone."""
-        if not self.extra.size or self.covariance_type not in ("diag", "spherical"):
-            return None
-        return self.extra if self.extra.shape == self.about.shape else None
+        is_direct = self.covariance_type in ("diag", "spherical") and self.extra.size > 0
+        return self.extra if is_direct and self.extra.shape == self.about.shape else None
 
     def __add__(self, other: "Moments") -> "Moments":
         """The moments of the rows of both.
@@ -194,13 +194,10 @@ class Moments:
         factor = float(factor)
         return replace(
             self,
-            counts=factor * self.counts,
-            first=factor * self.first,
-            second=factor * self.second,
+            **{name: factor * getattr(self, name) for name in ("counts", "first", "second", "extra")},
             total_weight=factor * self.total_weight,
             # No rows have no likelihood, also where that of one row is 0.
             log_likelihood=factor * self.log_likelihood if factor else 0.0,
-            extra=factor * self.extra,
         )
 
     def recentred(self, means: "ArrayLike") -> "Moments":
@@ -222,7 +219,7 @@ class Moments:
         Raises
         ------
         ValueError
-            Where ``means`` are not finite or of another shape, or the moments themselves are unsound.
+            Where ``means`` are not finite or of another shape, or the moments unsound, or those of factor analyzers.
 
         Examples
         --------
@@ -237,8 +234,7 @@ class Moments:
         if means.shape != self.about.shape or not np.isfinite(means).all():
             raise ValueError(f"means must be a finite array of shape {self.about.shape}; got shape {means.shape}")
         shifts = means - self.about
-        change = SECOND_MOMENTS[self.covariance_type].change
-        of_features = self.counts_of_features
+        change, of_features = SECOND_MOMENTS[self.covariance_type].change, self.counts_of_features
         counts = self.counts if of_features is None else of_features
         return replace(
             self,
@@ -288,8 +284,7 @@ def _remaining(whole: Moments, part: Moments) -> Moments:
         raise ValueError(f"{_NO_PART}: they are of {part.n_rows} rows, those of {whole.n_rows}.")
     rounding = _ROUNDING_OF_COUNTS * whole.total_weight
     total_weight = float(_counts_left("total_weight", whole.total_weight, part.total_weight, rounding))
-    counts = _counts_left("counts", whole.counts, part.counts, rounding)
-    sums = _extra_of_both(whole, part)
+    counts, sums = _counts_left("counts", whole.counts, part.counts, rounding), _extra_of_both(whole, part)
     are_counts = (whole if whole.extra.size else part).counts_of_features is not None
     extra = _counts_left("extra", *sums, rounding) if are_counts else np.subtract(*sums)
     first, second = whole.first - part.first, _squares_left(whole, part)
@@ -378,6 +373,10 @@ def _change_of_traces(counts: FloatArray, first: FloatArray, shifts: FloatArray)
     return traces
 
 
+def _no_change(*_: FloatArray) -> FloatArray:
+    raise ValueError("Moments of factor analyzers belong to the model that read the rows, and have its factors.")
+
+
 @dataclass(frozen=True)
 class SecondMoments:
     """Their shape for (K, d), how they change with the means, and a view of the sums of squares, features last."""
@@ -397,4 +396,5 @@ SECOND_MOMENTS = {
     "tied": SecondMoments(lambda n_components, d: (d, d), _change_of_their_sum, _diagonals),
     "diag": SecondMoments(lambda n_components, d: (n_components, d), _change_of_diagonals, np.atleast_2d),
     "spherical": SecondMoments(lambda n_components, d: (n_components,), _change_of_traces, lambda each: each[:, None]),
+    "factor": SecondMoments(lambda n_components, d: (n_components, d), _no_change, np.atleast_2d),
 }

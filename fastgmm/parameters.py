@@ -31,7 +31,8 @@ class Parameters:
         Mixing proportions, positive, summing to 1.
     means : ndarray of shape (n_components, n_features)
     covariances : ndarray
-        In the family's own shape: full (K, d, d), tied (d, d), diag (K, d), spherical (K,).
+        In the family's own shape: full (K, d, d), tied (d, d), diag (K, d), spherical (K,); of factor analyzers
+        (K, d, rank + 1), loadings and then uniquenesses.
     extra : ndarray of shape (n_components, e), default of shape (n_components, 0)
         Further numbers of every component, for what has some beside these.
     """
@@ -98,7 +99,22 @@ class PreparedSpherical(NamedTuple):
     precisions: Array
 
 
-Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpherical
+class PreparedFactor(NamedTuple):
+    """Of Σ = ΛΛᵀ + Ψ: what gives cₖ − hₖ(‖Ψ^(−½)(x − μ − Λz)‖² + ‖z‖²) with z = M(x − μ).
+
+    ``inverse_deviations`` (K, d) = 1/√ψ, ``halves`` (K,) = ½, ``loadings`` (K, d, rank) = −Ψ^(−½)Λ and ``projections``
+    (K, d, rank) = Mᵀ, of which those of a feature stand together.
+    """
+
+    log_constants: Array
+    means: FloatArray
+    inverse_deviations: Array
+    halves: Array
+    loadings: Array
+    projections: Array
+
+
+Prepared: TypeAlias = PreparedFull | PreparedTied | PreparedDiag | PreparedSpherical | PreparedFactor
 
 
 class PreparedLinear(NamedTuple):
@@ -190,7 +206,8 @@ PreparedUncertain: TypeAlias = UncertainMatrices | UncertainVariances
 class Model:
     """Parameters, and what was computed from them once: roots of their precisions, and the form that kernels read.
 
-    ``precisions_cholesky`` is U with Σ⁻¹ = UUᵀ, or 1/σ, in float64 whatever the data's dtype. ``prepared`` gives joint
+    ``precisions_cholesky`` is U with Σ⁻¹ = UUᵀ, or 1/σ (or what else the family has in its place), in float64 whatever
+    the data's dtype. ``prepared`` gives joint
     densities raised to ``exponent``, which is 1 but while a fit is annealed, or assigns rows to one component each.
     """
 

@@ -32,8 +32,17 @@ def covariance_matrix(mixture, k):
         return mixture.covariances[k]
     if mixture.family == "tied":
         return mixture.covariances
+    if mixture.family.startswith(("factor", "ppca")):
+        return matrix_of_loadings(mixture.covariances[k])
     variances = mixture.covariances[k] if mixture.family == "diag" else [mixture.covariances[k]] * d
     return [[variances[i] if i == j else 0.0 for j in range(d)] for i in range(d)]
+
+
+def matrix_of_loadings(own):
+    """ΛΛᵀ + Ψ, of a list for each feature of its loadings and, the last, its uniqueness."""
+    loadings = [row[:-1] for row in own]
+    product = times(loadings, transposed(loadings))
+    return [[value + own[i][-1] * (i == j) for j, value in enumerate(row)] for i, row in enumerate(product)]
 
 
 def cholesky(matrix):
@@ -182,6 +191,51 @@ def step_of_shares(family, rows, shares, reg_covar=0.0):
         traces = in_family_shape("spherical", scatters)
         covariances = [traces[k] / (counts[k] * d) + reg_covar for k in components]
     return Mixture(family, [count / total for count in counts], means, covariances)
+
+
+def solve(matrix, right):
+    """x with matrix·x = right, by LLᵀ."""
+    factor = cholesky(matrix)
+    y = solve_lower(factor, right)
+    x = [0.0] * len(y)
+    for i in reversed(range(len(y))):
+        x[i] = math.fsum([y[i]] + [-factor[j][i] * x[j] for j in range(i + 1, len(y))]) / factor[i][i]
+    return x
+
+
+def times(left, right):
+    """The product of two lists of rows."""
+    columns = transposed(right)
+    return [[math.fsum(a * b for a, b in zip(row, column, strict=True)) for column in columns] for row in left]
+
+
+def transposed(matrix):
+    return [list(column) for column in zip(*matrix, strict=True)]
+
+
+def factor_step(mixture, rows, row_weights, floor=0.0):
+    """The next mixture of factor analyzers, from whole scatter matrices S about the new means and whole inverses:
+
+    β = ΛᵀΣ⁻¹,  Λ' = Sβᵀ(I − βΛ + βSβᵀ)⁻¹,  Ψ' = diag(S − Λ'βS)
+    """
+    shares, d = weighted_shares(mixture, rows, row_weights), len(rows[0])
+    dense = step_of_shares("full", rows, shares)
+    next_ones = []
+    for k, scatter in enumerate(dense.covariances):
+        loadings = [own[:-1] for own in mixture.covariances[k]]
+        q, matrix = len(loadings[0]), covariance_matrix(mixture, k)
+        beta = [solve(matrix, [row[f] for row in loadings]) for f in range(q)]
+        explained = times(beta, loadings)
+        cross = times(scatter, transposed(beta))
+        of_factors = times(beta, cross)
+        inner = [[(i == j) - explained[i][j] + of_factors[i][j] for j in range(q)] for i in range(q)]
+        inner = [[0.5 * (inner[i][j] + inner[j][i]) for j in range(q)] for i in range(q)]
+        after = [solve(inner, row) for row in cross]
+        unique = [scatter[j][j] - math.fsum(a * b for a, b in zip(after[j], cross[j], strict=True)) for j in range(d)]
+        if mixture.family.startswith("ppca"):
+            unique = [math.fsum(unique) / d] * d
+        next_ones.append([[*own, max(noise, floor)] for own, noise in zip(after, unique, strict=True)])
+    return Mixture(mixture.family, dense.weights, dense.means, next_ones)
 
 
 def stepwise(mixture, batches, shares_of_batches, reg_covar=0.0):

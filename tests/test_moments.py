@@ -353,7 +353,7 @@ def test_only_finite_means_of_their_shape_are_means(family):
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"covariance_type": "round"}, "must be among 'full', 'tied', 'diag', 'spherical'; got 'round'"),
+        ({"covariance_type": "round"}, "must be among 'full', 'tied', 'diag', 'spherical', 'factor'; got 'round'"),
         ({"counts": np.ones(2)}, r"counts of moments must have the shape \(3,\)"),
         ({"counts": [1.0, 1.0, 1.0]}, "counts of moments must be a finite array of float64"),
         ({"counts": -np.ones(3)}, "must be finite and not negative"),

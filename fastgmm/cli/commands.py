@@ -34,7 +34,7 @@ from fastgmm.errors import names
 from fastgmm.estimator.front import load
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import SavedModel, load_model
-from fastgmm.model.attributes import parameters_of
+from fastgmm.model.attributes import family_name, parameters_of
 from fastgmm.model.criteria import bic as information_criterion
 from fastgmm.model.criteria import free_parameters
 from fastgmm.parameters import Array
@@ -94,7 +94,7 @@ def fit(arguments: Namespace) -> Report:
         mixture.save(arguments.output)
     n_points, n_features = points.values.shape
     score = mixture.score(points, errors=errors)
-    n_parameters = free_parameters(mixture.covariance_type, mixture.n_components, n_features)
+    n_parameters = free_parameters(family_name(vars(mixture)), mixture.n_components, n_features)
     bic = information_criterion(score, _n_informative(points.values), n_parameters)
     fitted = FittedPoints(n_points, n_features, str(points.values.dtype), score, bic)
     return fit_report(arguments, mixture, fitted, seconds)
@@ -119,7 +119,7 @@ def fit_report(arguments: Namespace, mixture: GaussianMixture, points: FittedPoi
         "points": points.n_points,
         "features": points.n_features,
         "components": mixture.n_components,
-        "covariance_type": mixture.covariance_type,
+        "covariance_type": family_name(vars(mixture)),
         "converged": bool(mixture.converged_),
         "stop_reason": mixture.stop_reason_,
         "iterations": mixture.n_iter_,
@@ -134,7 +134,7 @@ def fit_report(arguments: Namespace, mixture: GaussianMixture, points: FittedPoi
     text = facts_text(
         {
             "points": f"{points.n_points:,} x {points.n_features}, {points.layout}",
-            "model": f"{mixture.n_components} components, {mixture.covariance_type} covariances",
+            "model": f"{mixture.n_components} components, {family_name(vars(mixture))} covariances",
             "iterations": f"{mixture.n_iter_}, {ending(mixture)[0]}",
             "log-likelihood": f"{points.score:.6g} per point",
             "BIC": f"{points.bic:,.2f}",

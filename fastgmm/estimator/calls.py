@@ -36,7 +36,7 @@ from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended, in_caller
 from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model import criteria
-from fastgmm.model.attributes import check_complete, fitted_attributes, has_parameters, parameters_of
+from fastgmm.model.attributes import check_complete, family_name, fitted_attributes, has_parameters, parameters_of
 from fastgmm.model.scoring import Scorer, scorer_of
 from fastgmm.parameters import Names
 from fastgmm.rows import Rows
@@ -180,9 +180,10 @@ def earlier_fit(attributes: Mapping[str, Any], n_features: int, estimator: str, 
     if "_scorer" in attributes:  # the shapes of arrays do not always tell the family
         earlier["covariance_type"] = attributes["_scorer"].covariance_type
     for name, value in earlier.items():
-        if attributes[name] != value:
+        now = family_name(attributes) if name == "covariance_type" else attributes[name]
+        if now != value:
             raise ValueError(
-                f"{why[0]} continues the last one, whose {name} is {value!r}; got {name}={attributes[name]!r}. {why[1]}"
+                f"{why[0]} continues the last one, whose {name} is {value!r}; got {name}={now!r}. {why[1]}"
             )
     parameters = parameters_of(attributes)
     check_n_features(n_features, parameters.n_features, estimator)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, name_of, options_of_name
 from fastgmm.families.check import check_parameters
 from fastgmm.files.model_file import SavedModel, save_model
 from fastgmm.files.onnx_file import Precision, onnx_model
@@ -88,8 +88,11 @@ def from_parameters(
     array([[0.5, 0.2]])
     """
 
+    shape = np.shape(covariances)
+    rank = options.get("rank", shape[-1] - 1 if len(shape) == 3 else 1)
+
     def work() -> tuple[Parameters, dict[str, Any]]:
-        parameters = check_parameters(weights, means, covariances, covariance_type)
+        parameters = check_parameters(weights, means, covariances, name_of(covariance_type, rank))
         return parameters, parameter_attributes(parameters)
 
     return _fitted(cls, *attended(work, work_on(covariances)), options)
@@ -100,7 +103,8 @@ def _fitted(
 ) -> Estimator:
     """An estimator that has the attributes of a fit, and says that it has no history but for what they say."""
     build: Any = cls
-    estimator: Estimator = build(parameters.n_components, covariance_type=parameters.covariance_type, **options)
+    named: dict[str, Any] = {**options_of_name(parameters.covariance_type), **options}
+    estimator: Estimator = build(parameters.n_components, **named)
     adopt(estimator, no_history() | attributes)
     return estimator
 
@@ -142,6 +146,11 @@ def to_sklearn(self: Any) -> Any:
     if isinstance(options["reg_covar"], str) or callable(options["init_params"]):
         raise ValueError("scikit-learn knows neither reg_covar='relative' nor a callable init_params")
     if (family := FAMILIES.get(options["covariance_type"])) is not None:
+        if family.rank is not None:
+            raise ValueError(
+                f"scikit-learn knows no covariance_type={options['covariance_type']!r}; of few features, mixtures of "
+                "matrices say the same: GaussianMixture.from_parameters(gm.weights_, gm.means_, matrices).to_sklearn()"
+            )
         if family.constrain is not None and not has_parameters(attributes):
             raise ValueError(f"scikit-learn cannot fit covariance_type={family.name!r}; it takes a fitted mixture only")
         options["covariance_type"] = family.kernel
@@ -266,6 +275,7 @@ def to_onnx(self: Any, dtype: Precision = "float64") -> Any:
     attributes = self._fitted()
     _refuse_noise(attributes, "a graph of ONNX has")
     scorer = scorer_of(attributes)
+    scorer = scorer.in_matrices()
     log_constants, means = scorer.in_double[:2]
     if dtype == "float32" and (scorer.in_single is None or np.abs(means).max() > np.finfo(np.float32).max):
         raise ValueError(

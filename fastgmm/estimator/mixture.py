@@ -16,6 +16,7 @@ from fastgmm.fit.starts import StartFunction
 from fastgmm.fit.steps import Observer, Step, StopReason
 from fastgmm.kernels import BackendName
 from fastgmm.model import algebra, joint
+from fastgmm.model.attributes import loadings_of, uniquenesses_of
 from fastgmm.model.scoring import deep_copy, get_state, set_state, shallow_copy
 from fastgmm.parameters import FloatArray
 from fastgmm.show import mixture_display
@@ -34,6 +35,11 @@ class GaussianMixture:
     covariance_type : {'full', 'tied', 'diag', 'spherical'} or a model of mclust, default='full'
         Every component has its own matrix; all share one; own variances without correlations; one own variance. Or
         ``'EII'`` to ``'VVV'``: whether volumes, shapes and axes are equal (E), vary (V), or are those of a unit matrix.
+        Or ``'factor'`` and ``'ppca'``, of ``rank`` directions, for hundreds of features.
+    rank : int, default=1
+        Of ``'factor'``, factor analyzers [9]_, whose covariances are ΛΛᵀ + diag(ψ) with loadings Λ (n_features, rank),
+        and ``'ppca'``, probabilistic principal components [10]_, ΛΛᵀ + σ²I: below n_features. No matrix is made of
+        them. They take neither missing values nor a ``prior``, and ``reg_covar`` is the least that ψ may be.
     tol : float, default=1e-3
         EM stops when the mean log-likelihood of a point rises by less, be it on a plateau: see :class:`fastgmm.Step`
         for how ``history_`` shows that. A fall (``Step.fell``), due to ``reg_covar``, does not stop it.
@@ -118,10 +124,14 @@ class GaussianMixture:
     weights_ : ndarray of shape (n_components,)
     means_ : ndarray of shape (n_components, n_features)
     covariances_ : ndarray
-        full (K, d, d), tied (d, d), diag (K, d), spherical (K,). Always float64 and read-only, as all fitted arrays.
+        full (K, d, d), tied (d, d), diag (K, d), spherical (K,); factor and ppca (K, d, rank + 1), ``loadings_`` and
+        then ``uniquenesses_``. Always float64 and read-only, as all fitted arrays.
     precisions_, precisions_cholesky_ : ndarray
         Inverse covariances, and U with precision UUᵀ (1/σ for diag and spherical). Where a mixture is set by hand,
         ``precisions_cholesky_`` may be any root of the precisions, and either it or ``covariances_`` may be missing.
+        Of factor and ppca, (K, d, rank + 1): V and 1/ψ with precision diag(1/ψ) − VVᵀ; Λ/√ψ and 1/√ψ.
+    loadings_, uniquenesses_ : ndarray of shape (n_components, n_features, rank), (n_components, n_features)
+        Of factor and ppca: Λ, up to a rotation of the factors, and ψ.
     converged_ : bool
         Whether the best start did.
     stop_reason_ : {'converged', 'max_iter', 'deadline', 'callback'}
@@ -178,6 +188,10 @@ class GaussianMixture:
        (2009).
     .. [8] C. Fraley and A. E. Raftery, "How many clusters? Which clustering method? Answers via model-based cluster
        analysis", The Computer Journal 41 (1998).
+    .. [9] Z. Ghahramani and G. E. Hinton, "The EM algorithm for mixtures of factor analyzers", University of Toronto
+       CRG-TR-96-1 (1996).
+    .. [10] M. E. Tipping and C. M. Bishop, "Mixtures of probabilistic principal component analyzers", Neural
+       Computation 11 (1999).
 
     Examples
     --------
@@ -218,6 +232,7 @@ class GaussianMixture:
         n_components: int = 1,
         *,
         covariance_type: str = "full",
+        rank: int = 1,
         tol: float = 1e-3,
         reg_covar: RegCovar = 1e-6,
         max_iter: int = 100,
@@ -245,7 +260,7 @@ class GaussianMixture:
         learning_offset: float = 2.0,
     ) -> None:
         self.n_components = n_components
-        self.covariance_type = covariance_type
+        self.covariance_type, self.rank = covariance_type, rank
         self.tol = tol
         self.reg_covar = reg_covar
         self.max_iter = max_iter
@@ -320,6 +335,8 @@ class GaussianMixture:
 
     _fitted = require_fitted
     _ready_to_score = ready_to_score
+    loadings_ = property(loadings_of)
+    uniquenesses_ = property(uniquenesses_of)
 
     # Exchange with files and other libraries
 

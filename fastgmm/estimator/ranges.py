@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.data.blocks.block import Blocks, is_blocks
-from fastgmm.families import FAMILIES, FOUR, FOURTEEN, TWO_OF_ONE_FEATURE
+from fastgmm.families import FAMILIES, FOUR, FOURTEEN, TWO_OF_ONE_FEATURE, name_of
 from fastgmm.families.check import require_features
 from fastgmm.fit.options import InvalidParameterError
 from fastgmm.machine.waiting import in_caller
@@ -44,12 +44,14 @@ def number_of_features(X: "ArrayLike | Blocks") -> int:
     return shape[1] if len(shape) == 2 else 0
 
 
-def checked_families(covariance_type: Any, caller: str, n_features: int) -> tuple[str, ...]:
+def checked_families(covariance_type: Any, caller: str, n_features: int, rank: Any = 1) -> tuple[str, ...]:
+    """Names of families, those that have a rank with each of the ranks."""
     if isinstance(covariance_type, str):
         of_mclust = TWO_OF_ONE_FEATURE if n_features == 1 else FOURTEEN
         covariance_type = {"all": FOUR, "mclust": of_mclust}.get(covariance_type, (covariance_type,))
     try:
-        families = tuple(dict.fromkeys(covariance_type))
+        ranks = checked_ranks(rank, caller)
+        families = tuple(dict.fromkeys(name_of(each, own) for each in covariance_type for own in ranks))
     except TypeError:
         families = ()
     if not families or not all(each in FAMILIES for each in families):
@@ -61,6 +63,18 @@ def checked_families(covariance_type: Any, caller: str, n_features: int) -> tupl
     for each in families if n_features else ():
         require_features(FAMILIES[each], n_features)
     return families
+
+
+def checked_ranks(rank: Any, caller: str) -> tuple[int, ...]:
+    """One or several."""
+    ranks = (rank,) if isinstance(rank, int | np.integer) else rank
+    ranks = tuple(ranks) if np.iterable(ranks) and not isinstance(ranks, str) else ()
+    is_sound = all(isinstance(each, int | np.integer) and not isinstance(each, bool) and each >= 1 for each in ranks)
+    if not ranks or not is_sound:
+        raise InvalidParameterError(
+            f"The 'rank' parameter of {caller} must be a whole number from 1, or several of them. Got {rank!r} instead."
+        )
+    return tuple(map(int, ranks))
 
 
 def checked_criterion(criterion: Any, caller: str) -> Any:

@@ -18,6 +18,7 @@ from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, rows_of_a_start
 from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.estimator.of_blocks import column_names, require_nothing_beside
 from fastgmm.estimator.ranges import checked_criterion, checked_families, checked_numbers, number_of_features
+from fastgmm.families import options_of_name
 from fastgmm.fit.options import RegCovar, check_options
 from fastgmm.kernels import BackendName
 from fastgmm.kernels.contract import work_of
@@ -75,7 +76,8 @@ class Selection:
 
         Parameters
         ----------
-        covariance_type : {'full', 'tied', 'diag', 'spherical'}
+        covariance_type : str
+            As the table has it: ``'full'``, or with its rank ``'factor(2)'``.
         n_components : int
 
         Returns
@@ -162,6 +164,7 @@ def select(
     n_components: "int | Iterable[int]" = 10,
     covariance_type: "str | Iterable[str]" = "all",
     *,
+    rank: "int | Iterable[int]" = 1,
     criterion: "CriterionName | Callable[[Candidate], float]" = "bic",
     sample_weight: "ArrayLike | None" = None,
     reg_covar: RegCovar = 1e-6,
@@ -191,6 +194,8 @@ def select(
     covariance_type : {'all', 'mclust'} or a family or an iterable of families, default='all'
         All of full, tied, diag and spherical; or the models of mclust, of which four are these: fourteen, or E and V of
         a single feature.
+    rank : int or iterable of int, default=1
+        Of ``'factor'`` and ``'ppca'``, which are tried with each of them.
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
         The lowest is the best. BIC asks what describes the distribution [1]_; ICL, which R's mclust computes alike,
         adds the uncertainty of the clusters [2]_; NEC is of that alone [3]_; ``'cv'`` is −2 log-likelihood of rows
@@ -259,6 +264,7 @@ def select(
         X,
         n_components,
         covariance_type,
+        rank=rank,
         criterion=criterion,
         sample_weight=sample_weight,
         reg_covar=reg_covar,
@@ -277,6 +283,7 @@ def choose(
     n_components: Any,
     covariance_type: Any,
     *,
+    rank: Any = 1,
     criterion: Any,
     sample_weight: "ArrayLike | None",
     exact: bool,
@@ -289,7 +296,7 @@ def choose(
     check_options(how | {"deadline": deadline}, caller)
     wanted = Range(
         checked_numbers(n_components, caller),
-        checked_families(covariance_type, caller, number_of_features(X)),
+        checked_families(covariance_type, caller, number_of_features(X), rank),
         checked_criterion(criterion, caller),
         math.inf if deadline is None else began + deadline,
     )
@@ -326,7 +333,7 @@ def _selection(chosen: Chosen, names: Names | None, wanted: Range, criterion: An
         warnings.warn(doubt, stacklevel=4)
     return Selection(
         models[best.name],
-        {"n_components": best.n_components, "covariance_type": best.covariance_type},
+        {"n_components": best.n_components, **options_of_name(best.covariance_type)},
         table_of(chosen.candidates, best, wanted.criterion),
         is_at_edge(best, wanted),
         criterion,
@@ -340,7 +347,8 @@ def _estimator(
 ) -> GaussianMixture:
     assert candidate.fit is not None
     fit = replace(candidate.fit, parameters=plus_origin(candidate.fit.parameters, origin))
-    estimator = GaussianMixture(candidate.n_components, covariance_type=candidate.covariance_type, **how)
+    options: dict[str, Any] = {**options_of_name(candidate.covariance_type), **how}
+    estimator = GaussianMixture(candidate.n_components, **options)
     fitted = fitted_attributes(fit, fit.steps)
     adopt(estimator, fitted if names is None else fitted | {"feature_names_in_": names})
     return estimator

@@ -29,6 +29,7 @@ class GaussianMixtureSelection:
     n_components : int or iterable of int, default=10
         A number n means 1 to n.
     covariance_type : {'all', 'mclust'} or a family or an iterable of families, default='all'
+    rank : int or iterable of int, default=1
     criterion : {'bic', 'aic', 'icl', 'nec', 'cv'} or callable, default='bic'
     reg_covar : float or 'relative', default=1e-6
     exact : bool, default=False
@@ -68,6 +69,7 @@ class GaussianMixtureSelection:
         n_components: "int | Iterable[int]" = 10,
         *,
         covariance_type: "str | Iterable[str]" = "all",
+        rank: "int | Iterable[int]" = 1,
         criterion: "CriterionName | Callable[[Candidate], float]" = "bic",
         reg_covar: RegCovar = 1e-6,
         exact: bool = False,
@@ -78,6 +80,7 @@ class GaussianMixtureSelection:
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
+        self.rank = rank
         self.criterion = criterion
         self.reg_covar = reg_covar
         self.exact = exact

@@ -27,7 +27,8 @@ def check_given_start(
 
 
 def require_features(family: CovarianceFamily, n_features: int) -> None:
-    """Refuse more than one feature where the name of the family is that of a model of one."""
+    """Refuse more than one feature where the family is a model of one, and too few for its rank."""
+    family.covariance_shape(1, n_features)
     if family.is_of_one_feature and n_features != 1:
         raise ValueError(
             f"covariance_type={family.name!r} is a model of a single feature; got {n_features}. Of several features "

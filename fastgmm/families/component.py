@@ -3,6 +3,7 @@
 import numpy as np
 
 from fastgmm.families import FAMILIES
+from fastgmm.families.low_rank import variances_of
 from fastgmm.parameters import FloatArray, Parameters
 
 
@@ -20,9 +21,19 @@ def component_matrices(parameters: Parameters) -> FloatArray:
     return family.matrices(parameters.covariances, parameters.n_components, parameters.n_features)
 
 
+def in_matrices(parameters: Parameters) -> Parameters:
+    """The same mixture, of the full family where its own has loadings: for what is done with matrices alone."""
+    if FAMILIES[parameters.covariance_type].rank is None:
+        return parameters
+    matrices = component_matrices(parameters)
+    return Parameters("full", parameters.weights, parameters.means, matrices, parameters.extra)
+
+
 def component_variances(parameters: Parameters) -> FloatArray:
     """The variance of every feature in every component (K, d)."""
     family, covariances = FAMILIES[parameters.covariance_type], parameters.covariances
+    if family.rank is not None:
+        return variances_of(covariances)
     diagonals = np.diagonal(covariances, axis1=-2, axis2=-1) if family.has_matrices else covariances
     by_component = diagonals if family.is_shared else diagonals.reshape(parameters.n_components, -1)
     return np.broadcast_to(by_component, parameters.means.shape)

@@ -34,8 +34,8 @@ class Coordinates:
         In the shape of the covariances; those of the reference are 0. Raises ``LinAlgError`` where one has no factor.
     covariances : callable (coordinates, reference, d) -> covariances
         The inverse of ``of``.
-    whiten : callable (differences (K, d), reference) -> array (K, d)
-        Differences of means in standard deviations of the reference: L⁻¹δ, or δ/σ.
+    whiten : callable (differences (K, d), reference) -> array (K, d or more)
+        Differences of means in standard deviations of the reference: L⁻¹δ, or δ/σ; of each what counts is its length.
     """
 
     of: Callable[[FloatArray, FloatArray, int], FloatArray]
@@ -50,7 +50,7 @@ class CovarianceFamily:
     Attributes
     ----------
     name : str
-    kernel : {'full', 'tied', 'diag', 'spherical'}
+    kernel : {'full', 'tied', 'diag', 'spherical', 'factor'}
         Whose arithmetic it uses: it assembles the ``Prepared``, and maximizes the ``Moments``, of this kernel, and
         its covariances have the shape of their second moments.
     n_covariance_parameters : callable (K, d) -> int
@@ -61,7 +61,8 @@ class CovarianceFamily:
     regularize : callable (covariances, variances (d,)) -> covariances
         Add to every diagonal, in place.
     precisions_cholesky : callable (covariances) -> array
-        scikit-learn's ``precisions_cholesky_``: U upper triangular with Σ⁻¹ = UUᵀ, that is L⁻ᵀ, or 1/σ.
+        scikit-learn's ``precisions_cholesky_``: U upper triangular with Σ⁻¹ = UUᵀ, that is L⁻ᵀ, or 1/σ. Of factor
+        analyzers, which have no such root without matrices, Ψ^(−½)Λ and then 1/√ψ (K, d, rank + 1).
         Raises ``NotPositiveDefiniteError``.
     upper_root : callable (root) -> precisions_cholesky
         Of any root R of the precisions, Σ⁻¹ = RRᵀ (or ±1/σ); itself where it is that of a fit. Raises ``ValueError``.
@@ -79,7 +80,7 @@ class CovarianceFamily:
         covariances, which often tell at a glance that none is, or None where they are not known.
     movement : callable (Prepared, Prepared) -> (shrink (K,), drift (K,))
         How a Mahalanobis distance m changes from one set of parameters to another: m' ≥ shrink·m − drift.
-    coloring : callable (covariances, component) -> callable (normal (n, d)) -> array (n, d)
+    coloring : callable (covariances, component) -> callable (normal (n, n_sources(d))) -> array (n, d)
         What gives standard normal numbers the component's covariance.
     coordinates : Coordinates
         Of covariances, for extrapolation.
@@ -94,6 +95,14 @@ class CovarianceFamily:
     extra_shape : callable (K, d) -> tuple of int, or None
         Of the further sums that its kernel collects, ``Slots.extra`` without the chunks, components first. ``Moments``
         have them as one line for each component. None where N, s and S are all that an M-step needs.
+    improve : callable (Moments, counts, shifts, before) -> covariances, or None
+        The M-step where it is a step from covariances ``before`` that raises what ``maximize`` has no closed form for;
+        ``shifts`` may be any. ``maximize`` then is that of a start, which knows of none before.
+    rank : int or None
+        Along how many directions a component stretches beyond the axes, where that is limited: covariances have the
+        shape (K, d, rank + 1) of loadings and uniquenesses.
+    is_floor : bool
+        Whether ``regularize`` raises variances to what it is given where they are less, instead of adding it.
     """
 
     name: str
@@ -117,10 +126,25 @@ class CovarianceFamily:
     is_closed_under_scaling: bool = True
     is_of_one_feature: bool = False
     extra_shape: Callable[[int, int], tuple[int, ...]] | None = None
+    improve: Callable[[Moments, FloatArray, FloatArray, FloatArray], FloatArray] | None = None
+    rank: int | None = None
+    is_floor: bool = False
 
     def covariance_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Of ``Parameters.covariances``."""
+        """Of ``Parameters.covariances``; raises ``ValueError`` where there are too few features for the rank."""
+        if self.rank is not None:
+            if self.rank > max(1, n_features - 1):
+                raise ValueError(f"rank={self.rank} should be less than n_features={n_features}")
+            return n_components, n_features, self.rank + 1
+        return self.second_shape(n_components, n_features)
+
+    def second_shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Of ``Moments.second``."""
         return SECOND_MOMENTS[self.kernel].shape(n_components, n_features)
+
+    def n_sources(self, n_features: int) -> int:
+        """How many standard normal numbers ``coloring`` makes a point of."""
+        return n_features + (self.rank or 0)
 
     @property
     def is_shared(self) -> bool:
@@ -132,6 +156,14 @@ class CovarianceFamily:
         """Whether the covariance of one component says something of that of another."""
         return self.is_shared or self.constrain is not None
 
+    def maximized(
+        self, moments: Moments, counts: FloatArray, shifts: FloatArray, before: FloatArray | None
+    ) -> FloatArray:
+        """What ``improve`` makes of the covariances before, where there are any and it has to; else ``maximize``."""
+        if self.improve is None or before is None:
+            return self.maximize(moments, counts, shifts)
+        return self.improve(moments, counts, shifts, before)
+
     def constrained(self, covariances: FloatArray, counts: FloatArray, before: FloatArray | None = None) -> FloatArray:
         """What ``constrain`` makes of them, or themselves."""
         return covariances if self.constrain is None else self.constrain(covariances, counts, before)
@@ -139,7 +171,7 @@ class CovarianceFamily:
     @property
     def has_matrices(self) -> bool:
         """Whether covariances are matrices, not variances."""
-        return self.covariance_shape(2, 3)[-2:] == (3, 3)
+        return self.second_shape(2, 3)[-2:] == (3, 3)
 
     def model_of(self, parameters: Parameters, dtype: Any) -> Model:
         """A model for data of ``dtype``; raises ``NotPositiveDefiniteError``."""
@@ -164,6 +196,8 @@ class CovarianceFamily:
             log_weights = np.log(parameters.weights)
         means = np.array(parameters.means, np.float64, order="C")
         covariances = np.array(parameters.covariances, np.float64, order="C")
+        if self.rank is not None:
+            raise ValueError(f"X contains NaN, and a mixture of covariance_type={self.name!r} knows no missing values.")
         if self.kernel == "full":
             factors = np.ascontiguousarray(np.swapaxes(precisions_cholesky, 1, 2), np.float64)
             return IncompleteFull(log_weights, means, covariances, factors, exponent)

@@ -2,7 +2,7 @@
 
 import math
 
-from fastgmm.parameters import Prepared, PreparedSpherical, PreparedTied
+from fastgmm.parameters import Prepared, PreparedFactor, PreparedSpherical, PreparedTied
 
 
 def tempered(prepared: Prepared, exponent: float) -> Prepared:
@@ -10,6 +10,8 @@ def tempered(prepared: Prepared, exponent: float) -> Prepared:
     constants = prepared.log_constants * exponent
     if isinstance(prepared, PreparedSpherical):
         return prepared._replace(log_constants=constants, precisions=prepared.precisions * exponent)
+    if isinstance(prepared, PreparedFactor):  # whose factors z stay what they are
+        return prepared._replace(log_constants=constants, halves=prepared.halves * exponent)
     root = math.sqrt(exponent)
     if isinstance(prepared, PreparedTied):
         return prepared._replace(

@@ -233,6 +233,8 @@ def _not_below(
     arrays = (target.weights, target.means, target.covariances)
     if not all(np.isfinite(array).all() for array in arrays):
         raise NotPositiveDefiniteError(-1)
+    if family.is_floor:
+        return replace(target, covariances=family.regularize(target.covariances, regularization))
     if not (regularization > 0).all():
         return target
     below = family.have_smaller_variances(target.covariances, None, np.sqrt(regularization), 1.0)

@@ -20,6 +20,7 @@ from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.fit.kmeans import Labels, kmeans
 from fastgmm.fit.labelled import labelled_kmeans, labelled_members, parameters_of_labelled
+from fastgmm.fit.loadings import with_loadings
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.fit.restarts import merit
 from fastgmm.fit.runs import Stopping, run_em
@@ -90,7 +91,8 @@ def likeliest_candidate(
     over_few = make_sweep(Facts(few), sweep.family, sweep.backend, sweep.n_threads)
     starts, fits = list[Parameters](), list[Fit]()
     for clusters in _partitions(few, sweep, n_components, random_state):
-        starts.append(parameters_of_clusters(sweep, few, clusters, regularization))
+        start = parameters_of_clusters(sweep, few, clusters, regularization)
+        starts.append(with_loadings(over_few, few, start, regularization, random_state))
         with suppress(DegenerateComponentError):  # while another candidate succeeds
             fits.append(_steps_of_em(over_few, starts[-1], regularization, _STEPS_OF_A_CANDIDATE))
         if len(_best(fits)) > 1:

@@ -7,6 +7,8 @@ import numpy as np
 from fastgmm.data.facts import Facts
 from fastgmm.errors import DegenerateComponentError
 from fastgmm.families import CovarianceFamily
+from fastgmm.families.component import component_variances
+from fastgmm.families.low_rank import count_smaller
 from fastgmm.fit.effective_points import effective_points, effective_values
 from fastgmm.fit.regularization import added_variances, relative_regularization, rounding_of_variances
 from fastgmm.fit.update import NoModelError
@@ -130,12 +132,16 @@ def _by_feature(
     family: CovarianceFamily, parameters: Parameters, components: Array, floor: FloatArray, added: FloatArray
 ) -> _Directions:
     """Without correlations directions are features."""
-    weights, shape = parameters.weights, parameters.means.shape
-    own = np.broadcast_to(parameters.covariances.reshape(len(weights), -1), shape) / floor
+    weights = parameters.weights
+    own = component_variances(parameters) / floor
     total = weights @ own - added / floor + weights @ np.square(parameters.means - weights @ parameters.means) / floor
     across = total <= _FLAT - 1.0
     are_wide = own[components] > _FLAT
     wide = np.count_nonzero(are_wide & ~across, axis=1)
+    if family.rank is not None:  # but with loadings they are not
+        own_covariances, limits = parameters.covariances[components], np.full(len(components), _FLAT)
+        n_wide = len(floor) - count_smaller(own_covariances, np.sqrt(floor), limits)
+        wide = np.minimum(n_wide, np.count_nonzero(~across))
     rounding = rounding_of_variances(len(floor), float(np.abs(total).max()))
     rows_are_flat = bool((total[across] <= rounding).any())
     return _Directions(int(np.count_nonzero(~across)), wide, rows_are_flat, ~are_wide & ~across)
@@ -202,6 +208,8 @@ def _collapsed(sweep: Sweep, model: Model, components: Array, directions: _Direc
     suspects, wide = [int(k) for k in components[are_flat]], directions.wide[are_flat]
     if not suspects:
         return ()
+    if sweep.family.rank is not None:  # fewer points are enough to stretch along fewer directions
+        wide = np.minimum(wide, sweep.family.rank)
     n_parameters = 1 + wide * (wide + 3) / 2 + (model.parameters.n_components - 1) * sweep.family.is_shared
     needed = _POINTS_OF_A_PARAMETER * n_parameters
     points = effective_points(sweep, model, suspects, needed, directions.features[are_flat])

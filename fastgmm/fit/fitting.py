@@ -91,7 +91,7 @@ def fit_rows(
         # A callable start wants to see the rows as they are.
         facts = facts_to_fit(facts, with_empty_rows=callable(options.init_params))
         wishes = options.backend, options.n_threads
-        sweep = sweep_over(facts, options.covariance_type, options.n_components, *wishes, deadline)
+        sweep = sweep_over(facts, options.family, options.n_components, *wishes, deadline)
         return _best_fit(options, sweep, unit, n_missing, earlier, observers, of_features, store)
 
 
@@ -117,7 +117,7 @@ def fit_blocks(
     n_components, n_features = options.n_components, blocks.form.n_features
     kept = rows_of_a_sample(n_components, n_features), rows_of_a_component(n_features)
     overview = overview_of(blocks, n_components, *kept, options.n_threads, with_digest=store is not None)
-    facts, family = overview.facts, FAMILIES[options.covariance_type]
+    facts, family = overview.facts, FAMILIES[options.family]
     n_missing = _count_of_missing(facts)
     backend = get_backend(options.backend, work_of(facts.n_rows, n_features, n_components))
     what = facts, overview.for_starts, blocks, overview.reading
@@ -235,7 +235,7 @@ def among_the_values(held: Held | None, origin: FloatArray | None, parameters: P
 
 def suited_sweep(
     facts: Facts,
-    covariance_type: str,
+    family: str,
     n_components: int,
     backend: str,
     n_threads: int | None,
@@ -244,19 +244,19 @@ def suited_sweep(
     """A sweep over the rows with the backend and the threads that suit their shape, unless they were asked for."""
     chosen = get_backend(backend, work_of(*facts.rows.shape, n_components))
     threads = resolve_n_threads(n_threads, can_be_shared(facts.rows.shape[0]))
-    return suited_to_missing(facts, FAMILIES[covariance_type], chosen, threads, deadline)
+    return suited_to_missing(facts, FAMILIES[family], chosen, threads, deadline)
 
 
 def sweep_over(
     facts: Facts,
-    covariance_type: str,
+    family: str,
     n_components: int,
     backend: str,
     n_threads: int | None,
     deadline: float = math.inf,
 ) -> InMemory | IncompleteSweep | UncertainSweep:
     """The same, of the true values where the errors of the rows are known."""
-    how = covariance_type, n_components, backend, n_threads, deadline
+    how = family, n_components, backend, n_threads, deadline
     if facts.rows.errors is None:
         return suited_sweep(facts, *how)
     return with_known_errors(facts, suited_sweep(facts.as_measured(), *how))

@@ -23,7 +23,7 @@ def maximize(
     if (of_features := moments.counts_of_features) is not None:
         return _maximize_by_feature(family, moments, of_features, counts, regularization, before)
     shifts = moments.first / counts[:, np.newaxis]
-    covariances = family.regularize(family.maximize(moments, counts, shifts), regularization)
+    covariances = family.regularize(family.maximized(moments, counts, shifts, before), regularization)
     covariances = family.constrained(covariances, counts, before)
     return Parameters(family.name, counts / counts.sum(), moments.about + shifts, covariances)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastgmm.families import FAMILIES
 from fastgmm.families.component import component_variances
+from fastgmm.families.low_rank import growth, whitened_rows
 from fastgmm.parameters import FloatArray, Parameters
 
 # In deviations, and as a share of a variance. Of 224 fits of four clusters with annealing from 0.01 to 0.7, components
@@ -37,6 +38,8 @@ def merged_components(parameters: Parameters, precisions_cholesky: FloatArray) -
 def _are_same(parameters: Parameters, precisions_cholesky: FloatArray, component: int, first: int) -> bool:
     """Whether a component is as another one where that is standard normal."""
     family, difference = FAMILIES[parameters.covariance_type], parameters.means[component] - parameters.means[first]
+    if family.rank is not None:
+        return _have_same_loadings(precisions_cholesky[[component]], precisions_cholesky[[first]], difference)
     root = precisions_cholesky if family.is_shared else precisions_cholesky[first]
     shift = difference @ root if family.has_matrices else difference * root
     if (np.abs(shift) > _SAME_MEAN).any():
@@ -46,3 +49,10 @@ def _are_same(parameters: Parameters, precisions_cholesky: FloatArray, component
     covariance, unit = parameters.covariances[component], np.eye(parameters.n_features)
     change = root.T @ covariance @ root - unit if family.has_matrices else covariance * root**2 - 1.0
     return bool((np.abs(change) <= _SAME_VARIANCE).all())
+
+
+def _have_same_loadings(own: FloatArray, first: FloatArray, difference: FloatArray) -> bool:
+    """The same of roots (1, d, rank + 1), by how much either covariance is larger than the other."""
+    if (np.abs(whitened_rows(difference[np.newaxis], first[0])) > _SAME_MEAN).any():
+        return False
+    return bool(max(growth(own, first)[0], growth(first, own)[0]) <= 1.0 + _SAME_VARIANCE)

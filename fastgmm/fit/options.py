@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.errors import FastGMMError
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, name_of
 from fastgmm.fit import rules
 from fastgmm.fit.fixed import FixedOption
 from fastgmm.fit.prior import Prior, PriorOption
@@ -67,6 +67,9 @@ class Options:
     n_components: int = option(1, integer_from(1), "-k --components", "number of components", metavar="COMPONENTS")
     # Any name: families may be added.
     covariance_type: str = option("full", choice(FAMILIES), "--covariance-type")
+    rank: int = option(
+        1, integer_from(1), "--rank", "of factor and ppca: directions of a component", metavar="RANK", in_sklearn=False
+    )
     tol: float = option(1e-3, rules.SIZE, "--tol", "stop below this change")
     reg_covar: RegCovar = option(
         1e-6,
@@ -151,6 +154,11 @@ class Options:
     learning_decay: float = option(0.7, rules.SHARE_OR_0, in_sklearn=False)
     learning_offset: float = option(2.0, rules.SIZE_FROM_1, in_sklearn=False)
 
+    @property
+    def family(self) -> str:
+        """The name of the covariance family, with the rank where it has one."""
+        return name_of(self.covariance_type, self.rank)
+
 
 def declared_in(table: type[Any]) -> Mapping[str, Option]:
     """What is declared of the options, by name and in order."""
@@ -184,6 +192,7 @@ def options_of(attributes: Mapping[str, Any], estimator: str) -> Options:
     options = Options(**values)
     _check_assignment(options, estimator)
     _check_noise(options, estimator)
+    _check_family(options, estimator)
     return options
 
 
@@ -206,8 +215,9 @@ def _check_noise(options: Options, estimator: str) -> None:
     """Refuse what does not go with noise."""
     if options.noise is None:
         return
+    family = FAMILIES[options.family]
     others = [name for name in _WITHOUT_NOISE if getattr(options, name) != OPTIONS[name].default]
-    others += ["covariance_type"] if FAMILIES[options.covariance_type].is_shared else []
+    others += ["covariance_type"] if family.is_shared or family.rank is not None else []
     for name in others:
         raise InvalidParameterError(
             f"The 'noise' parameter of {estimator} must be None where {name}={getattr(options, name)!r}: the two were "
@@ -215,8 +225,22 @@ def _check_noise(options: Options, estimator: str) -> None:
         )
 
 
+def _check_family(options: Options, estimator: str) -> None:
+    """Refuse what factor analyzers have no M-step for."""
+    if FAMILIES[options.family].rank is not None and options.prior is not None:
+        raise InvalidParameterError(
+            f"The 'prior' parameter of {estimator} must be None where covariance_type={options.covariance_type!r}. "
+            f"Got {options.prior!r} instead."
+        )
+
+
 def check_stepwise(options: Options, estimator: str) -> None:
     """Refuse what makes another estimate of all rows than soft assignments do, and is no matter of batches."""
+    if FAMILIES[options.family].rank is not None:
+        raise InvalidParameterError(
+            f"The 'covariance_type' parameter of {estimator} must be a family without loadings for partial_fit, since "
+            f"factors of earlier batches belong to other models. Got {options.covariance_type!r} instead."
+        )
     for name in ("assignment", "annealing", "noise"):
         value, must_be = getattr(options, name), OPTIONS[name].default
         if value != must_be:

@@ -41,7 +41,7 @@ def warning_about(
     rest: Warning | None = regularization_warning(
         options.reg_covar, regularization, best.parameters, best.precisions_cholesky, passed_over
     )
-    if FAMILIES[options.covariance_type].has_matrices and len(fixed) < options.n_components:
+    if FAMILIES[options.family].has_matrices and len(fixed) < options.n_components:
         rest = _unobserved_pair(facts, of_features, rest)
     if options.annealing is not None and options.annealing < 1.0 and not best.was_cut_short:
         rest = _merger(best, options.annealing, rest)

@@ -145,6 +145,9 @@ def maximize_held(
     shifts = (moments.first + pull * (prior.means - moments.about)) / (own.reshape(len(own), -1) + pull)
     shifts[fixed.means] = 0.0
     means = moments.about + shifts
+    if family.improve is not None:  # such a family takes no prior
+        improved = family.regularize(family.improve(moments, counts, shifts, before), regularization)
+        return fixed.held(Parameters(family.name, counts / counts.sum(), means, improved), values)
     second = moments.second - change(own, moments.first, shifts)
     if pull > 0:
         away = means - prior.means

@@ -32,6 +32,8 @@ def added_variances(family: CovarianceFamily, regularization: FloatArray) -> Flo
     """What a family adds to the variance of each feature, (n_features,): the spherical one, the mean to all of them."""
     if family.has_matrices:
         return regularization  # the diagonal that they are given
+    if family.rank is not None:  # the least that uniquenesses may be
+        return family.regularize(np.zeros(family.covariance_shape(1, len(regularization))), regularization)[0, :, -1]
     added = family.regularize(np.zeros(family.covariance_shape(1, len(regularization))), regularization)
     return np.broadcast_to(added[0], regularization.shape)
 

@@ -25,6 +25,7 @@ from fastgmm.fit.errors_of_rows import less_errors
 from fastgmm.fit.filling import filled, filled_by_centers, with_left_over
 from fastgmm.fit.kmeans import kmeans_plusplus, nearest
 from fastgmm.fit.labelled import labelled_members, labelled_seeds, rows_of_a_component, with_named_means
+from fastgmm.fit.loadings import rows_for_loadings, with_loadings
 from fastgmm.fit.maximize import maximize
 from fastgmm.fit.partitions import moments_of_groups, parameters_of_partition
 from fastgmm.machine.pieces import pieces, places_of_nonzero
@@ -88,12 +89,27 @@ def make_start(
         start = _random_responsibilities(sweep, options.n_components, regularization, random_state)
     else:
         start = _from_partition(sweep, options, regularization, random_state)
-    return Parameters(
+    given = Parameters(
         family.name,
         start.weights if options.weights is None else options.weights,
         start.means if options.means is None else options.means,
         start.covariances if options.covariances is None else options.covariances,
     )
+    return loaded(sweep, given, regularization, random_state)
+
+
+def loaded(
+    sweep: AnySweep, start: Parameters, regularization: FloatArray, random_state: np.random.RandomState
+) -> Parameters:
+    """With the loadings that some rows suggest, where the family has loadings, and the start has none."""
+    rank = sweep.family.rank
+    if rank is None:
+        return start
+    sweep = sweep.over_some() if isinstance(sweep, OverBlocks) else sweep
+    assert isinstance(sweep, InMemory)  # rows with holes are refused where a family has loadings
+    wanted = rows_for_loadings(start.n_components, rank)
+    sample = sweep.rows.take(sampled(sweep.rows, wanted, random_state))
+    return with_loadings(sweep, sample, start, regularization, random_state)
 
 
 def _from_filled_sample(
@@ -109,7 +125,7 @@ def _from_filled_sample(
     if callable(options.method) and options.means is None:
         means, labels = _answer_of(options.method, rows, options.n_components, random_state)
         options = replace(options, means=means)
-    members = sampled(rows, options.n_components, random_state)
+    members = sampled(rows, rows_of_a_sample(options.n_components, rows.shape[1]), random_state)
     if len(members) < sweep.facts.n_counted:
         members = np.union1d(members, sweep.facts.extreme_rows)
         if rows.groups is not None:
@@ -137,7 +153,7 @@ def _from_partition(
         drawn = sweep.rows.take(_draw_rows(sweep.rows, n_components, random_state))
         means = drawn.points().astype(np.float64)
     shift = sweep.facts.center
-    members = sampled(sweep.rows, n_components, random_state)
+    members = sampled(sweep.rows, rows_of_a_partition(sweep, n_components), random_state)
     is_default = means is None and options.method == "auto" and n_components > 1
     if is_default and len(members) < sweep.facts.n_counted:
         # One row far from all others is worth a component, and a sample would most often miss it.
@@ -252,9 +268,14 @@ def rows_of_a_sample(n_components: int, n_features: int) -> int:
     return max(_SAMPLE_ROWS, n_components * rows_of_a_component(n_features))
 
 
-def sampled(rows: Rows, n_components: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
-    """The rows that a partition looks at: all that count where these are few, else some of them, evenly."""
-    wanted = rows_of_a_sample(n_components, rows.shape[1])
+def rows_of_a_partition(sweep: InMemory, n_components: int) -> int:
+    """How many rows one looks at; components that stretch in few directions need no more for these."""
+    n_features, rank = sweep.rows.shape[1], sweep.family.rank
+    return rows_of_a_sample(n_components, n_features if rank is None else min(n_features, rank + 1))
+
+
+def sampled(rows: Rows, wanted: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
+    """So many rows that a partition looks at: all that count where these are few, else some of them, evenly."""
     counted = rows.counted
     candidates = None if counted is None else places_of_nonzero(counted, np.intp)
     n_candidates = rows.shape[0] if candidates is None else len(candidates)

@@ -133,7 +133,7 @@ def step_of_batch(options: Options, rows: Rows, earlier: Earlier) -> tuple[Fit, 
         facts = with_room_for_squares(Facts(rows))
         origin = origin_of(facts) if stream is None else stream.origin
         facts = _counted_from(facts, origin)
-        sweep = suited_sweep(facts, options.covariance_type, options.n_components, options.backend, options.n_threads)
+        sweep = suited_sweep(facts, options.family, options.n_components, options.backend, options.n_threads)
         means = less_origin(earlier.parameters.means, origin) if stream is None else stream.moments.about
         before = replace(earlier.parameters, means=means)
         regularization = regularization_of(options.reg_covar, facts)

@@ -1,16 +1,20 @@
 """What all of the algebra of fitted mixtures shares: parameters in, which features are meant, an estimator out.
 
 What a method gives is a mixture of the smallest family that holds it exactly. Which one that is follows from the
-family and from what is asked, never from the numbers of the covariances, so that a program may rely on it.
+family and from what is asked, never from the numbers of the covariances, so that a program may rely on it. Of factor
+analyzers it is a mixture of matrices, but for what has loadings again: some of the features.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastgmm.data.features import indices_of
+from fastgmm.families import options_of_name
+from fastgmm.families.component import in_matrices
 from fastgmm.families.family import NotPositiveDefiniteError
 from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
@@ -31,8 +35,13 @@ def attributes_of(estimator: Any) -> Mapping[str, Any]:
 
 def fitted_parameters(attributes: Mapping[str, Any]) -> Parameters:
     """The parameters that the attributes hold, with weights that sum to 1, also where they were set by hand."""
+    return in_matrices(as_fitted(attributes))
+
+
+def as_fitted(attributes: Mapping[str, Any]) -> Parameters:
+    """The same with the loadings of factor analyzers, where matrices take their place else."""
     given = parameters_of(attributes)
-    return Parameters(given.covariance_type, given.weights / given.weights.sum(), given.means, given.covariances)
+    return replace(given, weights=given.weights / given.weights.sum())
 
 
 def fitted_names(attributes: Mapping[str, Any]) -> Names | None:
@@ -60,7 +69,7 @@ def estimator_of(like: Estimator, parameters: Parameters, names: Names | None) -
             raise ValueError(f"The {what} of the result are beyond the range of numbers (1.8e308).")
     build: Any = type(like)
     options = {name: vars(like)[name] for name in _KEPT_OPTIONS}
-    result: Estimator = build(parameters.n_components, covariance_type=parameters.covariance_type, **options)
+    result: Estimator = build(parameters.n_components, **options_of_name(parameters.covariance_type), **options)
     try:
         attributes = attended(lambda: parameter_attributes(parameters), work_on(parameters.covariances))
     except NotPositiveDefiniteError as error:

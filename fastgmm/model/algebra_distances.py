@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastgmm.families.component import component_matrices
+from fastgmm.families.low_rank import whitened_rows
 from fastgmm.fit.options import check_options, check_random_state
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.pieces import pieces
 from fastgmm.machine.waiting import attended
 from fastgmm.model import criteria, sampling
 from fastgmm.model.algebra_common import (
+    as_fitted,
     attributes_of,
     fitted_parameters,
     lower_factors,
@@ -63,7 +65,7 @@ def mahalanobis(self: Any, X: "ArrayLike") -> FloatingArray:
 
 
 def squared_distances(scorer: Scorer, rows: Rows) -> FloatingArray:
-    """(n, K), of differences whitened by the roots of the precisions: ‖Uᵀ(x − μ)‖²."""
+    """(n, K), of differences whitened by the roots of the precisions, ‖Uᵀ(x − μ)‖², or by loadings and factors."""
     means, root = scorer.in_double.means, scorer.root
     n_components, n_features = scorer.shape
     result = np.empty((rows.shape[0], n_components), rows.values.dtype)
@@ -73,7 +75,10 @@ def squared_distances(scorer: Scorer, rows: Rows) -> FloatingArray:
             own = root if scorer.family.is_shared else root[k]
             with np.errstate(over="ignore"):  # beyond the range of numbers lies infinity
                 difference = values - means[k]
-                whitened = difference @ own if scorer.family.has_matrices else difference * own
+                if scorer.family.rank is not None:
+                    whitened = whitened_rows(difference, own)
+                else:
+                    whitened = difference @ own if scorer.family.has_matrices else difference * own
                 result[part, k] = np.einsum("ij,ij->i", whitened, whitened)
     return result
 
@@ -243,7 +248,7 @@ def kl_divergence(
     check_options({"random_state": random_state}, "kl_divergence")
     n_samples = whole_number(n_samples, "n_samples", "kl_divergence", 2)
     attributes = attributes_of(self)
-    parameters, own = fitted_parameters(attributes), scorer_of(attributes)
+    parameters, own = as_fitted(attributes), scorer_of(attributes)
     others = scorer_of(attributes_of(require_mixture(other)))
     if own.shape[1] != others.shape[1]:
         raise ValueError(f"The other mixture has {others.shape[1]} features, and this one {own.shape[1]}.")

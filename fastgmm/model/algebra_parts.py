@@ -9,7 +9,7 @@ No covariance is inverted or subtracted, so that none comes out with a negative 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,11 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.features import indices_of
 from fastgmm.families import FAMILIES
-from fastgmm.families.component import component_matrices
+from fastgmm.families.component import component_matrices, in_matrices
 from fastgmm.machine.waiting import attended
 from fastgmm.model.algebra_common import (
     Estimator,
+    as_fitted,
+    attributes_of,
     estimator_of,
+    fitted_names,
     fitted_parameters_and_names,
     given_values,
     lower_factors,
@@ -66,11 +69,20 @@ class Conditional:
 def marginal_parameters(parameters: Parameters, features: Indices) -> Parameters:
     """Of some of the features: sub-vectors and sub-blocks, which need not share what the whole ones do."""
     family, covariances = FAMILIES[parameters.covariance_type], parameters.covariances
+    if family.rank is not None:
+        return _marginal_of_loadings(parameters, features, family.rank)
     if family.has_matrices:
         covariances = covariances[..., features[:, np.newaxis], features]
     elif covariances.ndim == 2:  # a variance of each feature; where one stands for all it stays
         covariances = covariances[:, features]
     return Parameters(family.kernel, parameters.weights, parameters.means[:, features], covariances)
+
+
+def _marginal_of_loadings(parameters: Parameters, features: Indices, rank: int) -> Parameters:
+    """Rows of loadings; with as many factors as features, a matrix has fewer numbers."""
+    covariances = np.ascontiguousarray(parameters.covariances[:, features])
+    own = replace(parameters, means=parameters.means[:, features], covariances=covariances)
+    return own if rank <= max(1, len(features) - 1) else in_matrices(own)
 
 
 def conditional_of(parameters: Parameters, given: Indices) -> Conditional:
@@ -102,7 +114,8 @@ def marginal(self: Estimator, features: "ArrayLike") -> Estimator:
     Returns
     -------
     GaussianMixture
-        Of the same family, with components in the same order, and the names of the features.
+        Of the same family, with components in the same order, and the names of the features. Of factor analyzers with
+        as many factors as features it is one of matrices.
 
     Raises
     ------
@@ -122,7 +135,8 @@ def marginal(self: Estimator, features: "ArrayLike") -> Estimator:
     >>> last.means_.ravel(), last.covariances_.ravel()
     (array([1., 9.]), array([4., 4.]))
     """
-    parameters, names = fitted_parameters_and_names(self)
+    attributes = attributes_of(self)
+    parameters, names = as_fitted(attributes), fitted_names(attributes)
     indices = indices_of(features, parameters.n_features, names)
     return estimator_of(self, marginal_parameters(parameters, indices), None if names is None else names[indices])
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm.errors import not_fitted
-from fastgmm.families import FAMILIES
+from fastgmm.families import FAMILIES, CovarianceFamily, name_of
 from fastgmm.families.check import check_covariances, check_parameters
 from fastgmm.families.noise import Noise
 from fastgmm.fit.steps import Fit, Step
@@ -89,6 +89,16 @@ def noise_of(attributes: Mapping[str, Any]) -> tuple[Noise, float] | None:
     return Noise(float(log_volume), box), weight
 
 
+def family_name(attributes: Mapping[str, Any]) -> str:
+    """Of the covariance family, with the rank where it has one."""
+    name, rank = attributes["covariance_type"], attributes.get("rank", 1)
+    return name_of(name, rank) if isinstance(name, str) else name
+
+
+def family_of(attributes: Mapping[str, Any]) -> CovarianceFamily:
+    return FAMILIES[family_name(attributes)]
+
+
 def work_on(matrices: Any) -> float:
     """Multiply-adds that it takes at most to factor covariances, or their roots, by how many numbers they are."""
     return float(matrices.size) ** 1.5 if isinstance(matrices, np.ndarray) else 0.0
@@ -97,6 +107,26 @@ def work_on(matrices: Any) -> float:
 def work_of_matrices(attributes: Mapping[str, Any]) -> float:
     """The same of those that the attributes hold."""
     return max(work_on(attributes.get(name)) for name in _MATRICES)
+
+
+def loadings_of(self: Any) -> FloatArray:
+    """Λ (K, d, rank) of a fitted mixture of factor analyzers; no attribute of any other."""
+    return _of_factors(self, "loadings_")[..., :-1]
+
+
+def uniquenesses_of(self: Any) -> FloatArray:
+    """ψ (K, d) of a fitted mixture of factor analyzers; no attribute of any other."""
+    return _of_factors(self, "uniquenesses_")[..., -1]
+
+
+def _of_factors(estimator: Any, name: str) -> FloatArray:
+    attributes = vars(estimator)
+    family = None if missing_parameters(attributes) else family_of(attributes)
+    if family is None or family.rank is None:
+        raise AttributeError(
+            f"{type(estimator).__name__!r} object has no attribute {name!r}, which fitted factor analyzers have"
+        )
+    return _covariances_of(attributes)
 
 
 def missing_parameters(attributes: Mapping[str, Any]) -> list[str]:
@@ -133,12 +163,12 @@ def check_shapes(attributes: Mapping[str, Any], matrices: str) -> None:
     shapes = {name: np.shape(attributes[name]) for name in ("weights_", "means_", matrices)}
     means = shapes["means_"]
     is_table = len(means) == 2 and 0 not in means
-    expected = FAMILIES[attributes["covariance_type"]].covariance_shape(*means) if is_table else None
+    expected = family_of(attributes).covariance_shape(*means) if is_table else None
     if shapes["weights_"] != means[:1] or shapes[matrices] != expected:
         listing = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(
             "The shapes of the fitted attributes make no mixture with "
-            f"covariance_type={attributes['covariance_type']!r}: {listing}"
+            f"covariance_type={family_name(attributes)!r}: {listing}"
         )
 
 
@@ -174,7 +204,7 @@ def upper_root_of(attributes: Mapping[str, Any]) -> FloatArray:
         Where shapes disagree, or no mixture has such roots or covariances.
     """
     name, matrices = _read(attributes, "precisions_cholesky_")
-    family = FAMILIES[attributes["covariance_type"]]
+    family = family_of(attributes)
     if name == "precisions_cholesky_":
         return family.upper_root(matrices)
     return family.precisions_cholesky(check_covariances(family, matrices, *np.shape(attributes["means_"])))
@@ -185,19 +215,19 @@ def _covariances_of(attributes: Mapping[str, Any]) -> FloatArray:
     name, matrices = _read(attributes, "covariances_")
     if name == "covariances_":
         return matrices
-    return FAMILIES[attributes["covariance_type"]].covariances_of_root(upper_root_of(attributes))
+    return family_of(attributes).covariances_of_root(upper_root_of(attributes))
 
 
 def parameters_of(attributes: Mapping[str, Any]) -> Parameters:
     """The parameters that the attributes hold; ``ValueError`` where they are missing or their shapes disagree."""
     covariances = _covariances_of(attributes)
-    return Parameters(attributes["covariance_type"], *weights_and_means_of(attributes), covariances)
+    return Parameters(family_name(attributes), *weights_and_means_of(attributes), covariances)
 
 
 def sound_parameters_of(attributes: Mapping[str, Any]) -> Parameters:
     """Copies of the parameters that the attributes hold; ``ValueError`` where they make no mixture."""
     covariances = _covariances_of(attributes)
-    return check_parameters(attributes["weights_"], attributes["means_"], covariances, attributes["covariance_type"])
+    return check_parameters(attributes["weights_"], attributes["means_"], covariances, family_name(attributes))
 
 
 def completed(attributes: Mapping[str, Any]) -> dict[str, Any]:

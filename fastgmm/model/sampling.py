@@ -43,7 +43,7 @@ def sample(parameters: Parameters, n_samples: int, random_state: np.random.Rando
         color = family.coloring(parameters.covariances, k)
         for part in pieces(end - begin, points[:1].nbytes):
             rows = slice(begin + part.start, begin + part.stop)
-            normal = random_state.standard_normal((part.stop - part.start, n_features))
+            normal = random_state.standard_normal((part.stop - part.start, family.n_sources(n_features)))
             points[rows] = parameters.means[k] + color(normal)
             labels[rows] = k
     return points, labels

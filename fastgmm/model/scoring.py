@@ -27,6 +27,8 @@ from fastgmm.machine.waiting import attended
 from fastgmm.model.attributes import (
     ARRAYS,
     check_shapes,
+    family_name,
+    family_of,
     noise_of,
     sound_parameters_of,
     upper_root_of,
@@ -97,7 +99,7 @@ class Scorer:
             look_up("means_") is self.means
             and look_up("weights_") is self.weights
             and look_up("precisions_cholesky_") is self.precisions_cholesky
-            and look_up("covariance_type") == self.covariance_type
+            and family_name(attributes) == self.covariance_type
             and look_up("backend") == self.backend_name
             and (self.noise is None or look_up("noise_weight_") == self.noise[1])
             and look_up("noise_log_volume_") == (None if self.noise is None else self.noise[0].log_volume)
@@ -143,6 +145,14 @@ class Scorer:
     @property
     def family(self) -> CovarianceFamily:
         return FAMILIES[self.covariance_type]
+
+    def in_matrices(self) -> "Scorer":
+        """The same mixture of the full family where this one has loadings: for whoever has arithmetic of his own."""
+        if self.family.rank is None:
+            return self
+        matrices = self.family.matrices(self.family.covariances_of_root(self.root), *self.shape)
+        attributes = {"weights_": self.weights, "means_": self.means, "covariances_": matrices}
+        return make_scorer(attributes | {"covariance_type": "full", "backend": self.backend_name})
 
     @property
     def incomplete(self) -> PreparedIncomplete:
@@ -208,7 +218,7 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
     factors = upper_root_of(attributes)
     weights, means = weights_and_means_of(attributes)
     given = attributes["weights_"], attributes["means_"], attributes.get("precisions_cholesky_")
-    family = FAMILIES[attributes["covariance_type"]]
+    family = family_of(attributes)
     with np.errstate(all="ignore"):  # absurd parameters make densities of −inf
         in_double = family.assemble(weights, means, factors, np.float64)
         if np.may_share_memory(scales_of(in_double), factors):  # someone's array, which may change
@@ -223,6 +233,8 @@ def _make_scorer(attributes: Mapping[str, Any]) -> Scorer:
 
 def _deviations(family: CovarianceFamily, factors: FloatArray) -> FloatArray:
     """Standard deviations: of matrices those of a feature where the ones before it are known."""
+    if family.rank is not None:
+        factors = factors[..., -1]
     deviations: FloatArray = 1.0 / (np.diagonal(factors, axis1=-2, axis2=-1) if family.has_matrices else factors)
     return deviations
 

@@ -16,7 +16,7 @@ Status: TypeAlias = Literal["exact", "estimated", "hopeless", "degenerate", "ski
 
 TABLE = np.dtype(
     [
-        ("covariance_type", "U9"),
+        ("covariance_type", "U12"),
         ("n_components", np.int64),
         ("n_parameters", np.int64),
         *((name, np.float64) for name in ("log_likelihood", "entropy", "bic", "aic", "icl", "nec", "cv")),

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastgmm.data.facts import Facts
 from fastgmm.families import FAMILIES
+from fastgmm.fit.starts import loaded
 from fastgmm.fit.steps import Fit, Observer, Step
 from fastgmm.kernels.backend import Backend
 from fastgmm.model.criteria import free_parameters
@@ -158,9 +159,12 @@ def fits_of(
     is_small = n_counted <= FEW_ROWS
     patience, partitions = FEW if is_small else SOME, None
     if not field.facts.rows.has_missing:
-        partitions = partitions_of(field.slope("full").sweep, field.regularization, most, random_state)
+        has_matrices = any(FAMILIES[family].has_matrices for family in wanted.families)
+        freest = "diag" if not has_matrices and any(FAMILIES[each].rank for each in wanted.families) else "full"
+        partitions = partitions_of(field.slope(freest).sweep, field.regularization, most, random_state)
     # The freest first, which starts the others.
-    families = sorted(wanted.families, key=["full", "VVV", *FAMILIES].index)
+    order = ["full", "VVV"]
+    families = sorted(wanted.families, key=lambda name: order.index(name) if name in order else len(order))
     for place, k in enumerate(reversed(wanted.n_components)):
         shared = _Shared(partitions, k, is_small or place % _FRESH_START_EVERY == 0)
         for family in families:
@@ -168,7 +172,8 @@ def fits_of(
             if wanted.is_late and (field.found or not is_last):
                 yield family, k, None
                 continue
-            slope, starts = field.slope(family), list(_of_neighbors(field, family, k))
+            slope, neighbors = field.slope(family), _of_neighbors(field, family, k)
+            starts = [loaded(slope.sweep, start, slope.regularization, random_state) for start in neighbors]
             starts += shared.starts(slope, has_others=bool(starts), random_state=random_state)
             observer = None if give_up is None else give_up(family, k)
             fit = climb(slope, starts, patience, observer)
@@ -196,7 +201,8 @@ class _Shared:
             if not is_fresh and not self.partitions.trees:
                 return []
             self.made = list(self.partitions.starts(self.k, is_fresh, random_state))
-        return [in_family(start, slope.sweep.family.name) for start in self.made]
+        in_it = (in_family(start, slope.sweep.family.name) for start in self.made)
+        return [loaded(slope.sweep, start, slope.regularization, random_state) for start in in_it]
 
 
 def _of_neighbors(field: Field, family: str, k: int) -> Iterator[Parameters]:

@@ -17,11 +17,12 @@ import numpy as np
 
 from fastgmm.families import FAMILIES
 from fastgmm.families.component import component_matrices, component_matrix, component_variances
+from fastgmm.families.low_rank import with_last
 from fastgmm.fit.candidates import Partition, partition
 from fastgmm.fit.kmeans import cluster_means
 from fastgmm.fit.partitions import parameters_of_partition
 from fastgmm.fit.scales import deviations, robust_deviations
-from fastgmm.fit.starts import StartOptions, centered, make_start, sampled
+from fastgmm.fit.starts import StartOptions, centered, make_start, rows_of_a_partition, sampled
 from fastgmm.model.algebra_merging import cheapest_groups, parameters_merged
 from fastgmm.parameters import FloatArray, IntArray, Parameters
 from fastgmm.rows import Rows
@@ -77,7 +78,7 @@ def partitions_of(
     """For up to so many components, of a sweep of the full family."""
     assert isinstance(sweep, InMemory)
     facts = sweep.facts
-    members = sampled(sweep.rows, n_components, random_state)
+    members = sampled(sweep.rows, rows_of_a_partition(sweep, n_components), random_state)
     if len(members) < facts.n_counted:
         members = np.union1d(members, facts.extreme_rows)
     sample = centered(sweep.rows, members, facts.center)
@@ -139,6 +140,9 @@ def in_family(parameters: Parameters, covariance_type: str) -> Parameters:
         covariances = component_matrices(parameters)
     elif family.kernel == "tied":
         covariances = np.tensordot(parameters.weights, component_matrices(parameters), 1)
+    elif family.rank is not None:  # loadings are found in the rows
+        variances = component_variances(parameters)
+        covariances = with_last(np.zeros((*variances.shape, family.rank)), variances)
     else:
         covariances = component_variances(parameters)
         covariances = covariances if family.kernel == "diag" else covariances.mean(axis=1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fastgmm.data.blocks.block import is_blocks
 from fastgmm.data.weights import check_sample_weight
+from fastgmm.families import name_of
 from fastgmm.families.component import component_matrix
 from fastgmm.machine.pieces import pieces
 from fastgmm.parameters import Array, BoolArray, FloatArray, IntArray, Names, Parameters
@@ -64,7 +65,7 @@ class View:
     def parameters(self) -> Parameters:
         """Those of the mixture, which are complete: it comes from ``marginal`` or ``transformed``."""
         gm = self.mixture
-        return Parameters(gm.covariance_type, gm.weights_, gm.means_, gm.covariances_)
+        return Parameters(name_of(gm.covariance_type, gm.rank), gm.weights_, gm.means_, gm.covariances_)
 
 
 def classified(estimator: Any, X: Any, sample_weight: Any, with_uncertainty: bool) -> Classified:
@@ -92,9 +93,8 @@ def view_of_features(estimator: Any, features: NDArray[np.intp], names: Names, r
 def view_of_discriminants(estimator: Any, rows: Classified | None) -> View:
     """As the two directions do in which components differ most: a projection."""
     everything = estimator.marginal(np.arange(estimator.means_.shape[1]))
-    directions = discriminants(
-        Parameters(everything.covariance_type, everything.weights_, everything.means_, everything.covariances_)
-    )
+    name = name_of(everything.covariance_type, everything.rank)
+    directions = discriminants(Parameters(name, everything.weights_, everything.means_, everything.covariances_))
     shown = None if rows is None else _projected(rows.values, directions)
     names = "first discriminant direction", "second discriminant direction"
     return _view(estimator.transformed(directions), names, rows, shown)

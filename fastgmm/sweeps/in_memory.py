@@ -140,7 +140,7 @@ def _second_shape(sweep: InMemory, prepared: Prepared, n_chunks: int) -> tuple[i
     """The shape of the second moments in the slots: of length 0 where they follow from a scatter."""
     return (
         n_chunks if sweep.scatter is None and sweep.has_second else 0,
-        *sweep.family.covariance_shape(*prepared.means.shape),
+        *sweep.family.second_shape(*prepared.means.shape),
     )
 
 

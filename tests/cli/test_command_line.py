@@ -787,6 +787,7 @@ def test_bash_completes_commands_options_and_files(files, capsys):
 
 # A value other than the default for every option that has a flag.
 TOLD = {
+    "rank": "2",
     "n_components": "3",
     "covariance_type": "diag",
     "tol": "1e-5",

@@ -57,6 +57,7 @@ PAIRS: dict[str, list[tuple[Any, Any]]] = {
     "assignment": [("soft", "hard")],
     "annealing": [(None, 0.5)],
     "noise": [(None, "box"), ("box", 8.0)],
+    "rank": [(1, 2)],
 }
 # The number of components by itself, and a warm start by the fit that it continues.
 ELSEWHERE = {"n_components", "warm_start"}

@@ -122,6 +122,16 @@ def check_readme(text: str, names: Names) -> None:
     assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in ("mixture.png", "picture.png"))
 
 
+def check_factor_analyzers(text: str, names: Names) -> None:
+    gm = names["gm"]
+    assert (gm.loadings_.shape, gm.uniquenesses_.shape) == ((2, 200, 3), (2, 200))
+    assert "comes out as 0.25 on average" in text
+    assert gm.uniquenesses_.mean() == pytest.approx(0.25, abs=0.006)
+    assert "here they find 797 numbers each" in text
+    assert gm._n_parameters() == 2 * (200 + 797) + 1
+    assert names["chosen"].best_params_ == {"n_components": 2, "covariance_type": "factor", "rank": 3}
+
+
 def check_noise(text: str, names: Names) -> None:
     assert "of all rows" in text
     assert names["gm"].noise_weight_ == pytest.approx(0.35, abs=0.006)
@@ -326,6 +336,7 @@ FOUND: dict[str, Callable[[str, Names], None]] = {
     "coming-from.md": check_coming_from,
     "counts.md": check_counts,
     "elsewhere.md": check_elsewhere,
+    "factor-analyzers.md": check_factor_analyzers,
     "known-errors.md": check_known_errors,
     "missing-values.md": check_missing_values,
     "moments.md": check_moments,

@@ -25,6 +25,7 @@
 #include "spherical.h"
 #include "diag.h"
 #include "tied.h"
+#include "factor.h"
 
 /* The next chunk, counted from 0, after this worker's last one. */
 INLINE int64_t take_chunk(const fastgmm_share *share, int64_t last) {
@@ -149,12 +150,12 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
 #define JOIN(operation, family, instance) JOIN_(operation, family, instance)
 #define NAME(operation, family) JOIN(operation, family, INSTANCE)
 
-#define DEFINE(family, kind, prepare, packing)                                                                         \
+#define DEFINE(family, kind, prepare, packing, extra)                                                                  \
     static void NAME(sweep, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                        \
                                     const fastgmm_section *section, const fastgmm_slots *slots,                        \
                                     const fastgmm_bounds *bounds, const fastgmm_share *share) {                        \
         const Family functions = {prepare, joint_density_##family, responsibilities_##kind,                            \
-                                  scale_and_count_##kind, packing, add_moments_##family};                              \
+                                  scale_and_count_##kind, packing, add_moments_##family, extra};                       \
         sweep(rows, prepared, section, slots, bounds, share, functions);                                               \
     }                                                                                                                  \
     static void NAME(log_density, family)(const fastgmm_rows *rows, const fastgmm_prepared *prepared,                  \
@@ -163,22 +164,25 @@ INLINE void log_density(const fastgmm_rows *rows, const fastgmm_prepared *prepar
         log_density(rows, prepared, section, outputs, share, prepare, joint_density_##family);                         \
     }
 
-DEFINE(full, roots, prepare_nothing, packing_repays_full)
-DEFINE(tied, whole, prepare_tile_tied, packing_repays_light)
-DEFINE(diag, whole, prepare_nothing, packing_repays_light)
-DEFINE(spherical, whole, prepare_nothing, packing_repays_light)
+DEFINE(full, roots, prepare_nothing, packing_repays_full, NULL)
+DEFINE(tied, whole, prepare_tile_tied, packing_repays_light, NULL)
+DEFINE(diag, whole, prepare_nothing, packing_repays_light, NULL)
+DEFINE(spherical, whole, prepare_nothing, packing_repays_light, NULL)
+DEFINE(factor, whole, prepare_nothing, packing_repays_light, add_extra_factor)
 
 fastgmm_sweep *const NAME(sweep, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = NAME(sweep, full),
     [FASTGMM_TIED] = NAME(sweep, tied),
     [FASTGMM_DIAG] = NAME(sweep, diag),
     [FASTGMM_SPHERICAL] = NAME(sweep, spherical),
+    [FASTGMM_FACTOR] = NAME(sweep, factor),
 };
 fastgmm_log_density *const NAME(log_density, families)[FASTGMM_FAMILIES] = {
     [FASTGMM_FULL] = NAME(log_density, full),
     [FASTGMM_TIED] = NAME(log_density, tied),
     [FASTGMM_DIAG] = NAME(log_density, diag),
     [FASTGMM_SPHERICAL] = NAME(log_density, spherical),
+    [FASTGMM_FACTOR] = NAME(log_density, factor),
 };
 
 /* Rows with holes, and chains, are computed in float64, whatever the dtype of the rows. */

@@ -9,6 +9,9 @@ typedef void joint_density(const fastgmm_prepared *, const Tile *, int64_t d, in
 /* Add the moments of component k from lines of points and of weighted responsibilities. */
 typedef void add_moments(const fastgmm_prepared *, const Tile *, const NUMBER *points, const NUMBER *weights, int64_t d,
                          int64_t n_points, int64_t k, double *first, double *second);
+/* Add the further sums of component k, from the same. */
+typedef void add_extra(const fastgmm_prepared *, const Tile *, const NUMBER *points, const NUMBER *weights, int64_t d,
+                       int64_t n_points, int64_t k, double *extra);
 /* Of square roots or of whole responsibilities, as the family's moments want them. */
 typedef void responsibilities_kind(const Tile *, int64_t n_components, int64_t n_points, NUMBER margin, double *totals);
 typedef int64_t scale_and_count_kind(const Tile *, int64_t k, int64_t n_points, double *count);
@@ -50,6 +53,7 @@ typedef struct {
     scale_and_count_kind *scale_and_count;
     packing_repays *packing;
     add_moments *moments;
+    add_extra *extra; /* NULL where there are no further sums */
 } Family;
 
 /* Where the moments of one chunk go. */
@@ -78,5 +82,7 @@ INLINE void collect(const fastgmm_prepared *prepared, const Tile *tile, int64_t 
         }
         family.moments(prepared, tile, points, weights, d, n_taken, k, slot->first + k * d,
                        slot->second ? slot->second + k * slot->second_step : NULL);
+        if (family.extra)
+            family.extra(prepared, tile, points, weights, d, n_taken, k, slot->extra + k * slot->extra_step);
     }
 }

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { FASTGMM_FULL, FASTGMM_TIED, FASTGMM_DIAG, FASTGMM_SPHERICAL, FASTGMM_FAMILIES };
+enum { FASTGMM_FULL, FASTGMM_TIED, FASTGMM_DIAG, FASTGMM_SPHERICAL, FASTGMM_FACTOR, FASTGMM_FAMILIES };
 enum { FASTGMM_FLOAT32, FASTGMM_FLOAT64, FASTGMM_DTYPES };
 
 /* Data of n_rows x n_features numbers. Strides count numbers, and may be negative. */
@@ -39,6 +39,9 @@ typedef struct {
     /* For rows with holes alone, where log_constants are log_weights and scales covariances. */
     const double *inverse_cholesky; /* of matrices, else NULL; for rows of known errors the roots of covariances */
     double exponent;
+    /* Of factor analyzers alone, by component and feature `rank` loadings and projections. */
+    const void *halves, *loadings, *projections;
+    int64_t rank;
 } fastgmm_prepared;
 
 /* The rows start ... stop of every chunk. */
@@ -87,7 +90,7 @@ typedef void fastgmm_sweep(const fastgmm_rows *, const fastgmm_prepared *, const
 typedef void fastgmm_log_density(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
                                  const fastgmm_outputs *, const fastgmm_share *);
 
-/* For rows with holes; their densities are asked for like others. There is none for the spherical family. */
+/* For rows with holes; their densities are asked for like others. There is none for the spherical and factor families. */
 typedef void fastgmm_incomplete_sweep(const fastgmm_rows *, const fastgmm_prepared *, const fastgmm_section *,
                                       const fastgmm_slots *, const fastgmm_share *);
 

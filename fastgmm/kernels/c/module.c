@@ -20,7 +20,7 @@
 /* Multiply-adds that an exponential and what goes with it are worth, as in work_of of contract.py. */
 #define WORK_OF_AN_EXPONENTIAL 20.0
 
-#define MOST_VIEWS 21
+#define MOST_VIEWS 24
 
 /* The buffers of one call, released together. */
 typedef struct {
@@ -71,6 +71,7 @@ static int64_t length_of(const Call *call, char axis) {
     case 'g': return call->rows.n_groups;
     case 'k': return call->prepared.n_components;
     case 'c': return call->section.n_chunks;
+    case 'q': return call->prepared.rank;
     case 't': return (call->rows.n_rows - 1) / call->section.tile_rows + 1;
     default: return axis - '0';
     }
@@ -148,7 +149,7 @@ static int read_rows(Call *call, PyObject *values, PyObject *weights, PyObject *
 
 /* What the families of parameters.py and contract.py differ in. */
 static const struct {
-    int n_arrays;          /* of prepared parameters */
+    int n_arrays;          /* of prepared parameters, those after the third below */
     const char *constants; /* which dtypes the arithmetic may have, as `kinds` */
     const char *scales;    /* the axes of the factors, deviations or precisions */
     const char *second;    /* the axes of the second moments of slots, chunks and components first */
@@ -158,7 +159,20 @@ static const struct {
     [FASTGMM_TIED] = {5, "d", "dd", "cdd"},
     [FASTGMM_DIAG] = {3, "fd", "kd", "ckd"},
     [FASTGMM_SPHERICAL] = {3, "fd", "k", "ck"},
+    [FASTGMM_FACTOR] = {6, "fd", "kd", "ckd", "ckdq"},
 };
+
+/* The rank of factor analyzers, which the loadings say; there are no more factors than features, whose lines they have. */
+static int read_rank(Call *call, PyObject *loadings, const char *kinds) {
+    Py_buffer *view = view_of(&call->views, loadings, PyBUF_C_CONTIGUOUS, kinds, "loadings");
+    if (!view) return -1;
+    if (view->ndim != 3 || view->shape[2] < 1 || view->shape[2] > call->rows.n_features) {
+        PyErr_SetString(PyExc_ValueError, "loadings have the wrong shape");
+        return -1;
+    }
+    call->prepared.rank = view->shape[2];
+    return 0;
+}
 
 /* A tuple of arrays, as in parameters.py. */
 static int read_prepared(Call *call, int family, PyObject *tuple) {
@@ -176,21 +190,31 @@ static int read_prepared(Call *call, int family, PyObject *tuple) {
     }
     call->prepared.n_components = constants->shape[0];
     const char kind = constants->itemsize == 4 ? 'f' : 'd';
+    const int is_factor = family == FASTGMM_FACTOR;
+    const char of_kind[2] = {kind, '\0'};
+    if (is_factor && read_rank(call, PyTuple_GetItem(tuple, 4), of_kind) < 0) return -1;
     const Field fields[] = {{"log_constants", "k", kind, READ},
                             {"means", "kd", 'd', READ}, {"scales", families[family].scales, kind, READ},
-                            {"pivot", "d", 'd', READ}, {"whitened_means", "kd", 'd', READ}};
-    void *data[5] = {constants->buf};
+                            {is_factor ? "halves" : "pivot", is_factor ? "k" : "d", is_factor ? kind : 'd', READ},
+                            {is_factor ? "loadings" : "whitened_means", is_factor ? "kdq" : "kd", is_factor ? kind : 'd', READ},
+                            {"projections", "kdq", kind, READ}};
+    void *data[6] = {constants->buf};
     if (read_arrays(call, tuple, 1, families[family].n_arrays, fields, data) < 0) return -1;
-    const int64_t n_components = call->prepared.n_components;
-    call->prepared = (fastgmm_prepared){family,  dtype_of(constants), n_components, data[0],
-                                        data[1], data[2],             data[3],      data[4], NULL, 1.0};
+    const int64_t n_components = call->prepared.n_components, rank = call->prepared.rank;
+    call->prepared = (fastgmm_prepared){.family = family, .dtype = dtype_of(constants), .n_components = n_components,
+                                        .log_constants = data[0], .means = data[1], .scales = data[2], .exponent = 1.0};
+    if (is_factor) {
+        call->prepared.halves = data[3], call->prepared.loadings = data[4], call->prepared.projections = data[5];
+        call->prepared.rank = rank;
+    } else
+        call->prepared.pivot = data[3], call->prepared.whitened_means = data[4];
     return 0;
 }
 
 /* Parameters for rows with holes: arrays of float64, where covariances are matrices also their factors, and last the
  * exponent. */
 static int read_incomplete(Call *call, int family, PyObject *tuple) {
-    static const char *const covariances[FASTGMM_FAMILIES] = {"kdd", "dd", "kd", NULL};
+    static const char *const covariances[FASTGMM_FAMILIES] = {"kdd", "dd", "kd", NULL, NULL};
     const int last = family == FASTGMM_FULL || family == FASTGMM_TIED ? 4 : 3;
     if (family < 0 || !covariances[family] || !PyTuple_Check(tuple) || PyTuple_Size(tuple) != last + 1) {
         PyErr_SetString(PyExc_ValueError, "these are no parameters for rows with missing values");

@@ -11,19 +11,21 @@ import numba
 import numpy as np
 from numba.extending import overload
 
-from fastgmm.kernels.numba_ import diag, full, spherical, tied
+from fastgmm.kernels.numba_ import diag, factor, full, spherical, tied
 from fastgmm.kernels.numba_.groups import add_priors, find_members
 from fastgmm.kernels.numba_.jit import entry, inline, inner
 from fastgmm.kernels.numba_.rows import load_tile, place_of, pointers_of_rows, prefetch_rows
 from fastgmm.kernels.numba_.tile import largest_component, log_sum_exp, pack, responsibilities, scale_and_count, tile_of
 from fastgmm.kernels.numba_.vector import is_single, lanes, number, pointer, put
-from fastgmm.parameters import PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
+from fastgmm.parameters import PreparedDiag, PreparedFactor, PreparedFull, PreparedSpherical, PreparedTied
 
 _FAMILIES: dict[type, Any] = {
     PreparedFull: full,
     PreparedTied: tied,
     PreparedDiag: diag,
     PreparedSpherical: spherical,
+    PreparedFactor: factor,
+    factor.Pointers: factor,
 }
 # We stop a sum early only where it lies this much beyond the margin below the best, so that a sum that was stopped and
 # one that was not round to the same responsibility, 0.

@@ -75,12 +75,12 @@ def joint_density(prepared: Any, tile: Any, d: int, n_points: int, k: int, line:
         put_joint(tile, line, t, fma(minus_half, vector_of(q, 0), c))
         put_joint(tile, line, t + width, fma(minus_half, vector_of(q, 1), c))
         if d > ROWS_BEFORE_A_LOOK:
-            _note_largest(tile, line, t)
-            _note_largest(tile, line, t + width)
+            note_largest(tile, line, t)
+            note_largest(tile, line, t + width)
 
 
 @inline
-def _note_largest(tile: Any, line: int, t: int) -> None:
+def note_largest(tile: Any, line: int, t: int) -> None:
     """Keep the largest joint log-density so far."""
     joint = load(tile.joint, line * tile.stride + t)
     largest = load(tile.largest, t)

@@ -212,6 +212,22 @@ def scale_rows(typing_context: Any, panel: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def scale_each(typing_context: Any, panel: Any, where: Any, start: Any) -> Any:
+    """Row r of the panel times ``where[start + r]``."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vectors = vectors_of(builder, arguments[0])
+        for row in range(panel.rows):
+            at = builder.add(arguments[2], ir.Constant(arguments[2].type, row))
+            scale = broadcast_number(context, builder, where, arguments[1], at)
+            for i in range(row * panel.columns, (row + 1) * panel.columns):
+                vectors[i] = builder.fmul(vectors[i], scale)
+        return pack_panel(builder, vectors)
+
+    return panel(panel, where, types.intp), generate
+
+
+@intrinsic
 def add_scaled(typing_context: Any, sums: Any, vector: Any, panel: Any) -> Any:
     """``sums + vector·panel``, vector by vector."""
 
@@ -367,6 +383,7 @@ if numba.config.DISABLE_JIT:
     load_transposed = vector_numpy.load_transposed
     subtract_center = vector_numpy.subtract_center
     scale_rows = vector_numpy.scale_rows
+    scale_each = vector_numpy.scale_each
     add_scaled = vector_numpy.add_scaled
     add_vectors = vector_numpy.add_vectors
     add_products = vector_numpy.add_products

@@ -162,6 +162,10 @@ def scale_rows(panel: Array, vector: Array) -> Array:
     return panel * vector
 
 
+def scale_each(panel: Array, where: Array, start: int) -> Array:
+    return panel * where[start : start + len(panel)].reshape(-1, 1, 1)
+
+
 def add_scaled(sums: Array, vector: Array, panel: Array) -> Array:
     return sums + (vector * panel).reshape(sums.shape)
 

@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from fastgmm.kernels.contract import LARGEST_TILE, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import Order
-from fastgmm.parameters import FloatArray, Prepared, PreparedDiag, PreparedFull, PreparedSpherical, PreparedTied
+from fastgmm.parameters import (
+    FloatArray,
+    Prepared,
+    PreparedDiag,
+    PreparedFactor,
+    PreparedFull,
+    PreparedSpherical,
+    PreparedTied,
+)
 from fastgmm.rows import Rows, are_of_table
 
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
@@ -76,6 +84,27 @@ def _mahalanobis_spherical(x: FloatArray, prepared: PreparedSpherical) -> FloatA
     return result
 
 
+def _factors(differences: FloatArray, prepared: PreparedFactor) -> FloatArray:
+    """z = M(x − μ), (K, rows, rank)."""
+    return _product(differences, prepared.projections.astype(np.float64))
+
+
+def _mahalanobis_factor(x: FloatArray, prepared: PreparedFactor) -> FloatArray:
+    """2h(‖Ψ^(−½)(x − μₖ − Λz)‖² + ‖z‖²)"""
+    differences = _differences(x, prepared)
+    factors = _factors(differences, prepared)
+    explained = _product(factors, np.swapaxes(prepared.loadings, 1, 2).astype(np.float64))  # −Ψ^(−½)Λz
+    unexplained = differences * prepared.inverse_deviations[:, np.newaxis, :].astype(np.float64) + explained
+    squares = _squared_norm(unexplained) + _squared_norm(factors)
+    result: FloatArray = squares * (2.0 * prepared.halves.astype(np.float64))[:, np.newaxis]
+    return result
+
+
+def _cross_factor(weighted: FloatArray, z: FloatArray, prepared: PreparedFactor) -> FloatArray:
+    """C = Σ wr(x − μ)zᵀ, (K, d, rank)."""
+    return np.swapaxes(weighted, 1, 2) @ _factors(z, prepared)
+
+
 def _second_full(weighted: FloatArray, z: FloatArray) -> FloatArray:
     return np.swapaxes(weighted, 1, 2) @ z
 
@@ -103,7 +132,10 @@ _FAMILIES: dict[type, tuple[_Mahalanobis, _Second]] = {
     PreparedTied: (_mahalanobis_tied, _second_tied),
     PreparedDiag: (_mahalanobis_diag, _second_diag),
     PreparedSpherical: (_mahalanobis_spherical, _second_spherical),
+    PreparedFactor: (_mahalanobis_factor, _second_diag),
 }
+# What else families collect.
+_EXTRA: dict[type, Callable[[FloatArray, FloatArray, Any], FloatArray]] = {PreparedFactor: _cross_factor}
 
 
 def _joint_density(x: FloatArray, rows: Rows, prepared: Prepared) -> FloatArray:
@@ -153,6 +185,8 @@ def sweep(
             slots.first[chunk] += weighted.sum(axis=1)
             if slots.second.size:
                 slots.second[chunk] += second(weighted, z)
+            if (extra := _EXTRA.get(type(prepared))) is not None:
+                slots.extra[chunk] += extra(weighted, z, prepared)
             slots.totals[chunk] += weights.sum(), weights @ log_density
 
 
