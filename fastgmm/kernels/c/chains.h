@@ -381,7 +381,8 @@ static void finish_sequence(const Desk *desk, Sequence *sequence, int64_t n, dou
 }
 
 static void NAME(posteriors, chain)(const fastgmm_chain *chain, const fastgmm_share *share) {
-    const Desk desks[2] = {desk_in(share->scratch, chain, 0), desk_in(share->scratch, chain, 1)};
+    /* A sequence alone may be long, and has room for one desk. */
+    const Desk desks[2] = {desk_in(share->scratch, chain, 0), desk_in(share->scratch, chain, chain->n_sequences > 1)};
     const int64_t n = chain->n_states;
     for (int64_t chunk = take_chunk(share, -1); chunk < chain->n_chunks; chunk = take_chunk(share, chunk))
         for (int64_t first = chain->chunks[chunk]; first < chain->chunks[chunk + 1]; first += 2) {

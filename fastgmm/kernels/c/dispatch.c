@@ -119,12 +119,12 @@ int64_t fastgmm_incomplete_scratch_bytes(int64_t tile_rows, int64_t n_features, 
     return multiply_add(8, multiply_add(1, numbers, integers), tile);
 }
 
-int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest) {
-    /* As desk_in of chains.h cuts it, twice: five tables and four lines of states, and of each step three lines and a
+int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest, int64_t n_sequences) {
+    /* As desk_in of chains.h cuts it, once or twice: five tables and four lines of states, and of each step three lines and a
      * number. */
     const int64_t line = multiply_add(multiply_add(1, n_states, 7) / 8, 8, 0);
     const int64_t lines = multiply_add(3, longest, multiply_add(5, n_states, 4));
-    return multiply_add(16, multiply_add(lines, line, longest), 0);
+    return multiply_add(n_sequences > 1 ? 16 : 8, multiply_add(lines, line, longest), 0);
 }
 
 int64_t fastgmm_uncertain_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int are_matrices) {

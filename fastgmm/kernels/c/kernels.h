@@ -166,7 +166,7 @@ extern const fastgmm_instruction_set fastgmm_instruction_sets[];
 int64_t fastgmm_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int dtype);
 
 /* The same for chains. */
-int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest);
+int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest, int64_t n_sequences);
 
 /* Of more features a tile has too few rows to repay what a run of one pattern takes to set up. */
 #define FASTGMM_MOST_FEATURES_OF_A_RUN 64

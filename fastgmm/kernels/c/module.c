@@ -728,7 +728,8 @@ static PyObject *call_chain(PyObject *module, PyObject *const *arguments, Py_ssi
     if (arguments[5] != Py_None && vector_of(&call, arguments[5], WRITTEN, 'q', "next", 1, &next) < 0)
         return end(&call, 0);
     call.share.next = next;
-    if (allocate(&call, fastgmm_chain_scratch_bytes(chain.n_states, chain.longest)) < 0) return end(&call, 0);
+    const int64_t n_bytes = fastgmm_chain_scratch_bytes(chain.n_states, chain.longest, chain.n_sequences);
+    if (allocate(&call, n_bytes) < 0) return end(&call, 0);
     const double work = (double)call.rows.n_rows * (double)chain.n_states * (double)(3 * chain.n_states + 20);
     PyThreadState *released = work > WORK_WORTH_THE_GIL ? PyEval_SaveThread() : NULL;
     const fastgmm_chain_kernels *kernels = chosen(module)->of_chains;
