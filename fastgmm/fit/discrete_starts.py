@@ -20,6 +20,8 @@ from fastgmm.sweeps.of_entries import OfEntries, about_nothing, evaluate_entries
 
 # So many rows for each component, and no fewer than the first number, say where components may be.
 _SAMPLE_ROWS, _ROWS_OF_A_COMPONENT = 2000, 50
+# Seeds are looked for among dense rows, a few at a time: of very many features fewer rows must do.
+_NUMBERS_OF_A_SAMPLE, _FEWEST_ROWS_OF_A_COMPONENT = 10_000_000, 5
 # Of the seeds that 'auto' tries a few iterations on the sample tell the likeliest.
 _CANDIDATES, _ITERATIONS = 4, 8
 _RandomState = Callable[[], np.random.RandomState]
@@ -178,6 +180,7 @@ def _sample(rows: Entries, n_components: int, random_state: np.random.RandomStat
     """Some of the rows that weigh something, evenly, and all that have a group where these are few."""
     counted = np.arange(rows.n_rows) if rows.weights is None else np.flatnonzero(rows.weights)
     wanted = max(_SAMPLE_ROWS, n_components * _ROWS_OF_A_COMPONENT)
+    wanted = max(_FEWEST_ROWS_OF_A_COMPONENT * n_components, min(wanted, _NUMBERS_OF_A_SAMPLE // rows.n_features))
     if len(counted) <= wanted:
         return rows if len(counted) == rows.n_rows else rows.take(counted)
     edges = np.linspace(0, len(counted), wanted + 1)
