@@ -1,5 +1,6 @@
 """Of which numbers, families and criterion a selection is wanted, as users say it."""
 
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -40,7 +41,11 @@ def checked_numbers(n_components: Any, caller: str) -> tuple[int, ...]:
 
 def number_of_features(X: "ArrayLike | Blocks") -> int:
     """0 of what is no table, which others refuse."""
-    shape = np.shape(cast("ArrayLike", X)) if not is_blocks(X) else (0, X.form.n_features)
+    if is_blocks(X):
+        return X.form.n_features
+    shape: tuple[int, ...] = ()
+    with suppress(ValueError, TypeError):  # rows of several lengths, and what pretends to be an array
+        shape = np.shape(cast("ArrayLike", X))
     return shape[1] if len(shape) == 2 else 0
 
 
