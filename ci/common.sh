@@ -28,15 +28,15 @@ copy_of_the_sources() { # folder: without anything that was built, or is being b
 # none, and of the second kind all but C alone leave out what may depend on what else is installed.
 other_environment=() other_backend=()
 for name in kernels/test_{panels,groups,c_fuzz,c_instruction_sets,c_process,contract,elementary,huge,log_density,sweep} \
-    kernels/test_{incomplete,incomplete_backends,c_incomplete,c_refusals} \
+    kernels/test_{incomplete,incomplete_backends,c_incomplete,c_refusals} kernels/test_{chains,linear,uncertain,c_uncertain,c_factor} \
     laws/test_{any_input,any_incomplete_input,em_laws,fits,incomplete_fits} files/test_{archive,damaged_files,hostile_files} fit/test_partitions machine/test_whole_file test_moments \
     promises/test_{accuracy,own_family,backends_agree,falls,invariance,out_of_memory,process_state,processes,same_bits,soak} \
-    promises/test_{incomplete,incomplete_accuracy,threads_and_models,fourteen_models,noise} data/test_origin sweeps/test_{bounded,in_memory} model/test_{joint,incomplete_scores} \
+    promises/test_{incomplete,incomplete_accuracy,threads_and_models,fourteen_models,noise,errors_of_rows,factor_analyzers,own_discrete_family} data/test_origin sweeps/test_{bounded,in_memory} model/test_{joint,incomplete_scores} \
     estimator/test_{moments,partial_fit} fit/test_{checkpoint,stepwise} sweeps/test_{on_dask,on_spark,placement}; do
     other_environment+=(--ignore "tests/$name.py")
 done
 for name in cli data files machine show promises/test_{imports,options,pages,public,readme,security,service,signals}.py \
-    estimator/test_{interchange,metadata_routing,pickles,sklearn_mistakes}.py sweeps/test_over_blocks.py; do
+    estimator/test_{interchange,metadata_routing,pickles,sklearn_mistakes,discrete,discrete_selecting,errors_of_rows,hidden_markov}.py sweeps/test_over_blocks.py; do
     other_backend+=(--ignore "tests/$name")
 done
 for ignored in "${other_environment[@]}" "${other_backend[@]}"; do
