@@ -31,7 +31,9 @@ for compiler in gcc clang; do
         translate "$source" -DFASTGMM_NO_VECTORS
     done
     headers="$(python -c "import sysconfig; print(sysconfig.get_path('include'))")"
-    translate fastgmm/kernels/c/module.c -isystem "$headers"
+    for source in fastgmm/kernels/c/*module.c; do
+        translate "$source" -isystem "$headers"
+    done
 done
 echo "--- without vectors"
 tests='c- or test_c_incomplete' # what is refused, and by whom, is the same without vectors

@@ -90,8 +90,11 @@ INLINE void incomplete_sweep(const fastgmm_rows *rows, const fastgmm_prepared *p
     clear_moments(&holes);
     for (Visit visit = BEFORE_ALL_VISITS; next_visit(&visit, rows, section, share);) {
         const int64_t chunk = visit.chunk;
-        const Slot slot = {slots->counts + chunk * n_components, slots->first + chunk * n_components * d,
-                           slots->second + chunk * slots->second_size, slots->totals + 2 * chunk, slots->second_step};
+        const Slot slot = {.counts = slots->counts + chunk * n_components,
+                           .first = slots->first + chunk * n_components * d,
+                           .second = slots->second + chunk * slots->second_size,
+                           .totals = slots->totals + 2 * chunk,
+                           .second_step = slots->second_step};
         sweep_tile_with_holes(rows, &tile, &holes, &run, visit.first, visit.n_valid, &slot);
     }
 }

@@ -207,11 +207,16 @@ OUTLINE void add_run(const fastgmm_rows *rows, Holes *holes, const Run *run, con
     const int64_t n_observed = holes->n_observed, n_components = holes->n_components, n_points = points_of(n);
     const int64_t size = holes->n_blocks * LANES * n_observed;
     const NUMBER margin = negligible_margin(n_components), depth = rows->groups ? (NUMBER)INFINITY : margin + CAUTION;
-    const Family full = {prepare_nothing,     joint_density_full, responsibilities_roots, scale_and_count_roots,
-                         packing_repays_full, add_moments_full};
+    const Family full = {.prepare = prepare_nothing,
+                         .density = joint_density_full,
+                         .responsibilities = responsibilities_roots,
+                         .scale_and_count = scale_and_count_roots,
+                         .packing = packing_repays_full,
+                         .moments = add_moments_full};
     const fastgmm_prepared prepared = {.n_components = n_components, .log_constants = run->constants,
                                        .means = run->means, .scales = run->factors};
-    const Slot slot = {run->counts, run->first, run->second, totals, n_observed * n_observed};
+    const Slot slot = {.counts = run->counts, .first = run->first, .second = run->second, .totals = totals,
+                       .second_step = n_observed * n_observed};
     if (!holes->run_is_ready) prepare_run(holes, run);
     memset(run->counts, 0, (size_t)(holes->n_blocks * LANES) * sizeof(NUMBER));
     memset(run->first, 0, (size_t)size * sizeof(NUMBER));

@@ -555,7 +555,9 @@ static int read_incomplete_slots(Call *call, PyObject *tuple, fastgmm_slots *slo
     if (read_arrays(call, tuple, 0, 5, fields, data) < 0) return -1;
     const int64_t d = call->rows.n_features, n_components = call->prepared.n_components;
     const int64_t step = family == FASTGMM_FULL ? d * d : is_diag ? d : 0;
-    *slots = (fastgmm_slots){data[0], data[1], data[2], data[3], step ? n_components * step : d * d, step, data[4]};
+    *slots = (fastgmm_slots){.counts = data[0], .first = data[1], .second = data[2], .totals = data[3],
+                             .second_size = step ? n_components * step : d * d, .second_step = step,
+                             .observed = data[4]};
     return 0;
 }
 
