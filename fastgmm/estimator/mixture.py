@@ -232,7 +232,6 @@ class GaussianMixture:
         n_components: int = 1,
         *,
         covariance_type: str = "full",
-        rank: int = 1,
         tol: float = 1e-3,
         reg_covar: RegCovar = 1e-6,
         max_iter: int = 100,
@@ -256,6 +255,7 @@ class GaussianMixture:
         assignment: Assignment = "soft",
         annealing: float | None = None,
         noise: NoiseOption | None = None,
+        rank: int = 1,
         learning_decay: float = 0.7,
         learning_offset: float = 2.0,
     ) -> None:

@@ -67,9 +67,6 @@ class Options:
     n_components: int = option(1, integer_from(1), "-k --components", "number of components", metavar="COMPONENTS")
     # Any name: families may be added.
     covariance_type: str = option("full", choice(FAMILIES), "--covariance-type")
-    rank: int = option(
-        1, integer_from(1), "--rank", "of factor and ppca: directions of a component", metavar="RANK", in_sklearn=False
-    )
     tol: float = option(1e-3, rules.SIZE, "--tol", "stop below this change")
     reg_covar: RegCovar = option(
         1e-6,
@@ -149,6 +146,9 @@ class Options:
         "rows of no component, evenly spread over the box of the data, or over a volume",
         metavar="box|VOLUME",
         in_sklearn=False,
+    )
+    rank: int = option(
+        1, integer_from(1), "--rank", "of factor and ppca: directions of a component", metavar="RANK", in_sklearn=False
     )
     # Of partial_fit, with the names and limits of scikit-learn's LatentDirichletAllocation.
     learning_decay: float = option(0.7, rules.SHARE_OR_0, in_sklearn=False)
