@@ -36,10 +36,6 @@ class GaussianMixture:
         Every component has its own matrix; all share one; own variances without correlations; one own variance. Or
         ``'EII'`` to ``'VVV'``: whether volumes, shapes and axes are equal (E), vary (V), or are those of a unit matrix.
         Or ``'factor'`` and ``'ppca'``, of ``rank`` directions, for hundreds of features.
-    rank : int, default=1
-        Of ``'factor'``, factor analyzers [9]_, whose covariances are ΛΛᵀ + diag(ψ) with loadings Λ (n_features, rank),
-        and ``'ppca'``, probabilistic principal components [10]_, ΛΛᵀ + σ²I: below n_features. No matrix is made of
-        them. They take neither missing values nor a ``prior``, and ``reg_covar`` is the least that ψ may be.
     tol : float, default=1e-3
         EM stops when the mean log-likelihood of a point rises by less, be it on a plateau: see :class:`fastgmm.Step`
         for how ``history_`` shows that. A fall (``Step.fell``), due to ``reg_covar``, does not stop it.
@@ -113,6 +109,10 @@ class GaussianMixture:
         Rows of no component, spread evenly over the box that holds all rows, or over this volume [8]_. Their share is
         estimated, ``predict`` labels them -1, and the last column of ``predict_proba`` is theirs. For complete rows
         without labels, and for families of which no component shares all of its covariance with the others.
+    rank : int, default=1
+        Of ``'factor'``, factor analyzers [9]_, whose covariances are ΛΛᵀ + diag(ψ) with loadings Λ (n_features, rank),
+        and ``'ppca'``, probabilistic principal components [10]_, ΛΛᵀ + σ²I: below n_features. No matrix is made of
+        them. They take neither missing values nor a ``prior``, and ``reg_covar`` is the least that ψ may be.
     learning_decay : float, default=0.7
         Of the share (t + ``learning_offset``)^(−``learning_decay``) that ``partial_fit`` gives to a batch t [7]_. Above
         0.5, and up to 1, the model settles; the smaller, the sooner it forgets its start.
