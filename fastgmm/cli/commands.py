@@ -36,7 +36,7 @@ from fastgmm.estimator.mixture import GaussianMixture
 from fastgmm.files.model_file import SavedModel, load_model
 from fastgmm.model.attributes import family_name, parameters_of
 from fastgmm.model.criteria import bic as information_criterion
-from fastgmm.model.criteria import free_parameters
+from fastgmm.model.scoring import scorer_of
 from fastgmm.parameters import Array
 from fastgmm.rows import Rows
 from fastgmm.show.progress import Progress, show_progress
@@ -94,7 +94,7 @@ def fit(arguments: Namespace) -> Report:
         mixture.save(arguments.output)
     n_points, n_features = points.values.shape
     score = mixture.score(points, errors=errors)
-    n_parameters = free_parameters(family_name(vars(mixture)), mixture.n_components, n_features)
+    n_parameters = scorer_of(vars(mixture)).n_parameters
     bic = information_criterion(score, _n_informative(points.values), n_parameters)
     fitted = FittedPoints(n_points, n_features, str(points.values.dtype), score, bic)
     return fit_report(arguments, mixture, fitted, seconds)

@@ -14,7 +14,7 @@ from fastgmm.errors import not_fitted
 from fastgmm.estimator.calls import SWEEPS_OF_A_FIT, rows_of_a_start
 from fastgmm.estimator.of_blocks import refuse_blocks
 from fastgmm.families import FAMILIES
-from fastgmm.families.check import check_covariances
+from fastgmm.families.check import check_covariances, require_features
 from fastgmm.files.chain_file import SavedChain
 from fastgmm.files.plain import plain
 from fastgmm.fit import rules
@@ -139,6 +139,9 @@ def _learning(attributes: Mapping[str, Any], name: str, n_states: int, n_feature
     given = {letter: attributes[LETTERS[letter]] for letter in left}
     start, transitions, means, covariances = (given.get(letter) for letter in LETTERS)
     family = FAMILIES[attributes["covariance_type"]]
+    require_features(family, n_features)
+    if family.rank is not None:
+        raise ValueError(f"{name} takes no factor analyzers; got covariance_type={family.name!r}.")
     if means is not None and checked_means(means).shape != (n_states, n_features):
         raise ValueError(f"means_ must have the shape {(n_states, n_features)}; got {np.shape(means)}")
     if covariances is not None:
@@ -232,6 +235,11 @@ def ready_to_score(estimator: Any, X: ArrayLike, lengths: ArrayLike | None) -> t
     return scorer, rows, checked_lengths(lengths, rows.shape[0])
 
 
+def _work_of_chains(rows: Rows, n_states: int) -> float:
+    """Multiply-adds of densities, and of three products with the transitions."""
+    return work_of(*rows.shape, n_states) + 3.0 * rows.shape[0] * n_states**2
+
+
 def likelihood_and_posteriors(
     estimator: Any, X: ArrayLike, lengths: ArrayLike | None, with_posteriors: bool
 ) -> tuple[float, FloatArray]:
@@ -239,7 +247,7 @@ def likelihood_and_posteriors(
     scorer, rows, own_lengths = ready_to_score(estimator, X, lengths)
     posteriors = np.empty((rows.shape[0], scorer.n_states)) if with_posteriors else None
     work = partial(scorer.log_likelihoods, rows, own_lengths, posteriors)
-    found = attended(work, work_of(*rows.shape, scorer.n_states))
+    found = attended(work, _work_of_chains(rows, scorer.n_states))
     return float(found.sum()), np.empty((0, 0)) if posteriors is None else posteriors
 
 
@@ -253,7 +261,7 @@ def decoded(estimator: Any, X: ArrayLike, lengths: ArrayLike | None, algorithm: 
         return float(posteriors.max(axis=1).sum()), posteriors.argmax(axis=1)
     scorer, rows, own_lengths = ready_to_score(estimator, X, lengths)
     work = partial(scorer.paths, rows, own_lengths)
-    log_probabilities, states = attended(work, work_of(*rows.shape, scorer.n_states))
+    log_probabilities, states = attended(work, _work_of_chains(rows, scorer.n_states))
     return float(log_probabilities.sum()), states
 
 

@@ -1,6 +1,5 @@
 """``select_components``: the choice among numbers of components of mixtures of counts and categories."""
 
-import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -10,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.counts import SparseMatrix
 from fastgmm.estimator.discrete_methods import scored
+from fastgmm.estimator.ranges import checked_numbers
 from fastgmm.fit import rules
 from fastgmm.fit.options import InvalidParameterError, Option, check_options
 
@@ -51,7 +51,7 @@ class ComponentSelection(Generic[Mixture]):
 def select_components(
     mixture: Mixture,
     X: "ArrayLike | SparseMatrix",
-    n_components: Iterable[int],
+    n_components: int | Iterable[int],
     criterion: Literal["bic", "aic", "icl"] = "bic",
 ) -> ComponentSelection[Mixture]:
     """Fit a mixture of counts or categories with several numbers of components, and choose among them.
@@ -61,8 +61,8 @@ def select_components(
     mixture : BernoulliMixture, PoissonMixture, MultinomialMixture or CategoricalMixture
         Not fitted itself: copies of it are.
     X : array-like or sparse matrix of shape (n_samples, n_features)
-    n_components : iterable of int
-        The candidates; those beyond the number of rows are left out.
+    n_components : int or iterable of int
+        The candidates, of which a number n means 1 to n; those beyond the number of rows are left out.
     criterion : {'bic', 'aic', 'icl'}, default='bic'
 
     Returns
@@ -83,9 +83,9 @@ def select_components(
     2
     """
     check_options({"criterion": criterion}, "select_components", _OPTIONS)
-    candidates = sorted(set(n_components))
+    candidates = checked_numbers(n_components, "select_components")
     n_rows = X.shape[0] if hasattr(X, "shape") else len(np.asarray(X))
-    candidates = [number for number in candidates if number <= n_rows]
+    candidates = tuple(number for number in candidates if number <= n_rows)
     if not candidates:
         raise InvalidParameterError("n_components of select_components must name a number of at most the rows of X")
     models = {number: _fitted(mixture, X, number) for number in candidates}
@@ -104,7 +104,7 @@ def select_components(
 
 
 def _fitted(mixture: Mixture, X: Any, n_components: int) -> Mixture:
-    own: Any = copy.copy(mixture)
+    own: Any = mixture
     own = type(own)(**own.get_params(deep=False)).set_params(n_components=n_components)
     fitted: Mixture = own.fit(X)
     return fitted

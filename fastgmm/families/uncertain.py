@@ -9,7 +9,12 @@ from fastgmm.parameters import FloatArray, Parameters, PreparedUncertain, Uncert
 def prepare_uncertain(
     family: CovarianceFamily, parameters: Parameters, are_matrices: bool, exponent: float = 1.0
 ) -> PreparedUncertain:
-    """Variances stay such where the errors are no matrices: then all features are by themselves."""
+    """Variances stay such where the errors are no matrices: then all features are by themselves.
+
+    Raises ``ValueError`` for factor analyzers, of whose covariances there are no matrices.
+    """
+    if family.rank is not None:
+        raise ValueError(f"Factor analyzers take no known errors; got covariance_type={family.name!r}.")
     with np.errstate(divide="ignore"):  # a weight of 0
         log_weights = np.log(parameters.weights)
     means = np.array(parameters.means, np.float64, order="C")

@@ -45,12 +45,26 @@ def _left_of(family: CovarianceFamily, covariances: FloatArray, errors: FloatArr
 
 
 def mean_errors(rows: Rows) -> FloatArray:
-    """The mean covariance (d, d) of the errors of some rows, each entry over the rows that have both features."""
+    """The mean covariance (d, d) of the errors of some rows, each entry over the rows that have both features.
+
+    Errors that are larger than the variance of what was measured say that nothing is known, however much larger they
+    are: a single row must not rule the mean.
+    """
     assert rows.errors is not None
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
     there = (~np.isnan(rows.values)).astype(np.float64)
     total = (there.T * weights) @ there
-    errors = rows.errors.astype(np.float64)
+    errors = _at_most(np.nanvar(rows.values, axis=0, dtype=np.float64), rows.errors.astype(np.float64))
     sums = np.diag(weights @ errors) if errors.ndim == 2 else np.tensordot(weights, errors, 1)
     mean: FloatArray = sums / np.where(total > 0, total, 1.0)
     return mean
+
+
+def _at_most(variances: FloatArray, errors: FloatArray) -> FloatArray:
+    """Errors of which no variance is larger than those (d,): covariances keep their form."""
+    if errors.ndim == 2:
+        return np.minimum(errors, variances)
+    own = np.diagonal(errors, axis1=1, axis2=2)
+    factors = np.divide(variances, own, out=np.ones_like(own), where=own > variances).min(axis=1)
+    capped: FloatArray = errors * factors[:, np.newaxis, np.newaxis]
+    return capped

@@ -296,8 +296,12 @@ def runs_of_em(
 
     if earlier is not None:
         means = less_origin(earlier.parameters.means, origin)
-        weights = earlier.parameters.weights * (1.0 - earlier.noise_weight)
-        yield lambda: run(replace(earlier.parameters, weights=weights, means=means), lower_bound=earlier.lower_bound)
+        start = replace(earlier.parameters, means=means)
+        if earlier.noise_weight > 0:
+            start = replace(start, weights=start.weights * (1.0 - earlier.noise_weight))
+        else:  # noise that was not there would stay away
+            start = with_share_of_noise(start, noise)
+        yield lambda: run(start, lower_bound=earlier.lower_bound)
         return
     for restart in range(options.n_init):
 

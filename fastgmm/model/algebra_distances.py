@@ -21,7 +21,7 @@ from fastgmm.model.algebra_common import (
     require_mixture,
     whole_number,
 )
-from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.model.scoring import Scorer, require_no_noise, scorer_of
 from fastgmm.parameters import FloatArray, FloatingArray, Parameters
 from fastgmm.rows import Rows
 
@@ -250,6 +250,8 @@ def kl_divergence(
     attributes = attributes_of(self)
     parameters, own = as_fitted(attributes), scorer_of(attributes)
     others = scorer_of(attributes_of(require_mixture(other)))
+    require_no_noise(own, "kl_divergence")
+    require_no_noise(others, "kl_divergence")
     if own.shape[1] != others.shape[1]:
         raise ValueError(f"The other mixture has {others.shape[1]} features, and this one {own.shape[1]}.")
     source = check_random_state(self.random_state if random_state is None else random_state)

@@ -17,7 +17,7 @@ from fastgmm.machine.waiting import attended, import_whole
 from fastgmm.model import sampling
 from fastgmm.model.algebra_common import attributes_of, whole_number
 from fastgmm.model.algebra_distances import require_complete, squared_distances
-from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.model.scoring import Scorer, require_no_noise, scorer_of
 from fastgmm.parameters import FloatArray, Parameters
 from fastgmm.rows import Rows
 
@@ -73,6 +73,7 @@ def outlier_p_values(
     n_samples = whole_number(n_samples, "n_samples", "outlier_p_values")
     scorer, rows = self._ready_to_score(X)
     require_complete(rows, "outlier_p_values")
+    require_no_noise(scorer, "outlier_p_values")
     if scorer.shape[0] == 1:
         return _tails_of_chi_squared(scorer, rows)
     drawn = _log_densities_of_draws(self, scorer, n_samples, random_state)
@@ -140,6 +141,7 @@ def density_region(
     if not ((shares >= 0.0) & (shares <= 1.0)).all():
         raise ValueError("level should be a probability, a number from 0 to 1.")
     scorer = scorer_of(attributes_of(self))
+    require_no_noise(scorer, "density_region")
     if scorer.shape[0] == 1:
         halves = import_whole("scipy.special").gammaincinv(scorer.shape[1] / 2, shares)
         return np.asarray(float(scorer.in_double.log_constants[0]) - halves, np.float64)

@@ -29,7 +29,10 @@ def expected_values(rows: Rows, scorer: Scorer, n_threads: int | None) -> tuple[
 
 
 def _of_components(rows: Rows, means: FloatArray, matrices: FloatArray) -> Expected:
-    """μ + b (K, n, d) and B (K, n, d, d): with T = Σ + S of what is observed, b = ΣT⁻¹δ and B = Σ − ΣT⁻¹Σ."""
+    """μ + b (K, n, d) and B (K, n, d, d): with T = Σ + S of what is observed, b = ΣT⁻¹δ and B = Σ − ΣT⁻¹Σ.
+
+    Where all is observed and errors are the smaller, that is S − ST⁻¹S, of which nothing cancels.
+    """
     assert rows.errors is not None
     d = rows.shape[1]
     values, errors = rows.points().astype(np.float64), rows.errors.astype(np.float64)
@@ -45,6 +48,10 @@ def _of_components(rows: Rows, means: FloatArray, matrices: FloatArray) -> Expec
         whitened = np.linalg.solve(lower, differences[k, :, :, np.newaxis])[:, :, 0]
         expected[k] = means[k] + np.einsum("nij,ni->nj", explained, whitened)
         left[k] = matrix - np.swapaxes(explained, 1, 2) @ explained
+        are_small = there.all(axis=1) & (np.trace(errors, axis1=1, axis2=2) < np.trace(matrix))
+        small = errors[are_small]
+        shrunk = np.linalg.solve(lower[are_small], small)
+        left[k, are_small] = small - np.swapaxes(shrunk, 1, 2) @ shrunk
     return expected, left
 
 

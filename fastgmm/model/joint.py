@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastgmm.model.scoring import Scorer, scorer_of
+from fastgmm.model.scoring import Scorer, require_no_noise, scorer_of
 from fastgmm.parameters import FloatArray, FloatingArray
 
 
@@ -43,6 +43,7 @@ def predict_joint_log_proba(self: Any, X: "ArrayLike") -> FloatingArray:
     array([[  -1.61, -201.61]])
     """
     scorer, rows = self._ready_to_score(X)
+    require_no_noise(scorer, "predict_joint_log_proba")
     densities: FloatingArray = scorer.joint(rows, self.n_threads)
     return densities
 
@@ -54,6 +55,7 @@ def estimate_log_prob(self: Any, X: ArrayLike) -> FloatingArray:
     n_components = len(alike._fitted()["means_"])
     alike.weights_ = np.full(n_components, 1.0 / n_components)
     scorer, rows = alike._ready_to_score(X)
+    require_no_noise(scorer, "_estimate_log_prob")
     densities: FloatingArray = scorer.joint(rows, self.n_threads)
     return densities + math.log(n_components)
 

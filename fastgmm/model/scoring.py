@@ -192,6 +192,12 @@ class Scorer:
         return result
 
 
+def require_no_noise(scorer: Scorer, name: str) -> None:
+    """Refuse what would draw rows from the components alone, and compare them with densities of noise as well."""
+    if scorer.noise is not None:
+        raise ValueError(f"{name} of a mixture with noise is not offered.")
+
+
 def scorer_of(attributes: Mapping[str, Any]) -> Scorer:
     """The scorer among the attributes of a fitted estimator, or a new one where some were set by hand.
 

@@ -418,3 +418,12 @@ def test_check_estimator_passes(family):
     results = checks.check_estimator(MIXTURES[family](), on_skip=None, on_fail=None, expected_failed_checks=wrong)
     assert not [(each["check_name"], each["exception"]) for each in results if each["status"] == "failed"]
     assert sum(each["status"] == "passed" for each in results) > 30
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("family", WITH_MISSING)
+def test_a_row_with_holes_has_the_same_bits_alone_as_among_others(family, backend, rng):
+    X = with_holes(rows_of(family, rng), rng)
+    mixture = MIXTURES[family](2, random_state=0, max_iter=3, backend=backend).fit(X)
+    alone = [mixture.score_samples(X[i : i + 1])[0] for i in range(len(X))]
+    assert np.array_equal(alone, mixture.score_samples(X))

@@ -41,6 +41,7 @@ def test_parameters_are_counted_as_the_families_have_them(rng):
 def test_candidates_beyond_the_rows_are_left_out():
     chosen = select_components(BernoulliMixture(random_state=0), [[1, 0], [0, 1]], [1, 2, 3])
     assert list(chosen.models_) == [1, 2]
+    assert list(select_components(BernoulliMixture(random_state=0), [[1, 0], [0, 1]], 2).models_) == [1, 2]
     with pytest.raises(ValueError, match="n_components"):
         select_components(BernoulliMixture(), [[1, 0]], [2])
     with pytest.raises(ValueError, match="'criterion'"):

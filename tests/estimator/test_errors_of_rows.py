@@ -218,3 +218,30 @@ def test_denoised_rows_are_those_of_the_oracle(family, kind):
         assert_close(found[row], mean, 1e-11, 1.0)
         assert_close(left[row], total, 1e-11, 1.0)
     assert gm.denoise(values.astype(np.float32), errors).dtype == np.float32
+
+
+def test_a_row_of_which_nothing_is_known_does_not_rule_the_start():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(1000, 2)) + 6.0 * rng.integers(2, size=(1000, 1))
+    errors = np.full(rows.shape, 0.2)
+    errors[0] = 1e6
+    for given in (errors, errors[:, :, np.newaxis] * np.eye(2)):
+        gm = GaussianMixture(2, random_state=0).fit(rows, errors=given)
+        assert_close(np.sort(gm.means_[:, 0]), np.array([0.0, 6.0]), 0.05)
+
+
+def test_small_errors_keep_their_digits_in_what_is_left_of_them():
+    gm = GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [[[4.0, 1.0], [1.0, 2.0]]])
+    for scale in (1e-6, 1e-12, 1e-18):
+        errors = np.diag([scale, 2.0 * scale])
+        _, left = gm.denoise([[1.0, -1.0]], errors[np.newaxis], return_cov=True)
+        exact = np.linalg.inv(np.linalg.inv(gm.covariances_[0]) + np.linalg.inv(errors))
+        assert_close(left[0], exact, 1e-9)
+
+
+def test_factor_analyzers_take_no_errors_in_words():
+    gm = GaussianMixture(2, covariance_type="factor", random_state=0)
+    with pytest.raises(ValueError, match="take no known errors"):
+        gm.fit(X, errors=ERRORS)
+    with pytest.raises(ValueError, match="take no known errors"):
+        GaussianMixture(2, covariance_type="factor", random_state=0).fit(X).score(X, errors=ERRORS)

@@ -359,3 +359,9 @@ def test_names_of_columns_are_kept_and_checked(sequences: tuple[FloatArray, IntA
         hmm.predict(pandas.DataFrame(X, columns=["b", "a"]), lengths)
     with pytest.raises(NotFittedError):
         GaussianHMM().predict(X)
+
+
+@pytest.mark.parametrize(("name", "words"), [("factor", "takes no factor analyzers"), ("E", "a single feature")])
+def test_families_that_are_not_for_these_emissions_are_refused(name: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        GaussianHMM(2, name, random_state=0).fit(np.random.default_rng(0).normal(size=(50, 2)))

@@ -205,3 +205,16 @@ def test_nor_do_single_steps_and_what_others_know_of_mixtures(points: FloatArray
         with pytest.raises(ValueError, match="noise"):
             refused(points)
     assert gm.marginal([0]).weights_.sum() == pytest.approx(1.0)
+
+
+def test_what_draws_rows_from_components_alone_is_refused(points: FloatArray) -> None:
+    gm = mixture().fit(points)
+    asked = gm.density_region, gm.outlier_p_values, gm.kl_divergence, gm.predict_joint_log_proba
+    for ask, argument in zip(asked, (0.9, points, gm, points), strict=True):
+        with pytest.raises(ValueError, match="of a mixture with noise is not offered"):
+            ask(argument)
+
+
+def test_a_warm_start_may_find_noise_where_there_was_none(points: FloatArray) -> None:
+    gm = mixture(noise=None, warm_start=True).fit(points).set_params(noise="box").fit(points)
+    assert gm.noise_weight_ == pytest.approx(mixture().fit(points).noise_weight_, abs=0.01)

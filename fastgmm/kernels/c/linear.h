@@ -288,9 +288,11 @@ OUTLINE void add_together(const fastgmm_linear *prepared, const Desks *desks, do
     }
 }
 
-/* Put the entries of rows on their desks, and where most numbers are entries the table; whether that was done. */
-INLINE int are_together(const Desks *desks, const int64_t *n_entries, int n_rows, int64_t n_lines) {
+/* Put the entries of rows on their desks, and where most numbers are entries the table; whether that was done. A missing
+ * value is another line of the table, but stands where its feature does among entries: a row has one order of sums alone. */
+INLINE int are_together(const Desks *desks, const int64_t *n_entries, int n_rows, int64_t n_lines, int has_missing) {
     int64_t total = 0;
+    if (has_missing) return 0;
     for (int row = 0; row < n_rows; row++) total += n_entries[row];
     if (n_rows < ROWS_TOGETHER || 2 * total < ROWS_TOGETHER * n_lines) return 0;
     memset(desks->table, 0, (size_t)(8 * ROWS_TOGETHER * n_lines));
@@ -307,7 +309,7 @@ INLINE void sweep_together(const fastgmm_entries *rows, const fastgmm_linear *pr
     const double margin = (double)negligible_margin(n_components);
     int64_t n_entries[ROWS_TOGETHER], n_active[ROWS_TOGETHER], all_active = 0;
     for (int row = 0; row < n_rows; row++) n_entries[row] = entries_of(rows, places[row], &desks->desks[row]);
-    const int together = are_together(desks, n_entries, n_rows, prepared->n_lines);
+    const int together = are_together(desks, n_entries, n_rows, prepared->n_lines, rows->has_missing);
     if (together) put_joint_together(prepared, desks);
     for (int row = 0; row < n_rows; row++) {
         const LinearDesk *desk = &desks->desks[row];
@@ -378,7 +380,7 @@ static void NAME(linear_log_density, entries)(const fastgmm_entries *rows, const
             const int n_rows = (int)smaller(ROWS_TOGETHER, end - i);
             int64_t n_entries[ROWS_TOGETHER];
             for (int row = 0; row < n_rows; row++) n_entries[row] = entries_of(rows, i + row, &desks.desks[row]);
-            const int together = are_together(&desks, n_entries, n_rows, prepared->n_lines);
+            const int together = are_together(&desks, n_entries, n_rows, prepared->n_lines, rows->has_missing);
             if (together) put_joint_together(prepared, &desks);
             for (int row = 0; row < n_rows; row++) {
                 const LinearDesk *desk = &desks.desks[row];
