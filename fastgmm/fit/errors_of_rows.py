@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
 from fastgmm.parameters import FloatArray, Parameters
-from fastgmm.rows import Rows
 from fastgmm.sweeps.uncertain import UncertainSweep
 
 # A start keeps so much of what was measured and errors together, at least: EM comes down from there as far as the rows
@@ -20,7 +20,7 @@ def less_errors(sweep: UncertainSweep, start: Parameters) -> Parameters:
     With Σ + E = RRᵀ, and λ the variances of E in its units, what is left is R·max(I − 2Λ, least)·Rᵀ: Σ − E, but never
     singular as long as there are errors, as the covariance of what a single row has named is.
     """
-    family, errors = sweep.family, mean_errors(sweep.facts.sample)
+    family, errors = sweep.family, mean_errors(sweep.facts)
     counts = start.weights * sweep.facts.total_weight
     covariances = _left_of(family, start.covariances, errors)
     return replace(start, covariances=family.constrained(covariances, counts, start.covariances))
@@ -44,17 +44,18 @@ def _left_of(family: CovarianceFamily, covariances: FloatArray, errors: FloatArr
     return symmetric.reshape(covariances.shape)
 
 
-def mean_errors(rows: Rows) -> FloatArray:
-    """The mean covariance (d, d) of the errors of some rows, each entry over the rows that have both features.
+def mean_errors(facts: Facts) -> FloatArray:
+    """The mean covariance (d, d) of the errors of a sample, each entry over the rows that have both features.
 
     Errors that are larger than the variance of what was measured say that nothing is known, however much larger they
     are: a single row must not rule the mean.
     """
+    rows = facts.sample
     assert rows.errors is not None
     weights = np.ones(rows.shape[0]) if rows.weights is None else rows.weights
     there = (~np.isnan(rows.values)).astype(np.float64)
     total = (there.T * weights) @ there
-    errors = _at_most(np.nanvar(rows.values, axis=0, dtype=np.float64), rows.errors.astype(np.float64))
+    errors = _at_most(facts.variances, rows.errors.astype(np.float64))
     sums = np.diag(weights @ errors) if errors.ndim == 2 else np.tensordot(weights, errors, 1)
     mean: FloatArray = sums / np.where(total > 0, total, 1.0)
     return mean

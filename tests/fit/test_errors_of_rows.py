@@ -17,17 +17,17 @@ def test_mean_errors_are_those_of_the_rows_that_have_the_features():
     values = np.array([[10.0, 20.0], [np.nan, 10.0], [30.0, 40.0]])
     errors = np.array([[[1.0, 0.5], [0.5, 2.0]], [[0.0, 0.0], [0.0, 5.0]], [[3.0, 0.1], [0.1, 2.0]]])
     rows = Rows(values, np.array([1.0, 1.0, 3.0]), has_missing=True, errors=errors)
-    assert_close(mean_errors(rows), np.array([[2.5, 0.2], [0.2, 13.0 / 5.0]]), 1e-15)
+    assert_close(mean_errors(Facts(rows)), np.array([[2.5, 0.2], [0.2, 13.0 / 5.0]]), 1e-15)
     only = Rows(values, has_missing=True, errors=np.array([[1.0, 2.0], [0.0, 5.0], [3.0, 2.0]]))
-    assert_close(mean_errors(only), np.diag([2.0, 3.0]), 1e-15)
+    assert_close(mean_errors(Facts(only)), np.diag([2.0, 3.0]), 1e-15)
 
 
 def test_errors_count_no_further_than_what_was_measured_varies():
     values = np.array([[0.0, 0.0], [2.0, 4.0]])
     variances = Rows(values, errors=np.array([[0.5, 1e9], [1e9, 1.0]]))
-    assert_close(mean_errors(variances), np.diag([0.75, 2.5]), 1e-15)
+    assert_close(mean_errors(Facts(variances)), np.diag([0.75, 2.5]), 1e-15)
     matrices = Rows(values, errors=np.array([np.diag([1e9, 1e9]), np.diag([0.5, 2.0])]))
-    assert_close(mean_errors(matrices), np.diag([0.75, 1.5]), 1e-15)
+    assert_close(mean_errors(Facts(matrices)), np.diag([0.75, 1.5]), 1e-15)
 
 
 def started(name, covariances, errors):
