@@ -41,7 +41,7 @@ def aic(self: Any, X: "ArrayLike", lengths: "ArrayLike | None" = None) -> float:
     >>> round(GaussianHMM().fit([[-1.0], [1.0]]).aic([[-1.0], [1.0]]), 3)
     9.676
     """
-    log_likelihood, _ = chain_calls.likelihood_and_posteriors(self, X, lengths, with_posteriors=False)
+    log_likelihood, _ = chain_calls.likelihood(self, X, lengths)
     return criteria.aic(log_likelihood, 1.0, chain_calls.n_parameters(self))
 
 
@@ -68,8 +68,7 @@ def bic(self: Any, X: "ArrayLike", lengths: "ArrayLike | None" = None) -> float:
     >>> round(GaussianHMM().fit([[-1.0], [1.0]]).bic([[-1.0], [1.0]]), 3)
     7.062
     """
-    log_likelihood, posteriors = chain_calls.likelihood_and_posteriors(self, X, lengths, with_posteriors=True)
-    n_samples = len(posteriors)
+    log_likelihood, n_samples = chain_calls.likelihood(self, X, lengths)
     return criteria.bic(log_likelihood / n_samples, n_samples, chain_calls.n_parameters(self))
 
 

@@ -240,15 +240,19 @@ def _work_of_chains(rows: Rows, n_states: int) -> float:
     return work_of(*rows.shape, n_states) + 3.0 * rows.shape[0] * n_states**2
 
 
-def likelihood_and_posteriors(
-    estimator: Any, X: ArrayLike, lengths: ArrayLike | None, with_posteriors: bool
-) -> tuple[float, FloatArray]:
-    """The log-likelihood of all sequences together, and p(state | sequence) of every step where that is wanted."""
+def likelihood(estimator: Any, X: ArrayLike, lengths: ArrayLike | None) -> tuple[float, int]:
+    """The log-likelihood of all sequences together, and how many steps they have."""
     scorer, rows, own_lengths = ready_to_score(estimator, X, lengths)
-    posteriors = np.empty((rows.shape[0], scorer.n_states)) if with_posteriors else None
+    work = partial(scorer.log_likelihoods, rows, own_lengths)
+    return float(attended(work, _work_of_chains(rows, scorer.n_states)).sum()), rows.shape[0]
+
+
+def likelihood_and_posteriors(estimator: Any, X: ArrayLike, lengths: ArrayLike | None) -> tuple[float, FloatArray]:
+    """The log-likelihood of all sequences together, and p(state | sequence) of every step."""
+    scorer, rows, own_lengths = ready_to_score(estimator, X, lengths)
+    posteriors = np.empty((rows.shape[0], scorer.n_states))
     work = partial(scorer.log_likelihoods, rows, own_lengths, posteriors)
-    found = attended(work, _work_of_chains(rows, scorer.n_states))
-    return float(found.sum()), np.empty((0, 0)) if posteriors is None else posteriors
+    return float(attended(work, _work_of_chains(rows, scorer.n_states)).sum()), posteriors
 
 
 def decoded(estimator: Any, X: ArrayLike, lengths: ArrayLike | None, algorithm: str | None) -> tuple[float, IntArray]:
@@ -257,7 +261,7 @@ def decoded(estimator: Any, X: ArrayLike, lengths: ArrayLike | None, algorithm: 
     if chosen not in ALGORITHMS:
         raise ValueError(f"algorithm must be among {', '.join(map(repr, ALGORITHMS))}; got {chosen!r}")
     if chosen == "map":
-        _, posteriors = likelihood_and_posteriors(estimator, X, lengths, with_posteriors=True)
+        _, posteriors = likelihood_and_posteriors(estimator, X, lengths)
         return float(posteriors.max(axis=1).sum()), posteriors.argmax(axis=1)
     scorer, rows, own_lengths = ready_to_score(estimator, X, lengths)
     work = partial(scorer.paths, rows, own_lengths)

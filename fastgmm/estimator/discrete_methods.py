@@ -314,9 +314,14 @@ def icl(self: Any, X: "ArrayLike | SparseMatrix") -> float:
     >>> mixture.icl(X) == mixture.bic(X)
     True
     """
+    return criteria.icl(bic(self, X), log_certainty(self, X))
+
+
+def log_certainty(self: Any, X: Any) -> float:
+    """Σ log maxₖ r of the rows."""
     model, rows = ready_to_score(self, X)
     shares = model.evaluate(rows, self.backend, self.n_threads, "responsibilities")
-    return criteria.icl(bic(self, X), float(np.log(shares.max(axis=1)).sum()))
+    return float(np.log(shares.max(axis=1)).sum())
 
 
 def sample(self: Any, n_samples: int = 1) -> "tuple[Array, IntArray]":

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastgmm.data.counts import SparseMatrix
-from fastgmm.estimator.discrete_methods import scored
+from fastgmm.estimator.discrete_methods import log_certainty, scored
 from fastgmm.estimator.ranges import checked_numbers
 from fastgmm.fit import rules
 from fastgmm.fit.options import InvalidParameterError, Option, check_options
+from fastgmm.model import criteria
 
 _CRITERIA = ("bic", "aic", "icl")
 _OPTIONS = {"criterion": Option("bic", rules.choice(_CRITERIA))}
@@ -94,8 +95,9 @@ def select_components(
     )
     for line, (number, model) in zip(table, models.items(), strict=True):
         found: Any = model
-        score, n_counted, n_parameters = scored(found, X, None, None)
-        values = score * n_counted, found.bic(X), found.aic(X), found.icl(X)
+        score, n_counted, n_parameters = worth = scored(found, X, None, None)
+        bic = criteria.bic(*worth)
+        values = score * n_counted, bic, criteria.aic(*worth), criteria.icl(bic, log_certainty(found, X))
         line["n_components"], line["n_parameters"], line["converged"] = number, n_parameters, found.converged_
         for name, value in zip(("log_likelihood", *_CRITERIA), values, strict=True):
             line[name] = value

@@ -223,7 +223,7 @@ class GaussianHMM:
         >>> round(GaussianHMM().fit([[-1.0], [1.0]]).score([[0.0], [0.0]]), 3)
         -1.838
         """
-        return chain_calls.likelihood_and_posteriors(self, X, lengths, with_posteriors=False)[0]
+        return chain_calls.likelihood(self, X, lengths)[0]
 
     def score_samples(self, X: "ArrayLike", lengths: "ArrayLike | None" = None) -> tuple[float, FloatArray]:
         """The log-likelihood of all sequences together, and the posteriors of ``predict_proba``.
@@ -249,7 +249,7 @@ class GaussianHMM:
         >>> GaussianHMM().fit([[-1.0], [1.0]]).score_samples([[0.0]])[1]
         array([[1.]])
         """
-        return chain_calls.likelihood_and_posteriors(self, X, lengths, with_posteriors=True)
+        return chain_calls.likelihood_and_posteriors(self, X, lengths)
 
     def predict_proba(self, X: "ArrayLike", lengths: "ArrayLike | None" = None) -> FloatArray:
         """The probabilities of the states of every step, given all of its sequence.
@@ -276,7 +276,7 @@ class GaussianHMM:
         array([[1.],
                [1.]])
         """
-        return chain_calls.likelihood_and_posteriors(self, X, lengths, with_posteriors=True)[1]
+        return chain_calls.likelihood_and_posteriors(self, X, lengths)[1]
 
     def decode(
         self, X: "ArrayLike", lengths: "ArrayLike | None" = None, algorithm: Algorithm | None = None
