@@ -127,6 +127,11 @@ class PreparedLinear(NamedTuple):
     loadings: FloatArray
 
 
+def empty_loadings(n_lines: int, n_components: int) -> FloatArray:
+    """Lines of loadings that are all 0."""
+    return np.zeros((n_lines, -(-n_components // 8) * 8))
+
+
 def scales_of(prepared: Prepared) -> Array:
     """What stands for the covariances, the third field of all: factors, inverse deviations or precisions."""
     return prepared[2]

@@ -21,6 +21,7 @@ from fastgmm.machine.whole_file import AnyPath
 from fastgmm.model.attributes import (
     ARRAYS,
     completed,
+    has_noise,
     has_parameters,
     no_history,
     parameter_attributes,
@@ -163,7 +164,7 @@ def to_sklearn(self: Any) -> Any:
 
 
 def _refuse_noise(attributes: Mapping[str, Any], who: str) -> None:
-    if attributes.get("noise") is not None or attributes.get("noise_weight_"):
+    if has_noise(attributes):
         raise ValueError(f"{who} no noise. The components alone are GaussianMixture.from_parameters of their arrays.")
 
 

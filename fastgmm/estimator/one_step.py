@@ -29,7 +29,7 @@ from fastgmm.fit.prior import Prior, checked_prior, log_prior_of
 from fastgmm.fit.update import GaussianUpdate
 from fastgmm.kernels.contract import work_of
 from fastgmm.machine.waiting import attended
-from fastgmm.model.attributes import no_history, parameter_attributes, parameters_of, work_on
+from fastgmm.model.attributes import has_noise, no_history, parameter_attributes, parameters_of, work_on
 from fastgmm.model.scoring import Scorer, adopt, scorer_of
 from fastgmm.moments import Moments, check_moments
 from fastgmm.parameters import Model, Parameters
@@ -111,7 +111,7 @@ def moments(
 
 def _refuse_noise(estimator: object) -> None:
     """Noise has moments that say nothing but how many rows it has, and those of components alone make no step."""
-    if vars(estimator).get("noise") is not None or vars(estimator).get("noise_weight_"):
+    if has_noise(vars(estimator)):
         raise ValueError("A single iteration of a mixture with noise is not offered: fit it.")
 
 

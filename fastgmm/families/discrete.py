@@ -31,11 +31,10 @@ import numpy as np
 
 from fastgmm.entries import Entries
 from fastgmm.machine.pieces import pieces
-from fastgmm.parameters import Array, FloatArray, IntArray, Parameters, PreparedLinear
+from fastgmm.parameters import Array, FloatArray, IntArray, Parameters, PreparedLinear, empty_loadings
 
 # No probability is nearer to 0 or 1, and no rate smaller: a row may be nearly impossible, but its density is a number.
 SMALLEST = 1e-15
-_LANES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +76,7 @@ class DiscreteFamily:
         with np.errstate(divide="ignore"):  # a weight of 0
             constants = np.log(parameters.weights) + base.sum(axis=1)
         n_components, width = theta.shape
-        loadings = np.zeros((2 * width if has_missing else width, -(-n_components // _LANES) * _LANES))
+        loadings = empty_loadings(2 * width if has_missing else width, n_components)
         loadings[:width, :n_components] = theta.T
         if has_missing:
             loadings[width:, :n_components] = -base.T

@@ -188,6 +188,11 @@ class CovarianceFamily:
         prepared: Prepared = self.model_of(parameters, dtype).prepared
         return prepared
 
+    def require_knows_missing(self) -> None:
+        """Refuse rows that lack values where a family has no densities of parts of a row."""
+        if self.rank is not None:
+            raise ValueError(f"X contains NaN, and a mixture of covariance_type={self.name!r} knows no missing values.")
+
     def prepare_incomplete(
         self, parameters: Parameters, precisions_cholesky: FloatArray, exponent: float = 1.0
     ) -> PreparedIncomplete:
@@ -196,8 +201,7 @@ class CovarianceFamily:
             log_weights = np.log(parameters.weights)
         means = np.array(parameters.means, np.float64, order="C")
         covariances = np.array(parameters.covariances, np.float64, order="C")
-        if self.rank is not None:
-            raise ValueError(f"X contains NaN, and a mixture of covariance_type={self.name!r} knows no missing values.")
+        self.require_knows_missing()
         if self.kernel == "full":
             factors = np.ascontiguousarray(np.swapaxes(precisions_cholesky, 1, 2), np.float64)
             return IncompleteFull(log_weights, means, covariances, factors, exponent)

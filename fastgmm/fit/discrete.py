@@ -22,7 +22,7 @@ from fastgmm.fit.maximize import SMALLEST_SHARE, counts_of
 from fastgmm.fit.options import check_random_state
 from fastgmm.fit.restarts import best_of_restarts
 from fastgmm.fit.runs import ROUNDING, Judge, Stopping, run_update
-from fastgmm.fit.steps import Fit, Observer, Step
+from fastgmm.fit.steps import Fit, Observer, Step, together
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.linear import plan_of_entries
 from fastgmm.machine.pieces import pieces
@@ -85,7 +85,7 @@ def fit_entries(
     sweep = sweep_of(rows, family, options, deadline)
     center = center_of(rows, sweep.backend)
     update = SmoothedLikelihood(family, options.alpha, center, rows.has_missing)
-    observer = _together(observers) if observers else None
+    observer = together(observers) if observers else None
     best, steps = best_of_restarts(_runs(options, sweep, update, earlier, observer))
     for array in (best.parameters.weights, best.parameters.means):
         array.flags.writeable = False
@@ -133,22 +133,6 @@ def _runs(
 
     for restart in range(options.n_init):
         yield partial(run, restart)
-
-
-def _together(observers: Sequence[Observer]) -> Observer:
-    """Shows all observers the same step; one that stops stops the run."""
-
-    def show(step: Step) -> None:
-        is_stopped = False
-        for observer in observers:
-            try:
-                observer(step)
-            except StopIteration:
-                is_stopped = True
-        if is_stopped:
-            raise StopIteration
-
-    return show
 
 
 def _warning_about(best: Fit, options: DiscreteOptions) -> Warning | None:

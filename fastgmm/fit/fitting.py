@@ -36,7 +36,7 @@ from fastgmm.fit.regularization import regularization_of
 from fastgmm.fit.restarts import best_of_restarts
 from fastgmm.fit.runs import Stopping, run_em
 from fastgmm.fit.starts import StartFunction, StartOptions, make_start, rows_of_a_sample
-from fastgmm.fit.steps import Fit, Observer, Step
+from fastgmm.fit.steps import Fit, Observer, Step, together
 from fastgmm.fit.wanted_noise import noise_of
 from fastgmm.kernels import get_backend
 from fastgmm.kernels.contract import can_be_shared, work_of
@@ -326,16 +326,11 @@ def _start_options(options: Options, sweep: Sweep) -> StartOptions:
 def among_the_data(observers: Sequence[Observer], among_the_values: Callable[[Parameters], Parameters]) -> Observer:
     """Shows all observers the same step, with means among the values of the data; one that stops stops the run."""
 
+    shows = together(observers)
+
     def show(step: Step) -> None:
         assert step.parameters is not None
-        shown, is_stopped = replace(step, parameters=among_the_values(step.parameters)), False
-        for observer in observers:
-            try:
-                observer(shown)
-            except StopIteration:
-                is_stopped = True
-        if is_stopped:
-            raise StopIteration
+        shows(replace(step, parameters=among_the_values(step.parameters)))
 
     return show
 

@@ -1,6 +1,6 @@
 """What runs of EM leave: their steps, and their outcome."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -67,6 +67,24 @@ class Step:
 
 
 Observer: TypeAlias = Callable[[Step], None]
+
+
+def together(observers: Sequence[Observer]) -> Observer:
+    """Shows all observers the same step; one that stops stops the run."""
+
+    def show(step: Step) -> None:
+        is_stopped = False
+        for observer in observers:
+            try:
+                observer(step)
+            except StopIteration:
+                is_stopped = True
+        if is_stopped:
+            raise StopIteration
+
+    return show
+
+
 StopReason: TypeAlias = Literal["converged", "max_iter", "deadline", "callback"]
 
 

@@ -18,13 +18,12 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from fastgmm.entries import Entries
-from fastgmm.kernels.contract import SMALLEST_TILE, ChunkPlan, Outputs, Section
+from fastgmm.kernels.contract import SMALLEST_TILE, WORK_OF_AN_EXPONENTIAL, ChunkPlan, Outputs, Section
 from fastgmm.machine.waiting import import_whole
 from fastgmm.parameters import FloatArray, PreparedLinear
 
 # A chunk has as many rows at least, and slots of all chunks take no more memory, but for the fewest.
 _SMALLEST_CHUNK, _MOST_CHUNKS, _FEWEST_CHUNKS, _SLOT_BYTES = 256, 128, 4, 32 * 2**20
-_WORK_OF_AN_EXPONENTIAL = 20
 
 
 class LinearSlots(NamedTuple):
@@ -69,7 +68,7 @@ def plan_of_entries(rows: Entries, n_components: int) -> ChunkPlan:
     chunk_rows = -(-rows.n_rows // n_chunks)
     n_chunks = -(-rows.n_rows // chunk_rows)
     entries = rows.n_entries // rows.n_rows + 1
-    work = 2 * n_components * entries + _WORK_OF_AN_EXPONENTIAL * n_components
+    work = 2 * n_components * entries + WORK_OF_AN_EXPONENTIAL * n_components
     return ChunkPlan(n_chunks, chunk_rows, SMALLEST_TILE, work, entries * max(4, rows.itemsize))
 
 

@@ -75,6 +75,11 @@ def parameter_attributes(parameters: Parameters, roots: FloatArray | None = None
     }
 
 
+def has_noise(attributes: Mapping[str, Any]) -> bool:
+    """Whether an estimator is one with noise, fitted or not."""
+    return attributes.get("noise") is not None or bool(attributes.get("noise_weight_"))
+
+
 def noise_of(attributes: Mapping[str, Any]) -> tuple[Noise, float] | None:
     """The noise of a fit and its weight; ``ValueError`` where they make none."""
     if (log_volume := attributes.get("noise_log_volume_")) is None:

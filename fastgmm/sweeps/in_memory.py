@@ -1,10 +1,9 @@
 """One pass over all rows in memory: in which order they are visited, and how the results come together."""
 
 import math
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, Model, Prepared
 from fastgmm.rows import Rows
-from fastgmm.sweeps.sweep import DeadlineError, Machinery, Question
+from fastgmm.sweeps.sweep import Machinery, Question, check_deadline
 
 T = TypeVar("T")
 Wanted = Literal["log_density", "labels", "joint", "responsibilities"]
@@ -69,9 +68,7 @@ class InMemory:
 
     def check_deadline(self) -> None:
         """Raise where no time is left, or nobody waits for the result any more."""
-        check()
-        if time.perf_counter() > self.deadline:
-            raise DeadlineError
+        check_deadline(self.deadline)
 
     def __call__(self, models: Sequence[Model]) -> list[Moments]:
         return [self.moments(model.prepared) for model in models]
@@ -242,13 +239,17 @@ _UNWANTED = {
 
 def outputs_for(rows: Rows, n_components: int, wanted: Wanted) -> tuple[Array, Outputs]:
     """The array that is wanted, and the outputs it is one of."""
-    values = rows.values
-    log_density, labels, joint = _UNWANTED[values.itemsize]
+    return outputs_of(len(rows.values), rows.values.dtype, n_components, wanted)
+
+
+def outputs_of(n_rows: int, dtype: np.dtype[Any], n_components: int, wanted: Wanted) -> tuple[Array, Outputs]:
+    """The same of so many rows, in a dtype."""
+    log_density, labels, joint = _UNWANTED[dtype.itemsize]
     result: Array
     if wanted == "log_density":
-        result = log_density = np.empty(len(values), values.dtype)
+        result = log_density = np.empty(n_rows, dtype)
     elif wanted == "labels":
-        result = labels = np.empty(len(values), np.int64)
+        result = labels = np.empty(n_rows, np.int64)
     else:
-        result = joint = np.empty((len(values), n_components), values.dtype)
+        result = joint = np.empty((n_rows, n_components), dtype)
     return result, Outputs(log_density, labels, joint, wanted == "responsibilities")

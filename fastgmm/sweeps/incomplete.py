@@ -89,8 +89,7 @@ def suited_to_missing(
     """A sweep over rows in memory, by pattern where some of their values are missing."""
     if not facts.rows.has_missing:
         return make_sweep(facts, family, backend, n_threads, deadline)
-    if family.rank is not None:
-        raise ValueError(f"X contains NaN, and a mixture of covariance_type={family.name!r} knows no missing values.")
+    family.require_knows_missing()
     return IncompleteSweep(make_sweep(facts, family, backend, n_threads, deadline, facts.patterns.complete))
 
 

@@ -1,21 +1,19 @@
 """One pass over rows of entries in memory, whose log-densities are linear in them."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fastgmm.entries import Entries
-from fastgmm.kernels.contract import Outputs
-from fastgmm.kernels.linear import LinearSlots, linear_kernels, no_outputs, plan_of_entries
+from fastgmm.kernels.linear import LinearSlots, linear_kernels, plan_of_entries
 from fastgmm.machine.threads import resolve_n_threads
 from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
-from fastgmm.parameters import Array, FloatArray, Model, PreparedLinear
-from fastgmm.sweeps.in_memory import Wanted
-from fastgmm.sweeps.sweep import DeadlineError
+from fastgmm.parameters import Array, Model, PreparedLinear, empty_loadings
+from fastgmm.sweeps.in_memory import Wanted, outputs_of, part_of
+from fastgmm.sweeps.sweep import check_deadline
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +43,7 @@ class OfEntries:
         )
         n_threads = min(self.n_threads, plan.useful_threads)
         for section in plan.sections(n_threads):
-            check()
-            if time.perf_counter() > self.deadline:
-                raise DeadlineError
+            check_deadline(self.deadline)
             kernels.sweep(rows, prepared, section, slots, n_threads)
         counts, first, totals = (slot[0] if n_chunks == 1 else slot.sum(axis=0) for slot in slots)
         counts, first = counts[:n_components], np.ascontiguousarray(first[:, :n_components].T)
@@ -63,29 +59,15 @@ def evaluate_entries(
 ) -> Array:
     """One output of all rows, as ``in_memory.evaluate``, in float64."""
     n_rows, n_components = rows.n_rows, len(prepared.log_constants)
-    outputs = no_outputs()
-    result: Array = np.empty(n_rows)
-    if wanted == "log_density":
-        outputs = outputs._replace(log_density=result)
-    elif wanted == "labels":
-        result = np.empty(n_rows, np.int64)
-        outputs = outputs._replace(labels=result)
-    else:
-        result = np.empty((n_rows, n_components))
-        outputs = outputs._replace(joint=result, normalize=wanted == "responsibilities")
+    result, outputs = outputs_of(n_rows, np.dtype(np.float64), n_components, wanted)
     plan, kernels = plan_of_entries(rows, n_components), linear_kernels(backend)
     useful = min(plan.useful_threads, resolve_n_threads(n_threads)) if plan.useful_threads > 1 else 1
     for block, section in plan.blocks(n_rows, useful, plan.work_per_row, plan.bytes_per_row + 8 * n_components):
         check()
-        kernels.log_density(rows.part(block), prepared, section, _part_of(outputs, block), useful)
+        kernels.log_density(rows.part(block), prepared, section, part_of(outputs, block), useful)
     return result
-
-
-def _part_of(outputs: Outputs, block: slice) -> Outputs:
-    return Outputs(outputs.log_density[block], outputs.labels[block], outputs.joint[block], outputs.normalize)
 
 
 def about_nothing(n_lines: int, n_components: int) -> PreparedLinear:
     """A model without an opinion: responsibilities are what is believed of the rows."""
-    loadings: FloatArray = np.zeros((n_lines, -(-n_components // 8) * 8))
-    return PreparedLinear(np.zeros(n_components), loadings)
+    return PreparedLinear(np.zeros(n_components), empty_loadings(n_lines, n_components))

@@ -9,7 +9,6 @@ so a long one takes eight bytes for each of its steps and states, and three time
 """
 
 import math
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -33,13 +32,12 @@ from fastgmm.kernels.chains import (
     table_of,
     useful_threads,
 )
-from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
 from fastgmm.parameters import Array, FloatArray, IntArray, Model
 from fastgmm.rows import Rows
 from fastgmm.sweeps.in_memory import InMemory
 from fastgmm.sweeps.incomplete import IncompleteSweep, output_of, suited_to_missing
-from fastgmm.sweeps.sweep import DeadlineError, Machinery, Question
+from fastgmm.sweeps.sweep import Machinery, Question, check_deadline
 
 T = TypeVar("T")
 
@@ -126,7 +124,7 @@ class OverSequences:
         self, part: _Part, emissions: Model, without_opinion: Model, chain: Chain
     ) -> tuple[Moments, FloatArray, float]:
         """The moments of emissions of a stretch, the table of its transitions and starts, and its log-likelihood."""
-        self._check_deadline()
+        check_deadline(self.deadline)
         sequences = part.stretch.sequences
         joint = in_double(output_of(part.rows, emissions, self, "joint"))
         found = posteriors_of(joint, sequences, chain, self.backend, self.n_threads)
@@ -134,11 +132,6 @@ class OverSequences:
         (moments,) = part.sweep.believing(groups, joint)([without_opinion])
         starts = np.exp(joint[sequences.offsets[:-1]]).sum(axis=0)
         return moments, table_of(starts, found.transitions), float(found.log_likelihoods.sum())
-
-    def _check_deadline(self) -> None:
-        check()
-        if time.perf_counter() > self.deadline:
-            raise DeadlineError
 
     def _all_parts(self, n_states: int) -> list[_Part]:
         if n_states not in self._parts:

@@ -1,5 +1,6 @@
 """What the loop of EM needs of whoever visits the rows."""
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar
@@ -7,6 +8,7 @@ from typing import Protocol, TypeAlias, TypeVar
 from fastgmm.data.facts import Facts
 from fastgmm.families import CovarianceFamily
 from fastgmm.kernels.backend import Backend
+from fastgmm.machine.waiting import check
 from fastgmm.moments import Moments
 from fastgmm.parameters import Model
 from fastgmm.rows import Rows
@@ -16,6 +18,13 @@ T = TypeVar("T")
 
 class DeadlineError(Exception):
     """There is no time left to finish a sweep."""
+
+
+def check_deadline(deadline: float) -> None:
+    """Raise once ``time.perf_counter()`` is past the deadline, or nobody waits for the result any more."""
+    check()
+    if time.perf_counter() > deadline:
+        raise DeadlineError
 
 
 @dataclass(frozen=True, eq=False)

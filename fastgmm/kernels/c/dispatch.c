@@ -128,7 +128,7 @@ int64_t fastgmm_chain_scratch_bytes(int64_t n_states, int64_t longest, int64_t n
 }
 
 int64_t fastgmm_uncertain_scratch_bytes(int64_t tile_rows, int64_t n_features, int64_t n_components, int are_matrices) {
-    /* Behind a tile, as desk_in of uncertain.h cuts it, with vectors of at most 8 numbers: two triangles and two lines of
+    /* Behind a tile, as error_desk_in of uncertain.h cuts it, with vectors of at most 8 numbers: two triangles and two lines of
      * them, and for each component a line and a triangle; and lines of errors. */
     const int64_t tile = fastgmm_scratch_bytes(tile_rows, n_features, n_components, FASTGMM_FLOAT64);
     const int64_t triangle = multiply_add(n_features, multiply_add(1, n_features, 1), 0);

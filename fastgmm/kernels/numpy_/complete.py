@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastgmm.entries import Entries
 from fastgmm.kernels.contract import LARGEST_TILE, Outputs, Section, Slots
 from fastgmm.kernels.incomplete import Order
 from fastgmm.parameters import (
@@ -22,7 +23,7 @@ from fastgmm.rows import Rows, are_of_table
 # The lowest joint log-density: −inf would make NaN of the difference of two of them.
 LOWEST = -1.7e308
 # That of a component that the row's group excludes: below those it allows, however far these may be.
-EXCLUDED = -1.79e308
+_EXCLUDED = -1.79e308
 
 
 def tiles(n_rows: int, section: Section) -> Iterator[tuple[int, slice]]:
@@ -147,13 +148,13 @@ def _joint_density(x: FloatArray, rows: Rows, prepared: Prepared) -> FloatArray:
     return add_priors(joint, rows)
 
 
-def add_priors(joint: FloatArray, rows: Rows) -> FloatArray:
+def add_priors(joint: FloatArray, rows: Rows | Entries) -> FloatArray:
     """Joint log-densities (K, rows) with the log-priors of the rows' groups."""
     if rows.groups is None or rows.group_prior is None:
         return joint
     known = are_of_table(rows.groups, rows.group_prior)
     joint[:, known] += rows.group_prior[rows.groups[known]].T
-    return np.where(joint > EXCLUDED, joint, EXCLUDED)
+    return np.where(joint > _EXCLUDED, joint, _EXCLUDED)
 
 
 def log_sum_exp(joint: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -7,9 +7,8 @@ import numpy as np
 from fastgmm.entries import Entries
 from fastgmm.kernels.contract import Outputs, Section
 from fastgmm.kernels.linear import LinearKernels, LinearSlots
-from fastgmm.kernels.numpy_.complete import EXCLUDED, LOWEST, log_sum_exp, put_outputs
+from fastgmm.kernels.numpy_.complete import LOWEST, add_priors, log_sum_exp, put_outputs
 from fastgmm.parameters import FloatArray, PreparedLinear
-from fastgmm.rows import are_of_table
 
 # BLAS adds in another order for few rows than for many, and a row should have the same bits among any others.
 _ROWS = 32
@@ -40,12 +39,7 @@ def _joint_density(rows: Entries, table: FloatArray, prepared: PreparedLinear) -
     n_components = len(prepared.log_constants)
     with np.errstate(over="ignore", invalid="ignore"):
         joint = (prepared.log_constants + table @ prepared.loadings[:, :n_components])[: rows.n_rows].T
-    joint = np.where(joint > LOWEST, joint, LOWEST)
-    if rows.groups is None or rows.group_prior is None:
-        return joint
-    known = are_of_table(rows.groups, rows.group_prior)
-    joint[:, known] += rows.group_prior[rows.groups[known]].T
-    return np.where(joint > EXCLUDED, joint, EXCLUDED)
+    return add_priors(np.where(joint > LOWEST, joint, LOWEST), rows)
 
 
 def sweep(rows: Entries, prepared: PreparedLinear, section: Section, slots: LinearSlots, n_threads: int) -> None:
